@@ -1,0 +1,56 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
+
+.PHONY: demo test test-slow lint wheel docs benchmarks model clean help
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "szmass needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.szmass: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing szmass and what it needs into $(VENV) (about two minutes) ..."
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing szmass and what its tests need into $(VENV) ..."
+	$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.szmass
+
+demo: $(VENV)/.szmass  ## simulate a survey field, estimate the masses of its clusters, draw the result
+	$(BIN)/szmass simulate field --config examples/demo.yaml --catalog examples/spt_clusters.csv --seed 7 -o demo/field.fits --overwrite
+	$(BIN)/szmass estimate demo/field.fits examples/spt_clusters.csv -o demo/masses.fits --overwrite
+	$(BIN)/python examples/demo_picture.py demo/field.fits demo/masses.fits demo/field_truth.csv demo/masses.png
+	@echo "The picture is demo/masses.png."
+
+test: $(VENV)/.test  ## the tests, in under ten minutes
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.test  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.test  ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/.test  ## build the wheel, models included
+	$(BIN)/python -m build --wheel
+
+docs: $(VENV)/.szmass  ## the generated pages: command line reference, table of flags
+	$(BIN)/python docs/generate.py
+
+benchmarks: $(VENV)/.szmass  ## what the README claims, measured
+	$(BIN)/python benchmarks/run.py
+
+model: $(VENV)/.szmass  ## train the shipped default model again (about an hour on two cores)
+	$(BIN)/szmass train --config default -o models/z07 --overwrite
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache

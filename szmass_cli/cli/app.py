@@ -1,0 +1,275 @@
+"""The commands: each parses its options, calls one stage, and prints what came of it."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from szmass_cli import DEFAULT_MODEL
+
+app = typer.Typer(
+    name="szmass",
+    help="Calibrated galaxy-cluster masses from microwave-sky maps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+simulate_app = typer.Typer(help="Simulate training cutouts or a mock survey map.", no_args_is_help=True)
+app.add_typer(simulate_app, name="simulate")
+
+
+class Units(StrEnum):
+    """Units a map can be in."""
+
+    K = "K"
+    MK = "mK"
+    UK = "uK"
+    Y = "y"
+
+
+Config = Annotated[str, typer.Option("--config", "-c", help="YAML file, or a preset: default, paper.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks with errors.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON to stdout.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, as ra=RADeg. Repeatable."),
+]
+Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from szmass_cli import __version__
+
+        typer.echo(f"szmass {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def _pairs(columns: list[str] | None) -> dict[str, str]:
+    from szmass_cli.errors import UsageError
+
+    pairs = {}
+    for text in columns or []:
+        role, separator, name = text.partition("=")
+        if not (separator and role and name):
+            raise UsageError(f"--column {text}: not ROLE=NAME.", "For example --column ra=RADeg.")
+        pairs[role] = name
+    return pairs
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    from szmass_cli.errors import UsageError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"{option} {text}: not numbers separated by commas.", "For example 2.5,16,50."
+        ) from None
+
+
+@app.command()
+def estimate(
+    map_path: Annotated[
+        Path, typer.Argument(metavar="MAP", help="FITS map: CAR, any WCS image, or HEALPix.")
+    ],
+    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="CSV, ECSV, FITS, VOTable or Parquet.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue with masses; format by suffix.")],
+    model: Model = DEFAULT_MODEL,
+    units: Annotated[
+        Units | None, typer.Option("--units", help="Unit of the map. [default: its header's]")
+    ] = None,
+    beam: Annotated[
+        float | None,
+        typer.Option("--beam", min=0.01, help="Beam FWHM of the map, arcmin. [default: the model's]"),
+    ] = None,
+    percentiles: Annotated[
+        str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
+    ] = "16,50,84",
+    mass_def: Annotated[str, typer.Option("--mass-def", help="Of 200c, 500c and 200m.")] = "200c",
+    column: Columns = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Masses for every cluster of a catalogue, from a map.
+
+    All rows and columns of the catalogue come out, with M200c [1e14 Msun], its percentiles,
+    the signal-to-noise and flags added.
+    """
+    from szmass_cli.cli.console import progress_display
+    from szmass_cli.cli.reports import print_estimates
+    from szmass_cli.estimate import estimate as run_estimate
+
+    with progress_display(quiet) as progress:
+        estimates = run_estimate(
+            map_path,
+            catalog,
+            output,
+            model=model,
+            units=units.value if units else None,
+            beam_fwhm_arcmin=beam,
+            percentiles=_numbers(percentiles, "--percentiles"),
+            mass_definitions=mass_def.split(","),
+            columns=_pairs(column),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    print_estimates(estimates, output, as_json=as_json, quiet=quiet)
+
+
+@simulate_app.command("cutouts")
+def simulate_cutouts(
+    output: Annotated[Path, typer.Option("--output", "-o", help="HDF5 file.")],
+    n: Annotated[int, typer.Option("--n", min=1, max=100_000_000, help="Number of cutouts.")] = 1000,
+    config: Config = "default",
+    seed: Seed = 1,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Labelled training cutouts: sky with noise, SZ signal, mass."""
+    from szmass_cli.cli.console import note, progress_display
+    from szmass_cli.config import load_config
+    from szmass_cli.sky.cutouts import write_cutouts
+
+    settings = load_config(config)
+    with progress_display(quiet) as progress:
+        write_cutouts(settings, n, seed, output, overwrite, progress)
+    if not quiet:
+        note(f"{n:,} cutouts written to {output}")
+
+
+@simulate_app.command("field")
+def simulate_field(
+    output: Annotated[Path, typer.Option("--output", "-o", help="FITS file of the map, in uK.")],
+    config: Config = "default",
+    catalog: Annotated[
+        Path | None,
+        typer.Option("--catalog", help="Clusters to paint: positions, redshifts, M200 [1e14 Msun]."),
+    ] = None,
+    n_clusters: Annotated[
+        int, typer.Option("--n-clusters", min=1, max=100_000, help="Clusters to draw without --catalog.")
+    ] = 100,
+    column: Columns = None,
+    seed: Seed = 1,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """A mock survey map (CAR) and, beside it, its truth catalogue."""
+    from szmass_cli.cli.console import note, progress_display
+    from szmass_cli.config import load_config
+    from szmass_cli.simulate import simulate_survey_field, truth_path
+
+    settings = load_config(config)
+    with progress_display(quiet) as progress:
+        field = simulate_survey_field(
+            settings,
+            output,
+            seed=seed,
+            catalog=catalog,
+            columns=_pairs(column),
+            n_clusters=n_clusters,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if not quiet:
+        height, width = field.map_uk.shape
+        note(f"{width} x {height} pixels written to {output}")
+        note(f"{len(field.truth)} clusters written to {truth_path(output)}")
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Option("--config", "-c", help="YAML file, or a preset: default, paper.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the model bundle.")],
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on from a checkpoint, if there is one.")
+    ] = True,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train a network for a survey: simulate, fit, calibrate, evaluate.
+
+    Runs on the GPU where TensorFlow finds one, on the CPU otherwise. An interrupted run goes on
+    from its last whole epoch when the same command is given again.
+    """
+    from szmass_cli.cli.console import progress_display
+    from szmass_cli.cli.reports import print_bundle
+    from szmass_cli.config import load_config
+    from szmass_cli.train import train as run_train
+
+    settings = load_config(config)
+    with progress_display(quiet) as progress:
+        bundle = run_train(settings, output, resume, overwrite, progress)
+    print_bundle(bundle, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def evaluate(
+    model: Model = DEFAULT_MODEL,
+    n: Annotated[int, typer.Option("--n", min=100, max=10_000_000, help="Number of fresh cutouts.")] = 5000,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the metrics there as JSON.")
+    ] = None,
+    seed: Seed = 1,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """How good a model is, beside the best possible estimator.
+
+    Fresh clusters of 2-7e14 Msun, with the model's SZ scatter and without. A model that is better than
+    the best possible has seen the answers: that is exit code 1.
+    """
+    from szmass_cli.cli.console import progress_display
+    from szmass_cli.cli.reports import print_comparisons
+    from szmass_cli.evaluate import evaluate as run_evaluate
+
+    with progress_display(quiet) as progress:
+        comparisons = run_evaluate(model, n, seed, output, overwrite, progress)
+    print_comparisons(comparisons, as_json=as_json)
+
+
+@app.command()
+def info(
+    model: Annotated[str, typer.Argument(help="A shipped model, or a bundle's folder.")] = DEFAULT_MODEL,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """What a model is: its survey, ranges, and how good it is."""
+    from szmass_cli.cli.reports import print_bundle
+    from szmass_cli.network.bundle import read_bundle
+
+    print_bundle(read_bundle(model), as_json=as_json, quiet=False)
+
+
+@app.command("config")
+def show_config(
+    config: Annotated[str, typer.Argument(help="YAML file, or a preset: default, paper.")] = "default",
+    verbose: Verbose = False,
+) -> None:
+    """Check a configuration and print all of it, defaults included."""
+    from szmass_cli.config import load_config
+
+    print(load_config(config).to_yaml(), end="")

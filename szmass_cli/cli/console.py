@@ -1,0 +1,134 @@
+"""The terminal: progress bars, error panels and tables. Messages go to stderr, results to stdout."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import TimeRemainingColumn as Remaining
+from rich.text import Text
+
+from szmass_cli.errors import SzmassError
+from szmass_cli.progress import Progress as ProgressCallback
+
+INTERRUPTED = 130
+LOG_EVERY_SECONDS = 30.0
+
+# wrong options; typer has no public name for the class that its BadParameter is one of
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+stderr = Console(stderr=True, highlight=False)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the commands and return the exit code."""
+    from szmass_cli.cli.app import app
+
+    verbose = any(a in ("-v", "--verbose") for a in arguments)
+    try:
+        return app(args=list(arguments), prog_name="szmass", standalone_mode=False) or 0
+    except SzmassError as error:
+        error_panel(error.message, error.hint)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        error_panel("Interrupted.", "Nothing half-written was left behind.")
+        return INTERRUPTED
+    except typer.Exit as error:
+        return error.exit_code
+    except _UsageError as error:
+        if error.format_message().strip():  # empty where the help was printed instead
+            error_panel(error.format_message(), "`szmass COMMAND --help` lists the options.")
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError:
+        error_panel("Out of memory.", "Free memory, or give smaller inputs.")
+        code = 1
+    except Exception as error:  # the last resort: no traceback unless it was asked for
+        error_panel(
+            f"{type(error).__name__}: {error}",
+            "This should not happen. Run again with -v and report what it prints.",
+        )
+        code = 1
+    if verbose:
+        stderr.print(traceback.format_exc(), markup=False)
+    return code
+
+
+def error_panel(message: str, hint: str) -> None:
+    """Print one error: what is wrong, and what to do."""
+    text = Text(message)
+    if hint:
+        text.append("\n\n" + hint, style="dim")
+    width = min(stderr.width, 100)
+    stderr.print(Panel(text, title="error", title_align="left", border_style="red", width=width))
+
+
+def note(text: str) -> None:
+    """Print a message to stderr."""
+    stderr.print(text, markup=False, soft_wrap=False)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if not task.speed else f"{task.speed:,.0f}/s", style="cyan")
+
+
+@contextmanager
+def progress_display(quiet: bool) -> Iterator[ProgressCallback]:
+    """Show progress with rate and time left: a bar on a terminal, a line now and then in a log."""
+    if quiet:
+        yield lambda task, done, total, detail="": None
+    elif stderr.is_terminal:
+        with _bars() as bars:
+            yield _on_bars(bars)
+    else:
+        yield _on_lines()
+
+
+def _bars() -> Progress:
+    columns = (
+        TextColumn("{task.description:<11}"),
+        BarColumn(12),
+        MofNCompleteColumn(),
+        _Rate(),
+        Remaining(compact=True),
+        TextColumn("{task.fields[detail]}"),
+    )
+    return Progress(*columns, console=stderr, speed_estimate_period=60.0)
+
+
+def _on_bars(bars: Progress) -> ProgressCallback:
+    tasks: dict[str, int] = {}
+
+    def show(task: str, done: int, total: int, detail: str = "") -> None:
+        if task not in tasks or bars.tasks[tasks[task]].completed > done:
+            tasks[task] = bars.add_task(task, total=total, detail="")
+        bars.update(bars.tasks[tasks[task]].id, completed=done, total=total, detail=detail)
+
+    return show
+
+
+def _on_lines() -> ProgressCallback:
+    started: dict[str, tuple[float, int]] = {}
+    printed: dict[str, float] = {}
+
+    def show(task: str, done: int, total: int, detail: str = "") -> None:
+        now = time.monotonic()
+        begin, first = started.setdefault(task, (now, done))
+        if now - printed.setdefault(task, now) < LOG_EVERY_SECONDS:
+            return
+        printed[task] = now
+        rate = (done - first) / max(now - begin, 1e-9)
+        left = (total - done) / rate if rate > 0 else float("inf")
+        note(f"{task}: {done:,} of {total:,}, {rate:,.0f}/s, {left:,.0f} s left  {detail}")
+
+    return show

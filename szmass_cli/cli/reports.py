@@ -1,0 +1,119 @@
+"""Tables of results, 80 columns wide."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from szmass_cli.cli.console import note, stderr
+from szmass_cli.errors import SzmassError
+from szmass_cli.estimate import Estimates
+from szmass_cli.evaluate import Comparison, read_comparisons
+from szmass_cli.network.bundle import METRICS, Bundle
+
+WIDTH = 80
+
+
+def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet: bool) -> None:
+    """Summary of a run: a table to stderr, or JSON to stdout."""
+    summary = _summary(estimates, output)
+    if as_json:
+        print(json.dumps(summary))
+    if quiet:
+        return
+    for text in estimates.notes:
+        note(f"note: {text}")
+    table = Table(box=None, show_header=False, padding=(0, 2), width=WIDTH)
+    table.add_row("model", f"{estimates.meta['SZM_MODL']}  ({str(estimates.meta['SZM_MSHA'])[:12]})")
+    unit = f"{estimates.meta['SZM_UNIT']} ({estimates.meta['SZM_UNSR']})"
+    table.add_row("map", f"{estimates.meta['SZM_MAP']}  in {unit}")
+    table.add_row("rows", f"{summary['rows']:,}")
+    table.add_row("with a mass", f"{summary['with_mass']:,}")
+    if summary["with_mass"]:
+        low, middle, high = summary["m200c_1e14_msun"]
+        table.add_row("M200c", f"{low:.2f}, {middle:.2f}, {high:.2f} x 1e14 Msun at 16, 50, 84 %")
+        table.add_row("S/N above 5", f"{summary['snr_above_5']:,}")
+    for name, count in summary["flags"].items():
+        table.add_row(name, f"{count:,}", style="yellow")
+    table.add_row("written to", str(output))
+    stderr.print(table)
+
+
+def _summary(estimates: Estimates, output: Path) -> dict:
+    """Numbers of a run, for people and for scripts."""
+    base = next(name for name in estimates.columns.colnames if name.startswith("M"))
+    masses = np.asarray(estimates.columns[base])
+    found = masses[np.isfinite(masses)]
+    return {
+        "rows": len(masses),
+        "with_mass": int(found.size),
+        "m200c_1e14_msun": [round(float(v), 4) for v in np.percentile(found, [16, 50, 84])]
+        if found.size
+        else None,
+        "snr_above_5": int(np.sum(np.asarray(estimates.columns["sz_snr"]) > 5)),
+        "flags": estimates.flag_counts(),
+        "notes": list(estimates.notes),
+        "output": str(output),
+    }
+
+
+def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
+    """What a bundle is, to stdout."""
+    if as_json:
+        print(json.dumps(bundle.metadata.model_dump()))
+        return
+    if quiet:
+        return
+    m = bundle.metadata
+    table = Table(box=None, show_header=False, padding=(0, 2), width=WIDTH)
+    low, high = (mass / 1e14 for mass in m.trained_m200c_msun)
+    rows = {
+        "model": f"{m.name}  ({bundle.sha256[:12]})",
+        "folder": str(bundle.path),
+        "trained by": f"szmass {m.szmass_version}, {m.cutouts_trained_on:,} cutouts, seed {m.seed}",
+        "network": f"mResUNet, {bundle.recipe.network.base_filters} base filters, "
+        f"{sum(w.size for w in bundle.weights):,} weights",
+        "frequency": f"{m.frequency_ghz:g} GHz",
+        "beam": f"{m.beam_fwhm_arcmin:g}' FWHM",
+        "noise": f"{m.noise_uk_arcmin:g} µK-arcmin",
+        "masses": f"M200c {low:g} to {high:g} x 1e14 Msun",
+        "redshift": f"{m.trained_redshift[0]:g}, calibrated {m.calibrated_redshift[0]:g} to "
+        f"{m.calibrated_redshift[1]:g}",
+        "prior": m.prior,
+    }
+    for key, value in rows.items():
+        table.add_row(key, value)
+    stdout = Console(highlight=False)
+    stdout.print(table)
+    print_comparisons(read_comparisons(bundle.path / METRICS), as_json=False)
+
+
+def print_comparisons(comparisons: list[Comparison], *, as_json: bool) -> None:
+    """Network beside best possible, to stdout; an error if the network is the better one.
+
+    Raises
+    ------
+    SzmassError
+        If a comparison shows a leak.
+    """
+    if as_json:
+        print(json.dumps([asdict(c) for c in comparisons]))
+    else:
+        table = Table(title="x = ln(M_est / M_true), M200c 2-7e14 Msun", width=WIDTH, title_justify="left")
+        for heading in ("SZ scatter", "estimator"):
+            table.add_column(heading)
+        for heading in ("std x", "Gauss", "median x", "in 68 %", "in 95 %"):
+            table.add_column(heading, justify="right")
+        for c in comparisons:
+            for name, s in (("network", c.network), ("best possible", c.best_possible)):
+                values = (s.std, s.gaussian_sigma, s.median, s.coverage_68, s.coverage_95)
+                table.add_row(f"{c.sz_scatter_ln:g}", name, *(f"{v:.3f}" for v in values))
+        Console(highlight=False).print(table)
+    if any(c.leaks for c in comparisons):
+        raise SzmassError(
+            "The network is better than the best possible estimator by over three sigma.",
+            "It has seen the test set, or its skies have weaker foregrounds than they should.",
+        )

@@ -1,0 +1,38 @@
+"""The errors a user can meet; each knows its exit code and what to do next."""
+
+
+class SzmassError(Exception):
+    """A failure with one clear message.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and where: the file, row, column or key.
+    hint : str
+        What the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(SzmassError):
+    """A map, catalogue or bundle that cannot be used as given."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A YAML file or preset with an unknown key or a value out of range."""
+
+
+class UsageError(InputError):
+    """Options that contradict each other or the files."""
+
+
+class OutputError(InputError):
+    """An output path that is taken or cannot be written."""

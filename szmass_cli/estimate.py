@@ -1,0 +1,348 @@
+"""Masses for a catalogue: cut the map at each row, ask the network, calibrate, write the columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Column, Table
+
+from szmass_cli import DEFAULT_MODEL, __version__
+from szmass_cli.catalog import (
+    FLAGS_COLUMN,
+    MASS_UNIT,
+    Catalog,
+    Flag,
+    check_output,
+    check_output_columns,
+    flags_column,
+    percentile_column,
+    read_catalog,
+    write_catalog,
+)
+from szmass_cli.errors import InputError, UsageError
+from szmass_cli.files import sha256_of
+from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
+from szmass_cli.maps.inpaint import inpaint
+from szmass_cli.maps.reader import open_map
+from szmass_cli.maps.skymap import SkyMap, check_resolution
+from szmass_cli.network.bundle import Bundle, read_bundle
+from szmass_cli.network.model import BATCH_SIZE, Predictor
+from szmass_cli.optimal import MatchedFilter, NoiseLevel
+from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.cosmology import convert_m200c
+from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.clusters import ClusterStamps
+from szmass_cli.sky.fields import StampSky
+from szmass_cli.stamp import pixel_radii_arcmin
+
+MASS_DEFINITIONS = ("200c", "500c", "200m")
+ALWAYS = (16.0, 50.0, 84.0)
+
+BLOCK_ROWS = 1024
+BEAM_TOLERANCE = 0.1
+"""A map's beam may differ from the model's by this fraction before the map is refused."""
+
+MAX_BAD_FRACTION = 0.4
+CORE_ARCMIN = 2.0
+"""More bad pixels than this, or any within the core, and there is no mass; other holes are inpainted."""
+
+NOISE_RATIO_RANGE = (0.78, 1.3)
+"""Outside it, the filtered rms around a cluster is unlike the training sky's (see `NoiseLevel`).
+
+On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
+"""
+
+PLAUSIBLE_RMS_RATIO = 50.0
+"""A map whose fluctuations differ more than this from the training sky's is in another unit."""
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Masses of a whole catalogue.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        The input.
+    columns : astropy.table.Table
+        The added columns, a row for each input row.
+    meta : dict
+        Provenance, as it is written to the output's header.
+    notes : tuple of str
+        What was assumed, and what the user should know.
+    """
+
+    catalog: Catalog
+    columns: Table
+    meta: dict[str, str | float]
+    notes: tuple[str, ...]
+
+    def flag_counts(self) -> dict[str, int]:
+        """Number of rows that carry each flag, those that occur only."""
+        flags = np.asarray(self.columns[FLAGS_COLUMN])
+        counts = {str(flag.name): int(np.sum((flags & flag.value) != 0)) for flag in Flag}
+        return {name: count for name, count in counts.items() if count}
+
+
+def estimate(
+    map_path: str | Path,
+    catalog_path: str | Path,
+    output: str | Path,
+    *,
+    model: str | Path = DEFAULT_MODEL,
+    units: str | None = None,
+    beam_fwhm_arcmin: float | None = None,
+    percentiles: Sequence[float] = ALWAYS,
+    mass_definitions: Sequence[str] = ("200c",),
+    columns: Mapping[str, str] | None = None,
+    batch_size: int = BATCH_SIZE,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Estimates:
+    """Estimate the mass of every cluster of a catalogue from a map, and write the catalogue with its masses.
+
+    Parameters
+    ----------
+    map_path : path
+        CAR, any other WCS image, or HEALPix.
+    catalog_path : path
+        CSV, ECSV, FITS, VOTable or Parquet.
+    output : path
+        The input's rows and columns, with those of the masses added; format by suffix.
+    model : str or path
+        A shipped model or a bundle's folder.
+    units : str, optional
+        ``K``, ``mK``, ``uK`` or ``y``; the map's header otherwise.
+    beam_fwhm_arcmin : float, optional
+        The map's beam; the model's otherwise.
+    percentiles : sequence of float
+        Percentiles of the posterior to write besides 16, 50 and 84.
+    mass_definitions : sequence of str
+        Of ``200c``, ``500c``, ``200m``.
+    columns : mapping, optional
+        Role -> column name where the catalogue's names are not known or ambiguous.
+    batch_size : int
+        Cutouts that go through the network at once; masses depend on it by rounding only.
+    overwrite : bool
+    progress : Progress
+
+    Returns
+    -------
+    Estimates
+
+    Raises
+    ------
+    InputError, UsageError, OutputError
+        If the map, catalogue, model, options or output cannot be used; nothing is written then.
+    """
+    levels = check_percentiles(percentiles)
+    check_mass_definitions(mass_definitions)
+    check_output(output, overwrite)
+    bundle = read_bundle(model)
+    catalog = read_catalog(catalog_path, columns)
+    check_output_columns(catalog, _column_names(levels, mass_definitions))
+    _check_beam(bundle, beam_fwhm_arcmin)
+    sky_map = open_map(map_path, units=units, frequency_ghz=bundle.metadata.frequency_ghz)
+    beam = beam_fwhm_arcmin or bundle.metadata.beam_fwhm_arcmin
+    check_resolution(sky_map, beam)
+
+    redshift, flags, notes = _redshifts(catalog, bundle)
+    meter = _Meter(bundle, batch_size)
+    percentiles, snr, flags = _measure(sky_map, catalog, meter, redshift, flags, levels, progress)
+    table = _mass_table(percentiles, snr, redshift, levels, mass_definitions)
+    table[FLAGS_COLUMN] = flags_column(flags)
+    notes = (*sky_map.assumptions, *notes)
+    if beam_fwhm_arcmin is None:
+        notes = (*notes, f"The map's beam was not given: assumed to be the model's, {beam:g}'.")
+    estimates = Estimates(catalog, table, _meta(sky_map, catalog, bundle, beam, notes), notes)
+    write_catalog(catalog, table, output, estimates.meta, overwrite=overwrite)
+    return estimates
+
+
+def check_percentiles(percentiles: Sequence[float]) -> list[float]:
+    """The percentiles to write, ascending: those asked for and the three that are always there."""
+    for percent in percentiles:
+        if not 0.15 <= percent <= 99.85:
+            raise UsageError(
+                f"--percentiles: {percent:g} is not between 0.15 and 99.85.", "Try 2.5,16,50,84,97.5."
+            )
+    return sorted({*map(float, percentiles), *ALWAYS})
+
+
+def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
+    """Refuse mass definitions that are not known."""
+    for definition in mass_definitions:
+        if definition not in MASS_DEFINITIONS:
+            raise UsageError(
+                f"--mass-def: {definition!r} is not a known mass definition.",
+                f"Use {', '.join(MASS_DEFINITIONS)}.",
+            )
+
+
+def _column_names(levels: Sequence[float], mass_definitions: Sequence[str]) -> list[str]:
+    names = ["sz_snr", FLAGS_COLUMN]
+    for definition in mass_definitions:
+        base = f"M{definition}"
+        names += [base, f"{base}_err_plus", f"{base}_err_minus"]
+        names += [percentile_column(base, level) for level in levels if level != 50.0]
+    return names
+
+
+def _check_beam(bundle: Bundle, beam_fwhm_arcmin: float | None) -> None:
+    trained = bundle.metadata.beam_fwhm_arcmin
+    if beam_fwhm_arcmin is None:
+        return
+    if abs(beam_fwhm_arcmin / trained - 1.0) > BEAM_TOLERANCE:
+        raise InputError(
+            f"--beam: the map's beam of {beam_fwhm_arcmin:g}' is not the {trained:g}' that the model "
+            f"{bundle.metadata.name} was trained for.",
+            "Train a model for this beam: set sky.beam_fwhm_arcmin and run szmass train.",
+        )
+
+
+def _redshifts(catalog: Catalog, bundle: Bundle) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Redshifts to use, NaN where there can be no mass, with their flags and a note of what was assumed."""
+    flags = np.zeros(len(catalog), np.int32)
+    low, high = bundle.metadata.trained_redshift
+    assumed = 0.5 * (low + high)
+    missing = ~np.isfinite(catalog.redshift)
+    redshift = np.where(missing, assumed, catalog.redshift)
+    first, last = bundle.metadata.calibrated_redshift
+    outside = (redshift < first) | (redshift > last)
+    flags[missing] |= Flag.NO_REDSHIFT
+    # z = 0.7 in a catalogue is often 0.698: two hundredths do not take a cluster out of training
+    flags[(redshift < low - 0.02) | (redshift > high + 0.02)] |= Flag.REDSHIFT_OUTSIDE_TRAINING
+    flags[outside] |= Flag.REDSHIFT_OUTSIDE_CALIBRATION
+    notes: tuple[str, ...] = ()
+    if missing.any():
+        notes = (f"{missing.sum()} of {len(catalog)} rows have no redshift: z = {assumed:g} was assumed.",)
+    return np.where(outside, np.nan, redshift), flags, notes
+
+
+def _measure(
+    sky_map: SkyMap,
+    catalog: Catalog,
+    bundle: Bundle,
+    redshift: np.ndarray,
+    flags: np.ndarray,
+    levels: list[float],
+    mass_definitions: Sequence[str],
+    progress: Progress,
+) -> tuple[Table, np.ndarray]:
+    """Masses, S/N and flags of all rows, a block at a time."""
+    metadata = bundle.metadata
+    sky = StampSky(bundle.sky_power, Beam(metadata.beam_fwhm_arcmin), metadata.noise_uk_arcmin)
+    meter = _Meter(bundle, sky)
+    percentiles = np.full((len(catalog), len(levels)), np.nan)
+    snr = np.full(len(catalog), np.nan)
+    for start in range(0, len(catalog), BLOCK_ROWS):
+        rows = slice(start, min(start + BLOCK_ROWS, len(catalog)))
+        cutouts = extract_cutouts(sky_map, catalog.ra_deg[rows], catalog.dec_deg[rows])
+        bad_position = ~np.isfinite(catalog.ra_deg[rows] + catalog.dec_deg[rows])
+        flags[rows] |= cutout_flags(cutouts, bad_position)
+        usable = np.flatnonzero(((flags[rows] & _NO_MASS) == 0) & np.isfinite(redshift[rows]))
+        _check_plausible(sky_map, cutouts, usable, sky)
+        at = start + usable
+        images = inpaint(cutouts.images[usable], cutouts.bad[usable], sky.covariance_uk2)
+        percentiles[at], snr[at], found = meter(images, redshift[at], levels)
+        flags[at] |= found
+        progress("clusters", rows.stop, len(catalog))
+    return _mass_table(percentiles, snr, redshift, levels, mass_definitions), flags
+
+
+class _Meter:
+    """Everything that turns a stamp and a redshift into numbers."""
+
+    def __init__(self, bundle: Bundle, sky: StampSky):
+        self._calibration = bundle.calibration
+        self._predictor = Predictor.from_bundle(bundle, sky)
+        self._stamps = ClusterStamps(Beam(bundle.metadata.beam_fwhm_arcmin), bundle.metadata.frequency_ghz)
+        self._filter = MatchedFilter(sky)
+        self._noise = NoiseLevel(sky, Beam(bundle.metadata.beam_fwhm_arcmin))
+
+    def __call__(self, images_uk, redshift, levels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mass percentiles (n, p) [Msun], S/N (n,) and flags (n,) of n stamps."""
+        prediction = self._predictor(images_uk)
+        raw = prediction.raw_mass_msun
+        masses = self._calibration.percentiles(raw, redshift, levels)
+        flags = np.zeros(len(raw), np.int32)
+        flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
+        flags[~np.isfinite(raw)] |= Flag.NONFINITE
+        ratio = self._noise.ratio(images_uk - prediction.sz_uk)
+        flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
+        median = np.nan_to_num(masses[:, levels.index(50.0)], nan=1e14)
+        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift))
+        return masses, snr, flags
+
+
+_NO_MASS = (
+    Flag.BAD_COORDINATES | Flag.OFF_MAP | Flag.MASKED | Flag.NONFINITE | Flag.REDSHIFT_OUTSIDE_CALIBRATION
+)
+
+
+def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:
+    """Flags (n,) that follow from a row's position and from the pixels of its stamp."""
+    flags = np.zeros(len(bad_position), np.int32)
+    flags[bad_position] |= Flag.BAD_COORDINATES
+    flags[cutouts.off_map & ~bad_position] |= Flag.OFF_MAP
+    on_map = ~cutouts.off_map & ~bad_position
+    flags[cutouts.cut_by_edge & on_map] |= Flag.CUT_BY_EDGE
+    core = (cutouts.bad & (pixel_radii_arcmin() < CORE_ARCMIN)).any(axis=(1, 2))
+    flags[((cutouts.bad_fraction > MAX_BAD_FRACTION) | core) & on_map] |= Flag.MASKED
+    flags[(cutouts.nonfinite_fraction > MAX_BAD_FRACTION) & on_map] |= Flag.NONFINITE
+    return flags
+
+
+def _check_plausible(sky_map: SkyMap, cutouts: Cutouts, usable: np.ndarray, sky: StampSky) -> None:
+    """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright."""
+    if sky_map.units.source == "option" or not usable.size:
+        return
+    found, expected = cutouts.robust_rms_uk(), float(np.sqrt(sky.covariance_uk2[0, 0]))
+    if not expected / PLAUSIBLE_RMS_RATIO < found < expected * PLAUSIBLE_RMS_RATIO:
+        raise InputError(
+            f"{sky_map.path}: read as {sky_map.units.label} ({sky_map.units.source}), its fluctuations are "
+            f"{found:.3g} µK; the model's sky has {expected:.3g} µK.",
+            "The unit is hardly right: give --units K, mK, uK or y.",
+        )
+
+
+def _mass_table(percentiles, snr, redshift, levels: list[float], mass_definitions: Sequence[str]) -> Table:
+    table = Table()
+    for definition in mass_definitions:
+        base = f"M{definition}"
+        z = np.where(np.isfinite(percentiles[:, 0]), redshift, np.nan)[:, None]
+        masses = convert_m200c(percentiles, z, definition) / 1e14
+        p16, median, p84 = (masses[:, levels.index(level)] for level in ALWAYS)
+        values = {base: (median, f"{base}: median of the posterior")}
+        for index, level in enumerate(levels):
+            if level != 50.0:
+                values[percentile_column(base, level)] = (masses[:, index], f"{base}: {level:g}th percentile")
+        values[f"{base}_err_plus"] = (p84 - median, f"{base}: 84th percentile less median")
+        values[f"{base}_err_minus"] = (median - p16, f"{base}: median less 16th percentile")
+        for name, (data, description) in values.items():
+            table[name] = Column(data, unit=MASS_UNIT, description=description)
+    table["sz_snr"] = Column(
+        snr, description="matched-filter signal-to-noise of a cluster of the median mass"
+    )
+    return table
+
+
+def _meta(
+    sky_map: SkyMap, catalog: Catalog, bundle: Bundle, beam: float, notes: tuple[str, ...]
+) -> dict[str, str | float]:
+    metadata, units = bundle.metadata, sky_map.units
+    return {
+        "SZM_VER": __version__,
+        "SZM_MODL": metadata.name,
+        "SZM_MSHA": bundle.sha256,
+        "SZM_MAP": sky_map.path.name,
+        "SZM_MAPH": sha256_of(sky_map.path),
+        "SZM_CAT": catalog.path.name,
+        "SZM_UNIT": units.label,
+        "SZM_UNSR": units.source,
+        "SZM_BEAM": beam,
+        "SZM_NOIS": metadata.noise_uk_arcmin,
+        "SZM_PRI": metadata.prior,
+        "SZM_NOTE": " ".join(notes),
+    }

@@ -1,0 +1,110 @@
+"""Files that are either whole or absent: check first, write beside the target, rename when done."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from szmass_cli.errors import OutputError, SzmassError
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path to write, and rename it to `target` once the block ends well.
+
+    Parameters
+    ----------
+    target : path
+        The file wanted in the end. A symbolic link is followed, not replaced.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    pathlib.Path
+        A hidden name in the same folder with the same suffix. After any exception, Ctrl-C included,
+        it is removed and `target` is as it was.
+
+    Raises
+    ------
+    OutputError
+        `target` cannot be written; see `check_writable`.
+    SzmassError
+        Writing failed half-way (disk full, quota, network folder gone).
+    """
+    check_writable(target, overwrite)
+    final = Path(os.path.realpath(target))
+    # Writers such as astropy choose compression by the suffix, so `.part` must not come last.
+    part = final.with_name(f".{final.name[:100]}.{os.getpid()}.part{_suffix(final)}")
+    try:
+        yield part
+        if not overwrite and os.path.lexists(final):  # made by somebody else in the meantime
+            raise _taken(target)
+        os.replace(part, final)
+    except OSError as error:
+        raise SzmassError(
+            f"{target}: could not be written: {error.strerror or error}",
+            "No half-written file was left behind; check the disk space and the permissions of the folder.",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Make sure that `path` can be written, before the long work that leads to it.
+
+    Parameters
+    ----------
+    path : path
+        The output file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        The file is already there, is a folder or a device, or its folder is missing or read-only.
+    """
+    final = Path(os.path.realpath(path))
+    try:
+        if final.is_dir():
+            raise OutputError(f"{path}: is a folder", "Name a file inside it.")
+        if final.exists() and not final.is_file():  # renaming onto /dev/null would replace the device
+            raise OutputError(f"{path}: is not a regular file", "Name an ordinary file.")
+        if final.exists() and not overwrite:
+            raise _taken(path)
+        if not final.parent.is_dir():
+            raise OutputError(f"{path}: there is no folder {final.parent}", "Make the folder first.")
+        # Creating a file is the only honest test: os.access says yes to root on a read-only disk.
+        with tempfile.NamedTemporaryFile(dir=final.parent, prefix=".szmass-"):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror or error}", "Choose a folder you may write to."
+        ) from error
+
+
+def sha256_of(path: str | os.PathLike[str], chunk_bytes: int = 1 << 20) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits, read in pieces of `chunk_bytes`.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(chunk_bytes):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _taken(path: str | os.PathLike[str]) -> OutputError:
+    return OutputError(f"{path}: already there; --overwrite replaces it", "Or choose another name.")
+
+
+def _suffix(path: Path) -> str:
+    """The part of the name writers look at: `.fits`, or `.fits.gz` when compressed."""
+    return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix

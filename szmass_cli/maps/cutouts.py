@@ -1,0 +1,96 @@
+"""Stamps of the sky around clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli.maps.sampling import sample
+from szmass_cli.maps.skymap import PixelStatus, SkyMap
+from szmass_cli.maps.stamps import lay_stamps
+from szmass_cli.stamp import N_PIXELS
+
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True)
+class Cutouts:
+    """Stamps of one map.
+
+    Attributes
+    ----------
+    images : (n, 40, 40) float32 array
+        µK_CMB, tangent plane, 0.25' pixels; row 0 is the most southern, column 0 the most eastern, the
+        position lies between pixels 19 and 20 on both axes. Pixels without data hold the mean of those with
+        data, or 0.
+    bad : (n, 40, 40) bool array
+        Pixels without data, for whatever reason.
+    off_map : (n,) bool array
+        No data at the position itself (in none of the four central pixels), or it is not a position at all.
+    cut_by_edge : (n,) bool array
+        Part of the stamp lies beyond the map's boundary.
+    nonfinite_fraction : (n,) float array
+        Fraction of the stamp next to NaN, infinite or UNSEEN map pixels.
+    """
+
+    images: np.ndarray
+    bad: np.ndarray
+    off_map: np.ndarray
+    cut_by_edge: np.ndarray
+    nonfinite_fraction: np.ndarray
+
+    @property
+    def bad_fraction(self) -> np.ndarray:
+        """Fraction (n,) of each stamp's pixels without data."""
+        return self.bad.mean(axis=(1, 2))
+
+    def robust_rms_uk(self) -> float:
+        """Scatter of all good pixels in µK, from the median absolute deviation; NaN if there are none.
+
+        A CMB map has tens to hundreds of µK: far less or more means that the unit is wrong.
+        """
+        good = self.images[~self.bad]
+        if not good.size:
+            return float("nan")
+        return float(_MAD_TO_SIGMA * np.median(np.abs(good - np.median(good))))
+
+
+def extract_cutouts(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Cutouts:
+    """Cut stamps out of a map.
+
+    Parameters
+    ----------
+    sky_map : SkyMap
+        An open map.
+    ra_deg, dec_deg : (n,) array
+        ICRS positions [deg]; any RA turn will do. Memory grows with n, so give blocks of a thousand or so.
+
+    Returns
+    -------
+    Cutouts
+        One stamp per position, in order.
+    """
+    ra_deg, dec_deg = np.atleast_1d(np.asarray(ra_deg, float)), np.atleast_1d(np.asarray(dec_deg, float))
+    count = len(ra_deg)
+    images = np.zeros((count, N_PIXELS, N_PIXELS), dtype=np.float32)
+    status = np.full(images.shape, PixelStatus.OUTSIDE, dtype=np.uint8)
+    real = np.flatnonzero(np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90.0))
+    stamps = lay_stamps(sky_map, ra_deg[real], dec_deg[real])
+    for number, i in enumerate(real):
+        values, status[i] = sample(sky_map, stamps, number)
+        images[i] = _filled(values * sky_map.units.to_uk, status[i] != 0)
+    bad = status != 0
+    centre = slice(N_PIXELS // 2 - 1, N_PIXELS // 2 + 1)
+    return Cutouts(
+        images=images,
+        bad=bad,
+        off_map=bad[:, centre, centre].all(axis=(1, 2)),
+        cut_by_edge=((status & PixelStatus.OUTSIDE) != 0).any(axis=(1, 2)),
+        nonfinite_fraction=((status & PixelStatus.NONFINITE) != 0).mean(axis=(1, 2)),
+    )
+
+
+def _filled(values_uk: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    mean_uk = 0.0 if bad.all() else values_uk[~bad].mean()
+    return np.where(bad, mean_uk, values_uk)

@@ -1,0 +1,92 @@
+"""From a map's pixels to a stamp's, by quintic splines.
+
+Interpolation smooths, and what it smooths away is mass: bilinear costs 5 per cent on a 0.5' map, a quintic
+spline about 0.1 per cent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from scipy.interpolate import RBFInterpolator
+
+from szmass_cli.maps.skymap import PixelStatus, SkyMap, pixel_status
+from szmass_cli.maps.stamps import Stamps
+from szmass_cli.maps.tangent import tangent_offsets_arcmin
+from szmass_cli.stamp import pixel_offsets_arcmin
+
+_SPLINE_ORDER = 5
+# The prefilter's memory of a window's edge falls by 0.43 a pixel, so 12 leave less than 1e-4 of it.
+_MARGIN = 12
+_RBF_NEIGHBOURS = 60
+_RBF_REACH_PIXELS = 6.0
+
+
+def sample(sky_map: SkyMap, stamps: Stamps, i: int) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate a map at the pixels of stamp `i`.
+
+    Returns
+    -------
+    values : (40, 40) float64 array
+        In the map's units; meaningless where `status` is not 0.
+    status : (40, 40) uint8 array
+        `PixelStatus` bits of the four map pixels around each point.
+    """
+    chart, pixels = stamps.charts[i], stamps.pixels[i]
+    nowhere = np.isnan(pixels).any(axis=-1)
+    if nowhere.all():
+        return np.zeros(nowhere.shape), np.full(nowhere.shape, PixelStatus.OUTSIDE, dtype=np.uint8)
+    low = np.floor(np.nanmin(pixels, axis=(0, 1))).astype(int) - _MARGIN
+    high = np.floor(np.nanmax(pixels, axis=(0, 1))).astype(int) + 2 + _MARGIN
+    rows, columns = (low[0], high[0]), (low[1], high[1])
+    window, outside = sky_map.read(chart, rows, columns)
+    window_status = pixel_status(window, outside)
+    local = np.where(nowhere[..., None], 0.0, pixels - low)
+    status = _around(window_status, local)
+    status[nowhere] = PixelStatus.OUTSIDE
+    if (status != 0).all():
+        return np.zeros(status.shape), status
+    filled = _fill(window, window_status != 0)
+    scattered = sky_map.kinked_pixels(chart, rows, columns) if stamps.rough[i] else None
+    if scattered is None:
+        return _interpolate_lattice(filled, local), status
+    north, west = tangent_offsets_arcmin(stamps.ra_deg[i], stamps.dec_deg[i], scattered)
+    return _interpolate_scattered(filled, north, west, sky_map.pixel_arcmin), status
+
+
+def _around(status: np.ndarray, local: np.ndarray) -> np.ndarray:
+    """Bits of the 2 x 2 pixels around each point."""
+    row, column = np.moveaxis(np.floor(local).astype(int), -1, 0)
+    south = status[row, column] | status[row, column + 1]
+    return south | status[row + 1, column] | status[row + 1, column + 1]
+
+
+def _fill(window: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """Give pixels without data their nearest neighbour's value: a spline rings less than at a step."""
+    if not bad.any():
+        return window
+    nearest = ndimage.distance_transform_edt(bad, return_distances=False, return_indices=True)
+    return window[tuple(nearest)]
+
+
+def _interpolate_lattice(window: np.ndarray, local: np.ndarray) -> np.ndarray:
+    return ndimage.map_coordinates(window, np.moveaxis(local, -1, 0), order=_SPLINE_ORDER, mode="mirror")
+
+
+def _interpolate_scattered(
+    window: np.ndarray, north_arcmin: np.ndarray, west_arcmin: np.ndarray, pixel_arcmin: float
+) -> np.ndarray:
+    """Interpolate pixels by their place on the tangent plane, whatever their order in the window.
+
+    Polyharmonic splines; 400 times slower than on a lattice, but indifferent to kinks.
+    """
+    offsets = pixel_offsets_arcmin()
+    reach = offsets[-1] + _RBF_REACH_PIXELS * pixel_arcmin
+    near = (np.abs(north_arcmin) < reach) & (np.abs(west_arcmin) < reach)
+    places = np.stack([north_arcmin[near], west_arcmin[near]], axis=-1)
+    # Around a corner of HEALPix a window can hold a pixel twice.
+    _, first = np.unique(np.round(places / pixel_arcmin, 3), axis=0, return_index=True)
+    neighbours = min(_RBF_NEIGHBOURS, len(first))
+    spline = RBFInterpolator(places[first], window[near][first], neighbors=neighbours, kernel="quintic")
+    grid = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), axis=-1)
+    return spline(grid.reshape(-1, 2)).reshape(grid.shape[:2])

@@ -1,0 +1,126 @@
+"""What every map offers, whatever its pixels: charts to lay the sky flat, and windows to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntFlag
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from scipy import ndimage
+
+from szmass_cli.errors import InputError
+from szmass_cli.maps.units import MapUnits
+
+# HEALPix's UNSEEN is -1.6375e30; no map in any unit of ours comes near this.
+_ABSURD = 1e25
+
+
+class PixelStatus(IntFlag):
+    """Why a pixel has no data; 0 means that it has."""
+
+    GOOD = 0
+    OUTSIDE = 1
+    NONFINITE = 2
+    ZERO = 4
+
+
+class SkyMap(Protocol):
+    """A map of the sky.
+
+    Every pixelisation here is, near any one place, a lattice of rows and columns. A *chart* says how that
+    neighbourhood is laid flat: which turn around the sky, or which corner of HEALPix, counts as contiguous.
+    """
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        ...
+
+    @property
+    def pixel_arcmin(self) -> float:
+        """Mean pixel side."""
+        ...
+
+    @property
+    def units(self) -> MapUnits:
+        """The unit of the values and its worth in µK_CMB."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        ...
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the file left unsaid and we had to assume."""
+        ...
+
+    def charts(self, centres: np.ndarray) -> np.ndarray:
+        """Charts (n, 2) of the neighbourhoods of ICRS unit vectors (n, 3)."""
+        ...
+
+    def to_pixels(self, directions: np.ndarray, charts: np.ndarray) -> np.ndarray:
+        """Rows and columns (n, m, 2), counted from 0 at pixel centres, of ICRS unit vectors (n, m, 3).
+
+        Contiguous within a chart (n, 2); NaN where the pixelisation does not reach.
+        """
+        ...
+
+    def read(
+        self, chart: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Values (ny, nx), float64 in map units, of a window of a chart, and which are outside the map."""
+        ...
+
+    def kinked_pixels(
+        self, chart: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> np.ndarray | None:
+        """ICRS unit vectors (ny, nx, 3) of a window's pixels, for lattices that bend sharply; else None."""
+        ...
+
+
+def pixel_status(values: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """The `PixelStatus` (uint8) of each pixel of a window.
+
+    NaN, infinity and UNSEEN are not data. Neither is an exact zero in a block of 2 x 2 zeros or more, which
+    is how maps fill what they did not observe; a lone zero can happen in an integer-coded map and is data.
+    """
+    nonfinite = ~(np.abs(values) < _ABSURD) & ~outside
+    status = np.where(outside, np.uint8(PixelStatus.OUTSIDE), np.uint8(0))
+    status[nonfinite] = PixelStatus.NONFINITE
+    zeros = (values == 0.0) & ~outside
+    if zeros.any():
+        status[ndimage.binary_opening(zeros, np.ones((2, 2)))] = PixelStatus.ZERO
+    return status
+
+
+def has_data(chunks: Iterable[np.ndarray]) -> bool:
+    """Whether any chunk of map values holds one that is finite, seen and not zero; stops at the first."""
+    return any(bool(np.any((np.abs(chunk) < _ABSURD) & (chunk != 0.0))) for chunk in chunks)
+
+
+def scattered_slices(length: int, step: int, passes: int = 16) -> Iterable[slice]:
+    """Slices of `step` that cover range(length) once, coarsely first, so a search soon looks everywhere."""
+    starts = range(0, length, max(step, 1))
+    for first in range(passes):
+        for start in starts[first::passes]:
+            yield slice(start, min(start + step, length))
+
+
+def check_resolution(sky_map: SkyMap, beam_fwhm_arcmin: float) -> None:
+    """Refuse a map whose pixels are wider than its beam.
+
+    Raises
+    ------
+    InputError
+        The pixel is larger than the beam's full width at half maximum.
+    """
+    if sky_map.pixel_arcmin > beam_fwhm_arcmin:
+        raise InputError(
+            f"{sky_map.path}: its pixels are {sky_map.pixel_arcmin:.3g}' wide, coarser than the "
+            f"{beam_fwhm_arcmin:.3g}' beam: it cannot show a cluster's profile.",
+            "Use a map with pixels of half the beam or less, or correct --beam.",
+        )

@@ -1,0 +1,62 @@
+"""The plane that touches the sky at a cluster, and polynomials on it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_ARCMIN = np.pi / (180 * 60)
+
+
+def tangent_directions(
+    ra_deg: np.ndarray, dec_deg: np.ndarray, north_arcmin: np.ndarray, west_arcmin: np.ndarray
+) -> np.ndarray:
+    """ICRS unit vectors of points on the tangent planes at the given positions.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : (n,) array
+        Tangent points.
+    north_arcmin, west_arcmin : array
+        Offsets on the plane that broadcast together to a shape (...).
+
+    Returns
+    -------
+    (n, ..., 3) array
+        Unit vectors; the gnomonic projection of Calabretta & Greisen (2002), section 5.1.3.
+    """
+    centre, north, west = _tangent_axes(np.radians(ra_deg), np.radians(dec_deg))
+    up, right = np.broadcast_arrays(north_arcmin * _ARCMIN, west_arcmin * _ARCMIN)
+    axes = (slice(None), *([None] * up.ndim), slice(None))
+    points = centre[axes] + up[..., None] * north[axes] + right[..., None] * west[axes]
+    return points / np.sqrt(1.0 + up**2 + right**2)[..., None]
+
+
+def tangent_offsets_arcmin(
+    ra_deg: float, dec_deg: float, directions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """North and west offsets [arcmin] on the tangent plane at one position of ICRS unit vectors (..., 3)."""
+    centre, north, west = _tangent_axes(np.radians(ra_deg), np.radians(dec_deg))
+    depth = directions @ centre * _ARCMIN
+    return directions @ north / depth, directions @ west / depth
+
+
+def lagrange_matrix(nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The (points, nodes) matrix from values at the nodes to their polynomial's values at the points."""
+    matrix = np.ones((len(points), len(nodes)))
+    for j, node in enumerate(nodes):
+        for other in np.delete(nodes, j):
+            matrix[:, j] *= (points - other) / (node - other)
+    return matrix
+
+
+def chebyshev_nodes(count: int, half_width: float) -> np.ndarray:
+    """The `count` Chebyshev points of [-half_width, half_width], ascending."""
+    return -half_width * np.cos((np.arange(count) + 0.5) * np.pi / count)
+
+
+def _tangent_axes(ra, dec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Unit vectors (..., 3) to the centre, to its north and to its west; angles in radians."""
+    centre = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
+    west = np.stack([np.sin(ra), -np.cos(ra), np.zeros_like(ra)], axis=-1)
+    return centre, north, west

@@ -1,0 +1,90 @@
+"""What one unit of a map is worth in µK_CMB, and who said so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from szmass_cli.errors import InputError
+from szmass_cli.physics.spectra import tsz_uk_per_y
+
+UNITS = ("K", "mK", "uK", "y")
+
+_TEMPERATURES_UK = {"K": 1e6, "mK": 1e3, "uK": 1.0}
+_COMPTON_Y = {"y", "compton", "comptony", "comptonyparameter", "ysz"}
+# What people append to say "thermodynamic": it is what we mean anyway.
+_THERMODYNAMIC = re.compile(r"(cmb|thermodynamic|thermo)$", re.IGNORECASE)
+_SPELT_OUT = {"kelvin": "K", "millikelvin": "mK", "microkelvin": "uK", "microk": "uK", "muk": "uK"}
+_UNSAID = {"", "unknown", "none", "undefined"}
+
+
+@dataclass(frozen=True)
+class MapUnits:
+    """The unit of a map's values.
+
+    Attributes
+    ----------
+    label : str
+        'K', 'mK', 'uK' (CMB thermodynamic temperature) or 'y' (Compton parameter).
+    to_uk : float
+        Factor from map values to µK_CMB.
+    source : str
+        Who said so: 'option', 'header' or 'assumed'.
+    """
+
+    label: str
+    to_uk: float
+    source: str
+
+
+def unit_label(text: str) -> str | None:
+    """The one of `UNITS` that a unit string means, or None.
+
+    Case is forgiven where only one reading is left: 'UK' is µK, but 'MK' is neither mK nor megakelvin.
+    """
+    bare = re.sub(r"[\s_\-{}(),.^]", "", text).replace("µ", "u").replace("μ", "u")
+    if bare.lower() in _COMPTON_Y:
+        return "y"
+    bare = _THERMODYNAMIC.sub("", bare)
+    bare = _SPELT_OUT.get(bare.lower(), bare)
+    if bare in _TEMPERATURES_UK:
+        return bare
+    return {"k": "K", "mk": "mK", "UK": "uK", "Uk": "uK", "uk": "uK"}.get(bare)
+
+
+def resolve_units(option: str | None, header: str | None, frequency_ghz: float, where: str) -> MapUnits:
+    """Decide a map's units: the user's option, else its header, else µK_CMB as an assumption.
+
+    Parameters
+    ----------
+    option, header : str or None
+        What the user and the map's BUNIT or TUNIT say.
+    frequency_ghz : float
+        Observing frequency, which turns Compton y into temperature.
+    where : str
+        File name for messages.
+
+    Raises
+    ------
+    InputError
+        A unit that is neither a CMB temperature nor Compton y, such as 'MJy/sr' or 'K_RJ'.
+    """
+    if option is not None:
+        label = unit_label(option)
+        if label is None:
+            raise InputError(f"Unknown units {option!r} for {where}.", f"Choose one of {', '.join(UNITS)}.")
+        return MapUnits(label, _factor_uk(label, frequency_ghz), "option")
+    said = (header or "").strip()
+    if said.lower() in _UNSAID:
+        return MapUnits("uK", 1.0, "assumed")
+    label = unit_label(said)
+    if label is None:
+        raise InputError(
+            f"{where} says its unit is {said!r}, which is neither a CMB temperature nor Compton y.",
+            f"Convert the map to µK_CMB, or say --units ({', '.join(UNITS)}) if its header is wrong.",
+        )
+    return MapUnits(label, _factor_uk(label, frequency_ghz), "header")
+
+
+def _factor_uk(label: str, frequency_ghz: float) -> float:
+    return float(tsz_uk_per_y(frequency_ghz)) if label == "y" else _TEMPERATURES_UK[label]

@@ -1,0 +1,237 @@
+"""A trained model on disk: a folder of data, checked as it is opened, never executed."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from szmass_cli.config import SurveyConfig, parse_config
+from szmass_cli.errors import InputError
+from szmass_cli.files import atomic_path, sha256_of
+from szmass_cli.network.inputs import Labels
+from szmass_cli.physics import cosmology
+from szmass_cli.posterior import Calibration
+from szmass_cli.sky.fields import SkyPower
+from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
+
+RECIPE, WEIGHTS, CALIBRATION, METADATA, METRICS, CARD = (
+    "recipe.yaml",
+    "weights.h5",
+    "calibration.h5",
+    "metadata.json",
+    "metrics.json",
+    "README.md",
+)
+HASHED = (RECIPE, WEIGHTS, CALIBRATION)
+
+
+class Metadata(BaseModel):
+    """What a bundle states about itself; the file is refused if any of it is missing or unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format_version: Literal[1]
+    name: str
+    szmass_version: str
+    frequency_ghz: float
+    beam_fwhm_arcmin: float
+    noise_uk_arcmin: float
+    pixel_arcmin: float
+    n_pixels: int
+    units: Literal["uK_CMB"]
+    normalisation_uk: float
+    mean_mass_msun: float
+    cosmology: str
+    mass_definition: Literal["200c"]
+    trained_m200c_msun: tuple[float, float]
+    trained_redshift: tuple[float, float]
+    calibrated_redshift: tuple[float, float]
+    prior: str
+    sz_scatter_ln: float
+    seed: int
+    cutouts_trained_on: int
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle in memory, without TensorFlow.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    metadata : Metadata
+    recipe : SurveyConfig
+        The configuration it was trained from.
+    weights : list of numpy.ndarray
+        The network's variables in the order Keras lists them.
+    calibration : Calibration
+    sky_power : SkyPower
+        Power of the sky it was trained on.
+    """
+
+    path: Path
+    metadata: Metadata
+    recipe: SurveyConfig
+    weights: list[np.ndarray]
+    calibration: Calibration
+    sky_power: SkyPower
+
+    @property
+    def labels(self) -> Labels:
+        return Labels(self.metadata.normalisation_uk, self.metadata.mean_mass_msun)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the metadata file, which holds the hashes of all others."""
+        return hashlib.sha256((self.path / METADATA).read_bytes()).hexdigest()
+
+
+def shipped_models() -> dict[str, Path]:
+    """Folders of the models that come with szmass, by name."""
+    here = Path(__file__).resolve().parents[1]
+    # inside the wheel, or beside the package in a source checkout
+    for folder in (here / "models", here.parent / "models"):
+        if folder.is_dir():
+            return {p.parent.name: p.parent for p in sorted(folder.glob(f"*/{METADATA}"))}
+    return {}
+
+
+def find_bundle(model: str | Path) -> Path:
+    """Folder of a model given by name or path.
+
+    Raises
+    ------
+    InputError
+        If there is neither a shipped model nor a bundle of that name.
+    """
+    shipped = shipped_models()
+    if str(model) in shipped:
+        return shipped[str(model)]
+    path = Path(model)
+    if (path / METADATA).is_file():
+        return path
+    what = "holds no metadata.json, so it is not a model bundle" if path.exists() else "is not there"
+    raise InputError(
+        f"The model {model} {what}.", f"Give a bundle's folder, or a shipped model: {', '.join(shipped)}."
+    )
+
+
+def read_bundle(model: str | Path) -> Bundle:
+    """Open and check a bundle.
+
+    Parameters
+    ----------
+    model : str or Path
+        Name of a shipped model, or a folder.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, altered or malformed, or was made for another geometry or cosmology.
+    """
+    path = find_bundle(model)
+    metadata = _read_metadata(path / METADATA)
+    for name in HASHED:
+        if not (path / name).is_file():
+            raise InputError(f"The model {path} lacks {name}.", "Fetch the bundle again.")
+        if metadata.sha256.get(name) != sha256_of(path / name):
+            raise InputError(
+                f"{path / name} is not the file that the model was saved with: its hash differs.",
+                "It was altered or damaged. Fetch the bundle again.",
+            )
+    try:
+        recipe = parse_config((path / RECIPE).read_text(), str(path / RECIPE))
+        with h5py.File(path / WEIGHTS) as file:
+            weights = [file[name][()].astype(np.float32) for name in sorted(file)]
+        with h5py.File(path / CALIBRATION) as file:
+            table = {name: file[name][()] for name in file}
+        low, high = table["prior_range_msun"]
+        calibration = Calibration(
+            table["redshifts"], table["nodes"], table["ln_mass"], table["edges"], (float(low), float(high))
+        )
+        power = SkyPower(table["sky_ell"], table["sky_cl_uk2_sr"])
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"The model {path} cannot be read: {error}.", "Fetch the bundle again.") from error
+    return Bundle(path, metadata, recipe, weights, calibration, power)
+
+
+def _read_metadata(path: Path) -> Metadata:
+    try:
+        metadata = Metadata.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        reason = (
+            error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("",), "msg": str(error)}
+        )
+        key = ".".join(str(part) for part in reason["loc"])
+        raise InputError(
+            f"{path} is not the metadata of a szmass model: {key}: {reason['msg']}.",
+            "Fetch the bundle again, or update szmass.",
+        ) from None
+    expected = {"pixel_arcmin": PIXEL_ARCMIN, "n_pixels": N_PIXELS, "cosmology": cosmology.NAME}
+    for key, value in expected.items():
+        if getattr(metadata, key) != value:
+            raise InputError(
+                f"{path}: {key} is {getattr(metadata, key)}, this szmass works with {value}.",
+                "Retrain the model.",
+            )
+    return metadata
+
+
+def write_bundle(
+    folder: Path,
+    facts: dict,
+    recipe: SurveyConfig,
+    weights: list[np.ndarray],
+    calibration: Calibration,
+    sky_power: SkyPower,
+) -> None:
+    """Write the files of a bundle into an existing folder; the metadata, which seals it, comes last.
+
+    Parameters
+    ----------
+    folder : Path
+    facts : dict
+        The fields of `Metadata` that the recipe does not hold: ``name``, ``szmass_version``,
+        ``normalisation_uk``, ``mean_mass_msun``, ``trained_m200c_msun``, ``cutouts_trained_on``.
+    recipe : SurveyConfig
+    weights : list of numpy.ndarray
+    calibration : Calibration
+    sky_power : SkyPower
+    """
+    (folder / RECIPE).write_text(recipe.to_yaml())
+    with h5py.File(folder / WEIGHTS, "w") as file:
+        for index, values in enumerate(weights):
+            file.create_dataset(f"{index:04d}", data=values.astype(np.float32))
+    with h5py.File(folder / CALIBRATION, "w") as file:
+        for name in ("redshifts", "nodes", "ln_mass", "edges", "prior_range_msun"):
+            file[name] = np.asarray(getattr(calibration, name), float)
+        file["sky_ell"], file["sky_cl_uk2_sr"] = sky_power.ell, sky_power.cl_uk2_sr
+    low, high = (value / 1e14 for value in calibration.prior_range_msun)
+    redshift = recipe.clusters.redshift
+    metadata = Metadata(
+        format_version=1,
+        frequency_ghz=recipe.sky.frequency_ghz,
+        beam_fwhm_arcmin=recipe.sky.beam_fwhm_arcmin,
+        noise_uk_arcmin=recipe.sky.noise_uk_arcmin,
+        pixel_arcmin=PIXEL_ARCMIN,
+        n_pixels=N_PIXELS,
+        units="uK_CMB",
+        cosmology=cosmology.NAME,
+        mass_definition="200c",
+        trained_redshift=(redshift, redshift),
+        calibrated_redshift=(float(calibration.redshifts[0]), float(calibration.redshifts[-1])),
+        prior=f"flat in M200c, {low:g} to {high:g} 1e14 Msun",
+        sz_scatter_ln=recipe.clusters.sz_scatter_ln,
+        seed=recipe.training.seed,
+        sha256={name: sha256_of(folder / name) for name in HASHED},
+        **facts,
+    )
+    with atomic_path(folder / METADATA, overwrite=True) as part:
+        part.write_text(json.dumps(metadata.model_dump(), indent=2) + "\n")

@@ -1,0 +1,113 @@
+"""From µK to what the network sees, and from labels to what it is taught."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli.config import NetworkConfig, SurveyConfig
+from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.profiles import projected_nfw
+from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass
+from szmass_cli.sky.cutouts import CutoutBlock
+from szmass_cli.sky.fields import StampSky, stamp_smoothing
+from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
+
+MASS_PIXEL = (N_PIXELS // 2, N_PIXELS // 2)
+"""The pixel of the second output map that holds M / mean(M_train)."""
+
+NFW_SCALE_ARCMIN = 0.6
+"""Scale radius of the normalised NFW map: a 4e14 Msun cluster at z = 0.7 with a concentration near 4."""
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """A fixed linear map from a cutout [µK] to the network's input channels.
+
+    Parameters
+    ----------
+    matrices : numpy.ndarray, shape (channels, 1600, 1600) or None
+        None divides the cutout by `scale_uk` and changes nothing else, as the paper does.
+    scale_uk : float
+        The constant that brings cutouts to about [-1, 1].
+    """
+
+    matrices: np.ndarray | None
+    scale_uk: float
+
+    @classmethod
+    def create(cls, config: NetworkConfig, sky: StampSky, beam: Beam, scale_uk: float) -> "NetworkInput":
+        """The input of a configuration: plain, or filtered by the known power of sky and noise.
+
+        Filtered channels are the cutout smoothed by the beam, and B C^-1 d: the inverse pixel covariance
+        takes the CMB gradient and the noise off the network's hands, the beam B removes scales on which
+        there is no cluster and on which maps of other pixels differ.
+        """
+        if config.input == "plain":
+            return cls(None, scale_uk)
+        smooth = stamp_smoothing(beam)
+        whitened = smooth.T @ sky.inverse_covariance
+        spread = np.sqrt(
+            np.einsum("ij,jk,ik->i", whitened, sky.covariance_uk2, whitened, optimize=True).mean()
+        )
+        # unit variance on bare sky, and a third of it, so that massive clusters stay of order one
+        matrices = np.stack([smooth / scale_uk, whitened / (3.0 * spread)])
+        return cls(np.ascontiguousarray(matrices.transpose(0, 2, 1), dtype=np.float32), scale_uk)
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.matrices is None else len(self.matrices)
+
+    def __call__(self, images_uk: np.ndarray) -> np.ndarray:
+        """Network input (n, 40, 40, channels) float32 of cutouts (n, 40, 40) [µK]."""
+        images = np.asarray(images_uk, np.float32)
+        if self.matrices is None:
+            return (images / np.float32(self.scale_uk))[..., None]
+        flat = images.reshape(len(images), -1)
+        channels = [(flat @ matrix).reshape(images.shape) for matrix in self.matrices]
+        return np.stack(channels, axis=-1)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The paper's two label maps, and how masses are read back from the second.
+
+    Parameters
+    ----------
+    scale_uk : float
+        Divides the SZ map.
+    mean_mass_msun : float
+        Mean mass of the training set; times the mass pixel it is M200c.
+    """
+
+    scale_uk: float
+    mean_mass_msun: float
+
+    @classmethod
+    def create(cls, config: SurveyConfig, stamps: ClusterStamps) -> "Labels":
+        """Scale of the heaviest cluster's peak plus three sigma of CMB, so that cutouts fall in [-1, 1]."""
+        heaviest = stamps.mean_images(mass_range(config.clusters)[1], config.clusters.redshift)
+        return cls(float(np.ceil(np.abs(heaviest).max() / 50.0) * 50.0 + 350.0), mean_mass(config.clusters))
+
+    def maps(self, block: CutoutBlock) -> np.ndarray:
+        """Label maps, shape (n, 40, 40, 2) float32."""
+        nfw = projected_nfw(np.maximum(pixel_radii_arcmin(), 0.2) / NFW_SCALE_ARCMIN)
+        labels = np.empty((len(block), N_PIXELS, N_PIXELS, 2), np.float32)
+        labels[..., 0] = block.sz[..., 0] / self.scale_uk
+        labels[..., 1] = nfw / nfw.max()
+        labels[:, MASS_PIXEL[0], MASS_PIXEL[1], 1] = block.m200c / self.mean_mass_msun
+        return labels
+
+    def weights(self, block: CutoutBlock, mass_pixel_weight: float, mass_error: str) -> np.ndarray:
+        """Weight of each squared error, (n, 40, 40, 2): one but for the mass pixel."""
+        weights = np.ones((len(block), N_PIXELS, N_PIXELS, 2), np.float32)
+        relative = (block.m200c / self.mean_mass_msun) ** -2.0 if mass_error == "relative" else 1.0
+        weights[:, MASS_PIXEL[0], MASS_PIXEL[1], 1] = mass_pixel_weight * relative
+        return weights
+
+    def mass_msun(self, outputs: np.ndarray) -> np.ndarray:
+        """Raw mass [Msun] in the mass pixel of outputs (n, 40, 40, 2), shape (n,)."""
+        return outputs[:, MASS_PIXEL[0], MASS_PIXEL[1], 1].astype(float) * self.mean_mass_msun
+
+    def sz_uk(self, outputs: np.ndarray) -> np.ndarray:
+        """SZ maps [µK] of outputs (n, 40, 40, 2), shape (n, 40, 40)."""
+        return outputs[..., 0] * self.scale_uk

@@ -1,0 +1,94 @@
+"""A trained network ready to be asked: cutouts in, raw masses and SZ maps out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli.errors import InputError
+from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.inputs import Labels, NetworkInput
+from szmass_cli.network.mresunet import build_mresunet
+from szmass_cli.physics.beams import Beam
+from szmass_cli.sky.fields import StampSky
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of n cutouts, before calibration.
+
+    Parameters
+    ----------
+    raw_mass_msun : numpy.ndarray, shape (n,)
+        Mass pixel times the mean training mass.
+    sz_uk : numpy.ndarray, shape (n, 40, 40)
+        The cluster's own signal [µK_CMB].
+    """
+
+    raw_mass_msun: np.ndarray
+    sz_uk: np.ndarray
+
+
+class Predictor:
+    """A Keras network with its input filters and labels.
+
+    Parameters
+    ----------
+    network : keras.Model
+    inputs : NetworkInput
+    labels : Labels
+    batch_size : int
+        Cutouts that go through the network at once.
+    """
+
+    def __init__(self, network, inputs: NetworkInput, labels: Labels, batch_size: int = BATCH_SIZE):
+        self._network, self._inputs, self._labels = network, inputs, labels
+        self._batch_size = batch_size
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, sky: StampSky, batch_size: int = BATCH_SIZE) -> "Predictor":
+        """Build the network of a bundle; `sky` is the sky it was trained on."""
+        beam = Beam(bundle.metadata.beam_fwhm_arcmin)
+        inputs = NetworkInput.create(bundle.recipe.network, sky, beam, bundle.labels.scale_uk)
+        network = build_mresunet(bundle.recipe.network, inputs.channels)
+        set_weights(network, bundle.weights, str(bundle.path))
+        return cls(network, inputs, bundle.labels, batch_size)
+
+    def __call__(self, images_uk: np.ndarray) -> Prediction:
+        """Prediction for cutouts (n, 40, 40) [µK], in batches of one size whatever n is."""
+        masses, profiles = [], []
+        for start in range(0, len(images_uk), self._batch_size):
+            batch = images_uk[start : start + self._batch_size]
+            # the last batch is padded: another shape would be computed in another order
+            padded = np.zeros((self._batch_size, *batch.shape[1:]), np.float32)
+            padded[: len(batch)] = batch
+            outputs = np.asarray(self._network.predict_on_batch(self._inputs(padded)))[: len(batch)]
+            masses.append(self._labels.mass_msun(outputs))
+            profiles.append(self._labels.sz_uk(outputs))
+        if not masses:
+            return Prediction(np.empty(0), np.empty((0, *images_uk.shape[1:]), np.float32))
+        return Prediction(np.concatenate(masses), np.concatenate(profiles))
+
+
+def model_variables(network) -> list:
+    """The variables that make up a trained network, in a fixed order, without dropout's random state."""
+    return [v for v in network.variables if "seed_generator" not in v.path]
+
+
+def set_weights(network, weights: list[np.ndarray], name: str) -> None:
+    """Give a network its weights.
+
+    Raises
+    ------
+    InputError
+        If their number or shapes are not those of the network.
+    """
+    variables = model_variables(network)
+    wanted = [tuple(v.shape) for v in variables]
+    if wanted != [w.shape for w in weights]:
+        raise InputError(
+            f"The weights of {name} do not fit the network of its recipe.", "Fetch the bundle again."
+        )
+    for variable, values in zip(variables, weights, strict=True):
+        variable.assign(values)

@@ -1,0 +1,117 @@
+"""The best possible estimator: the exact posterior of mass on a Gaussian sky, and the matched filter.
+
+With d = A t(M) + n, n Gaussian of covariance C, and ln A ~ N(0, scatter^2), the likelihood of M is
+int dA p(A) exp(A t^T C^-1 d - A^2 t^T C^-1 t / 2), up to a factor without M.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from szmass_cli.physics.beams import Beam
+from szmass_cli.sky.clusters import ClusterStamps
+from szmass_cli.sky.fields import StampSky, stamp_smoothing
+from szmass_cli.stamp import pixel_radii_arcmin
+
+
+@dataclass(frozen=True)
+class GridPosterior:
+    """p(ln M | cutout) on a grid of masses.
+
+    Parameters
+    ----------
+    m200c_msun : numpy.ndarray, shape (m,)
+    probability : numpy.ndarray, shape (n, m)
+        Probability of each grid cell, rows summing to 1.
+    """
+
+    m200c_msun: np.ndarray
+    probability: np.ndarray
+
+    def percentile(self, percent: float) -> np.ndarray:
+        """Mass [Msun] below which the given per cent of each posterior lies, shape (n,)."""
+        cumulative = np.cumsum(self.probability, axis=1) - 0.5 * self.probability
+        grid = np.log(self.m200c_msun)
+        return np.exp([np.interp(percent / 100.0, row, grid) for row in cumulative])
+
+
+class OptimalEstimator:
+    """Exact posterior of M200c for cutouts of one survey and redshift.
+
+    Parameters
+    ----------
+    sky : StampSky
+        The Gaussian sky and noise.
+    stamps : ClusterStamps
+        Cluster images behind the survey's beam.
+    redshift : float
+    sz_scatter_ln : float
+        Log-normal scatter of the SZ amplitude.
+    prior_range_msun : (float, float)
+        The prior is flat in M200c between these.
+    """
+
+    def __init__(
+        self,
+        sky: StampSky,
+        stamps: ClusterStamps,
+        redshift: float,
+        sz_scatter_ln: float,
+        prior_range_msun: tuple[float, float],
+    ):
+        self._m200c = np.linspace(*prior_range_msun, 600)
+        templates = stamps.mean_images(self._m200c, redshift).reshape(self._m200c.size, -1)
+        self._weighted = (templates @ sky.inverse_covariance).astype(np.float32)
+        self._fisher = np.einsum("mp,mp->m", self._weighted, templates)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(25)
+        self._amplitudes = np.exp(sz_scatter_ln * nodes)
+        self._ln_weights = np.log(weights / weights.sum())
+
+    def posterior(self, images_uk: np.ndarray) -> GridPosterior:
+        """Posterior of each cutout, images (n, 40, 40) [µK]."""
+        projected = images_uk.reshape(len(images_uk), -1) @ self._weighted.T
+        terms = [
+            w + a * projected - 0.5 * a**2 * self._fisher
+            for a, w in zip(self._amplitudes, self._ln_weights, strict=True)
+        ]
+        ln_likelihood = logsumexp(terms, axis=0)
+        probability = np.exp(ln_likelihood - ln_likelihood.max(axis=1, keepdims=True))
+        return GridPosterior(self._m200c, probability / probability.sum(axis=1, keepdims=True))
+
+
+class MatchedFilter:
+    """Signal-to-noise of a cluster template in a cutout of sky and noise of known covariance.
+
+    The estimate of the amplitude is t^T C^-1 d / t^T C^-1 t and its error (t^T C^-1 t)^-1/2, so that
+    S/N = t^T C^-1 d / (t^T C^-1 t)^1/2 (Haehnelt & Tegmark 1996; Melin et al. 2006, eqs. 7-9).
+    """
+
+    def __init__(self, sky: StampSky):
+        self._inverse_covariance = sky.inverse_covariance
+
+    def snr(self, images_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
+        """S/N of each cutout against its own template, both (n, 40, 40) [µK]; returns (n,)."""
+        templates = templates_uk.reshape(len(templates_uk), -1)
+        weighted = templates @ self._inverse_covariance
+        signal = np.einsum("np,np->n", weighted, images_uk.reshape(len(images_uk), -1))
+        return signal / np.sqrt(np.einsum("np,np->n", weighted, templates))
+
+
+class NoiseLevel:
+    """How the fluctuations around a cluster compare with those of the sky a model was trained on.
+
+    The stamp is filtered by B C^-1 (inverse covariance, then the beam), which removes the CMB gradient and
+    the pixel scales on which maps differ; its rms outside 3' is compared with the one expected.
+    """
+
+    def __init__(self, sky: StampSky, beam: Beam):
+        outside = pixel_radii_arcmin().ravel() > 3.0
+        filtering = (stamp_smoothing(beam).T @ sky.inverse_covariance)[outside]
+        variance = np.einsum("ij,jk,ik->i", filtering, sky.covariance_uk2, filtering, optimize=True)
+        self._filter = (filtering / np.sqrt(variance)[:, None]).T.astype(np.float32)
+
+    def ratio(self, images_uk: np.ndarray) -> np.ndarray:
+        """Filtered rms over the expected one, (n,), for stamps (n, 40, 40) [µK]."""
+        filtered = images_uk.reshape(len(images_uk), -1) @ self._filter
+        return np.sqrt(np.mean(filtered**2, axis=1))

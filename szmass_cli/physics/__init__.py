@@ -1,0 +1,1 @@
+"""Cluster physics: cosmology, pressure profiles, power spectra. Plain arrays, units in the names."""

@@ -1,0 +1,1 @@
+"""The simulated sky: Gaussian fields, painted clusters, training cutouts and survey maps."""

@@ -1,0 +1,145 @@
+"""Labelled training cutouts: drawn in blocks, each from its own random stream."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from szmass_cli import __version__
+from szmass_cli.config import ClusterConfig, SurveyConfig
+from szmass_cli.files import atomic_path
+from szmass_cli.physics.beams import Beam
+from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes, draw_masses
+from szmass_cli.sky.fields import SkyPower, StampSky
+
+BLOCK = 256
+"""Cutouts of one random stream. A block is always drawn whole, so that nothing depends on chunking."""
+
+
+class Stream(IntEnum):
+    """Which set of simulations a random stream belongs to; no two sets share a draw."""
+
+    TRAINING = 0
+    VALIDATION = 1
+    CALIBRATION = 2
+    TEST = 3
+    USER = 4
+
+
+@dataclass(frozen=True)
+class CutoutBlock:
+    """Labelled cutouts, in the names and units of the file format.
+
+    Parameters
+    ----------
+    image, sz : numpy.ndarray, shape (n, 40, 40, 1), float32
+        Sky with noise, and the cluster's own beamed signal [µK_CMB].
+    m200c : numpy.ndarray, shape (n,)
+        [Msun].
+    redshift, amplitude : numpy.ndarray, shape (n,)
+        Redshift, and the log-normal factor that multiplied the SZ signal.
+    """
+
+    image: np.ndarray
+    sz: np.ndarray
+    m200c: np.ndarray
+    redshift: np.ndarray
+    amplitude: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.m200c)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "CutoutBlock":
+        return CutoutBlock(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def concatenate(cls, blocks: list["CutoutBlock"]) -> "CutoutBlock":
+        return cls(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(cls)))
+
+
+def block_generator(seed: int, stream: Stream, block: int, salt: int = 0) -> np.random.Generator:
+    """The random generator of one block: a function of its arguments and nothing else."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(int(stream), salt, block))
+    return np.random.Generator(np.random.PCG64DXSM(sequence))
+
+
+class CutoutSimulator:
+    """Draws blocks of labelled cutouts of one survey.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+        Its ``sky`` section is used; clusters are given to each draw.
+    """
+
+    def __init__(self, config: SurveyConfig):
+        self.beam = Beam(config.sky.beam_fwhm_arcmin)
+        self.power = SkyPower.from_config(config.sky)
+        self.sky = StampSky(self.power, self.beam, config.sky.noise_uk_arcmin)
+        self.stamps = ClusterStamps(self.beam, config.sky.frequency_ghz)
+
+    def block(self, clusters: ClusterConfig, rng: np.random.Generator) -> CutoutBlock:
+        """One block of BLOCK cutouts."""
+        m200c = draw_masses(clusters, rng, BLOCK)
+        amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, BLOCK)
+        redshift = np.full(BLOCK, clusters.redshift)
+        sz = self.stamps.mean_images(m200c, redshift) * amplitude.astype(np.float32)[:, None, None]
+        image = self.sky.draw(rng, BLOCK) + sz
+        return CutoutBlock(image[..., None], sz[..., None], m200c, redshift, amplitude)
+
+    def blocks(
+        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0
+    ) -> Iterator[CutoutBlock]:
+        """Blocks that add up to n cutouts; the last one is cut, not drawn short."""
+        for index in range(-(-n // BLOCK)):
+            rng = block_generator(seed, stream, first_block + index, salt)
+            yield self.block(clusters, rng)[: n - index * BLOCK]
+
+
+def write_cutouts(
+    config: SurveyConfig,
+    n: int,
+    seed: int,
+    path: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> None:
+    """Simulate n cutouts into an HDF5 file, a block at a time.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+    n : int
+        Number of cutouts.
+    seed : int
+        Seed of every random number in the file.
+    path : Path
+        Appears when it is complete.
+    overwrite : bool
+        Whether a file already there is replaced.
+    progress : Progress
+
+    Raises
+    ------
+    OutputError
+        If the file is already there or cannot be written.
+    """
+    simulator = CutoutSimulator(config)
+    with atomic_path(path, overwrite=overwrite) as part, h5py.File(part, "w") as file:
+        file.attrs.update(config=config.to_yaml(), seed=seed, version=__version__)
+        done = 0
+        for block in simulator.blocks(config.clusters, n, seed, Stream.USER):
+            for field in fields(block):
+                values = getattr(block, field.name)
+                if done == 0:
+                    chunks = (min(n, BLOCK), *values.shape[1:])
+                    file.create_dataset(field.name, (n, *values.shape[1:]), values.dtype, chunks=chunks)
+                file[field.name][done : done + len(block)] = values
+            done += len(block)
+            progress("cutouts", done, n)
+        file["image"].attrs["unit"] = file["sz"].attrs["unit"] = "uK_CMB"
+        file["m200c"].attrs["unit"] = "Msun"

@@ -1,0 +1,17 @@
+"""The one cutout geometry: 40 x 40 pixels of 0.25', the cluster between pixels 19 and 20 on both axes."""
+
+import numpy as np
+
+N_PIXELS = 40
+PIXEL_ARCMIN = 0.25
+
+
+def pixel_offsets_arcmin() -> np.ndarray:
+    """Offsets of the pixel centres from the cluster along one axis, shape (40,), south to north [arcmin]."""
+    return (np.arange(N_PIXELS) - (N_PIXELS - 1) / 2.0) * PIXEL_ARCMIN
+
+
+def pixel_radii_arcmin() -> np.ndarray:
+    """Distance of each pixel centre from the cluster, shape (40, 40) [arcmin]."""
+    offsets = pixel_offsets_arcmin()
+    return np.hypot(offsets[:, None], offsets[None, :])

@@ -1,0 +1,151 @@
+"""From a configuration to a model: simulate, train, calibrate, evaluate, and write the bundle."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from szmass_cli import __version__
+from szmass_cli.card import model_card
+from szmass_cli.config import ClusterConfig, LogUniformMasses, SurveyConfig
+from szmass_cli.errors import OutputError, SzmassError
+from szmass_cli.evaluate import evaluate
+from szmass_cli.files import check_writable
+from szmass_cli.network.bundle import CARD, METADATA, METRICS, Bundle, read_bundle, write_bundle
+from szmass_cli.network.dataset import Encoder
+from szmass_cli.network.inputs import Labels, NetworkInput
+from szmass_cli.network.model import Predictor, model_variables
+from szmass_cli.network.training import TrainingState, fit
+from szmass_cli.posterior import Calibration, fit_calibration
+from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.clusters import mass_range
+from szmass_cli.sky.cutouts import CutoutSimulator, Stream
+
+N_EVALUATED = 5000
+
+
+def train(
+    config: SurveyConfig,
+    output: Path,
+    resume: bool = True,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Bundle:
+    """Train a network for a survey and write it as a bundle.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+    output : Path
+        Folder of the bundle; its name is the model's. Checkpoints live in ``<output>.training`` beside it
+        until the bundle is written.
+    resume : bool
+        Go on from a checkpoint of the same configuration, if there is one.
+    overwrite : bool
+        Whether a bundle already there is replaced.
+    progress : Progress
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    OutputError
+        If the folder is already there or cannot be made.
+    InputError
+        If the checkpoints are of another configuration.
+    """
+    check_bundle_folder(output, overwrite)
+    simulator = CutoutSimulator(config)
+    labels = Labels.create(config, simulator.stamps)
+    inputs = NetworkInput.create(config.network, simulator.sky, simulator.beam, labels.scale_uk)
+    checkpoints = output.with_name(output.name + ".training")
+    network, state = fit(config, simulator, Encoder(config, inputs, labels), checkpoints, resume, progress)
+    calibration = calibrate(config, simulator, Predictor(network, inputs, labels), progress)
+    facts = {
+        "name": output.name,
+        "szmass_version": __version__,
+        "normalisation_uk": labels.scale_uk,
+        "mean_mass_msun": labels.mean_mass_msun,
+        "trained_m200c_msun": mass_range(config.clusters),
+        "cutouts_trained_on": _cutouts_seen(config, state),
+    }
+    weights = [np.asarray(v) for v in model_variables(network)]
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
+        part = Path(temporary) / output.name
+        part.mkdir()
+        write_bundle(part, facts, config, weights, calibration, simulator.power)
+        _report(part, state, progress)
+        _move_bundle(part, output)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return read_bundle(output)
+
+
+def check_bundle_folder(output: Path, overwrite: bool) -> None:
+    """Refuse an output folder that is taken by anything but a bundle to be replaced, or cannot be made."""
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} is already there.", "--overwrite replaces it.")
+    if output.exists() and not (output / METADATA).is_file() and any(output.iterdir()):
+        raise OutputError(f"{output} is not a model bundle, so it is not replaced.", "Give another name.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(output.parent / f".{output.name}.check")
+
+
+def calibrate(
+    config: SurveyConfig, simulator: CutoutSimulator, predictor: Predictor, progress: Progress = silent
+) -> Calibration:
+    """Measure, on simulations held out from training, which masses give which network output."""
+    settings = config.calibration
+    masses = LogUniformMasses(min_m200c_msun=settings.min_m200c_msun, max_m200c_msun=settings.max_m200c_msun)
+    total, done = len(settings.redshifts) * settings.cutouts_per_redshift, 0
+    raw: list[list[np.ndarray]] = []
+    true: list[list[np.ndarray]] = []
+    for salt, redshift in enumerate(settings.redshifts):
+        clusters = ClusterConfig(
+            redshift=redshift, sz_scatter_ln=config.clusters.sz_scatter_ln, masses=masses
+        )
+        blocks = simulator.blocks(
+            clusters, settings.cutouts_per_redshift, config.training.seed, Stream.CALIBRATION, salt=salt
+        )
+        raw.append([])
+        true.append([])
+        for block in blocks:
+            raw[-1].append(predictor(block.image[..., 0]).raw_mass_msun)
+            true[-1].append(block.m200c)
+            done += len(block)
+            progress("calibration", done, total)
+    return fit_calibration(
+        settings.redshifts,
+        np.array([np.concatenate(r) for r in raw]),
+        np.array([np.concatenate(t) for t in true]),
+        (settings.min_m200c_msun, settings.max_m200c_msun),
+    )
+
+
+def _cutouts_seen(config: SurveyConfig, state: TrainingState) -> int:
+    """Different cutouts that the kept weights were trained on."""
+    epochs = state.best_epoch if config.training.cutouts == "fresh" else 1
+    return epochs * config.training.cutouts_per_epoch
+
+
+def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
+    """Evaluate the bundle on fresh cutouts and write its metrics and card."""
+    bundle = read_bundle(folder)
+    comparisons = evaluate(folder, N_EVALUATED, bundle.metadata.seed, folder / METRICS, progress=progress)
+    (folder / CARD).write_text(model_card(bundle, comparisons))
+    (folder / "history.json").write_text(json.dumps(state.history, indent=1) + "\n")
+
+
+def _move_bundle(part: Path, output: Path) -> None:
+    """Put a finished bundle in its place; an old one is gone only once the new one stands there."""
+    old = output.with_name(f".{output.name}.old")
+    try:
+        if output.exists():
+            output.rename(old)
+        part.rename(output)
+    except OSError as error:
+        raise SzmassError(f"{output} could not be written: {error}.", "Check the folder.") from error
+    shutil.rmtree(old, ignore_errors=True)

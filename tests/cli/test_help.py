@@ -1,0 +1,72 @@
+"""Help answers at once: complete, at most 80 columns wide, and without loading what computes."""
+
+import pytest
+
+OPTIONS = {
+    (): ("--version", "--help"),
+    ("simulate",): ("cutouts", "field"),
+    ("simulate", "cutouts"): ("--output", "-o", "--n", "--config", "-c", "--seed", "--overwrite", "-q", "-v"),
+    ("simulate", "field"): (
+        *(
+            "--output",
+            "-o",
+            "--config",
+            "-c",
+            "--catalog",
+            "--n-clusters",
+            "--column",
+            "--seed",
+            "--overwrite",
+        ),
+        *("--quiet", "-q", "--verbose", "-v"),
+    ),
+    ("train",): (
+        *("--config", "-c", "--output", "-o", "--resume", "--no-resume", "--overwrite", "--json"),
+        *("--quiet", "-q", "--verbose", "-v"),
+    ),
+    ("estimate",): (
+        *("MAP", "CATALOG", "--output", "-o", "--model", "--units", "--beam", "--percentiles", "--mass-def"),
+        *("--column", "--overwrite", "--json", "--quiet", "-q", "--verbose", "-v", "z07", "K|mK|uK|y"),
+    ),
+    ("evaluate",): ("--model", "--n", "--output", "-o", "--seed", "--overwrite", "--json", "-q", "-v"),
+    ("info",): ("--json", "z07"),
+    ("config",): ("default", "paper"),
+}
+SLOW = {"numpy", "scipy", "astropy", "pandas", "tensorflow", "keras", "healpy", "pixell", "camb", "colossus"}
+SLOW |= {"matplotlib", "h5py", "pyarrow"}
+
+
+@pytest.mark.parametrize("command", OPTIONS, ids=" ".join)
+def test_help_is_complete_narrow_and_light(szmass_python, tmp_path, command):
+    outcome = szmass_python("-X", "importtime", "-m", "szmass_cli", *command, "--help", cwd=tmp_path)
+    assert outcome.code == 0
+    words = outcome.out.replace("│", " ").split()
+    for option in OPTIONS[command]:
+        assert any(option in word for word in words), option
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in outcome.err.splitlines()}
+    assert "szmass_cli" in imported
+    assert not imported & SLOW
+
+
+def test_every_command_is_listed(szmass_process, tmp_path):
+    outcome = szmass_process("--help", cwd=tmp_path)
+    for command in ("simulate", "train", "estimate", "evaluate", "info", "config"):
+        assert f"│ {command} " in outcome.out
+    assert outcome.err == ""
+
+
+@pytest.mark.parametrize("command", [(), ("simulate",)], ids=["szmass", "szmass simulate"])
+def test_no_arguments_is_help_and_wrong_usage(szmass_process, tmp_path, command):
+    outcome = szmass_process(*command, cwd=tmp_path)
+    assert outcome.code == 2
+    assert "Usage: szmass" in outcome.out + outcome.err
+    assert "error" not in outcome.err and "Traceback" not in outcome.err
+
+
+def test_short_help_and_version(szmass_fork, tmp_path):
+    short = szmass_fork("estimate", "-h", cwd=tmp_path)
+    assert short == szmass_fork("estimate", "--help", cwd=tmp_path)
+    version = szmass_fork("--version", cwd=tmp_path)
+    assert version.code == 0 and version.err == ""
+    assert version.out.startswith("szmass ") and version.out.count("\n") == 1

@@ -1,0 +1,167 @@
+"""A small simulated survey that every stage can be run on, and two ways to run the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")},
+    "PYTHONPATH": str(ROOT),
+    "PYTHONIOENCODING": "utf-8",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A simulated map [µK] with its catalogue, on disk."""
+
+    map_path: Path
+    catalog_path: Path
+    truth: Table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def field(tmp_path_factory):
+    """3 x 2 degrees in CAR with 24 clusters of 2-10e14 Msun at z = 0.7, 22' and more from one another."""
+    from szmass_cli.config import FieldConfig, SurveyConfig
+    from szmass_cli.simulate import simulate_survey_field
+
+    folder = tmp_path_factory.mktemp("field")
+    column, row = np.meshgrid(np.arange(6) - 2.5, np.arange(4) - 1.5)
+    jitter = np.random.default_rng(1).uniform(-0.02, 0.02, (2, 24))
+    wanted = Table(
+        {
+            "name": [f"SIM-{i:02d}" for i in range(24)],
+            "ra": 40.0 + 0.42 * column.ravel() + jitter[0],
+            "dec": -30.0 + 0.42 * row.ravel() + jitter[1],
+            "redshift": np.full(24, 0.7),
+            "M200": np.random.default_rng(2).permutation(np.geomspace(2.0, 10.0, 24)),
+        }
+    )
+    wanted.write(folder / "wanted.csv")
+    survey = SurveyConfig(
+        field=FieldConfig(center_ra_deg=40.0, center_dec_deg=-30.0, width_deg=3.0, height_deg=2.0)
+    )
+    simulated = simulate_survey_field(survey, folder / "field.fits", seed=11, catalog=folder / "wanted.csv")
+    return Field(folder / "field.fits", folder / "field_truth.csv", simulated.truth)
+
+
+@pytest.fixture(scope="session")
+def measure(tmp_path_factory):
+    """A function that runs `estimate` and returns what it returns; the network is built only once."""
+    from szmass_cli.estimate import estimate
+    from szmass_cli.network.model import Predictor
+
+    build, built = Predictor.from_bundle, {}
+
+    def build_once(bundle, sky, *batch_size):
+        key = bundle.sha256, *batch_size
+        if key not in built:
+            built[key] = build(bundle, sky, *batch_size)
+        return built[key]
+
+    def measure(map_path, catalog_path, output=None, **options):
+        output = output or tmp_path_factory.mktemp("measured") / "out.fits"
+        return estimate(map_path, catalog_path, output, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Predictor, "from_bundle", build_once)
+        yield measure
+
+
+@pytest.fixture(scope="session")
+def measured(field, measure):
+    """Estimates of the simulated field as it is."""
+    return measure(field.map_path, field.catalog_path)
+
+
+@pytest.fixture(scope="session")
+def szmass_python():
+    """A function that runs Python with the package in reach."""
+
+    def run(*arguments, cwd, **environment):
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=cwd,
+            env=ENVIRONMENT | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def szmass_process(szmass_python):
+    """A function that runs `szmass` as users do: `szmass_process("estimate", ..., cwd=folder)`."""
+
+    def run(*arguments, cwd, **environment):
+        return szmass_python("-m", "szmass_cli", *arguments, cwd=cwd, **environment)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def szmass_fork():
+    """The same in a process forked from one that has done the imports; not for what needs TensorFlow.
+
+    `largest_file` limits the files [bytes] that the command may write; `before` is Python to run first.
+    """
+    server = subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "cli" / "fork_server.py"],
+        env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},  # OpenMP's threads do not survive a fork
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+    def run(*arguments, cwd, largest_file=None, before=""):
+        request = json.dumps([str(cwd), [str(a) for a in arguments], largest_file, before])
+        server.stdin.write(request + "\n")
+        server.stdin.flush()
+        return Outcome(*json.loads(server.stdout.readline()))
+
+    yield run
+    server.stdin.close()
+    server.wait()
+
+
+@pytest.fixture
+def szmass_here(measure, capfd, monkeypatch):
+    """The same in this process, with the network that is already built; for what needs TensorFlow."""
+    from szmass_cli.cli.console import run
+
+    def run_here(*arguments, cwd):
+        monkeypatch.chdir(cwd)
+        capfd.readouterr()
+        code = run([str(a) for a in arguments])
+        return Outcome(code, *capfd.readouterr())
+
+    return run_here
+
+
+@pytest.fixture(scope="session")
+def shared_data_folder():
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real data are not here: {SHARED_DATA}")
+    return SHARED_DATA

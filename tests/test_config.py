@@ -1,0 +1,320 @@
+"""Configuration files: what is accepted, and that every refusal names the file and the key."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from szmass_cli.config import (
+    FieldConfig,
+    ListedMasses,
+    LogUniformMasses,
+    SurveyConfig,
+    load_config,
+    parse_config,
+    preset_names,
+)
+from szmass_cli.errors import ConfigError, SzmassError
+
+
+def refusal(text, name="survey.yaml"):
+    """The one line about what is wrong."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, name)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+    assert name in caught.value.message
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("skies: {}", "skies"),
+        ("sky: {noise: 5}", "sky.noise"),
+        ("sky: {foregrounds_dl3000_uk2: {cib: 3}}", "sky.foregrounds_dl3000_uk2.cib"),
+        ("network: {filters: 3}", "network.filters"),
+        (
+            "clusters: {masses: {kind: uniform, min_m200c_msun: 1.0e+14, max: 5}}",
+            "clusters.masses.max",
+        ),
+    ],
+)
+def test_an_unknown_key_is_named(text, key):
+    assert f"survey.yaml: {key}: is not a known key" in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "shown"),
+    [
+        ("sky: {noise_uk_arcmin: 0}", "sky.noise_uk_arcmin", "0"),
+        ("sky: {noise_uk_arcmin: -5}", "sky.noise_uk_arcmin", "-5"),
+        ("sky: {noise_uk_arcmin: .nan}", "sky.noise_uk_arcmin", "nan"),
+        ("sky: {noise_uk_arcmin: .inf}", "sky.noise_uk_arcmin", "inf"),
+        ("sky: {beam_fwhm_arcmin: 0.1}", "sky.beam_fwhm_arcmin", "0.1"),
+        ("sky: {frequency_ghz: 1500}", "sky.frequency_ghz", "1500"),
+        ("sky: {foregrounds_dl3000_uk2: {radio: -1}}", "sky.foregrounds_dl3000_uk2.radio", "-1"),
+        ("clusters: {redshift: 0}", "clusters.redshift", "0"),
+        ("clusters: {sz_scatter_ln: 1.5}", "clusters.sz_scatter_ln", "1.5"),
+        (
+            "clusters: {masses: {kind: uniform, min_m200c_msun: 1}}",
+            "clusters.masses.min_m200c_msun",
+            "1",
+        ),
+        ("clusters: {masses: {kind: list, m200c_msun: []}}", "clusters.masses.m200c_msun", ""),
+        ("clusters: {masses: {kind: list, m200c_msun: [1.0e+14, 3]}}", "clusters.masses.m200c_msun.1", "3"),
+        ("network: {dropout_rate: 1}", "network.dropout_rate", "1"),
+        ("network: {base_filters: 1}", "network.base_filters", "1"),
+        ("training: {batch_size: 0}", "training.batch_size", "0"),
+        ("training: {learning_rate: 0}", "training.learning_rate", "0"),
+        ("calibration: {cutouts_per_redshift: 5}", "calibration.cutouts_per_redshift", "5"),
+        ("calibration: {redshifts: []}", "calibration.redshifts", ""),
+        ("calibration: {redshifts: [0.5, 9]}", "calibration.redshifts.1", "9"),
+        ("field: {center_dec_deg: 90}", "field.center_dec_deg", "90"),
+        ("field: {pixel_arcmin: 0}", "field.pixel_arcmin", "0"),
+    ],
+)
+def test_a_value_out_of_range_is_named_and_shown(text, key, shown):
+    message = refusal(text)
+    assert f"survey.yaml: {key}: " in message
+    assert f"(got {shown}" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("sky: 5", "sky"),
+        ("sky: [1, 2]", "sky"),
+        ("sky: {noise_uk_arcmin: loud}", "sky.noise_uk_arcmin"),
+        ("sky: {noise_uk_arcmin: [5]}", "sky.noise_uk_arcmin"),
+        ("sky: {cmb: perhaps}", "sky.cmb"),
+        ("network: {base_filters: 16.5}", "network.base_filters"),
+        ("network: {dropout_in: both}", "network.dropout_in"),
+        ("network: {input: whitened}", "network.input"),
+        ("training: {cutouts: stale}", "training.cutouts"),
+        ("training: {schedule: warp}", "training.schedule"),
+        ("clusters: {masses: 3}", "clusters.masses"),
+        ("clusters: {masses: {kind: gaussian}}", "clusters.masses"),
+        ("clusters: {masses: {min_m200c_msun: 2.0e+14}}", "clusters.masses"),
+        ("1: 2", "1"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(text, key):
+    assert f"survey.yaml: {key}: " in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "reason"),
+    [
+        (
+            "clusters: {masses: {kind: log_uniform, min_m200c_msun: 5.0e+14, max_m200c_msun: 2.0e+14}}",
+            "clusters.masses",
+            "min_m200c_msun must be below max_m200c_msun",
+        ),
+        ("calibration: {min_m200c_msun: 9.0e+14}", "calibration", "min_m200c_msun must be below"),
+        ("calibration: {redshifts: [0.7, 0.5]}", "calibration", "redshifts must ascend"),
+        ("calibration: {redshifts: [0.5, 0.5]}", "calibration", "redshifts must ascend"),
+        (
+            "training: {batch_size: 64, cutouts_per_epoch: 10}",
+            "training",
+            "batch_size must not exceed cutouts_per_epoch",
+        ),
+        ("field: {center_dec_deg: 80, height_deg: 16}", "field", "beyond |dec| = 87 deg"),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(text, key, reason):
+    message = refusal(text)
+    assert f"survey.yaml: {key}: " in message and reason in message
+
+
+def test_every_mistake_is_reported_at_once():
+    message = refusal("sky: {noise: 5, beam_fwhm_arcmin: 99}\nnetwork: {base_filters: x}")
+    assert len(message.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["sky: [1", "a: b: c", "\x00", "sky:\n\t- 1", "- 1", "just words", "3", "&a [*a]", "? [1]\n: 2"]
+)
+def test_what_is_not_a_mapping_in_yaml_is_refused(text):
+    refusal(text)
+
+
+@pytest.mark.xfail(strict=True, reason="config.parse_config lets ValueError and RecursionError through")
+@pytest.mark.parametrize(
+    "text", ["sky: 2024-99-99", "sky: {noise_uk_arcmin: 1" + "0" * 5000 + "}", "[" * 3000], ids=len
+)
+def test_text_that_trips_the_yaml_reader_is_refused(text):
+    refusal(text)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "!!python/object/apply:os.system ['touch {}']",
+        "!!python/object/new:os.system ['touch {}']",
+        "!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{}']]",
+    ],
+)
+def test_nothing_in_a_configuration_is_executed(tag, tmp_path):
+    witness = tmp_path / "executed"
+    path = tmp_path / "evil.yaml"
+    path.write_text("sky: " + tag.format(witness))
+    with pytest.raises(ConfigError, match=r"evil\.yaml"):
+        load_config(path)
+    assert not witness.exists()
+
+
+def test_a_missing_file_names_itself_and_the_presets(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "none.yaml")
+    assert "none.yaml" in caught.value.message
+    assert "paper" in caught.value.hint and "default" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00\x00sky", b"\x89HDF\r\n\x1a\n"])
+def test_a_binary_file_is_refused(tmp_path, content):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"weights\.h5"):
+        load_config(path)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=tmp_path.name):
+        load_config(tmp_path)
+
+
+def test_an_empty_file_means_the_defaults(tmp_path):
+    path = tmp_path / "empty.yaml"
+    path.write_text("# nothing yet\n")
+    assert load_config(path) == SurveyConfig()
+
+
+def test_a_file_is_read_from_a_path_or_its_name(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "sky: {noise_uk_arcmin: 2.5}\nclusters: {masses: {kind: log_uniform}}\n", encoding="utf-8"
+    )
+    config = load_config(path)
+    assert config == load_config(str(path))
+    assert config.sky.noise_uk_arcmin == 2.5
+    assert isinstance(config.clusters.masses, LogUniformMasses)
+
+
+def test_presets_are_there():
+    assert {"default", "paper"} <= set(preset_names())
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_loads_and_states_its_survey(name):
+    config = load_config(name)
+    assert config != SurveyConfig()
+    assert config.sky.frequency_ghz == 150.0
+    assert config.sky.beam_fwhm_arcmin == 1.0
+    assert config.sky.noise_uk_arcmin == 5.0
+
+
+def test_the_paper_preset_is_the_paper():
+    """Gupta & Reichardt (2020), sections 2.1, 2.2 and 3."""
+    paper = load_config("paper")
+    assert isinstance(paper.clusters.masses, ListedMasses)
+    assert paper.clusters.masses.m200c_msun == tuple(m * 1e14 for m in range(1, 9))
+    assert paper.clusters.redshift == 0.7 and paper.clusters.sz_scatter_ln == 0.2
+    assert paper.network.base_filters == 64 and paper.network.input == "plain"
+    assert paper.network.dropout_rate == 0.3 and paper.network.dropout_in == "decoder"
+    training = paper.training
+    assert training.cutouts == "fixed" and training.batch_size == 4 and training.learning_rate == 1e-3
+    assert training.cutouts_per_epoch == 8 * 400 and training.validation_cutouts == 8 * 200
+    assert training.schedule == "plateau"
+    assert training.halve_after_epochs == 5 and training.stop_after_epochs == 15
+
+
+def test_default_foregrounds_are_those_of_george_et_al():
+    """D_ell [µK^2] at ell = 3000 and 150 GHz (design, section 3)."""
+    foregrounds = dict(SurveyConfig().sky.foregrounds_dl3000_uk2)
+    assert foregrounds == {
+        "tsz": 3.68,
+        "ksz": 2.9,
+        "dusty_poisson": 9.16,
+        "dusty_clustered": 3.46,
+        "radio": 1.06,
+    }
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_yaml_text_gives_the_same_configuration_back(name):
+    config = load_config(name)
+    text = config.to_yaml()
+    assert parse_config(text, "again") == config
+    assert set(yaml.safe_load(text)) == set(SurveyConfig.model_fields)
+
+
+floats = st.floats(0.6, 4.9)
+masses = st.one_of(
+    st.just({"kind": "uniform", "min_m200c_msun": 2e14, "max_m200c_msun": 3e14}),
+    st.builds(
+        lambda low, ratio: {"kind": "log_uniform", "min_m200c_msun": low, "max_m200c_msun": low * ratio},
+        st.floats(1e13, 5e14),
+        st.floats(1.01, 9),
+    ),
+    st.builds(
+        lambda values: {"kind": "list", "m200c_msun": values}, st.lists(st.floats(1e13, 5e15), min_size=1)
+    ),
+)
+
+
+@given(
+    beam=floats,
+    noise=st.floats(1e-3, 1000),
+    masses=masses,
+    redshifts=st.sets(st.floats(0.02, 2.5), min_size=1),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_valid_configuration_survives_yaml(beam, noise, masses, redshifts):
+    config = SurveyConfig.model_validate(
+        {
+            "sky": {"beam_fwhm_arcmin": beam, "noise_uk_arcmin": noise},
+            "clusters": {"masses": masses},
+            "calibration": {"redshifts": sorted(redshifts)},
+        }
+    )
+    assert parse_config(config.to_yaml(), "again") == config
+
+
+@given(st.text(alphabet=st.sampled_from("sky:{}[]- \n&*!|>'\"#%@,?0.e+_~\t\x01é"), max_size=60))
+@example("sky: *nowhere")
+@example("%YAML 9.9\n---\nsky: {}")
+@example("sky: !!binary /w==")
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_a_configuration_or_a_plain_refusal(text):
+    try:
+        config = parse_config(text, "any.yaml")
+    except SzmassError as error:
+        assert "any.yaml" in error.message
+    else:
+        assert config == SurveyConfig()
+
+
+def test_configurations_cannot_be_changed_in_passing():
+    with pytest.raises(ValueError, match="frozen"):
+        SurveyConfig().sky.noise_uk_arcmin = 1.0
+
+
+def test_a_field_may_reach_87_degrees():
+    assert FieldConfig(center_dec_deg=-82, height_deg=10).center_dec_deg == -82
+
+
+@pytest.mark.xfail(strict=True, reason="config.load_config prefers a folder of the same name to the preset")
+def test_a_folder_named_like_a_preset_does_not_hide_it(tmp_path, monkeypatch):
+    """A model bundle written to ./default is just such a folder."""
+    (tmp_path / "default").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_config("default") != SurveyConfig()
+
+
+def test_a_file_in_the_folder_goes_before_a_preset(tmp_path, monkeypatch):
+    Path(tmp_path / "paper").write_text("sky: {noise_uk_arcmin: 77}")
+    monkeypatch.chdir(tmp_path)
+    assert load_config("paper").sky.noise_uk_arcmin == 77
