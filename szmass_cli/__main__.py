@@ -12,9 +12,12 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # a job scheduler's polite kill is an interruption like Ctrl-C: temporary files are removed
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from szmass_cli.cli.console import run
+    try:
+        from szmass_cli.cli.console import run
 
-    sys.exit(run(sys.argv[1:]))
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # while the modules that could say so more nicely are loaded
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -361,7 +361,10 @@ def _redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
 def _numbers(path: Path, column: Column) -> np.ndarray:
     """A column as float64, NaN where it is masked or blank; anything but a number is an error."""
     if column.ndim > 1:
-        raise InputError(f"{path}: column {column.info.name!r} holds arrays, one number a row is needed")
+        raise InputError(
+            f"{path}: column {column.info.name!r} holds arrays, one number a row is needed",
+            "Pick another column with --column ROLE=NAME.",
+        )
     if column.dtype.kind in "iuf":
         values = np.ma.asarray(getattr(column, "value", column))
         return np.ma.filled(values.astype(np.float64), np.nan)

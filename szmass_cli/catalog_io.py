@@ -85,14 +85,16 @@ def read_table(path: Path) -> tuple[Table, Any]:
     except (SzmassError, MemoryError):
         raise
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror or error}", "Give a catalogue file."
+        ) from error
     except Exception as error:  # every reader has exceptions of its own for a damaged file
         raise InputError(
             f"{path}: is not a readable {kind} table: {error or type(error).__name__}",
             f"Catalogues are read from {_all_suffixes()} files; CSV is UTF-8 text with a header line.",
         ) from error
     if not len(table):
-        raise InputError(f"{path}: the catalogue has no rows")
+        raise InputError(f"{path}: the catalogue has no rows", "Give at least one cluster.")
     return table, source
 
 
@@ -129,7 +131,7 @@ def _input_format(path: Path) -> str:
     with open(path, "rb") as stream:
         start = stream.read(64)
     if not start:
-        raise InputError(f"{path}: the file is empty")
+        raise InputError(f"{path}: the file is empty", "Fetch or write it again.")
     if start.startswith(_GZIP):
         with gzip.open(path) as stream:
             start = stream.read(64)

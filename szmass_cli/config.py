@@ -185,7 +185,7 @@ def load_config(source: str | Path) -> SurveyConfig:
         If there is no such file or preset, it is not YAML, or a key or value is not allowed.
     """
     path = Path(source)
-    if not path.exists() and str(source) in preset_names():
+    if not path.is_file() and str(source) in preset_names():
         text = (files("szmass_cli") / "presets" / f"{source}.yaml").read_text()
     else:
         text = _read_text(path)
@@ -208,7 +208,7 @@ def parse_config(text: str, name: str) -> SurveyConfig:
     """Validate YAML text; `name` says in errors where it came from."""
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date in month 99, a million brackets
         raise ConfigError(f"{name} is not valid YAML: {error}.", "Check indentation and colons.") from None
     if not isinstance(values, dict | None):
         raise ConfigError(

@@ -22,39 +22,18 @@ from szmass_cli.catalog import (
 )
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.files import sha256_of
-from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
-from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
+from szmass_cli.measure import ALWAYS, Meter, Rows, measure
 from szmass_cli.network.bundle import Bundle, read_bundle
-from szmass_cli.network.model import BATCH_SIZE, Predictor
-from szmass_cli.optimal import MatchedFilter, NoiseLevel
-from szmass_cli.physics.beams import Beam
+from szmass_cli.network.model import BATCH_SIZE
 from szmass_cli.physics.cosmology import convert_m200c
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.fields import StampSky
-from szmass_cli.stamp import pixel_radii_arcmin
 
 MASS_DEFINITIONS = ("200c", "500c", "200m")
-ALWAYS = (16.0, 50.0, 84.0)
 
-BLOCK_ROWS = 1024
 BEAM_TOLERANCE = 0.1
 """A map's beam may differ from the model's by this fraction before the map is refused."""
-
-MAX_BAD_FRACTION = 0.4
-CORE_ARCMIN = 2.0
-"""More bad pixels than this, or any within the core, and there is no mass; other holes are inpainted."""
-
-NOISE_RATIO_RANGE = (0.78, 1.3)
-"""Outside it, the filtered rms around a cluster is unlike the training sky's (see `NoiseLevel`).
-
-On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
-"""
-
-PLAUSIBLE_RMS_RATIO = 50.0
-"""A map whose fluctuations differ more than this from the training sky's is in another unit."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +127,10 @@ def estimate(
     check_resolution(sky_map, beam)
 
     redshift, flags, notes = _redshifts(catalog, bundle)
-    meter = _Meter(bundle, batch_size)
-    percentiles, snr, flags = _measure(sky_map, catalog, meter, redshift, flags, levels, progress)
-    table = _mass_table(percentiles, snr, redshift, levels, mass_definitions)
-    table[FLAGS_COLUMN] = flags_column(flags)
+    rows = Rows(catalog.ra_deg, catalog.dec_deg, redshift, flags)
+    measured = measure(sky_map, rows, Meter(bundle, levels, batch_size), progress)
+    table = _mass_table(measured.m200c_msun, measured.sz_snr, redshift, levels, mass_definitions)
+    table[FLAGS_COLUMN] = flags_column(measured.flags)
     notes = (*sky_map.assumptions, *notes)
     if beam_fwhm_arcmin is None:
         notes = (*notes, f"The map's beam was not given: assumed to be the model's, {beam:g}'.")
@@ -218,93 +197,6 @@ def _redshifts(catalog: Catalog, bundle: Bundle) -> tuple[np.ndarray, np.ndarray
     if missing.any():
         notes = (f"{missing.sum()} of {len(catalog)} rows have no redshift: z = {assumed:g} was assumed.",)
     return np.where(outside, np.nan, redshift), flags, notes
-
-
-def _measure(
-    sky_map: SkyMap,
-    catalog: Catalog,
-    bundle: Bundle,
-    redshift: np.ndarray,
-    flags: np.ndarray,
-    levels: list[float],
-    mass_definitions: Sequence[str],
-    progress: Progress,
-) -> tuple[Table, np.ndarray]:
-    """Masses, S/N and flags of all rows, a block at a time."""
-    metadata = bundle.metadata
-    sky = StampSky(bundle.sky_power, Beam(metadata.beam_fwhm_arcmin), metadata.noise_uk_arcmin)
-    meter = _Meter(bundle, sky)
-    percentiles = np.full((len(catalog), len(levels)), np.nan)
-    snr = np.full(len(catalog), np.nan)
-    for start in range(0, len(catalog), BLOCK_ROWS):
-        rows = slice(start, min(start + BLOCK_ROWS, len(catalog)))
-        cutouts = extract_cutouts(sky_map, catalog.ra_deg[rows], catalog.dec_deg[rows])
-        bad_position = ~np.isfinite(catalog.ra_deg[rows] + catalog.dec_deg[rows])
-        flags[rows] |= cutout_flags(cutouts, bad_position)
-        usable = np.flatnonzero(((flags[rows] & _NO_MASS) == 0) & np.isfinite(redshift[rows]))
-        _check_plausible(sky_map, cutouts, usable, sky)
-        at = start + usable
-        images = inpaint(cutouts.images[usable], cutouts.bad[usable], sky.covariance_uk2)
-        percentiles[at], snr[at], found = meter(images, redshift[at], levels)
-        flags[at] |= found
-        progress("clusters", rows.stop, len(catalog))
-    return _mass_table(percentiles, snr, redshift, levels, mass_definitions), flags
-
-
-class _Meter:
-    """Everything that turns a stamp and a redshift into numbers."""
-
-    def __init__(self, bundle: Bundle, sky: StampSky):
-        self._calibration = bundle.calibration
-        self._predictor = Predictor.from_bundle(bundle, sky)
-        self._stamps = ClusterStamps(Beam(bundle.metadata.beam_fwhm_arcmin), bundle.metadata.frequency_ghz)
-        self._filter = MatchedFilter(sky)
-        self._noise = NoiseLevel(sky, Beam(bundle.metadata.beam_fwhm_arcmin))
-
-    def __call__(self, images_uk, redshift, levels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mass percentiles (n, p) [Msun], S/N (n,) and flags (n,) of n stamps."""
-        prediction = self._predictor(images_uk)
-        raw = prediction.raw_mass_msun
-        masses = self._calibration.percentiles(raw, redshift, levels)
-        flags = np.zeros(len(raw), np.int32)
-        flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
-        flags[~np.isfinite(raw)] |= Flag.NONFINITE
-        ratio = self._noise.ratio(images_uk - prediction.sz_uk)
-        flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
-        median = np.nan_to_num(masses[:, levels.index(50.0)], nan=1e14)
-        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift))
-        return masses, snr, flags
-
-
-_NO_MASS = (
-    Flag.BAD_COORDINATES | Flag.OFF_MAP | Flag.MASKED | Flag.NONFINITE | Flag.REDSHIFT_OUTSIDE_CALIBRATION
-)
-
-
-def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:
-    """Flags (n,) that follow from a row's position and from the pixels of its stamp."""
-    flags = np.zeros(len(bad_position), np.int32)
-    flags[bad_position] |= Flag.BAD_COORDINATES
-    flags[cutouts.off_map & ~bad_position] |= Flag.OFF_MAP
-    on_map = ~cutouts.off_map & ~bad_position
-    flags[cutouts.cut_by_edge & on_map] |= Flag.CUT_BY_EDGE
-    core = (cutouts.bad & (pixel_radii_arcmin() < CORE_ARCMIN)).any(axis=(1, 2))
-    flags[((cutouts.bad_fraction > MAX_BAD_FRACTION) | core) & on_map] |= Flag.MASKED
-    flags[(cutouts.nonfinite_fraction > MAX_BAD_FRACTION) & on_map] |= Flag.NONFINITE
-    return flags
-
-
-def _check_plausible(sky_map: SkyMap, cutouts: Cutouts, usable: np.ndarray, sky: StampSky) -> None:
-    """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright."""
-    if sky_map.units.source == "option" or not usable.size:
-        return
-    found, expected = cutouts.robust_rms_uk(), float(np.sqrt(sky.covariance_uk2[0, 0]))
-    if not expected / PLAUSIBLE_RMS_RATIO < found < expected * PLAUSIBLE_RMS_RATIO:
-        raise InputError(
-            f"{sky_map.path}: read as {sky_map.units.label} ({sky_map.units.source}), its fluctuations are "
-            f"{found:.3g} µK; the model's sky has {expected:.3g} µK.",
-            "The unit is hardly right: give --units K, mK, uK or y.",
-        )
 
 
 def _mass_table(percentiles, snr, redshift, levels: list[float], mass_definitions: Sequence[str]) -> Table:

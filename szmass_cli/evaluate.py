@@ -13,10 +13,8 @@ from szmass_cli.files import atomic_path, check_writable
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import OptimalEstimator
-from szmass_cli.physics.beams import Beam
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
-from szmass_cli.sky.fields import StampSky
 
 PERCENTILES = (2.5, 16.0, 50.0, 84.0, 97.5)
 
@@ -56,7 +54,7 @@ class Comparison:
     def leaks(self) -> bool:
         """Whether the network is better than the best possible by over three standard errors."""
         error = self.best_possible.std / np.sqrt(2.0 * self.n_cutouts)
-        return self.network.std < self.best_possible.std - 3.0 * error
+        return bool(self.network.std < self.best_possible.std - 3.0 * error)
 
 
 def mass_scatter(percentiles_msun: np.ndarray, true_msun: np.ndarray) -> MassScatter:
@@ -74,13 +72,15 @@ def mass_scatter(percentiles_msun: np.ndarray, true_msun: np.ndarray) -> MassSca
 
 def gaussian_width(values: np.ndarray) -> float:
     """Width of the Gaussian fitted to the histogram of the values, as the paper quotes its scatter."""
-    density, edges = np.histogram(values, bins=60, range=(-1.2, 1.2), density=True)
+    middle = float(np.median(values))
+    reach = max(1.2, 4.0 * float(values.std()))
+    density, edges = np.histogram(values, bins=60, range=(middle - reach, middle + reach), density=True)
     centres = 0.5 * (edges[1:] + edges[:-1])
 
     def gaussian(x, height, mean, sigma):
         return height * np.exp(-0.5 * ((x - mean) / sigma) ** 2)
 
-    start = (density.max(), float(np.median(values)), float(values.std()))
+    start = (density.max(), middle, float(values.std()))
     best, _ = curve_fit(gaussian, centres, density, p0=start)
     return float(abs(best[2]))
 
@@ -110,7 +110,7 @@ def compare(
     """
     recipe = bundle.recipe
     simulator = CutoutSimulator(recipe)
-    predictor = Predictor.from_bundle(bundle, training_sky(bundle))
+    predictor = Predictor.from_bundle(bundle, bundle.training_sky())
     best = OptimalEstimator(
         simulator.sky,
         simulator.stamps,
@@ -205,8 +205,3 @@ def read_comparisons(path: Path) -> list[Comparison]:
         ]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} does not hold metrics: {error}.", "Fetch the bundle again.") from None
-
-
-def training_sky(bundle: Bundle) -> StampSky:
-    """The sky that the bundle's network was trained on, from the power it carries."""
-    return StampSky(bundle.sky_power, Beam(bundle.metadata.beam_fwhm_arcmin), bundle.metadata.noise_uk_arcmin)

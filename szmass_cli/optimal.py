@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.fields import StampSky, stamp_smoothing
-from szmass_cli.stamp import pixel_radii_arcmin
+from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
 
 @dataclass(frozen=True)
@@ -113,5 +113,5 @@ class NoiseLevel:
 
     def ratio(self, images_uk: np.ndarray) -> np.ndarray:
         """Filtered rms over the expected one, (n,), for stamps (n, 40, 40) [µK]."""
-        filtered = images_uk.reshape(len(images_uk), -1) @ self._filter
+        filtered = images_uk.reshape(len(images_uk), N_PIXELS**2) @ self._filter
         return np.sqrt(np.mean(filtered**2, axis=1))

@@ -20,7 +20,6 @@ from szmass_cli.network.model import Predictor, model_variables
 from szmass_cli.network.training import TrainingState, fit
 from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 
 N_EVALUATED = 5000
@@ -60,6 +59,8 @@ def train(
     """
     check_bundle_folder(output, overwrite)
     simulator = CutoutSimulator(config)
+    # clusters too large to simulate are refused now, not after hours of training
+    simulator.stamps.mean_images(config.calibration.max_m200c_msun, config.calibration.redshifts[0])
     labels = Labels.create(config, simulator.stamps)
     inputs = NetworkInput.create(config.network, simulator.sky, simulator.beam, labels.scale_uk)
     checkpoints = output.with_name(output.name + ".training")
@@ -68,16 +69,13 @@ def train(
     facts = {
         "name": output.name,
         "szmass_version": __version__,
-        "normalisation_uk": labels.scale_uk,
-        "mean_mass_msun": labels.mean_mass_msun,
-        "trained_m200c_msun": mass_range(config.clusters),
         "cutouts_trained_on": _cutouts_seen(config, state),
     }
     weights = [np.asarray(v) for v in model_variables(network)]
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
         part = Path(temporary) / output.name
         part.mkdir()
-        write_bundle(part, facts, config, weights, calibration, simulator.power)
+        write_bundle(part, facts, config, labels, weights, calibration, simulator.power)
         _report(part, state, progress)
         _move_bundle(part, output)
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -88,7 +86,8 @@ def check_bundle_folder(output: Path, overwrite: bool) -> None:
     """Refuse an output folder that is taken by anything but a bundle to be replaced, or cannot be made."""
     if output.exists() and not overwrite:
         raise OutputError(f"{output} is already there.", "--overwrite replaces it.")
-    if output.exists() and not (output / METADATA).is_file() and any(output.iterdir()):
+    empty = output.is_dir() and not any(output.iterdir())
+    if output.exists() and not empty and not (output / METADATA).is_file():
         raise OutputError(f"{output} is not a model bundle, so it is not replaced.", "Give another name.")
     output.parent.mkdir(parents=True, exist_ok=True)
     check_writable(output.parent / f".{output.name}.check")

@@ -103,6 +103,9 @@ def estimate(
     ] = "16,50,84",
     mass_def: Annotated[str, typer.Option("--mass-def", help="Of 200c, 500c and 200m.")] = "200c",
     column: Columns = None,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", "-b", min=1, max=65_536, help="Cutouts in the network at once.")
+    ] = 256,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -128,6 +131,7 @@ def estimate(
             percentiles=_numbers(percentiles, "--percentiles"),
             mass_definitions=mass_def.split(","),
             columns=_pairs(column),
+            batch_size=batch_size,
             overwrite=overwrite,
             progress=progress,
         )

@@ -29,19 +29,19 @@ stderr = Console(stderr=True, highlight=False)
 
 def run(arguments: Sequence[str]) -> int:
     """Run the commands and return the exit code."""
-    from szmass_cli.cli.app import app
-
     verbose = any(a in ("-v", "--verbose") for a in arguments)
+    caught: BaseException
     try:
+        from szmass_cli.cli.app import app
+
         return app(args=list(arguments), prog_name="szmass", standalone_mode=False) or 0
     except SzmassError as error:
         error_panel(error.message, error.hint)
-        code = error.exit_code
+        caught, code = error, error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        error_panel("Interrupted.", "Nothing half-written was left behind.")
-        return INTERRUPTED
-    except typer.Exit as error:
-        return error.exit_code
+        return _interrupted()
+    except typer.Exit as error:  # typer's own word for Ctrl-C is Exit(130)
+        return _interrupted() if error.exit_code == INTERRUPTED else error.exit_code
     except _UsageError as error:
         if error.format_message().strip():  # empty where the help was printed instead
             error_panel(error.format_message(), "`szmass COMMAND --help` lists the options.")
@@ -49,18 +49,23 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except MemoryError:
+    except MemoryError as error:
         error_panel("Out of memory.", "Free memory, or give smaller inputs.")
-        code = 1
+        caught, code = error, 1
     except Exception as error:  # the last resort: no traceback unless it was asked for
         error_panel(
             f"{type(error).__name__}: {error}",
             "This should not happen. Run again with -v and report what it prints.",
         )
-        code = 1
+        caught, code = error, 1
     if verbose:
-        stderr.print(traceback.format_exc(), markup=False)
+        stderr.print("".join(traceback.format_exception(caught)), markup=False)
     return code
+
+
+def _interrupted() -> int:
+    error_panel("Interrupted.", "Nothing half-written was left behind.")
+    return INTERRUPTED
 
 
 def error_panel(message: str, hint: str) -> None:

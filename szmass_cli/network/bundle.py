@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -15,8 +15,10 @@ from szmass_cli.errors import InputError
 from szmass_cli.files import atomic_path, sha256_of
 from szmass_cli.network.inputs import Labels
 from szmass_cli.physics import cosmology
+from szmass_cli.physics.beams import Beam
 from szmass_cli.posterior import Calibration
-from szmass_cli.sky.fields import SkyPower
+from szmass_cli.sky.clusters import mass_range
+from szmass_cli.sky.fields import SkyPower, StampSky
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
 RECIPE, WEIGHTS, CALIBRATION, METADATA, METRICS, CARD = (
@@ -71,6 +73,8 @@ class Bundle:
         The configuration it was trained from.
     weights : list of numpy.ndarray
         The network's variables in the order Keras lists them.
+    labels : Labels
+        The scales of its input and output.
     calibration : Calibration
     sky_power : SkyPower
         Power of the sky it was trained on.
@@ -80,12 +84,14 @@ class Bundle:
     metadata: Metadata
     recipe: SurveyConfig
     weights: list[np.ndarray]
+    labels: Labels
     calibration: Calibration
     sky_power: SkyPower
 
-    @property
-    def labels(self) -> Labels:
-        return Labels(self.metadata.normalisation_uk, self.metadata.mean_mass_msun)
+    def training_sky(self) -> StampSky:
+        """The sky that the network was trained on, from the power that the bundle carries."""
+        beam = Beam(self.metadata.beam_fwhm_arcmin)
+        return StampSky(self.sky_power, beam, self.metadata.noise_uk_arcmin)
 
     @property
     def sha256(self) -> str:
@@ -150,6 +156,7 @@ def read_bundle(model: str | Path) -> Bundle:
         recipe = parse_config((path / RECIPE).read_text(), str(path / RECIPE))
         with h5py.File(path / WEIGHTS) as file:
             weights = [file[name][()].astype(np.float32) for name in sorted(file)]
+            labels = Labels(float(file.attrs["normalisation_uk"]), float(file.attrs["mean_mass_msun"]))
         with h5py.File(path / CALIBRATION) as file:
             table = {name: file[name][()] for name in file}
         low, high = table["prior_range_msun"]
@@ -157,9 +164,34 @@ def read_bundle(model: str | Path) -> Bundle:
             table["redshifts"], table["nodes"], table["ln_mass"], table["edges"], (float(low), float(high))
         )
         power = SkyPower(table["sky_ell"], table["sky_cl_uk2_sr"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"The model {path} cannot be read: {error}.", "Fetch the bundle again.") from error
-    return Bundle(path, metadata, recipe, weights, calibration, power)
+    for key, value in _stated(recipe, labels, calibration).items():
+        if getattr(metadata, key) != value:
+            raise InputError(
+                f"{path / METADATA}: {key} is {getattr(metadata, key)}, its sealed files say {value}.",
+                "It was altered. Fetch the bundle again.",
+            )
+    return Bundle(path, metadata, recipe, weights, labels, calibration, power)
+
+
+def _stated(recipe: SurveyConfig, labels: Labels, calibration: Calibration) -> dict[str, Any]:
+    """Metadata that follow from the hashed files: repeated for people, and never to contradict them."""
+    low, high = (value / 1e14 for value in calibration.prior_range_msun)
+    redshift = recipe.clusters.redshift
+    return {
+        "frequency_ghz": recipe.sky.frequency_ghz,
+        "beam_fwhm_arcmin": recipe.sky.beam_fwhm_arcmin,
+        "noise_uk_arcmin": recipe.sky.noise_uk_arcmin,
+        "normalisation_uk": labels.scale_uk,
+        "mean_mass_msun": labels.mean_mass_msun,
+        "trained_m200c_msun": mass_range(recipe.clusters),
+        "trained_redshift": (redshift, redshift),
+        "calibrated_redshift": (float(calibration.redshifts[0]), float(calibration.redshifts[-1])),
+        "prior": f"flat in M200c, {low:g} to {high:g} 1e14 Msun",
+        "sz_scatter_ln": recipe.clusters.sz_scatter_ln,
+        "seed": recipe.training.seed,
+    }
 
 
 def _read_metadata(path: Path) -> Metadata:
@@ -188,6 +220,7 @@ def write_bundle(
     folder: Path,
     facts: dict,
     recipe: SurveyConfig,
+    labels: Labels,
     weights: list[np.ndarray],
     calibration: Calibration,
     sky_power: SkyPower,
@@ -198,39 +231,32 @@ def write_bundle(
     ----------
     folder : Path
     facts : dict
-        The fields of `Metadata` that the recipe does not hold: ``name``, ``szmass_version``,
-        ``normalisation_uk``, ``mean_mass_msun``, ``trained_m200c_msun``, ``cutouts_trained_on``.
+        The fields of `Metadata` that no other argument holds: ``name``, ``szmass_version``,
+        ``cutouts_trained_on``.
     recipe : SurveyConfig
+    labels : Labels
     weights : list of numpy.ndarray
     calibration : Calibration
     sky_power : SkyPower
     """
     (folder / RECIPE).write_text(recipe.to_yaml())
     with h5py.File(folder / WEIGHTS, "w") as file:
+        file.attrs.update(normalisation_uk=labels.scale_uk, mean_mass_msun=labels.mean_mass_msun)
         for index, values in enumerate(weights):
             file.create_dataset(f"{index:04d}", data=values.astype(np.float32))
     with h5py.File(folder / CALIBRATION, "w") as file:
         for name in ("redshifts", "nodes", "ln_mass", "edges", "prior_range_msun"):
             file[name] = np.asarray(getattr(calibration, name), float)
         file["sky_ell"], file["sky_cl_uk2_sr"] = sky_power.ell, sky_power.cl_uk2_sr
-    low, high = (value / 1e14 for value in calibration.prior_range_msun)
-    redshift = recipe.clusters.redshift
     metadata = Metadata(
         format_version=1,
-        frequency_ghz=recipe.sky.frequency_ghz,
-        beam_fwhm_arcmin=recipe.sky.beam_fwhm_arcmin,
-        noise_uk_arcmin=recipe.sky.noise_uk_arcmin,
         pixel_arcmin=PIXEL_ARCMIN,
         n_pixels=N_PIXELS,
         units="uK_CMB",
         cosmology=cosmology.NAME,
         mass_definition="200c",
-        trained_redshift=(redshift, redshift),
-        calibrated_redshift=(float(calibration.redshifts[0]), float(calibration.redshifts[-1])),
-        prior=f"flat in M200c, {low:g} to {high:g} 1e14 Msun",
-        sz_scatter_ln=recipe.clusters.sz_scatter_ln,
-        seed=recipe.training.seed,
         sha256={name: sha256_of(folder / name) for name in HASHED},
+        **_stated(recipe, labels, calibration),
         **facts,
     )
     with atomic_path(folder / METADATA, overwrite=True) as part:

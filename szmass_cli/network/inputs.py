@@ -51,7 +51,7 @@ class NetworkInput:
         )
         # unit variance on bare sky, and a third of it, so that massive clusters stay of order one
         matrices = np.stack([smooth / scale_uk, whitened / (3.0 * spread)])
-        return cls(np.ascontiguousarray(matrices.transpose(0, 2, 1), dtype=np.float32), scale_uk)
+        return cls(np.ascontiguousarray(matrices.transpose(0, 2, 1)), scale_uk)
 
     @property
     def channels(self) -> int:
@@ -59,11 +59,11 @@ class NetworkInput:
 
     def __call__(self, images_uk: np.ndarray) -> np.ndarray:
         """Network input (n, 40, 40, channels) float32 of cutouts (n, 40, 40) [µK]."""
-        images = np.asarray(images_uk, np.float32)
         if self.matrices is None:
-            return (images / np.float32(self.scale_uk))[..., None]
-        flat = images.reshape(len(images), -1)
-        channels = [(flat @ matrix).reshape(images.shape) for matrix in self.matrices]
+            return (np.asarray(images_uk, np.float32) / np.float32(self.scale_uk))[..., None]
+        # in double precision: a product's order of summation depends on the row's place in the batch
+        flat = np.asarray(images_uk, float).reshape(len(images_uk), -1)
+        channels = [(flat @ matrix).astype(np.float32).reshape(images_uk.shape) for matrix in self.matrices]
         return np.stack(channels, axis=-1)
 
 

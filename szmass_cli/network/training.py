@@ -80,7 +80,13 @@ class Checkpoints:
         """The state to go on from, if there is one of this very recipe."""
         if not self._state_file.exists():
             return None
-        state = TrainingState(**json.loads(self._state_file.read_text()))
+        try:
+            state = TrainingState(**json.loads(self._state_file.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{self._state_file} is not the state of a training run: {error}.",
+                "--no-resume begins anew.",
+            ) from None
         if state.recipe != recipe:
             raise InputError(
                 f"{self.folder} holds a training run of another configuration.",

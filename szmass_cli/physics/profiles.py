@@ -8,6 +8,7 @@ from astropy import constants, units
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.special import j0
 
+from szmass_cli.errors import InputError
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.cosmology import H70, e_of_z, m500c_from_m200c, r500_mpc, theta500_arcmin
 from szmass_cli.physics.quadrature import panel_nodes
@@ -107,7 +108,7 @@ class BeamedProfile:
     beam : Beam
         The instrument's beam.
     theta_max_arcmin : float
-        Largest angle ever asked for.
+        Largest angle ever asked for; by default the edge of the largest cluster, and the beam's wing.
 
     Notes
     -----
@@ -117,7 +118,7 @@ class BeamedProfile:
 
     THETA500_RANGE_ARCMIN = (0.2, 40.0)
 
-    def __init__(self, beam: Beam, theta_max_arcmin: float = 120.0):
+    def __init__(self, beam: Beam, theta_max_arcmin: float = 216.0):
         ln_size = np.log(np.geomspace(*self.THETA500_RANGE_ARCMIN, 80))
         # fine near the centre, coarse outside, where the profile is smooth on the scale of its radius
         stretch = np.linspace(0.0, np.arcsinh(theta_max_arcmin / 1.0), 320)
@@ -132,11 +133,32 @@ class BeamedProfile:
         self._spline = RectBivariateSpline(ln_size, stretch, ((hankel @ form) * size**2).T)
 
     def __call__(self, theta500_arcmin, theta_arcmin):
-        """Beam-convolved shape at angles [arcmin], broadcast; zero beyond the table's last angle."""
+        """Beam-convolved shape at angles [arcmin], broadcast; zero beyond the table's last angle.
+
+        Raises
+        ------
+        InputError
+            If a cluster's theta500 lies outside `THETA500_RANGE_ARCMIN`.
+        """
+        self.check_size(theta500_arcmin)
         theta = np.asarray(theta_arcmin, float)
-        size = np.clip(theta500_arcmin, *self.THETA500_RANGE_ARCMIN)
-        values = self._spline(np.log(size), np.arcsinh(np.minimum(theta, self._theta_max)), grid=False)
+        values = self._spline(
+            np.log(theta500_arcmin), np.arcsinh(np.minimum(theta, self._theta_max)), grid=False
+        )
         return np.where(theta <= self._theta_max, values, 0.0)
+
+    @classmethod
+    def check_size(cls, theta500_arcmin) -> None:
+        """Refuse clusters whose angular size is not tabulated, as those next door are."""
+        low, high = cls.THETA500_RANGE_ARCMIN
+        size = np.asarray(theta500_arcmin, float)
+        wrong = size[(size < low * (1.0 - 1e-9)) | (size > high * (1.0 + 1e-9))]
+        if wrong.size:
+            raise InputError(
+                f"A cluster with theta500 = {wrong.flat[0]:.3g}' is outside of the {low:g}' to {high:g}' "
+                "that can be simulated.",
+                "Take it out, or check its mass and redshift.",
+            )
 
 
 def projected_nfw(x):

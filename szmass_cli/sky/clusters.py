@@ -72,7 +72,14 @@ class ClusterStamps:
         return self.images(scales)
 
     def images(self, scales: ClusterScales) -> np.ndarray:
-        """Images of clusters of given size and scale, shape (n, 40, 40) float32 [µK]."""
+        """Images of clusters of given size and scale, shape (n, 40, 40) float32 [µK].
+
+        Raises
+        ------
+        InputError
+            If a cluster is larger or smaller than those tabulated.
+        """
+        BeamedProfile.check_size(scales.theta500_arcmin)
         position = np.interp(np.log(scales.theta500_arcmin), self._ln_size, np.arange(self._ln_size.size))
         low = np.minimum(position.astype(int), self._ln_size.size - 2)
         upper = (position - low)[:, None]

@@ -95,7 +95,7 @@ def simulate_field(
     Raises
     ------
     InputError
-        If no cluster lies inside the field.
+        If no cluster lies inside the field, or one of them is larger on the sky than can be simulated.
     """
     shape, wcs = field_geometry(config.field)
     inside = enmap.contains(shape, wcs, np.radians([clusters.dec_deg, clusters.ra_deg]))
@@ -167,7 +167,7 @@ def painted_clusters(
         dec, ra = patch.posmap()
         pixels = SkyCoord(np.asarray(ra), np.asarray(dec), unit="rad")
         theta = pixels.separation(centres[index]).arcmin
-        patch += central[index] * profile(scales.theta500_arcmin[index], np.minimum(theta, 119.9))
+        patch += central[index] * profile(scales.theta500_arcmin[index], theta)
     return np.asarray(signal)
 
 

@@ -11,6 +11,7 @@ from szmass_cli.config import ClusterConfig, NetworkConfig, SurveyConfig
 from szmass_cli.files import sha256_of
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.bundle import write_bundle
+from szmass_cli.network.inputs import Labels
 from szmass_cli.network.model import model_variables
 from szmass_cli.network.mresunet import build_mresunet
 from szmass_cli.posterior import fit_calibration
@@ -52,15 +53,13 @@ def toy_bundle(tmp_path_factory, simulator, random_weights):
     )
     folder = tmp_path_factory.mktemp("bundle") / "toy"
     folder.mkdir()
+    labels = Labels(scale_uk=600.0, mean_mass_msun=4.5e14)
     facts = {
         "name": "toy",
         "szmass_version": "0.0",
-        "normalisation_uk": 600.0,
-        "mean_mass_msun": 4.5e14,
-        "trained_m200c_msun": (1e14, 8e14),
         "cutouts_trained_on": 0,
     }
-    write_bundle(folder, facts, RECIPE, random_weights, calibration, simulator.power)
+    write_bundle(folder, facts, RECIPE, labels, random_weights, calibration, simulator.power)
     return folder
 
 

@@ -91,9 +91,6 @@ def test_massive_clusters_stay_of_order_one(filtered, simulator):
     assert 1 < np.abs(filtered(images)).max() < 10
 
 
-@pytest.mark.xfail(
-    strict=False, reason="sgemm in NetworkInput adds in another order in other rows of a batch"
-)
 def test_a_cutout_is_filtered_alike_in_every_row_of_a_batch(filtered, cutouts):
     """A catalogue may be cut into blocks anywhere and must give the same masses to the last bit."""
     images = cutouts.image[:256, ..., 0]

@@ -194,7 +194,6 @@ def test_a_run_of_another_configuration_is_not_continued(run):
 
 
 @pytest.mark.parametrize("state", ["{", "[]", '{"epochs": 3}'])
-@pytest.mark.xfail(strict=True, reason="Checkpoints.load lets the reader's own exception through")
 def test_a_damaged_checkpoint_is_an_input_error(tmp_path, state):
     (tmp_path / "state.json").write_text(state)
     with pytest.raises(InputError):

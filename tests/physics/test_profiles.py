@@ -189,7 +189,6 @@ def test_projected_nfw_agrees_with_an_integral_along_the_line_of_sight(x):
     assert projected_nfw(x) == pytest.approx(near + far, rel=1e-4)
 
 
-@pytest.mark.xfail(strict=True, reason="BeamedProfile clips theta500 at 40 arcmin without a word")
 def test_a_cluster_larger_than_the_table_is_right_or_refused(behind_one_arcmin):
     """1e15 Msun at z = 0.02: theta500 = 54', and at 30' a beam of 1' changes nothing."""
     try:

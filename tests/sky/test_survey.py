@@ -121,7 +121,6 @@ def test_signal_ends_at_the_edge_of_the_sphere():
     assert signal[theta < 8].min() > 0.1
 
 
-@pytest.mark.xfail(strict=True, reason="painted_clusters holds the profile at its value at 119.9 arcmin")
 def test_the_signal_of_a_nearby_cluster_ends_there_too():
     """5e14 Msun at z = 0.03: theta500 = 29', so the sphere ends at 145' and there is nothing at 147'."""
     config = survey(center_dec_deg=0.0, width_deg=5.4, height_deg=5.4, pixel_arcmin=2.0)

@@ -1,0 +1,194 @@
+"""The path of a block of rows: cutouts, network, calibration, with a flag for whatever is odd on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli.catalog import Flag
+from szmass_cli.errors import InputError
+from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
+from szmass_cli.maps.inpaint import inpaint
+from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.model import BATCH_SIZE, Predictor
+from szmass_cli.optimal import MatchedFilter, NoiseLevel
+from szmass_cli.physics.beams import Beam
+from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.clusters import ClusterStamps
+from szmass_cli.sky.fields import StampSky
+from szmass_cli.stamp import pixel_radii_arcmin
+
+BLOCK_ROWS = 1024
+MAX_BAD_FRACTION = 0.4
+CORE_ARCMIN = 2.0
+"""More bad pixels than this, or any within the core, and there is no mass; other holes are inpainted."""
+
+NOISE_RATIO_RANGE = (0.78, 1.3)
+"""Outside it, the filtered rms around a cluster is unlike the training sky's (see `NoiseLevel`).
+
+On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
+"""
+
+PLAUSIBLE_RMS_RATIO = 50.0
+"""A map whose fluctuations differ more than this from the training sky's is in another unit."""
+
+ALWAYS = (16.0, 50.0, 84.0)
+"""Percentiles that are always written: the error bars and the median."""
+
+_NO_MASS = (
+    Flag.BAD_COORDINATES | Flag.OFF_MAP | Flag.MASKED | Flag.NONFINITE | Flag.REDSHIFT_OUTSIDE_CALIBRATION
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is known of n catalogue rows before the map is looked at.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : numpy.ndarray, shape (n,)
+        ICRS positions [deg], NaN where there is none.
+    redshift : numpy.ndarray, shape (n,)
+        Redshifts to use, NaN where there can be no mass.
+    flags : numpy.ndarray of int, shape (n,)
+        `Flag` bits raised so far.
+    """
+
+    ra_deg: np.ndarray
+    dec_deg: np.ndarray
+    redshift: np.ndarray
+    flags: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ra_deg)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Rows":
+        return Rows(self.ra_deg[rows], self.dec_deg[rows], self.redshift[rows], self.flags[rows])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of n rows; NaN where there is no usable answer, with a flag that says why.
+
+    Parameters
+    ----------
+    m200c_msun : numpy.ndarray, shape (n, p)
+        Percentiles of M200c [Msun].
+    sz_snr : numpy.ndarray, shape (n,)
+        Matched-filter signal-to-noise of a cluster of the median mass.
+    flags : numpy.ndarray of int, shape (n,)
+        `Flag` bits.
+    """
+
+    m200c_msun: np.ndarray
+    sz_snr: np.ndarray
+    flags: np.ndarray
+
+
+def measure(sky_map: SkyMap, rows: Rows, meter: "Meter", progress: Progress = silent) -> Measured:
+    """Measure all rows on a map, a block at a time.
+
+    Parameters
+    ----------
+    sky_map : SkyMap
+        An open map.
+    rows : Rows
+    meter : Meter
+    progress : Progress
+
+    Returns
+    -------
+    Measured
+
+    Raises
+    ------
+    InputError
+        If the map's values cannot be in the unit that was assumed.
+    """
+    blocks = []
+    for start in range(0, len(rows), BLOCK_ROWS):
+        blocks.append(_measure_block(sky_map, rows[start : start + BLOCK_ROWS], meter))
+        progress("clusters", min(start + BLOCK_ROWS, len(rows)), len(rows))
+    return Measured(
+        *(np.concatenate([getattr(b, name) for b in blocks]) for name in ("m200c_msun", "sz_snr", "flags"))
+    )
+
+
+def _measure_block(sky_map: SkyMap, rows: Rows, meter: "Meter") -> Measured:
+    cutouts = extract_cutouts(sky_map, rows.ra_deg, rows.dec_deg)
+    flags = rows.flags | cutout_flags(cutouts, ~np.isfinite(rows.ra_deg + rows.dec_deg))
+    usable = np.flatnonzero(((flags & _NO_MASS) == 0) & np.isfinite(rows.redshift))
+    masses = np.full((len(rows), len(meter.percentiles)), np.nan)
+    snr = np.full(len(rows), np.nan)
+    if usable.size:
+        _check_plausible(sky_map, cutouts, meter.sky)
+        images = inpaint(cutouts.images[usable], cutouts.bad[usable], meter.sky.covariance_uk2)
+        found = meter(images, rows.redshift[usable])
+        masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
+        flags[usable] |= found.flags
+    return Measured(masses, snr, flags)
+
+
+class Meter:
+    """Everything that turns a stamp and a redshift into numbers.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    percentiles : sequence of float
+        Percentiles of the posterior to give, the median among them.
+    batch_size : int
+        Cutouts that go through the network at once.
+    """
+
+    def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
+        beam = Beam(bundle.metadata.beam_fwhm_arcmin)
+        self.sky = bundle.training_sky()
+        self.percentiles = list(percentiles)
+        self._calibration = bundle.calibration
+        self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
+        self._stamps = ClusterStamps(beam, bundle.metadata.frequency_ghz)
+        self._filter = MatchedFilter(self.sky)
+        self._noise = NoiseLevel(self.sky, beam)
+
+    def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
+        """Masses of stamps (n, 40, 40) [µK] without holes, at redshifts (n,)."""
+        prediction = self._predictor(images_uk)
+        raw = prediction.raw_mass_msun
+        masses = self._calibration.percentiles(raw, redshift, self.percentiles)
+        flags = np.zeros(len(raw), np.int32)
+        flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
+        flags[~np.isfinite(raw)] |= Flag.NONFINITE
+        ratio = self._noise.ratio(images_uk - prediction.sz_uk)
+        flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
+        median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
+        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift))
+        return Measured(masses, snr, flags)
+
+
+def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:
+    """Flags (n,) that follow from a row's position and from the pixels of its stamp."""
+    flags = np.zeros(len(bad_position), np.int32)
+    flags[bad_position] |= Flag.BAD_COORDINATES
+    flags[cutouts.off_map & ~bad_position] |= Flag.OFF_MAP
+    on_map = ~cutouts.off_map & ~bad_position
+    flags[cutouts.cut_by_edge & on_map] |= Flag.CUT_BY_EDGE
+    core = (cutouts.bad & (pixel_radii_arcmin() < CORE_ARCMIN)).any(axis=(1, 2))
+    flags[((cutouts.bad_fraction > MAX_BAD_FRACTION) | core) & on_map] |= Flag.MASKED
+    flags[(cutouts.nonfinite_fraction > MAX_BAD_FRACTION) & on_map] |= Flag.NONFINITE
+    return flags
+
+
+def _check_plausible(sky_map: SkyMap, cutouts: Cutouts, sky: StampSky) -> None:
+    """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright."""
+    if sky_map.units.source == "option":
+        return
+    found, expected = cutouts.robust_rms_uk(), float(np.sqrt(sky.covariance_uk2[0, 0]))
+    if not expected / PLAUSIBLE_RMS_RATIO < found < expected * PLAUSIBLE_RMS_RATIO:
+        raise InputError(
+            f"{sky_map.path}: read as {sky_map.units.label} ({sky_map.units.source}), its fluctuations are "
+            f"{found:.3g} µK; the model's sky has {expected:.3g} µK.",
+            "The unit is hardly right: give --units K, mK, uK or y.",
+        )
