@@ -75,7 +75,7 @@ class Calibration:
 
     def _redshift_weights(self, redshift) -> tuple[np.ndarray, np.ndarray]:
         nodes = np.log1p(self.redshifts)
-        z = np.log1p(np.nan_to_num(redshift, nan=self.redshifts[0]))
+        z = np.log1p(np.where(np.isfinite(redshift), redshift, self.redshifts[0]))
         position = np.interp(z, nodes, np.arange(nodes.size))
         low = np.minimum(position.astype(int), max(nodes.size - 2, 0))
         return low, position - low

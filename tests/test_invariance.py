@@ -4,7 +4,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table, vstack
 
-from szmass_cli import estimate as stage
+from szmass_cli import measure as stage
 
 VALUES = ["M200c", "M200c_p16", "M200c_p84", "M200c_err_plus", "M200c_err_minus", "sz_snr", "szmass_flags"]
 ROUNDING = 1e-6

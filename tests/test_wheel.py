@@ -47,7 +47,7 @@ def installed(tmp_path_factory) -> Path:
 
 def test_wheel_estimates_with_the_default_model_away_from_the_repository(installed, field, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    arguments = ["estimate", str(field.map_path), str(field.truth_path), "-o", "masses.fits"]
+    arguments = ["estimate", str(field.map_path), str(field.catalog_path), "-o", "masses.fits"]
     where = [sys.executable, "-c", "import szmass_cli; print(szmass_cli.__file__)"]
     found = subprocess.run(where, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert Path(found.stdout.strip()).is_relative_to(installed)

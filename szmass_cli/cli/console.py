@@ -34,14 +34,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         from szmass_cli.cli.app import app
 
-        return app(args=list(arguments), prog_name="szmass", standalone_mode=False) or 0
+        code = app(args=list(arguments), prog_name="szmass", standalone_mode=False) or 0
+        # typer's own word for Ctrl-C is to return 130
+        return _interrupted() if code == INTERRUPTED else code
     except SzmassError as error:
         error_panel(error.message, error.hint)
         caught, code = error, error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
-    except typer.Exit as error:  # typer's own word for Ctrl-C is Exit(130)
-        return _interrupted() if error.exit_code == INTERRUPTED else error.exit_code
+    except typer.Exit as error:
+        return error.exit_code
     except _UsageError as error:
         if error.format_message().strip():  # empty where the help was printed instead
             error_panel(error.format_message(), "`szmass COMMAND --help` lists the options.")
