@@ -12,9 +12,6 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # a job scheduler's polite kill is an interruption like Ctrl-C: temporary files are removed
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if not {"-v", "--verbose"} & set(sys.argv):
-        # `run` words every error; what still comes here is h5py's traceback as it gives up a file
-        sys.excepthook = lambda *_: None
     try:
         from szmass_cli.cli.console import run
 

@@ -14,10 +14,11 @@ from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.evaluate import evaluate
 from szmass_cli.files import check_writable
 from szmass_cli.network.bundle import CARD, METADATA, METRICS, Bundle, read_bundle, write_bundle
+from szmass_cli.network.checkpoints import TrainingState
 from szmass_cli.network.dataset import Encoder
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.model import Predictor, model_variables
-from szmass_cli.network.training import TrainingState, fit
+from szmass_cli.network.training import fit
 from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream

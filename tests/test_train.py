@@ -182,13 +182,11 @@ def test_metrics_compare_with_the_best_possible_and_nothing_leaks(trained):
 
 
 def test_after_every_epoch_there_is_a_whole_state_to_go_on_from(trained):
-    assert {p.name for p in trained.killed.iterdir()} == {"epoch-00001.weights.h5", "state.json"}
+    assert {p.name for p in trained.killed.iterdir()} == {"epoch-00001.h5", "state.json"}
     state = json.loads((trained.killed / "state.json").read_text())
     assert state["epoch"] == 1 and len(state["history"]) == 1
     # Adam's moments are part of it
-    assert any(
-        name.startswith("optimizer/") for name in numbers_in(trained.killed / "epoch-00001.weights.h5")
-    )
+    assert any(name.startswith("optimizer/") for name in numbers_in(trained.killed / "epoch-00001.h5"))
 
 
 def test_another_configuration_does_not_go_on_with_it(trained, tmp_path):
@@ -212,7 +210,7 @@ def test_a_killed_run_goes_on_to_the_same_model(trained, resumed):
         assert b["loss"] == pytest.approx(a["loss"], rel=2e-3)
         assert b["learning_rate"] == pytest.approx(a["learning_rate"])
     assert min(done for _, done, *_ in reports) == 480 + 32
-    last = "epoch-00002.weights.h5"
+    last = "epoch-00002.h5"
     one, other = numbers_in(trained.ended / last), numbers_in(folder / last)
     assert one.keys() == other.keys()
     for name, values in one.items():

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from szmass_cli.config import SurveyConfig, parse_config
 from szmass_cli.errors import InputError
 from szmass_cli.files import atomic_path, sha256_of
+from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.network.inputs import Labels
 from szmass_cli.physics import cosmology
 from szmass_cli.physics.beams import Beam
@@ -240,11 +241,11 @@ def write_bundle(
     sky_power : SkyPower
     """
     (folder / RECIPE).write_text(recipe.to_yaml())
-    with h5py.File(folder / WEIGHTS, "w") as file:
+    with Hdf5Sink(folder / WEIGHTS) as sink, h5py.File(sink, "w") as file:
         file.attrs.update(normalisation_uk=labels.scale_uk, mean_mass_msun=labels.mean_mass_msun)
         for index, values in enumerate(weights):
             file.create_dataset(f"{index:04d}", data=values.astype(np.float32))
-    with h5py.File(folder / CALIBRATION, "w") as file:
+    with Hdf5Sink(folder / CALIBRATION) as sink, h5py.File(sink, "w") as file:
         for name in ("redshifts", "nodes", "ln_mass", "edges", "prior_range_msun"):
             file[name] = np.asarray(getattr(calibration, name), float)
         file["sky_ell"], file["sky_cl_uk2_sr"] = sky_power.ell, sky_power.cl_uk2_sr

@@ -1,8 +1,6 @@
 """Fitting the network: loss, learning-rate schedule, early stopping, and going on after an interruption."""
 
-import json
 import math
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +8,8 @@ import numpy as np
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import InputError
-from szmass_cli.files import atomic_path
 from szmass_cli.network.backend import load_keras, load_tensorflow
+from szmass_cli.network.checkpoints import Checkpoints, TrainingState
 from szmass_cli.network.dataset import SOURCES, Encoder
 from szmass_cli.network.mresunet import OUTPUTS, build_mresunet
 from szmass_cli.progress import Progress, silent
@@ -21,19 +19,6 @@ if TYPE_CHECKING:
     import keras
 
 WARM_UP_EPOCHS = 0.5
-
-
-@dataclass
-class TrainingState:
-    """Where a training run stands after its last whole epoch: all that going on needs besides weights."""
-
-    epoch: int = 0
-    best_loss: float = math.inf
-    best_epoch: int = 0
-    epochs_without_gain: int = 0
-    learning_rate_factor: float = 1.0
-    history: list[dict[str, float]] = field(default_factory=list)
-    recipe: str = ""
 
 
 def weighted_mse(targets, outputs):
@@ -63,48 +48,6 @@ def update_state(state: TrainingState, config: TrainingConfig, validation_loss: 
     if config.schedule == "plateau" and state.epochs_without_gain % config.halve_after_epochs == 0:
         state.learning_rate_factor *= 0.5
     return False
-
-
-class Checkpoints:
-    """A folder that always holds one whole state of a training run.
-
-    Weights are written under a new name, then the state file that names them is replaced in one step, so
-    that a kill at any moment leaves the state before or the state after.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self._state_file = folder / "state.json"
-
-    def load(self, recipe: str) -> TrainingState | None:
-        """The state to go on from, if there is one of this very recipe."""
-        if not self._state_file.exists():
-            return None
-        try:
-            state = TrainingState(**json.loads(self._state_file.read_text()))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(
-                f"{self._state_file} is not the state of a training run: {error}.",
-                "--no-resume begins anew.",
-            ) from None
-        if state.recipe != recipe:
-            raise InputError(
-                f"{self.folder} holds a training run of another configuration.",
-                "Use the configuration it was begun with, or --no-resume to begin anew.",
-            )
-        return state
-
-    def weights(self, epoch: int) -> Path:
-        return self.folder / f"epoch-{epoch:05d}.weights.h5"
-
-    def save(self, state: TrainingState, model: "keras.Model") -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        model.save_weights(self.weights(state.epoch), overwrite=True)
-        with atomic_path(self._state_file, overwrite=True) as part:
-            part.write_text(json.dumps(asdict(state), indent=1))
-        for old in self.folder.glob("epoch-*.weights.h5"):
-            if old not in (self.weights(state.epoch), self.weights(state.best_epoch)):
-                old.unlink()
 
 
 def fit(
@@ -145,9 +88,9 @@ def fit(
     model.compile(keras.optimizers.Adam(training.learning_rate), loss=weighted_mse)
     checkpoints = Checkpoints(folder)
     state = (checkpoints.load(recipe) if resume else None) or TrainingState(recipe=recipe)
+    model.optimizer.build(model.trainable_variables)
     if state.epoch:
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(checkpoints.weights(state.epoch))
+        checkpoints.restore(state.epoch, model)
 
     source = SOURCES[training.cutouts](config, simulator)
     validation = _validation_set(config, simulator, encoder)
@@ -164,7 +107,7 @@ def fit(
         state.history.append(row)
         update_state(state, training, validation_loss)
         checkpoints.save(state, model)
-    model.load_weights(checkpoints.weights(state.best_epoch))
+    checkpoints.restore(state.best_epoch, model)
     return model, state
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from szmass_cli import __version__
 from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.files import atomic_path
+from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.physics.beams import Beam
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes, draw_masses
@@ -129,7 +130,7 @@ def write_cutouts(
         If the file is already there or cannot be written.
     """
     simulator = CutoutSimulator(config)
-    with atomic_path(path, overwrite=overwrite) as part, h5py.File(part, "w") as file:
+    with atomic_path(path, overwrite=overwrite) as part, Hdf5Sink(part) as sink, h5py.File(sink, "w") as file:
         file.attrs.update(config=config.to_yaml(), seed=seed, version=__version__)
         done = 0
         for block in simulator.blocks(config.clusters, n, seed, Stream.USER):
@@ -140,6 +141,7 @@ def write_cutouts(
                     file.create_dataset(field.name, (n, *values.shape[1:]), values.dtype, chunks=chunks)
                 file[field.name][done : done + len(block)] = values
             done += len(block)
+            sink.check()
             progress("cutouts", done, n)
         file["image"].attrs["unit"] = file["sz"].attrs["unit"] = "uK_CMB"
         file["m200c"].attrs["unit"] = "Msun"

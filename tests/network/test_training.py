@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
-from szmass_cli.errors import InputError
-from szmass_cli.network import training
+from szmass_cli.errors import InputError, SzmassError
+from szmass_cli.hdf5 import Hdf5Sink
+from szmass_cli.network import checkpoints, training
+from szmass_cli.network.checkpoints import Checkpoints, TrainingState
 from szmass_cli.network.training import (
-    Checkpoints,
-    TrainingState,
     fit,
     learning_rate,
     update_state,
@@ -84,28 +84,45 @@ def test_the_best_epoch_is_the_first_with_the_lowest_loss(losses):
     assert state.epochs_without_gain == len(losses) - state.best_epoch
 
 
+class Moment:
+    """Stands where one of Adam's moments does."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(0.5)
+
+    def assign(self, value):
+        assert value == 0.5
+
+
 class ScriptedModel:
-    """Stands where a Keras model does: its validation losses are written down, its weights are text."""
+    """Stands where a Keras model does: its validation losses are written down, its weights count epochs."""
 
     input_shape, output_shape, trainable_variables = (None, 40, 40, 1), (None, 40, 40, 2), ()
 
     def __init__(self, losses):
         self.losses, self.loaded, self.seen = iter(losses), [], []
+        self.epochs = 0
+        self.variables = [self]
         self.optimizer = type(
-            "Optimizer", (), {"learning_rate": 0.0, "build": lambda self, variables: None}
+            "Optimizer",
+            (),
+            {"learning_rate": 0.0, "variables": [Moment()], "build": lambda self, variables: None},
         )()
 
     def compile(self, *_, **__):
         pass
 
     def evaluate(self, *_, **__):
-        return next(self.losses)
+        loss = next(self.losses)
+        self.epochs += 1
+        return loss
 
-    def save_weights(self, path, overwrite):
-        path.write_text(path.name)
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.epochs)
 
-    def load_weights(self, path):
-        self.loaded.append(path.read_text())
+    def assign(self, epochs):
+        self.epochs = int(epochs)
+        self.loaded.append(f"epoch-{self.epochs:05d}.h5")
 
 
 @pytest.fixture
@@ -140,7 +157,7 @@ def test_training_stops_early_and_takes_the_best_weights(run):
     losses = [5.0, 3.0, 4.0, 3.5, 3.2, 9.0]
     model, state = run(losses, max_epochs=20, stop_after_epochs=3)
     assert state.epoch == 5 and state.best_epoch == 2
-    assert model.loaded == ["epoch-00002.weights.h5"]
+    assert model.loaded == ["epoch-00002.h5"]
     assert [row["validation_loss"] for row in state.history] == losses[:5]
     assert [row["epoch"] for row in state.history] == [1, 2, 3, 4, 5]
 
@@ -148,13 +165,13 @@ def test_training_stops_early_and_takes_the_best_weights(run):
 def test_training_ends_after_its_epochs(run):
     model, state = run([3.0, 2.0, 1.0, 0.5], max_epochs=3)
     assert state.epoch == 3 and model.seen == [0, 1, 2]
-    assert model.loaded == ["epoch-00003.weights.h5"]
+    assert model.loaded == ["epoch-00003.h5"]
 
 
 def test_only_the_last_and_the_best_weights_are_kept(run, tmp_path):
     run([5.0, 3.0, 4.0, 3.5], max_epochs=4)
     names = sorted(p.name for p in (tmp_path / "run.training").iterdir())
-    assert names == ["epoch-00002.weights.h5", "epoch-00004.weights.h5", "state.json"]
+    assert names == ["epoch-00002.h5", "epoch-00004.h5", "state.json"]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(run):
@@ -166,7 +183,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(run):
         run(losses_then_kill(), max_epochs=6)
     model, state = run([2.0, 2.5, 2.6], max_epochs=6)
     assert model.seen == [3, 4, 5]
-    assert model.loaded == ["epoch-00003.weights.h5", "epoch-00004.weights.h5"]
+    assert model.loaded == ["epoch-00003.h5", "epoch-00004.h5"]
     assert [row["validation_loss"] for row in state.history] == [5.0, 3.0, 4.0, 2.0, 2.5, 2.6]
 
 
@@ -174,14 +191,14 @@ def test_a_finished_run_is_not_trained_again(run):
     run([2.0, 1.0], max_epochs=2)
     model, state = run([], max_epochs=2)
     assert model.seen == [] and state.epoch == 2
-    assert model.loaded[-1] == "epoch-00002.weights.h5"
+    assert model.loaded[-1] == "epoch-00002.h5"
 
 
 def test_no_resume_begins_anew(run):
     run([2.0, 1.0], max_epochs=2)
     model, state = run([7.0, 8.0], resume=False, max_epochs=2)
     assert model.seen == [0, 1]
-    assert state.best_epoch == 1 and model.loaded == ["epoch-00001.weights.h5"]
+    assert state.best_epoch == 1 and model.loaded == ["epoch-00001.h5"]
 
 
 def test_a_run_of_another_configuration_is_not_continued(run):
@@ -198,6 +215,31 @@ def test_a_damaged_checkpoint_is_an_input_error(tmp_path, state):
     (tmp_path / "state.json").write_text(state)
     with pytest.raises(InputError):
         Checkpoints(tmp_path).load("")
+
+
+def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch):
+    model, saved = ScriptedModel([]), Checkpoints(tmp_path)
+    saved.save(TrainingState(epoch=1, best_epoch=1, recipe="r"), model)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    monkeypatch.setattr(checkpoints, "Hdf5Sink", lambda part: Hdf5Sink("/dev/full"))
+    with pytest.raises(SzmassError, match=r"epoch-00002\.h5.*space"):
+        saved.save(TrainingState(epoch=2, best_epoch=1, recipe="r"), model)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert saved.load("r").epoch == 1
+
+
+@pytest.mark.parametrize("spoil", ["missing", "garbage", "other variables"])
+def test_damaged_variables_are_an_input_error(tmp_path, spoil):
+    model, saved = ScriptedModel([]), Checkpoints(tmp_path)
+    saved.save(TrainingState(epoch=1, best_epoch=1), model)
+    if spoil == "missing":
+        (tmp_path / "epoch-00001.h5").unlink()
+    if spoil == "garbage":
+        (tmp_path / "epoch-00001.h5").write_text("no numbers")
+    if spoil == "other variables":
+        model.variables.append(Moment())
+    with pytest.raises(InputError, match=r"epoch-00001\.h5"):
+        saved.restore(1, model)
 
 
 def test_an_endless_best_loss_survives_the_state_file(tmp_path):
