@@ -68,14 +68,14 @@ def field(tmp_path_factory):
 def measure(tmp_path_factory):
     """A function that runs `estimate` and returns what it returns; the network is built only once."""
     from szmass_cli.estimate import estimate
-    from szmass_cli.network.model import Predictor
+    from szmass_cli.network.model import BATCH_SIZE, Predictor
 
     build, built = Predictor.from_bundle, {}
 
-    def build_once(bundle, sky, *batch_size):
-        key = bundle.sha256, *batch_size
+    def build_once(bundle, sky, batch_size=BATCH_SIZE):
+        key = bundle.sha256, batch_size
         if key not in built:
-            built[key] = build(bundle, sky, *batch_size)
+            built[key] = build(bundle, sky, batch_size)
         return built[key]
 
     def measure(map_path, catalog_path, output=None, **options):

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 from astropy.io import fits
-from conftest import car_around, write_image
+from skies import car_around, write_image
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps import open_map

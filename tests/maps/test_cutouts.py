@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import SmoothSource, car_around, make_wcs, paint, write_image
 from hypothesis import given
 from hypothesis import strategies as st
+from skies import SmoothSource, car_around, make_wcs, paint, write_image
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps import check_resolution, extract_cutouts, open_map

@@ -5,9 +5,9 @@ import mmap
 import healpy
 import numpy as np
 import pytest
-from conftest import SmoothSource, healpix_partial, worst_fraction_of_peak, write_healpix_table
 from hypothesis import given
 from hypothesis import strategies as st
+from skies import SmoothSource, healpix_partial, worst_fraction_of_peak, write_healpix_table
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps import extract_cutouts, open_map

@@ -15,10 +15,10 @@ def need(path):
     return path
 
 
-def test_spt_compton_y(shared_data):
-    sky_map = open_map(need(shared_data / "spt_compton_y.fits"), units="y")
+def test_spt_compton_y(shared_data_folder):
+    sky_map = open_map(need(shared_data_folder / "spt_compton_y.fits"), units="y")
     assert sky_map.description == "SFL 1560x1560, 0.50', FK5"
-    with fits.open(need(shared_data / "spt_sz_2500d.fits")) as hdus:
+    with fits.open(need(shared_data_folder / "spt_sz_2500d.fits")) as hdus:
         table = hdus[1].data
         ra, dec, xi = (np.asarray(table[name], float) for name in ("RA", "DEC", "XI"))
     cutouts = extract_cutouts(sky_map, ra, dec)
@@ -33,14 +33,14 @@ def test_spt_compton_y(shared_data):
     check_resolution(sky_map, 1.25)
 
 
-def test_spt_header_unit_is_not_trusted(shared_data):
-    sky_map = open_map(need(shared_data / "spt_compton_y.fits"))
+def test_spt_header_unit_is_not_trusted(shared_data_folder):
+    sky_map = open_map(need(shared_data_folder / "spt_compton_y.fits"))
     assert sky_map.units.source == "assumed"
     assert extract_cutouts(sky_map, [352.5], [-55.0]).robust_rms_uk() < 1e-3
 
 
-def test_wmap(shared_data):
-    path = need(shared_data / "wmap_W_v4_nside32.fits")
+def test_wmap(shared_data_folder):
+    path = need(shared_data_folder / "wmap_W_v4_nside32.fits")
     sky_map = open_map(path, units="mK")
     assert sky_map.description == "HEALPix nside 32 RING ICRS full sky"
     assert any("frame" in message for message in sky_map.assumptions)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from astropy.coordinates import FK4, SkyCoord
 from astropy.io import fits
-from conftest import (
+from scipy import ndimage
+from skies import (
     SmoothSource,
     car_around,
     make_wcs,
@@ -15,7 +16,6 @@ from conftest import (
     worst_fraction_of_peak,
     write_image,
 )
-from scipy import ndimage
 
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.maps.stamps import lay_stamps

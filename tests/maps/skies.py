@@ -1,16 +1,11 @@
 """Skies known analytically, painted on every kind of map."""
 
-from pathlib import Path
-
 import healpy
 import numpy as np
-import pytest
 from astropy.coordinates import Angle, SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
-
-SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 class SmoothSource:
@@ -119,10 +114,3 @@ def worst_fraction_of_peak(image, source):
     """The largest error of a stamp as a fraction of the source's peak."""
     expected = source.stamp()
     return np.abs(image - expected).max() / np.abs(expected).max()
-
-
-@pytest.fixture
-def shared_data():
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"real data not here: {SHARED_DATA}")
-    return SHARED_DATA
