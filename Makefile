@@ -23,6 +23,7 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.szmass
 
 demo: $(VENV)/.szmass  ## simulate a survey field, estimate the masses of its clusters, draw the result
+	@mkdir -p demo
 	$(BIN)/szmass simulate field --config examples/demo.yaml --catalog examples/spt_clusters.csv --seed 7 -o demo/field.fits --overwrite
 	$(BIN)/szmass estimate demo/field.fits examples/spt_clusters.csv -o demo/masses.fits --overwrite
 	$(BIN)/python examples/demo_picture.py demo/field.fits demo/masses.fits demo/field_truth.csv demo/masses.png

@@ -14,7 +14,6 @@ from scipy.stats import norm
 
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.config import ClusterConfig, FieldConfig, SurveyConfig, UniformMasses
-from szmass_cli.evaluate import training_sky
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle import read_bundle
@@ -52,7 +51,7 @@ def rates(config: SurveyConfig, map_path: Path, truth) -> None:
         )
     )
     bundle = read_bundle(DEFAULT_MODEL)
-    predictor = Predictor.from_bundle(bundle, training_sky(bundle))
+    predictor = Predictor.from_bundle(bundle, bundle.training_sky())
     images = np.zeros((1024, 40, 40), np.float32)
     predictor(images)
     forward = len(images) / seconds(lambda: predictor(images))
@@ -66,7 +65,7 @@ def rates(config: SurveyConfig, map_path: Path, truth) -> None:
 def pixel_bias(config: SurveyConfig, map_path: Path, truth) -> None:
     """Mass bias that comes from the map's pixels: noise-free clusters cut from the map against ideal ones."""
     bundle = read_bundle(DEFAULT_MODEL)
-    sky = training_sky(bundle)
+    sky = bundle.training_sky()
     predictor = Predictor.from_bundle(bundle, sky)
     images = extract_cutouts(open_map(map_path), truth["ra"], truth["dec"]).images
     stamps = ClusterStamps(Beam(config.sky.beam_fwhm_arcmin), config.sky.frequency_ghz)

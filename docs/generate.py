@@ -26,7 +26,8 @@ def columns_page() -> str:
 
 ## Columns that are recognised
 
-Names are matched in any case. Two columns that fit the same role are an error that names them; pick one with
+Names are matched in any case. Two columns that fit the same role are an error that names them
+(but names and redshift errors, which no mass depends on: there the first alias wins). Pick one with
 `--column ra=RADeg`. Right ascension and declination win over Galactic coordinates where both are there.
 
 | role | names |
@@ -69,7 +70,7 @@ In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<o
 | `SZM_MAP`, `SZM_MAPH` | map file and its SHA-256 |
 | `SZM_CAT` | catalogue file |
 | `SZM_UNIT`, `SZM_UNSR` | unit of the map, and whether it came from the option, the header or an assumption |
-| `SZM_BEAM` | beam [arcmin FWHM] |
+| `SZM_BEAM`, `SZM_BMSR` | beam [arcmin FWHM], and whether it is from the option, the header or assumed |
 | `SZM_NOIS` | noise the model was trained for [µK-arcmin] |
 | `SZM_PRI` | prior of the percentiles |
 | `SZM_NOTE` | everything that was assumed |

@@ -16,7 +16,6 @@ import numpy as np
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.evaluate import training_sky
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle import read_bundle
@@ -57,8 +56,8 @@ def draw_masses(figure, masses: Table, truth: Table) -> None:
     axes.legend(loc="upper left", frameon=False, fontsize=9)
 
 
-def draw_cluster(column, image, recovered, true_sz, title: str, first: bool) -> None:
-    """One cluster: its cutout, the recovered SZ map, and both profiles."""
+def draw_cluster(column, image, recovered, true_sz, title: str, first: bool):
+    """One cluster: its cutout, the recovered SZ map, and both profiles; returns the SZ map's picture."""
     top, middle, bottom = column
     top.imshow(image, origin="lower", extent=EXTENT, vmin=-250, vmax=250, cmap="RdBu_r")
     shown = middle.imshow(recovered, origin="lower", extent=EXTENT, vmin=-250, vmax=0, cmap="Blues_r")
@@ -91,7 +90,7 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
     if list(masses["name"]) != list(truth["name"]):
         raise SystemExit("The masses and the truth are not of the same clusters.")
     bundle = read_bundle(DEFAULT_MODEL)
-    predictor = Predictor.from_bundle(bundle, training_sky(bundle))
+    predictor = Predictor.from_bundle(bundle, bundle.training_sky())
     stamps = ClusterStamps(Beam(bundle.metadata.beam_fwhm_arcmin), bundle.metadata.frequency_ghz)
     # the clusters nearest the training redshift, in order of mass
     near = np.argsort(np.abs(truth["redshift"] - bundle.metadata.trained_redshift[0]))[:N_SHOWN]
@@ -102,7 +101,7 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
     true_sz *= np.asarray(truth["amplitude_true"][rows], np.float32)[:, None, None]
 
     figure = plt.figure(figsize=(15, 6.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.6))
+    left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1, 1.6)))
     draw_masses(left, masses, truth)
     grid = right.subplots(3, N_SHOWN, height_ratios=(1, 1, 0.8))
     for k, row in enumerate(rows):

@@ -27,7 +27,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "SPT_ID", "ID"),
     "m200c": ("M200c_true", "M200c", "M200"),
 }
-#: Roles that no mass estimate depends on: several candidates are no error, the first alias wins.
+#: Roles that no mass estimate depends on: several candidates are no error, the first alias wins; for
+#: the mass they are one as soon as it is asked for.
 LENIENT_ROLES = frozenset({"name", "redshift_err", "m200c"})
 #: Cells of a text column that hold no number.
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "--"})
@@ -39,20 +40,21 @@ FLAGS_COLUMN = "szmass_flags"
 class Flag(enum.IntFlag):
     """What is to be said about a row; 0 means nothing to say.
 
-    ====  ============================  =========================================================
+    ====  ============================  ==============================================================
     bit   name                          meaning
-    ====  ============================  =========================================================
+    ====  ============================  ==============================================================
     1     BAD_COORDINATES               right ascension or declination is missing; no mass
-    2     OFF_MAP                       the position is outside the map; no mass
+    2     OFF_MAP                       the map has no data anywhere near; no mass
     4     CUT_BY_EDGE                   the cutout reaches over the edge of the map
     8     MASKED                        the core, or too much of the cutout, has no data; no mass
-    16    NONFINITE                     the cutout or the estimate is not finite; no mass
+    16    NONFINITE                     what has no data is NaN, or the network's answer is; no mass
     32    NO_REDSHIFT                   no redshift given; the model's own was assumed
     64    REDSHIFT_OUTSIDE_TRAINING     the network was not trained there, only calibrated
     128   REDSHIFT_OUTSIDE_CALIBRATION  redshift beyond the calibration; no mass
     256   MASS_OUTSIDE_TRAINING         the mass lies outside the training range
     512   NOISE_MISMATCH                the map's noise differs from the training noise
-    ====  ============================  =========================================================
+    1024  INPAINTED                     holes in the cutout were filled from the sky around them
+    ====  ============================  ==============================================================
     """
 
     BAD_COORDINATES = 1
@@ -65,19 +67,21 @@ class Flag(enum.IntFlag):
     REDSHIFT_OUTSIDE_CALIBRATION = 128
     MASS_OUTSIDE_TRAINING = 256
     NOISE_MISMATCH = 512
+    INPAINTED = 1024
 
 
 _MEANINGS = {
     Flag.BAD_COORDINATES: "right ascension or declination is missing; no mass",
-    Flag.OFF_MAP: "the position is outside the map; no mass",
+    Flag.OFF_MAP: "the map has no data anywhere near; no mass",
     Flag.CUT_BY_EDGE: "the cutout reaches over the edge of the map",
     Flag.MASKED: "the core, or too much of the cutout, has no data; no mass",
-    Flag.NONFINITE: "the cutout or the estimate is not finite; no mass",
+    Flag.NONFINITE: "what has no data is NaN, or the network's answer is; no mass",
     Flag.NO_REDSHIFT: "no redshift given; the model's own was assumed",
     Flag.REDSHIFT_OUTSIDE_TRAINING: "the network was not trained there, only calibrated",
     Flag.REDSHIFT_OUTSIDE_CALIBRATION: "redshift beyond the calibration; no mass",
     Flag.MASS_OUTSIDE_TRAINING: "the mass lies outside the training range",
     Flag.NOISE_MISMATCH: "the map's noise differs from the training noise",
+    Flag.INPAINTED: "holes in the cutout were filled from the sky around them",
 }
 
 
@@ -117,6 +121,8 @@ class Catalog:
         Which column was used for what, e.g. ``{"ra": "RADeg"}``.
     source : object
         The original FITS table or Arrow table, so that the same format out loses nothing.
+    picked : frozenset of str
+        Roles whose column the user named.
     """
 
     table: Table
@@ -126,6 +132,7 @@ class Catalog:
     redshift: np.ndarray
     roles: dict[str, str]
     source: Any = field(default=None, repr=False)
+    picked: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -146,6 +153,9 @@ class Catalog:
         InputError
             There is no mass column, or it holds something that is no number.
         """
+        fitting = _by_alias(self.table.colnames, "m200c")
+        if len(fitting) > 1 and self.roles["m200c"] == fitting[0] and "m200c" not in self.picked:
+            raise _ambiguous(self.path, "m200c", fitting)
         if "m200c" not in self.roles:
             raise InputError(
                 f"{self.path}: no mass column among {', '.join(self.table.colnames)}",
@@ -179,12 +189,8 @@ def read_catalog(path: str | os.PathLike[str], columns: Mapping[str, str] | None
     table, source = catalog_io.read_table(path)
     roles = _resolve_roles(path, table.colnames, dict(columns or {}))
     ra_deg, dec_deg = _positions(path, table, roles)
-    return Catalog(table, path, ra_deg, dec_deg, _redshifts(path, table, roles), roles, source)
-
-
-def check_output_format(path: str | os.PathLike[str]) -> str:
-    """Return the format `path` will be written in; UsageError when its suffix stands for none."""
-    return catalog_io.output_format(Path(path))
+    redshift = _redshifts(path, table, roles)
+    return Catalog(table, path, ra_deg, dec_deg, redshift, roles, source, frozenset(columns or ()))
 
 
 def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> None:
@@ -271,14 +277,17 @@ def _resolve_roles(path: Path, names: list[str], picked: dict[str, str]) -> dict
     roles = {}
     for role in (role for role in ALIASES if role not in unused and found[role]):
         if len(found[role]) > 1 and role not in LENIENT_ROLES:
-            raise InputError(
-                f"{path}: {_listed(found[role])} could each be the {role}",
-                f"Say which: --column {role}={found[role][0]}",
-            )
+            raise _ambiguous(path, role, found[role])
         roles[role] = found[role][0]
     if len({roles[role] for role in wanted}) == 1:
         raise UsageError(f"{path}: {roles[wanted.pop()]!r} is used for both coordinates", "Check --column.")
     return roles
+
+
+def _ambiguous(path: Path, role: str, names: list[str]) -> InputError:
+    return InputError(
+        f"{path}: {_listed(names)} could each be the {role}", f"Say which: --column {role}={names[0]}"
+    )
 
 
 def _is_galactic(found: dict[str, list[str]], picked: dict[str, str]) -> bool:
@@ -314,7 +323,8 @@ def _no_position(path: Path, names: list[str]) -> InputError:
     looked_for = "; ".join(f"{role}: {', '.join(ALIASES[role])}" for role in ("ra", "dec", "glon", "glat"))
     return InputError(
         f"{path}: no pair of coordinate columns among {', '.join(names)}",
-        f"Looked for, in any case, {looked_for}. Name yours with --column ra=NAME --column dec=NAME.",
+        f"Looked for, in any case, {looked_for}. Name yours with --column ra=NAME --column dec=NAME. The "
+        "first line of a CSV names its columns, without a leading # and with commas between them.",
     )
 
 

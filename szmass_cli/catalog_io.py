@@ -343,8 +343,9 @@ def _read_fits(path: Path) -> tuple[Table, RawFits | None]:
             raw = _raw_fits(stream, hdu)
         table = Table.read(hdu, mask_invalid=False)
         for i, name in enumerate(table.colnames, 1):
-            table[name].description = table.meta.pop(f"TCOMM{i}", None)
-            table.replace_column(name, _native(table[name]))
+            if isinstance(table[name], Column):  # not a sky position or time that astropy made of columns
+                table[name].description = table.meta.pop(f"TCOMM{i}", None)
+                table.replace_column(name, _native(table[name]))
     table.meta = {key: "" if isinstance(v, fits.card.Undefined) else v for key, v in table.meta.items()}
     return table, raw
 

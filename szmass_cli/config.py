@@ -24,7 +24,10 @@ def _check_mass_order(section):
 
 
 class Foregrounds(Strict):
-    """Power D_ell [µK^2] at ell = 3000 and 150 GHz of each foreground; 0 leaves it out."""
+    """Power D_ell [µK^2] at ell = 3000 of each foreground, at the survey's frequency; 0 leaves it out.
+
+    The defaults are those of George et al. (2015) at 150 GHz.
+    """
 
     tsz: float = Field(3.68, ge=0, le=1e4)
     ksz: float = Field(2.9, ge=0, le=1e4)
@@ -41,6 +44,15 @@ class SkyConfig(Strict):
     noise_uk_arcmin: float = Field(5.0, gt=0, le=1000)
     cmb: bool = True
     foregrounds_dl3000_uk2: Foregrounds = Foregrounds()
+
+    @model_validator(mode="after")
+    def _foregrounds_of_this_frequency(self) -> Self:
+        if abs(self.frequency_ghz - 150.0) > 10.0 and "foregrounds_dl3000_uk2" not in self.model_fields_set:
+            raise ValueError(
+                f"at {self.frequency_ghz:g} GHz foregrounds_dl3000_uk2 must be given: "
+                "its defaults are those at 150 GHz"
+            )
+        return self
 
 
 class UniformMasses(Strict):
@@ -95,7 +107,7 @@ class NetworkConfig(Strict):
 class TrainingConfig(Strict):
     """How the network is trained."""
 
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**32)
     cutouts: Literal["fresh", "fixed"] = "fresh"
     cutouts_per_epoch: int = Field(20_480, ge=2, le=100_000_000)
     validation_cutouts: int = Field(2_048, ge=2, le=10_000_000)
@@ -204,10 +216,23 @@ def _read_text(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error}.", "Give a YAML text file.") from None
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, but a key given twice is an error: the reader would silently take the last."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = [key.value for key, _ in node.value]
+        twice = next((key for key, _ in node.value if seen.count(key.value) > 1), None)
+        if twice is not None:
+            raise yaml.MarkedYAMLError(
+                problem=f"{twice.value!r} is there twice", problem_mark=twice.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
 def parse_config(text: str, name: str) -> SurveyConfig:
     """Validate YAML text; `name` says in errors where it came from."""
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=_UniqueKeys)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date in month 99, a million brackets
         raise ConfigError(f"{name} is not valid YAML: {error}.", "Check indentation and colons.") from None
     if not isinstance(values, dict | None):

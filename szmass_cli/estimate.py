@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from astropy.table import Column, Table
@@ -24,7 +25,7 @@ from szmass_cli.errors import InputError, UsageError
 from szmass_cli.files import sha256_of
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
-from szmass_cli.measure import ALWAYS, Meter, Rows, measure
+from szmass_cli.measure import ALWAYS, Meter, Rows, check_plausible, measure
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import BATCH_SIZE
 from szmass_cli.physics.cosmology import convert_m200c
@@ -34,6 +35,15 @@ MASS_DEFINITIONS = ("200c", "500c", "200m")
 
 BEAM_TOLERANCE = 0.1
 """A map's beam may differ from the model's by this fraction before the map is refused."""
+
+FREQUENCY_TOLERANCE = 0.05
+"""So may its frequency: SPT's 150 GHz band is centred on 152.9 GHz for the SZ effect."""
+
+REDSHIFT_TOLERANCE = 0.02
+"""A catalogue's z = 0.7 is often 0.698: so little takes no cluster out of training or calibration."""
+
+COARSE_PIXELS = 0.6
+"""Pixels wider than this fraction of the beam cannot hold all that it lets through."""
 
 
 @dataclass(frozen=True)
@@ -118,22 +128,22 @@ def estimate(
     levels = check_percentiles(percentiles)
     check_mass_definitions(mass_definitions)
     check_output(output, overwrite)
+    _check_inputs_survive(output, map_path, catalog_path)
     bundle = read_bundle(model)
     catalog = read_catalog(catalog_path, columns)
     check_output_columns(catalog, _column_names(levels, mass_definitions))
-    _check_beam(bundle, beam_fwhm_arcmin)
     sky_map = open_map(map_path, units=units, frequency_ghz=bundle.metadata.frequency_ghz)
-    beam = beam_fwhm_arcmin or bundle.metadata.beam_fwhm_arcmin
-    check_resolution(sky_map, beam)
+    _check_frequency(bundle, sky_map)
+    beam = _beam(bundle, sky_map, beam_fwhm_arcmin)
+    check_resolution(sky_map, beam.fwhm_arcmin)
 
     redshift, flags, notes = _redshifts(catalog, bundle)
     rows = Rows(catalog.ra_deg, catalog.dec_deg, redshift, flags)
+    check_plausible(sky_map, rows, bundle.training_sky())
     measured = measure(sky_map, rows, Meter(bundle, levels, batch_size), progress)
     table = _mass_table(measured.m200c_msun, measured.sz_snr, redshift, levels, mass_definitions)
     table[FLAGS_COLUMN] = flags_column(measured.flags)
-    notes = (*sky_map.assumptions, *notes)
-    if beam_fwhm_arcmin is None:
-        notes = (*notes, f"The map's beam was not given: assumed to be the model's, {beam:g}'.")
+    notes = (*sky_map.assumptions, *notes, *_beam_notes(beam, sky_map))
     estimates = Estimates(catalog, table, _meta(sky_map, catalog, bundle, beam, notes), notes)
     write_catalog(catalog, table, output, estimates.meta, overwrite=overwrite)
     return estimates
@@ -168,15 +178,57 @@ def _column_names(levels: Sequence[float], mass_definitions: Sequence[str]) -> l
     return names
 
 
-def _check_beam(bundle: Bundle, beam_fwhm_arcmin: float | None) -> None:
+def _check_inputs_survive(output: str | Path, *inputs: str | Path) -> None:
+    """Refuse an output that would replace one of the inputs, whatever --overwrite says."""
+    for path in inputs:
+        if Path(output).resolve() == Path(path).resolve():
+            raise UsageError(f"{output} is an input: it would be lost.", "Give the output another name.")
+
+
+@dataclass(frozen=True)
+class _Beam:
+    """The map's beam and how it is known."""
+
+    fwhm_arcmin: float
+    source: Literal["option", "header", "assumed"]
+
+
+def _beam(bundle: Bundle, sky_map: SkyMap, option_arcmin: float | None) -> _Beam:
+    """The map's beam: the user's word, else the header's, else the model's; refused if it is another."""
     trained = bundle.metadata.beam_fwhm_arcmin
-    if beam_fwhm_arcmin is None:
-        return
-    if abs(beam_fwhm_arcmin / trained - 1.0) > BEAM_TOLERANCE:
+    if option_arcmin is not None:
+        beam = _Beam(option_arcmin, "option")
+    elif sky_map.instrument.beam_fwhm_arcmin is not None:
+        beam = _Beam(sky_map.instrument.beam_fwhm_arcmin, "header")
+    else:
+        beam = _Beam(trained, "assumed")
+    if abs(beam.fwhm_arcmin / trained - 1.0) > BEAM_TOLERANCE:
+        where = "--beam" if beam.source == "option" else f"{sky_map.path}, BEAM in its header"
         raise InputError(
-            f"--beam: the map's beam of {beam_fwhm_arcmin:g}' is not the {trained:g}' that the model "
+            f"{where}: the map's beam of {beam.fwhm_arcmin:g}' is not the {trained:g}' that the model "
             f"{bundle.metadata.name} was trained for.",
             "Train a model for this beam: set sky.beam_fwhm_arcmin and run szmass train.",
+        )
+    return beam
+
+
+def _beam_notes(beam: _Beam, sky_map: SkyMap) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    if beam.source == "assumed":
+        notes = (f"The map's beam was not given: assumed to be the model's, {beam.fwhm_arcmin:g}'.",)
+    if sky_map.pixel_arcmin > COARSE_PIXELS * beam.fwhm_arcmin:
+        coarse = f"Pixels of {sky_map.pixel_arcmin:.2g}' are coarse for a beam of {beam.fwhm_arcmin:g}'"
+        notes = (*notes, f"{coarse}: expect errors of a few per cent in mass from them.")
+    return notes
+
+
+def _check_frequency(bundle: Bundle, sky_map: SkyMap) -> None:
+    trained, stated = bundle.metadata.frequency_ghz, sky_map.instrument.frequency_ghz
+    if stated is not None and abs(stated / trained - 1.0) > FREQUENCY_TOLERANCE:
+        raise InputError(
+            f"{sky_map.path}, FREQ in its header: a map at {stated:g} GHz is not for the model "
+            f"{bundle.metadata.name}, trained at {trained:g} GHz.",
+            "Train a model for this frequency: set sky.frequency_ghz and run szmass train.",
         )
 
 
@@ -188,15 +240,15 @@ def _redshifts(catalog: Catalog, bundle: Bundle) -> tuple[np.ndarray, np.ndarray
     missing = ~np.isfinite(catalog.redshift)
     redshift = np.where(missing, assumed, catalog.redshift)
     first, last = bundle.metadata.calibrated_redshift
-    outside = (redshift < first) | (redshift > last)
+    slack = REDSHIFT_TOLERANCE
+    outside = (redshift < first - slack) | (redshift > last + slack)
     flags[missing] |= Flag.NO_REDSHIFT
-    # z = 0.7 in a catalogue is often 0.698: two hundredths do not take a cluster out of training
-    flags[(redshift < low - 0.02) | (redshift > high + 0.02)] |= Flag.REDSHIFT_OUTSIDE_TRAINING
+    flags[(redshift < low - slack) | (redshift > high + slack)] |= Flag.REDSHIFT_OUTSIDE_TRAINING
     flags[outside] |= Flag.REDSHIFT_OUTSIDE_CALIBRATION
     notes: tuple[str, ...] = ()
     if missing.any():
         notes = (f"{missing.sum()} of {len(catalog)} rows have no redshift: z = {assumed:g} was assumed.",)
-    return np.where(outside, np.nan, redshift), flags, notes
+    return np.where(outside, np.nan, np.clip(redshift, first, last)), flags, notes
 
 
 def _mass_table(percentiles, snr, redshift, levels: list[float], mass_definitions: Sequence[str]) -> Table:
@@ -221,7 +273,7 @@ def _mass_table(percentiles, snr, redshift, levels: list[float], mass_definition
 
 
 def _meta(
-    sky_map: SkyMap, catalog: Catalog, bundle: Bundle, beam: float, notes: tuple[str, ...]
+    sky_map: SkyMap, catalog: Catalog, bundle: Bundle, beam: _Beam, notes: tuple[str, ...]
 ) -> dict[str, str | float]:
     metadata, units = bundle.metadata, sky_map.units
     return {
@@ -233,7 +285,8 @@ def _meta(
         "SZM_CAT": catalog.path.name,
         "SZM_UNIT": units.label,
         "SZM_UNSR": units.source,
-        "SZM_BEAM": beam,
+        "SZM_BEAM": beam.fwhm_arcmin,
+        "SZM_BMSR": beam.source,
         "SZM_NOIS": metadata.noise_uk_arcmin,
         "SZM_PRI": metadata.prior,
         "SZM_NOTE": " ".join(notes),

@@ -30,6 +30,7 @@ NOISE_RATIO_RANGE = (0.78, 1.3)
 On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
 """
 
+N_LOOKED_AT = 200
 PLAUSIBLE_RMS_RATIO = 50.0
 """A map whose fluctuations differ more than this from the training sky's is in another unit."""
 
@@ -101,10 +102,6 @@ def measure(sky_map: SkyMap, rows: Rows, meter: "Meter", progress: Progress = si
     -------
     Measured
 
-    Raises
-    ------
-    InputError
-        If the map's values cannot be in the unit that was assumed.
     """
     blocks = []
     for start in range(0, len(rows), BLOCK_ROWS):
@@ -122,7 +119,6 @@ def _measure_block(sky_map: SkyMap, rows: Rows, meter: "Meter") -> Measured:
     masses = np.full((len(rows), len(meter.percentiles)), np.nan)
     snr = np.full(len(rows), np.nan)
     if usable.size:
-        _check_plausible(sky_map, cutouts, meter.sky)
         images = inpaint(cutouts.images[usable], cutouts.bad[usable], meter.sky.covariance_uk2)
         found = meter(images, rows.redshift[usable])
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
@@ -176,17 +172,29 @@ def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:
     on_map = ~cutouts.off_map & ~bad_position
     flags[cutouts.cut_by_edge & on_map] |= Flag.CUT_BY_EDGE
     core = (cutouts.bad & (pixel_radii_arcmin() < CORE_ARCMIN)).any(axis=(1, 2))
-    flags[((cutouts.bad_fraction > MAX_BAD_FRACTION) | core) & on_map] |= Flag.MASKED
-    flags[(cutouts.nonfinite_fraction > MAX_BAD_FRACTION) & on_map] |= Flag.NONFINITE
+    masked = (cutouts.bad_fraction > MAX_BAD_FRACTION) | core
+    flags[masked & on_map] |= Flag.MASKED
+    flags[masked & on_map & (cutouts.nonfinite_fraction > 0)] |= Flag.NONFINITE
+    flags[cutouts.bad.any(axis=(1, 2)) & ~masked & on_map] |= Flag.INPAINTED
     return flags
 
 
-def _check_plausible(sky_map: SkyMap, cutouts: Cutouts, sky: StampSky) -> None:
-    """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright."""
+def check_plausible(sky_map: SkyMap, rows: Rows, sky: StampSky) -> None:
+    """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright.
+
+    Looked at are up to `N_LOOKED_AT` rows from all over the catalogue, before any is measured.
+
+    Raises
+    ------
+    InputError
+        If the map's values cannot be in the unit that was assumed.
+    """
     if sky_map.units.source == "option":
         return
-    found, expected = cutouts.robust_rms_uk(), float(np.sqrt(sky.covariance_uk2[0, 0]))
-    if not expected / PLAUSIBLE_RMS_RATIO < found < expected * PLAUSIBLE_RMS_RATIO:
+    some = rows[:: max(1, len(rows) // N_LOOKED_AT)]
+    found = extract_cutouts(sky_map, some.ra_deg, some.dec_deg).robust_rms_uk()
+    expected = float(np.sqrt(sky.covariance_uk2[0, 0]))
+    if found < expected / PLAUSIBLE_RMS_RATIO or found > expected * PLAUSIBLE_RMS_RATIO:
         raise InputError(
             f"{sky_map.path}: read as {sky_map.units.label} ({sky_map.units.source}), its fluctuations are "
             f"{found:.3g} µK; the model's sky has {expected:.3g} µK.",

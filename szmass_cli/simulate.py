@@ -9,7 +9,7 @@ from astropy.io import fits
 from szmass_cli import __version__
 from szmass_cli.catalog import read_catalog
 from szmass_cli.config import SurveyConfig
-from szmass_cli.errors import InputError
+from szmass_cli.errors import InputError, UsageError
 from szmass_cli.files import atomic_path, check_writable
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import Stream, block_generator
@@ -81,6 +81,8 @@ def simulate_survey_field(
     truth = truth_path(output)
     for path in (output, truth):
         check_writable(path, overwrite)
+        if catalog is not None and path.resolve() == Path(catalog).resolve():
+            raise UsageError(f"{path} is an input: it would be lost.", "Give the output another name.")
     if catalog is not None:
         clusters = clusters_from_catalog(catalog, columns)
     else:

@@ -10,7 +10,7 @@ import numpy as np
 from szmass_cli import __version__
 from szmass_cli.card import model_card
 from szmass_cli.config import ClusterConfig, LogUniformMasses, SurveyConfig
-from szmass_cli.errors import OutputError, SzmassError
+from szmass_cli.errors import ConfigError, OutputError, SzmassError
 from szmass_cli.evaluate import evaluate
 from szmass_cli.files import check_writable
 from szmass_cli.network.bundle import CARD, METADATA, METRICS, Bundle, read_bundle, write_bundle
@@ -21,6 +21,7 @@ from szmass_cli.network.model import Predictor, model_variables
 from szmass_cli.network.training import fit
 from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 
 N_EVALUATED = 5000
@@ -56,9 +57,10 @@ def train(
     OutputError
         If the folder is already there or cannot be made.
     InputError
-        If the checkpoints are of another configuration.
+        If the checkpoints are of another configuration, or the calibration does not cover the clusters.
     """
     check_bundle_folder(output, overwrite)
+    check_calibration(config)
     simulator = CutoutSimulator(config)
     # clusters too large to simulate are refused now, not after hours of training
     simulator.stamps.mean_images(config.calibration.max_m200c_msun, config.calibration.redshifts[0])
@@ -90,8 +92,37 @@ def check_bundle_folder(output: Path, overwrite: bool) -> None:
     empty = output.is_dir() and not any(output.iterdir())
     if output.exists() and not empty and not (output / METADATA).is_file():
         raise OutputError(f"{output} is not a model bundle, so it is not replaced.", "Give another name.")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{output}: its folder cannot be made: {error.strerror or error}", "Give another name."
+        ) from None
     check_writable(output.parent / f".{output.name}.check")
+
+
+def check_calibration(config: SurveyConfig) -> None:
+    """Refuse a calibration that does not cover the clusters that the network is trained on.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key to change.
+    """
+    calibration, redshift = config.calibration, config.clusters.redshift
+    low, high = mass_range(config.clusters)
+    if not calibration.redshifts[0] <= redshift <= calibration.redshifts[-1]:
+        raise ConfigError(
+            f"calibration.redshifts: {', '.join(f'{z:g}' for z in calibration.redshifts)} do not enclose "
+            f"clusters.redshift, {redshift:g}.",
+            f"Set calibration.redshifts to [{redshift:g}], or to a list around it.",
+        )
+    if calibration.min_m200c_msun > low or calibration.max_m200c_msun < high:
+        raise ConfigError(
+            f"calibration: its masses of {calibration.min_m200c_msun:g} to "
+            f"{calibration.max_m200c_msun:g} Msun do not cover clusters.masses, {low:g} to {high:g} Msun.",
+            "Set calibration.min_m200c_msun and calibration.max_m200c_msun.",
+        )
 
 
 def calibrate(
@@ -141,11 +172,15 @@ def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
 
 def _move_bundle(part: Path, output: Path) -> None:
     """Put a finished bundle in its place; an old one is gone only once the new one stands there."""
-    old = output.with_name(f".{output.name}.old")
+    old = part.with_name("replaced")  # beside the new one in a temporary folder that is removed
     try:
         if output.exists():
             output.rename(old)
-        part.rename(output)
+        try:
+            part.rename(output)
+        except OSError:
+            if old.exists():
+                old.rename(output)
+            raise
     except OSError as error:
         raise SzmassError(f"{output} could not be written: {error}.", "Check the folder.") from error
-    shutil.rmtree(old, ignore_errors=True)

@@ -148,6 +148,22 @@ def test_text_that_trips_the_yaml_reader_is_refused(text):
     refusal(text)
 
 
+def test_a_key_given_twice_is_refused():
+    """YAML readers take the last of them without a word."""
+    message = refusal("sky: {noise_uk_arcmin: 5}\nclusters: {redshift: 0.7}\nsky: {noise_uk_arcmin: 10}\n")
+    assert "'sky' is there twice" in message and "line 1" in message
+
+
+def test_foregrounds_of_another_frequency_must_be_given():
+    """The amplitudes of George et al. (2015) that are the defaults hold at 150 GHz."""
+    message = refusal("sky: {frequency_ghz: 220}")
+    assert "foregrounds_dl3000_uk2 must be given" in message
+    text = "sky: {frequency_ghz: 220, foregrounds_dl3000_uk2: {tsz: 0, dusty_poisson: 70}}"
+    config = parse_config(text, "survey.yaml")
+    assert parse_config(config.to_yaml(), "again") == config
+    assert parse_config("sky: {frequency_ghz: 148}", "act.yaml").sky.frequency_ghz == 148
+
+
 @pytest.mark.parametrize(
     "tag",
     [

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from types import SimpleNamespace
 
 import healpy
 import numpy as np
@@ -14,8 +15,9 @@ from astropy.wcs import WCS
 from scipy.ndimage import map_coordinates, spline_filter
 from scipy.stats import spearmanr
 
+from szmass_cli import estimate as stage
 from szmass_cli.catalog import MASS_UNIT, Flag
-from szmass_cli.errors import InputError
+from szmass_cli.errors import InputError, UsageError
 from szmass_cli.maps.cutouts import Cutouts
 from szmass_cli.network.bundle import read_bundle
 from szmass_cli.physics.spectra import tsz_uk_per_y
@@ -151,7 +153,7 @@ def awkward(field, measure, tmp_path_factory):
         ("zero_redshift", Flag.NO_REDSHIFT, True),
         ("too_far", Flag.REDSHIFT_OUTSIDE_TRAINING | Flag.REDSHIFT_OUTSIDE_CALIBRATION, False),
         ("farther", Flag.REDSHIFT_OUTSIDE_TRAINING, True),
-        ("near_edge", Flag.CUT_BY_EDGE, True),
+        ("near_edge", Flag.CUT_BY_EDGE | Flag.INPAINTED, True),
         ("on_edge", Flag.CUT_BY_EDGE | Flag.MASKED, False),
         ("negative_ra", Flag(0), True),
     ],
@@ -205,7 +207,8 @@ def test_metadata_say_where_the_masses_come_from(field, awkward):
     assert (header["SZM_UNIT"], header["SZM_UNSR"]) == ("uK", "header")
     assert (header["SZM_BEAM"], header["SZM_NOIS"]) == (1.0, 5.0)
     assert header["SZM_PRI"].startswith("flat in M200c") and header["SZM_VER"]
-    assert "beam was not given" in header["SZM_NOTE"]
+    assert (header["SZM_BEAM"], header["SZM_BMSR"]) == (1.0, "header")
+    assert "2 of 12 rows have no redshift" in header["SZM_NOTE"]
 
 
 def test_masses_in_other_definitions_are_those_of_colossus(awkward):
@@ -397,6 +400,65 @@ def test_the_same_sky_in_other_pixels(field, measure, measured, splined, tmp_pat
     assert np.abs(np.subtract(estimates.columns["sz_snr"], measured.columns["sz_snr"])).max() < 0.2
 
 
+def test_a_map_that_says_nothing_of_its_beam(field, measure, tmp_path):
+    data, header = read_field(field)
+    del header["ORIGIN"]
+    fits.writeto(tmp_path / "map.fits", data, header)
+    estimates = measure(tmp_path / "map.fits", field.catalog_path)
+    assert estimates.meta["SZM_BMSR"] == "assumed"
+    assert "The map's beam was not given: assumed to be the model's, 1'." in estimates.notes
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [("FREQ", 220.0, "220 GHz"), ("BEAM", 1.4, "1.4'")])
+def test_a_map_that_contradicts_the_model_is_refused(field, measure, tmp_path, key, value, said):
+    data, header = read_field(field)
+    header[key] = value
+    fits.writeto(tmp_path / "map.fits", data, header)
+    with pytest.raises(InputError, match=rf"map\.fits.*{key}.*{said}"):
+        measure(tmp_path / "map.fits", field.catalog_path, tmp_path / "out.fits")
+    assert [p.name for p in tmp_path.iterdir()] == ["map.fits"]
+
+
+def test_coarse_pixels_are_told(field, measure, splined, tmp_path):
+    healpix(tmp_path / "map.fits", splined, nside=4096)
+    notes = " ".join(measure(tmp_path / "map.fits", field.catalog_path).notes)
+    assert "Pixels of 0.86' are coarse for a beam of 1'" in notes
+
+
+@pytest.mark.parametrize("lost", ["map", "catalogue"])
+def test_an_input_is_never_replaced(field, measure, tmp_path, lost):
+    paths = {"map": tmp_path / "map.fits", "catalogue": tmp_path / "in.fits"}
+    paths["map"].write_bytes(field.map_path.read_bytes())
+    field.truth.write(paths["catalogue"])
+    (tmp_path / "link.fits").symlink_to(paths[lost])
+    before = {path: path.read_bytes() for path in paths.values()}
+    for output in (paths[lost], tmp_path / "link.fits"):
+        with pytest.raises(UsageError, match="is an input"):
+            measure(paths["map"], paths["catalogue"], output, overwrite=True)
+    assert {path: path.read_bytes() for path in paths.values()} == before
+
+
+def test_redshifts_need_not_be_those_of_the_training_to_the_last_digit():
+    """A model calibrated at one redshift, and z = 0.7 in single precision, or rounded."""
+    metadata = SimpleNamespace(trained_redshift=(0.7, 0.7), calibrated_redshift=(0.7, 0.7))
+    given = np.array([0.7, np.float32(0.7), 0.685, 0.715, 0.65, 0.73, np.nan])
+    redshift, flags, _ = stage._redshifts(Rows(given), SimpleNamespace(metadata=metadata))
+    assert redshift[[0, 1, 2, 3, 6]].tolist() == [0.7] * 5
+    assert np.isnan(redshift[4:6]).all()
+    both = Flag.REDSHIFT_OUTSIDE_TRAINING | Flag.REDSHIFT_OUTSIDE_CALIBRATION
+    assert flags.tolist() == [0, 0, 0, 0, both, both, Flag.NO_REDSHIFT]
+
+
+class Rows(SimpleNamespace):
+    """As much of a catalogue as redshifts need."""
+
+    def __init__(self, redshift):
+        super().__init__(redshift=redshift)
+
+    def __len__(self):
+        return len(self.redshift)
+
+
 # --- holes --------------------------------------------------------------------------------------------------
 
 
@@ -421,6 +483,18 @@ def test_small_holes_are_inpainted(field, measure, measured, tmp_path):
     assert np.all(change > 0)
     assert np.median(np.abs(ln_ratio(estimates, measured))) < 0.03
     assert np.all(change < np.asarray(measured.columns["M200c_err_minus"]))
+
+
+def test_a_hole_where_the_cluster_was_is_no_edge_of_the_map(field, measure, tmp_path):
+    path = with_holes(field, tmp_path / "map.fits", slice(None), lambda e, n: np.hypot(e, n) < 2.5)
+    flags = np.asarray(measure(path, field.catalog_path).columns["szmass_flags"])
+    assert set(flags.tolist()) == {int(Flag.MASKED | Flag.NONFINITE)}
+
+
+def test_filled_holes_are_told(field, measure, measured, tmp_path):
+    path = with_holes(field, tmp_path / "map.fits", [3, 8], lambda e, n: np.hypot(e, n - 3.7) < 0.6)
+    flags = np.asarray(measure(path, field.catalog_path).columns["szmass_flags"])
+    assert np.flatnonzero(flags & Flag.INPAINTED).tolist() == [3, 8]
 
 
 def test_a_hole_in_the_core_leaves_no_mass(field, measure, measured, tmp_path):

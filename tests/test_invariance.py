@@ -3,6 +3,7 @@
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table, vstack
+from astropy.wcs import WCS
 
 from szmass_cli import measure as stage
 
@@ -66,6 +67,19 @@ def test_block_size_changes_nothing(field, measure, measured, monkeypatch):
     )
     assert calls == [7, 14, 21, 24]
     assert_same(estimates.columns, measured.columns)
+
+
+def test_one_bright_place_does_not_depend_on_the_block_it_falls_in(field, measure, tmp_path, monkeypatch):
+    """The unit is judged by the whole catalogue: a thousandfold patch is no reason to refuse the map."""
+    with fits.open(field.map_path) as hdus:
+        data, header = hdus[0].data.copy(), hdus[0].header
+    column, row = WCS(header).all_world2pix(field.truth["ra"][:1], field.truth["dec"][:1], 0)
+    near = np.hypot(*(np.indices(data.shape) - np.array([row, column])[..., None])) < 16
+    data[near] *= 1000
+    fits.writeto(tmp_path / "map.fits", data, header)
+    whole = measure(tmp_path / "map.fits", field.catalog_path).columns
+    monkeypatch.setattr(stage, "BLOCK_ROWS", 1)
+    assert_same(measure(tmp_path / "map.fits", field.catalog_path).columns, whole)
 
 
 def test_right_ascension_has_no_origin(field, measure, measured, tmp_path):

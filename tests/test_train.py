@@ -19,7 +19,7 @@ from szmass_cli.config import (
     SurveyConfig,
     TrainingConfig,
 )
-from szmass_cli.errors import InputError, OutputError
+from szmass_cli.errors import ConfigError, InputError, OutputError, SzmassError
 from szmass_cli.evaluate import read_comparisons
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.dataset import Encoder
@@ -27,7 +27,7 @@ from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.model import Predictor
 from szmass_cli.network.training import fit
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
-from szmass_cli.train import check_bundle_folder, train
+from szmass_cli.train import _move_bundle, check_bundle_folder, train
 
 TINY = SurveyConfig(
     clusters=ClusterConfig(
@@ -247,3 +247,54 @@ def test_an_output_that_is_a_file_is_refused(tmp_path, overwrite):
     (tmp_path / "model").write_text("precious")
     with pytest.raises(OutputError):
         check_bundle_folder(tmp_path / "model", overwrite)
+
+
+@pytest.mark.parametrize(
+    ("key", "clusters", "calibration"),
+    [
+        ("calibration.redshifts", {"redshift": 0.5}, {}),
+        ("calibration.redshifts", {"redshift": 0.5}, {"redshifts": [0.6, 0.7]}),
+        ("calibration.min_m200c_msun", {"masses": {"kind": "list", "m200c_msun": [5e13, 2e14]}}, {}),
+        ("calibration.max_m200c_msun", {"masses": {"kind": "uniform", "max_m200c_msun": 1.6e15}}, {}),
+    ],
+)
+def test_a_calibration_elsewhere_is_refused_before_any_work(tmp_path, key, clusters, calibration):
+    config = SurveyConfig.model_validate({"clusters": clusters, "calibration": calibration})
+    with pytest.raises(ConfigError) as refused:
+        train(config, tmp_path / "model")
+    assert key in refused.value.message + refused.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clusters_too_large_to_simulate_are_refused_before_any_work(tmp_path):
+    config = SurveyConfig.model_validate({"calibration": {"redshifts": [0.02, 0.7], "max_m200c_msun": 2e15}})
+    with pytest.raises(InputError, match="theta500"):
+        train(config, tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["a_file/x/model", "/proc/nowhere/model"])
+def test_an_output_in_a_folder_that_cannot_be_is_refused(tmp_path, name):
+    (tmp_path / "a_file").write_text("precious")
+    with pytest.raises(OutputError, match="folder cannot be made"):
+        check_bundle_folder(tmp_path / name, overwrite=False)
+
+
+def test_a_failed_replacement_puts_the_old_bundle_back(tmp_path, monkeypatch):
+    old, new = tmp_path / "model", tmp_path / "temporary" / "model"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "which").write_text(folder.parent.name)
+    rename = Path.rename
+
+    def full(self, target):
+        if self == new:
+            raise OSError("no space")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(SzmassError, match="could not be written"):
+        _move_bundle(new, old)
+    assert (old / "which").read_text() == tmp_path.name
+    monkeypatch.undo()
+    _move_bundle(new, old)
+    assert (old / "which").read_text() == "temporary"

@@ -34,7 +34,7 @@ Config = Annotated[str, typer.Option("--config", "-c", help="YAML file, or a pre
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks with errors.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of all random numbers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON to stdout.")]
 Columns = Annotated[
     list[str] | None,
@@ -129,7 +129,7 @@ def estimate(
             units=units.value if units else None,
             beam_fwhm_arcmin=beam,
             percentiles=_numbers(percentiles, "--percentiles"),
-            mass_definitions=mass_def.split(","),
+            mass_definitions=[part.strip() for part in mass_def.split(",")],
             columns=_pairs(column),
             batch_size=batch_size,
             overwrite=overwrite,

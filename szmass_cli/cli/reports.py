@@ -33,8 +33,9 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
     table.add_row("rows", f"{summary['rows']:,}")
     table.add_row("with a mass", f"{summary['with_mass']:,}")
     if summary["with_mass"]:
-        low, middle, high = summary["m200c_1e14_msun"]
-        table.add_row("M200c", f"{low:.2f}, {middle:.2f}, {high:.2f} x 1e14 Msun at 16, 50, 84 %")
+        base = _first_mass(estimates)
+        low, middle, high = summary[f"{base.lower()}_1e14_msun"]
+        table.add_row(base, f"{low:.2f}, {middle:.2f}, {high:.2f} x 1e14 Msun at 16, 50, 84 %")
         table.add_row("S/N above 5", f"{summary['snr_above_5']:,}")
     for name, count in summary["flags"].items():
         table.add_row(name, f"{count:,}", style="yellow")
@@ -42,15 +43,20 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
     stderr.print(table)
 
 
+def _first_mass(estimates: Estimates) -> str:
+    """The first mass definition asked for, as its column is called."""
+    return next(name for name in estimates.columns.colnames if name.startswith("M"))
+
+
 def _summary(estimates: Estimates, output: Path) -> dict:
     """Numbers of a run, for people and for scripts."""
-    base = next(name for name in estimates.columns.colnames if name.startswith("M"))
+    base = _first_mass(estimates)
     masses = np.asarray(estimates.columns[base])
     found = masses[np.isfinite(masses)]
     return {
         "rows": len(masses),
         "with_mass": int(found.size),
-        "m200c_1e14_msun": [round(float(v), 4) for v in np.percentile(found, [16, 50, 84])]
+        f"{base.lower()}_1e14_msun": [round(float(v), 4) for v in np.percentile(found, [16, 50, 84])]
         if found.size
         else None,
         "snr_above_5": int(np.sum(np.asarray(estimates.columns["sz_snr"]) > 5)),

@@ -27,7 +27,7 @@ class Cutouts:
     bad : (n, 40, 40) bool array
         Pixels without data, for whatever reason.
     off_map : (n,) bool array
-        No data at the position itself (in none of the four central pixels), or it is not a position at all.
+        The position is beyond the map's boundary, or in a stamp without any data, or not a position at all.
     cut_by_edge : (n,) bool array
         Part of the stamp lies beyond the map's boundary.
     nonfinite_fraction : (n,) float array
@@ -81,12 +81,13 @@ def extract_cutouts(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) ->
         values, status[i] = sample(sky_map, stamps, number)
         images[i] = _filled(values * sky_map.units.to_uk, status[i] != 0)
     bad = status != 0
-    centre = slice(N_PIXELS // 2 - 1, N_PIXELS // 2 + 1)
+    middle = slice(N_PIXELS // 2 - 1, N_PIXELS // 2 + 1)
+    outside = (status & PixelStatus.OUTSIDE) != 0
     return Cutouts(
         images=images,
         bad=bad,
-        off_map=bad[:, centre, centre].all(axis=(1, 2)),
-        cut_by_edge=((status & PixelStatus.OUTSIDE) != 0).any(axis=(1, 2)),
+        off_map=outside[:, middle, middle].all(axis=(1, 2)) | bad.all(axis=(1, 2)),
+        cut_by_edge=outside.any(axis=(1, 2)),
         nonfinite_fraction=((status & PixelStatus.NONFINITE) != 0).mean(axis=(1, 2)),
     )
 

@@ -12,6 +12,7 @@ from astropy.coordinates import BaseCoordinateFrame
 from szmass_cli.errors import InputError
 from szmass_cli.maps.frames import frame_of_coordsys, rotation_from_icrs
 from szmass_cli.maps.healpixplane import angles_of, charts_of, lattice_of
+from szmass_cli.maps.instrument import Instrument, stated_instrument
 from szmass_cli.maps.skymap import has_data, scattered_slices
 from szmass_cli.maps.units import MapUnits, resolve_units
 
@@ -34,6 +35,7 @@ class HealpixMap:
     """(3, 3) from ICRS to the map's frame."""
     pixel_arcmin: float
     units: MapUnits
+    instrument: Instrument
     description: str
     assumptions: tuple[str, ...]
 
@@ -99,6 +101,7 @@ def open_healpix_map(path: Path, hdu, units: str | None, frequency_ghz: float) -
         rotation=rotation_from_icrs(frame),
         pixel_arcmin=float(healpy.nside2resol(nside, arcmin=True)),
         units=map_units,
+        instrument=stated_instrument(hdu.header),
         description=f"HEALPix nside {nside} {'NESTED' if nested else 'RING'} {_plain_name(frame)} {extent}",
         assumptions=assumptions,
     )
@@ -164,7 +167,8 @@ def _conventions(path: Path, header) -> tuple[bool, BaseCoordinateFrame, tuple[s
         assumptions.append("The map does not state its pixel ordering: RING assumed.")
     elif ordering not in ("RING", "NESTED", "NEST"):
         raise InputError(f"{path}: ORDERING = {ordering!r} is neither RING nor NESTED.", "Correct it.")
-    coordsys = str(header.get("COORDSYS", "")).strip()
+    # WMAP's files say SKYCOORD
+    coordsys = str(header.get("COORDSYS") or header.get("SKYCOORD", "")).strip()
     frame = frame_of_coordsys(coordsys or "C")
     if frame is None:
         raise InputError(f"{path}: COORDSYS = {coordsys!r} is not a frame we know.", "Use C, G or E.")

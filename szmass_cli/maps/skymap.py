@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from szmass_cli.errors import InputError
+from szmass_cli.maps.instrument import Instrument
 from szmass_cli.maps.units import MapUnits
 
 # HEALPix's UNSEEN is -1.6375e30; no map in any unit of ours comes near this.
@@ -46,6 +47,11 @@ class SkyMap(Protocol):
     @property
     def units(self) -> MapUnits:
         """The unit of the values and its worth in µK_CMB."""
+        ...
+
+    @property
+    def instrument(self) -> Instrument:
+        """What the file says of frequency and beam."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from astropy.wcs.utils import proj_plane_pixel_area
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps.frames import frame_of_wcs, to_lon_lat_deg
+from szmass_cli.maps.instrument import Instrument, stated_instrument
 from szmass_cli.maps.skymap import has_data, scattered_slices
 from szmass_cli.maps.units import MapUnits, resolve_units
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
@@ -50,6 +51,7 @@ class WcsMap:
     frame: BaseCoordinateFrame
     pixel_arcmin: float
     units: MapUnits
+    instrument: Instrument
     description: str
     assumptions: tuple[str, ...]
     turn_columns: float | None
@@ -104,7 +106,10 @@ class WcsMap:
         lon_deg, lat_deg = to_lon_lat_deg(directions.reshape(-1, 3), self.frame)
         world = np.empty((lon_deg.size, 2))
         world[:, self.wcs.wcs.lng], world[:, self.wcs.wcs.lat] = lon_deg, lat_deg
-        pixels = self.wcs.wcs_world2pix(world, 0)[:, ::-1]
+        if self.wcs.has_distortion:
+            pixels = self.wcs.all_world2pix(world, 0, quiet=True)[:, ::-1]
+        else:
+            pixels = self.wcs.wcs_world2pix(world, 0)[:, ::-1]
         return pixels.reshape(*directions.shape[:-1], 2)
 
 
@@ -137,7 +142,16 @@ def open_wcs_map(path: Path, hdu, units: str | None, frequency_ghz: float) -> Wc
     projection = wcs.wcs.ctype[0][5:8]
     description = f"{projection} {width}x{height}, {pixel_arcmin:.2f}', {frame.name.upper()}"
     return WcsMap(
-        path, plane, wcs, frame, pixel_arcmin, map_units, description, assumptions, _turn_columns(wcs)
+        path=path,
+        plane=plane,
+        wcs=wcs,
+        frame=frame,
+        pixel_arcmin=pixel_arcmin,
+        units=map_units,
+        instrument=stated_instrument(hdu.header),
+        description=description,
+        assumptions=assumptions,
+        turn_columns=_turn_columns(wcs),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
-from szmass_cli.errors import InputError
+from szmass_cli.errors import SzmassError
 from szmass_cli.network.backend import load_keras, load_tensorflow
 from szmass_cli.network.checkpoints import Checkpoints, TrainingState
 from szmass_cli.network.dataset import SOURCES, Encoder
@@ -147,7 +147,7 @@ def _train_epoch(model, batches, encoder, training: TrainingConfig, state: Train
     )
     loss = float(history.history["loss"][-1])
     if not np.isfinite(loss):
-        raise InputError(
+        raise SzmassError(
             f"The loss became {loss} in epoch {state.epoch + 1}.",
             "Lower training.learning_rate and begin anew.",
         )

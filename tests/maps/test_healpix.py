@@ -132,6 +132,16 @@ def test_unseen_and_nan_are_not_interpolated(tmp_path):
         assert np.argwhere(bad)[:, 1].mean() < 15
 
 
+def test_wmap_s_own_word_for_the_frame_is_understood(tmp_path):
+    source = SmoothSource(30.0, -10.0)
+    numbers, values = healpix_partial(source, 8192, 0.3, coord="G")
+    columns = [("PIXEL", "K", numbers), ("T", "E", values)]
+    path = write_healpix_table(tmp_path / "m.fits", columns, NSIDE=8192, ORDERING="RING", SKYCOORD="Galactic")
+    sky_map = open_map(path)
+    assert "galactic" in sky_map.description
+    assert worst_fraction_of_peak(cut(path, source).images[0], source) < 0.02
+
+
 def test_edge_of_a_partial_map(tmp_path):
     source = SmoothSource(30.0, -10.0)
     path = write_partial(tmp_path / "m.fits", source, 8192)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import FK4, SkyCoord
 from astropy.io import fits
+from astropy.wcs import WCS
 from scipy import ndimage
 from skies import (
     SmoothSource,
@@ -220,3 +221,17 @@ def test_pixell_thumbnails_agree(tmp_path):
     assert thumbnail.shape == (41, 41)
     half_way = ndimage.map_coordinates(np.asarray(thumbnail), np.mgrid[0:40, 0:40] + 0.5, order=5)
     assert np.abs(mine - half_way).max() < 0.005 * np.abs(mine).max()
+
+
+def test_distortions_are_followed(tmp_path):
+    """A SIP term of 2 pixels at the edge of a map moves what lies there."""
+    source = SmoothSource(30.0, -10.0)
+    wcs = make_wcs("TAN", 30.0 + 0.9, -10.0, (150.5, 150.5), (-0.5, 0.5))
+    header = wcs.to_header()
+    header.update({"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "A_ORDER": 2, "B_ORDER": 2})
+    header.update({"A_2_0": 1e-4, "B_0_2": 1e-4, "BUNIT": "uK"})
+    column, row = np.meshgrid(np.arange(300), np.arange(300))
+    values = source.at(*WCS(header).all_pix2world(column, row, 0))
+    fits.writeto(tmp_path / "map.fits", values, header)
+    image = extract_cutouts(open_map(tmp_path / "map.fits"), [30.0], [-10.0]).images[0]
+    assert worst_fraction_of_peak(image, source) < 0.02

@@ -255,6 +255,6 @@ def test_a_loss_that_is_not_a_number_ends_the_run(loss):
         def fit(self, *_, **__):
             return type("History", (), {"history": {"loss": [loss]}})
 
-    with pytest.raises(InputError, match=f"loss became {loss} in epoch 1") as caught:
+    with pytest.raises(SzmassError, match=f"loss became {loss} in epoch 1") as caught:
         training._train_epoch(Diverged([]), iter(()), None, COSINE, TrainingState(), lambda *_: None)
-    assert "learning_rate" in caught.value.hint
+    assert "learning_rate" in caught.value.hint and caught.value.exit_code == 1
