@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
-.PHONY: demo test test-slow lint wheel docs benchmarks model clean help
+.PHONY: demo test test-slow lint wheel docs site benchmarks model clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,10 @@ wheel: $(VENV)/.test  ## build the wheel, models included
 
 docs: $(VENV)/.szmass  ## the generated pages: command line reference, table of flags
 	$(BIN)/python docs/generate.py
+
+site: $(BIN)/python  ## the documentation as a web site, in build/site
+	$(PIP) --editable '.[docs]'
+	$(BIN)/mkdocs build --quiet --site-dir build/site
 
 benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/run.py

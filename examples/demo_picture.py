@@ -101,7 +101,7 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
     true_sz *= np.asarray(truth["amplitude_true"][rows], np.float32)[:, None, None]
 
     figure = plt.figure(figsize=(15, 6.4), layout="constrained")
-    left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1, 1.6)))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.6), squeeze=False)[0]
     draw_masses(left, masses, truth)
     grid = right.subplots(3, N_SHOWN, height_ratios=(1, 1, 0.8))
     for k, row in enumerate(rows):

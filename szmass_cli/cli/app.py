@@ -151,7 +151,7 @@ def simulate_cutouts(
     """Labelled training cutouts: sky with noise, SZ signal, mass."""
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
-    from szmass_cli.sky.cutouts import write_cutouts
+    from szmass_cli.simulate import write_cutouts
 
     settings = load_config(config)
     with progress_display(quiet) as progress:

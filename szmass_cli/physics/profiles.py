@@ -9,11 +9,9 @@ from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.special import j0
 
 from szmass_cli.errors import InputError
-from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.beams import ARCMIN, Beam
 from szmass_cli.physics.cosmology import H70, e_of_z, m500c_from_m200c, r500_mpc, theta500_arcmin
 from szmass_cli.physics.quadrature import panel_nodes
-
-ARCMIN = np.pi / 180.0 / 60.0
 
 # Arnaud et al. 2010, eq. 12: best-fit GNFW parameters
 P0 = 8.403 * H70**-1.5

@@ -17,8 +17,9 @@ from szmass_cli.config import (
     parse_config,
 )
 from szmass_cli.errors import OutputError
+from szmass_cli.simulate import write_cutouts
 from szmass_cli.sky.clusters import draw_amplitudes, draw_masses, mass_range, mean_mass
-from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, Stream, block_generator, write_cutouts
+from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, Stream, block_generator
 from szmass_cli.stamp import pixel_radii_arcmin
 
 # dT [µK] behind a 1' beam at 0', 0.5', 1', 2' of 5e14 Msun at z = 0.7 (design, section 3)
