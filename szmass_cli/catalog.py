@@ -12,9 +12,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, Table
 
-from szmass_cli import catalog_io
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.files import check_writable
+from szmass_cli.tables.csvtable import FLOAT
+from szmass_cli.tables.formats import output_files, read_table, write_table
 
 #: Names under which a column is recognised, whatever their case.
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -186,7 +187,7 @@ def read_catalog(path: str | os.PathLike[str], columns: Mapping[str, str] | None
         something that is no coordinate or redshift (the message says in which row).
     """
     path = Path(path)
-    table, source = catalog_io.read_table(path)
+    table, source = read_table(path)
     roles = _resolve_roles(path, table.colnames, dict(columns or {}))
     ra_deg, dec_deg = _positions(path, table, roles)
     redshift = _redshifts(path, table, roles)
@@ -203,7 +204,7 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> None:
     OutputError
         The file (or the sidecar of a CSV) is already there or cannot be written.
     """
-    for file in catalog_io.output_files(Path(path)):
+    for file in output_files(Path(path)):
         check_writable(file, overwrite)
 
 
@@ -259,7 +260,7 @@ def write_catalog(
     if len(new_columns) != len(catalog):
         raise ValueError(f"{len(new_columns)} new rows for {len(catalog)} catalogue rows")
     check_output_columns(catalog, new_columns.colnames)
-    catalog_io.write_table(Path(path), catalog.table, catalog.source, new_columns, dict(meta), overwrite)
+    write_table(Path(path), catalog.table, catalog.source, new_columns, dict(meta), overwrite)
 
 
 # --- which column is what -----------------------------------------------------------------------------------
@@ -380,7 +381,7 @@ def _numbers(path: Path, column: Column) -> np.ndarray:
         return np.ma.filled(values.astype(np.float64), np.nan)
     texts = [str(cell).strip() for cell in np.ma.filled(np.ma.asarray(column).astype(object), "")]
     blank = np.array([text.lower() in BLANKS for text in texts])
-    good = np.array([catalog_io.FLOAT.fullmatch(text) is not None for text in texts])
+    good = np.array([FLOAT.fullmatch(text) is not None for text in texts])
     _reject(path, column, ~(blank | good), "is not a number (decimal degrees and plain redshifts are)")
     return np.array([float("nan" if void else text) for text, void in zip(texts, blank, strict=True)])
 

@@ -18,7 +18,6 @@ from astropy.time import Time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from szmass_cli import catalog as schema
 from szmass_cli.catalog import (
     MASS_UNIT,
     Flag,
@@ -30,8 +29,9 @@ from szmass_cli.catalog import (
     read_catalog,
     write_catalog,
 )
-from szmass_cli.catalog_io import read_table
 from szmass_cli.errors import InputError, OutputError, SzmassError, UsageError
+from szmass_cli.tables.csvtable import typed
+from szmass_cli.tables.formats import read_table
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 META = {"SZM_VER": "1.2.3", "SZM_LONG": "a long value," * 20, "SZM_BEAM": 1.25}
@@ -479,7 +479,7 @@ def test_csv_text_becomes_numbers_where_it_can(tmp_path, suffix):
 def test_real_catalogues_come_out_whole(tmp_path, name, suffix):
     cat = read_catalog(real(name))
     out = read_catalog(write(cat, tmp_path / f"out{suffix}"))
-    table = schema.catalog_io._typed(out.table) if suffix == ".csv" else out.table
+    table = typed(out.table) if suffix == ".csv" else out.table
     new = new_columns(len(cat))
     assert table.colnames == cat.table.colnames + new.colnames
     for column in [*cat.table.columns.values(), *new.columns.values()]:
