@@ -13,51 +13,53 @@ from astropy.table import Table
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def run(*command, **options):
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, **options)
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory) -> Path:
-    """A folder that the wheel is installed into, its dependencies being those of the test environment."""
+def wheel(tmp_path_factory) -> Path:
+    """The wheel file."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [
-        sys.executable,
-        "-m",
-        "build",
-        "--wheel",
-        "--no-isolation",
-        "--outdir",
-        str(folder),
-        str(REPOSITORY),
-    ]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = folder.glob("szmass-*.whl")
-    target = folder / "site"
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--target",
-        str(target),
-        str(wheel),
-    ]
-    subprocess.run(pip, check=True, capture_output=True)
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, REPOSITORY)
+    run(*build, check=True)
+    (path,) = folder.glob("szmass-*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel) -> Path:
+    """A folder that it is installed into, its dependencies being those of the test environment."""
+    target = wheel.parent / "site"
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel, check=True)
     return target
 
 
-def test_wheel_estimates_with_the_default_model_away_from_the_repository(installed, field, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
-    arguments = ["estimate", str(field.map_path), str(field.catalog_path), "-o", "masses.fits"]
-    where = [sys.executable, "-c", "import szmass_cli; print(szmass_cli.__file__)"]
-    found = subprocess.run(where, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert Path(found.stdout.strip()).is_relative_to(installed)
+def assert_estimates(szmass, field, folder, **environment):
+    """The command gives masses of the test field's clusters."""
+    arguments = ("estimate", field.map_path, field.catalog_path, "-o", "masses.fits")
+    done = run(*szmass, *arguments, cwd=folder, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(Table.read(folder / "masses.fits")["M200c"]).sum() > 0
+    assert fits.getheader(folder / "masses.fits", 1)["SZM_MODL"] == "z07"
 
-    command = [sys.executable, "-m", "szmass_cli", *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert run.returncode == 0, run.stderr
-    masses = Table.read(tmp_path / "masses.fits")
-    assert np.isfinite(masses["M200c"]).sum() > 0
-    assert fits.getheader(tmp_path / "masses.fits", 1)["SZM_MODL"] == "z07"
+
+def test_wheel_estimates_with_the_default_model_away_from_the_repository(installed, field, tmp_path):
+    environment = {"PYTHONPATH": str(installed)}
+    where = (sys.executable, "-c", "import szmass_cli; print(szmass_cli.__file__)")
+    found = run(*where, check=True, cwd=tmp_path, env={**os.environ, **environment})
+    assert Path(found.stdout.strip()).is_relative_to(installed)
+    assert_estimates((sys.executable, "-m", "szmass_cli"), field, tmp_path, **environment)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_wheel_in_an_empty_environment(wheel, field, tmp_path):
+    """Nothing but what the wheel itself asks for is installed."""
+    run(sys.executable, "-m", "venv", tmp_path / "venv", check=True)
+    pins = ("-c", REPOSITORY / "constraints.txt")
+    run(tmp_path / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", *pins, wheel, check=True)
+    assert_estimates((tmp_path / "venv" / "bin" / "szmass",), field, tmp_path, PYTHONPATH="")
 
 
 def test_wheel_holds_presets_and_licence(installed):
