@@ -27,8 +27,8 @@ def columns_page() -> str:
 ## Columns that are recognised
 
 Names are matched in any case. Two columns that fit the same role are an error that names them
-(but names and redshift errors, which no mass depends on: there the first alias wins). Pick one with
-`--column ra=RADeg`. Right ascension and declination win over Galactic coordinates where both are there.
+(but for names and redshift errors, where the first alias wins, and masses where none is needed). Pick one
+with `--column ra=RADeg`. Right ascension and declination win over Galactic coordinates where both are there.
 
 | role | names |
 |---|---|

@@ -155,7 +155,7 @@ class Catalog:
             There is no mass column, or it holds something that is no number.
         """
         fitting = _by_alias(self.table.colnames, "m200c")
-        if len(fitting) > 1 and self.roles["m200c"] == fitting[0] and "m200c" not in self.picked:
+        if len(fitting) > 1 and "m200c" not in self.picked:
             raise _ambiguous(self.path, "m200c", fitting)
         if "m200c" not in self.roles:
             raise InputError(

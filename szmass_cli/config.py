@@ -47,10 +47,13 @@ class SkyConfig(Strict):
 
     @model_validator(mode="after")
     def _foregrounds_of_this_frequency(self) -> Self:
-        if abs(self.frequency_ghz - 150.0) > 10.0 and "foregrounds_dl3000_uk2" not in self.model_fields_set:
+        given = self.foregrounds_dl3000_uk2
+        unset = Foregrounds.model_fields.keys() - given.model_fields_set
+        if abs(self.frequency_ghz - 150.0) > 10.0 and (unset or given == Foregrounds()):
+            missing = ", ".join(name for name in Foregrounds.model_fields if name in unset) or "all"
             raise ValueError(
-                f"at {self.frequency_ghz:g} GHz foregrounds_dl3000_uk2 must be given: "
-                "its defaults are those at 150 GHz"
+                f"at {self.frequency_ghz:g} GHz each of foregrounds_dl3000_uk2 must be given, and these are "
+                f"still those at 150 GHz: {missing}"
             )
         return self
 
@@ -220,8 +223,9 @@ class _UniqueKeys(yaml.SafeLoader):
     """YAML's safe loader, but a key given twice is an error: the reader would silently take the last."""
 
     def construct_mapping(self, node, deep=False):
-        seen = [key.value for key, _ in node.value]
-        twice = next((key for key, _ in node.value if seen.count(key.value) > 1), None)
+        keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        seen = [key.value for key in keys]
+        twice = next((key for key in keys if seen.count(key.value) > 1), None)
         if twice is not None:
             raise yaml.MarkedYAMLError(
                 problem=f"{twice.value!r} is there twice", problem_mark=twice.start_mark
@@ -233,8 +237,12 @@ def parse_config(text: str, name: str) -> SurveyConfig:
     """Validate YAML text; `name` says in errors where it came from."""
     try:
         values = yaml.load(text, Loader=_UniqueKeys)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date in month 99, a million brackets
-        raise ConfigError(f"{name} is not valid YAML: {error}.", "Check indentation and colons.") from None
+    except Exception as error:  # its readers of dates, numbers and tags raise whatever comes
+        mark = getattr(error, "problem_mark", None)
+        reason = f"line {mark.line + 1}: {getattr(error, 'problem', error)}" if mark else error
+        raise ConfigError(
+            f"{name} is not valid YAML: {reason}.", "Check its keys, indentation and colons."
+        ) from None
     if not isinstance(values, dict | None):
         raise ConfigError(
             f"{name} holds no sections.", f"Sections are {', '.join(SurveyConfig.model_fields)}."

@@ -9,8 +9,8 @@ from scipy.optimize import curve_fit
 
 from szmass_cli.config import ClusterConfig, UniformMasses
 from szmass_cli.errors import InputError
-from szmass_cli.files import atomic_path, check_writable
-from szmass_cli.network.bundle import Bundle, read_bundle
+from szmass_cli.files import atomic_path, check_not_an_input, check_writable
+from szmass_cli.network.bundle import Bundle, find_bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import OptimalEstimator
 from szmass_cli.progress import Progress, silent
@@ -72,16 +72,22 @@ def mass_scatter(percentiles_msun: np.ndarray, true_msun: np.ndarray) -> MassSca
 
 def gaussian_width(values: np.ndarray) -> float:
     """Width of the Gaussian fitted to the histogram of the values, as the paper quotes its scatter."""
-    middle = float(np.median(values))
-    reach = max(1.2, 4.0 * float(values.std()))
+    middle, std = float(np.median(values)), float(values.std())
+    if std < 1e-9:
+        return 0.0
+    robust = 1.4826 * float(np.median(np.abs(values - middle)))
+    # the paper's range for the paper's widths; bins no wider than the core of a narrow distribution
+    reach = max(min(1.2, 20.0 * robust), 4.0 * std)
     density, edges = np.histogram(values, bins=60, range=(middle - reach, middle + reach), density=True)
     centres = 0.5 * (edges[1:] + edges[:-1])
 
     def gaussian(x, height, mean, sigma):
         return height * np.exp(-0.5 * ((x - mean) / sigma) ** 2)
 
-    start = (density.max(), middle, float(values.std()))
-    best, _ = curve_fit(gaussian, centres, density, p0=start)
+    try:
+        best, _ = curve_fit(gaussian, centres, density, p0=(density.max(), middle, std))
+    except RuntimeError:  # no Gaussian comes near it
+        return robust
     return float(abs(best[2]))
 
 
@@ -169,6 +175,7 @@ def evaluate(
     InputError, OutputError
     """
     if output is not None:
+        check_not_an_input(output, *find_bundle(model).iterdir())
         check_writable(output, overwrite)
     bundle = read_bundle(model)
     scatters = dict.fromkeys((bundle.metadata.sz_scatter_ln, 0.0))

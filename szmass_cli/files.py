@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from szmass_cli.errors import OutputError, SzmassError
+from szmass_cli.errors import OutputError, SzmassError, UsageError
 
 
 @contextmanager
@@ -84,6 +84,19 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> Non
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}", "Choose a folder you may write to."
         ) from error
+
+
+def check_not_an_input(output: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Refuse an output that would replace one of the inputs, whatever ``--overwrite`` says.
+
+    Raises
+    ------
+    UsageError
+        Output and input are one file.
+    """
+    for path in inputs:
+        if os.path.exists(path) and os.path.realpath(output) == os.path.realpath(path):
+            raise UsageError(f"{output} is an input: it would be lost.", "Give the output another name.")
 
 
 def sha256_of(path: str | os.PathLike[str], chunk_bytes: int = 1 << 20) -> str:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from szmass_cli import BATCH_SIZE
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
-from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
+from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.network.model import BATCH_SIZE, Predictor
+from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
 from szmass_cli.physics.beams import Beam
 from szmass_cli.progress import Progress, silent
@@ -30,7 +31,7 @@ NOISE_RATIO_RANGE = (0.78, 1.3)
 On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
 """
 
-N_LOOKED_AT = 200
+N_LOOKED_AT = 100
 PLAUSIBLE_RMS_RATIO = 50.0
 """A map whose fluctuations differ more than this from the training sky's is in another unit."""
 
@@ -119,10 +120,11 @@ def _measure_block(sky_map: SkyMap, rows: Rows, meter: "Meter") -> Measured:
     masses = np.full((len(rows), len(meter.percentiles)), np.nan)
     snr = np.full(len(rows), np.nan)
     if usable.size:
-        images = inpaint(cutouts.images[usable], cutouts.bad[usable], meter.sky.covariance_uk2)
+        bad = cutouts.bad[usable]
+        images = inpaint(cutouts.images[usable], bad, meter.sky.covariance_uk2)
         found = meter(images, rows.redshift[usable])
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
-        flags[usable] |= found.flags
+        flags[usable] |= found.flags | np.where(bad.any(axis=(1, 2)), int(Flag.INPAINTED), 0)
     return Measured(masses, snr, flags)
 
 
@@ -144,7 +146,8 @@ class Meter:
         self.sky = bundle.training_sky()
         self.percentiles = list(percentiles)
         self._calibration = bundle.calibration
-        self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
+        # a block is never larger, and the network computes whole batches
+        self._predictor = Predictor.from_bundle(bundle, self.sky, min(batch_size, BLOCK_ROWS))
         self._stamps = ClusterStamps(beam, bundle.metadata.frequency_ghz)
         self._filter = MatchedFilter(self.sky)
         self._noise = NoiseLevel(self.sky, beam)
@@ -174,15 +177,15 @@ def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:
     core = (cutouts.bad & (pixel_radii_arcmin() < CORE_ARCMIN)).any(axis=(1, 2))
     masked = (cutouts.bad_fraction > MAX_BAD_FRACTION) | core
     flags[masked & on_map] |= Flag.MASKED
-    flags[masked & on_map & (cutouts.nonfinite_fraction > 0)] |= Flag.NONFINITE
-    flags[cutouts.bad.any(axis=(1, 2)) & ~masked & on_map] |= Flag.INPAINTED
+    mostly_nan = cutouts.nonfinite_fraction > 0.5 * cutouts.bad_fraction
+    flags[masked & mostly_nan & on_map] |= Flag.NONFINITE
     return flags
 
 
 def check_plausible(sky_map: SkyMap, rows: Rows, sky: StampSky) -> None:
     """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright.
 
-    Looked at are up to `N_LOOKED_AT` rows from all over the catalogue, before any is measured.
+    Looked at are rows from all over the catalogue, until there are `N_LOOKED_AT` with data around them.
 
     Raises
     ------
@@ -191,10 +194,19 @@ def check_plausible(sky_map: SkyMap, rows: Rows, sky: StampSky) -> None:
     """
     if sky_map.units.source == "option":
         return
-    some = rows[:: max(1, len(rows) // N_LOOKED_AT)]
-    found = extract_cutouts(sky_map, some.ra_deg, some.dec_deg).robust_rms_uk()
-    expected = float(np.sqrt(sky.covariance_uk2[0, 0]))
-    if found < expected / PLAUSIBLE_RMS_RATIO or found > expected * PLAUSIBLE_RMS_RATIO:
+    # in an order of chance, since catalogues are sorted in some way
+    order = np.random.default_rng(0).permutation(len(rows))
+    values: list[np.ndarray] = []
+    for start in range(0, len(rows), N_LOOKED_AT):
+        some = rows[order[start : start + N_LOOKED_AT]]
+        cutouts = extract_cutouts(sky_map, some.ra_deg, some.dec_deg)
+        values += [cutouts.images[i][~cutouts.bad[i]] for i in np.flatnonzero(~cutouts.off_map)]
+        if len(values) >= N_LOOKED_AT:
+            break
+    if not values:
+        return
+    found, expected = robust_rms(np.concatenate(values)), float(np.sqrt(sky.covariance_uk2[0, 0]))
+    if not expected / PLAUSIBLE_RMS_RATIO < found < expected * PLAUSIBLE_RMS_RATIO:
         raise InputError(
             f"{sky_map.path}: read as {sky_map.units.label} ({sky_map.units.source}), its fluctuations are "
             f"{found:.3g} µK; the model's sky has {expected:.3g} µK.",

@@ -38,6 +38,24 @@ class Calibration:
     edges: np.ndarray
     prior_range_msun: tuple[float, float]
 
+    def __post_init__(self):
+        k = np.size(self.redshifts)
+        m = np.shape(self.nodes)[-1] if np.ndim(self.nodes) else 0
+        expected = {
+            "redshifts": (k,),
+            "nodes": (k, m),
+            "ln_mass": (k, m, N_SIGMA.size),
+            "edges": (k, 2),
+        }
+        for name, shape in expected.items():
+            values = np.asarray(getattr(self, name))
+            if values.shape != shape or not values.size or values.dtype.kind != "f":
+                raise ValueError(f"{name} is no table of numbers of shape {shape}")
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} holds what is not a number")
+        if np.any(np.diff(self.redshifts) <= 0) or np.any(np.diff(self.nodes, axis=1) <= 0):
+            raise ValueError("redshifts and nodes must ascend")
+
     def percentiles(self, raw_mass_msun, redshift, percents) -> np.ndarray:
         """Percentiles of the mass.
 

@@ -11,8 +11,8 @@ from astropy.io import fits
 from szmass_cli import __version__
 from szmass_cli.catalog import read_catalog
 from szmass_cli.config import SurveyConfig
-from szmass_cli.errors import InputError, UsageError
-from szmass_cli.files import atomic_path, check_writable
+from szmass_cli.errors import InputError
+from szmass_cli.files import atomic_path, check_not_an_input, check_writable
 from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import BLOCK, CutoutSimulator, Stream, block_generator
@@ -83,9 +83,8 @@ def simulate_survey_field(
     """
     truth = truth_path(output)
     for path in (output, truth):
+        check_not_an_input(path, *([catalog] if catalog is not None else []))
         check_writable(path, overwrite)
-        if catalog is not None and path.resolve() == Path(catalog).resolve():
-            raise UsageError(f"{path} is an input: it would be lost.", "Give the output another name.")
     if catalog is not None:
         clusters = clusters_from_catalog(catalog, columns)
     else:

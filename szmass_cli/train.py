@@ -19,6 +19,7 @@ from szmass_cli.network.dataset import Encoder
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.model import Predictor, model_variables
 from szmass_cli.network.training import fit
+from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
 from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.clusters import mass_range
@@ -59,11 +60,9 @@ def train(
     InputError
         If the checkpoints are of another configuration, or the calibration does not cover the clusters.
     """
-    check_bundle_folder(output, overwrite)
     check_calibration(config)
+    check_bundle_folder(output, overwrite)
     simulator = CutoutSimulator(config)
-    # clusters too large to simulate are refused now, not after hours of training
-    simulator.stamps.mean_images(config.calibration.max_m200c_msun, config.calibration.redshifts[0])
     labels = Labels.create(config, simulator.stamps)
     inputs = NetworkInput.create(config.network, simulator.sky, simulator.beam, labels.scale_uk)
     checkpoints = output.with_name(output.name + ".training")
@@ -75,12 +74,18 @@ def train(
         "cutouts_trained_on": _cutouts_seen(config, state),
     }
     weights = [np.asarray(v) for v in model_variables(network)]
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
-        part = Path(temporary) / output.name
-        part.mkdir()
-        write_bundle(part, facts, config, labels, weights, calibration, simulator.power)
-        _report(part, state, progress)
-        _move_bundle(part, output)
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
+            part = Path(temporary) / output.name
+            part.mkdir()
+            write_bundle(part, facts, config, labels, weights, calibration, simulator.power)
+            _report(part, state, progress)
+            _move_bundle(part, output)
+    except OSError as error:
+        raise SzmassError(
+            f"{output} could not be written: {error.strerror or error}",
+            f"The trained network is kept in {checkpoints}: free some space and give the same command again.",
+        ) from error
     shutil.rmtree(checkpoints, ignore_errors=True)
     return read_bundle(output)
 
@@ -102,7 +107,7 @@ def check_bundle_folder(output: Path, overwrite: bool) -> None:
 
 
 def check_calibration(config: SurveyConfig) -> None:
-    """Refuse a calibration that does not cover the clusters that the network is trained on.
+    """Refuse a calibration that does not cover the clusters trained on, or has clusters beyond simulation.
 
     Raises
     ------
@@ -122,6 +127,15 @@ def check_calibration(config: SurveyConfig) -> None:
             f"calibration: its masses of {calibration.min_m200c_msun:g} to "
             f"{calibration.max_m200c_msun:g} Msun do not cover clusters.masses, {low:g} to {high:g} Msun.",
             "Set calibration.min_m200c_msun and calibration.max_m200c_msun.",
+        )
+    masses = np.array([calibration.min_m200c_msun, calibration.max_m200c_msun])
+    sizes = cluster_scales(masses, np.array([calibration.redshifts[-1], calibration.redshifts[0]]))
+    if not BeamedProfile.is_tabulated(sizes.theta500_arcmin).all():
+        raise ConfigError(
+            f"calibration.redshifts, calibration.max_m200c_msun: {masses[1]:g} Msun at redshift "
+            f"{calibration.redshifts[0]:g} has theta500 = {sizes.theta500_arcmin[1]:.3g}', more than can be "
+            "simulated.",
+            "Raise the smallest redshift, or lower the mass.",
         )
 
 
@@ -173,14 +187,11 @@ def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
 def _move_bundle(part: Path, output: Path) -> None:
     """Put a finished bundle in its place; an old one is gone only once the new one stands there."""
     old = part.with_name("replaced")  # beside the new one in a temporary folder that is removed
+    if output.exists():
+        output.rename(old)
     try:
-        if output.exists():
-            output.rename(old)
-        try:
-            part.rename(output)
-        except OSError:
-            if old.exists():
-                old.rename(output)
-            raise
-    except OSError as error:
-        raise SzmassError(f"{output} could not be written: {error}.", "Check the folder.") from error
+        part.rename(output)
+    except OSError:
+        if old.exists():
+            old.rename(output)
+        raise

@@ -67,8 +67,9 @@ def field(tmp_path_factory):
 @pytest.fixture(scope="session")
 def measure(tmp_path_factory):
     """A function that runs `estimate` and returns what it returns; the network is built only once."""
+    from szmass_cli import BATCH_SIZE
     from szmass_cli.estimate import estimate
-    from szmass_cli.network.model import BATCH_SIZE, Predictor
+    from szmass_cli.network.model import Predictor
 
     build, built = Predictor.from_bundle, {}
 

@@ -142,7 +142,17 @@ def test_what_is_not_a_mapping_in_yaml_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["sky: 2024-99-99", "sky: {noise_uk_arcmin: 1" + "0" * 5000 + "}", "[" * 3000], ids=len
+    "text",
+    [
+        "sky: 2024-99-99",
+        "sky: {noise_uk_arcmin: 1" + "0" * 5000 + "}",
+        "[" * 3000,
+        "sky: !!map [a]",
+        "sky: !!int ''",
+        "sky: !!bool foo",
+        "sky: !!timestamp foo",
+    ],
+    ids=len,
 )
 def test_text_that_trips_the_yaml_reader_is_refused(text):
     refusal(text)
@@ -158,7 +168,12 @@ def test_foregrounds_of_another_frequency_must_be_given():
     """The amplitudes of George et al. (2015) that are the defaults hold at 150 GHz."""
     message = refusal("sky: {frequency_ghz: 220}")
     assert "foregrounds_dl3000_uk2 must be given" in message
-    text = "sky: {frequency_ghz: 220, foregrounds_dl3000_uk2: {tsz: 0, dusty_poisson: 70}}"
+    message = refusal("sky: {frequency_ghz: 220, foregrounds_dl3000_uk2: {tsz: 0, dusty_poisson: 70}}")
+    assert "ksz, dusty_clustered, radio" in message
+    # the whole configuration as `szmass config` prints it, with another frequency
+    edited = SurveyConfig().to_yaml().replace("frequency_ghz: 150.0", "frequency_ghz: 220.0")
+    assert "all" in refusal(edited)
+    text = edited.replace("tsz: 3.68", "tsz: 0.0").replace("dusty_poisson: 9.16", "dusty_poisson: 70.0")
     config = parse_config(text, "survey.yaml")
     assert parse_config(config.to_yaml(), "again") == config
     assert parse_config("sky: {frequency_ghz: 148}", "act.yaml").sky.frequency_ghz == 148

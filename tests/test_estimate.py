@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from szmass_cli import estimate as stage
 from szmass_cli.catalog import MASS_UNIT, Flag
 from szmass_cli.errors import InputError, UsageError
-from szmass_cli.maps.cutouts import Cutouts
+from szmass_cli.maps.cutouts import Cutouts, robust_rms
 from szmass_cli.network.bundle import read_bundle
 from szmass_cli.physics.spectra import tsz_uk_per_y
 
@@ -441,12 +441,21 @@ def test_an_input_is_never_replaced(field, measure, tmp_path, lost):
 def test_redshifts_need_not_be_those_of_the_training_to_the_last_digit():
     """A model calibrated at one redshift, and z = 0.7 in single precision, or rounded."""
     metadata = SimpleNamespace(trained_redshift=(0.7, 0.7), calibrated_redshift=(0.7, 0.7))
-    given = np.array([0.7, np.float32(0.7), 0.685, 0.715, 0.65, 0.73, np.nan])
+    given = np.array([0.7, np.float32(0.7), 0.69, 0.71, 0.65, 0.73, np.nan])
     redshift, flags, _ = stage._redshifts(Rows(given), SimpleNamespace(metadata=metadata))
     assert redshift[[0, 1, 2, 3, 6]].tolist() == [0.7] * 5
     assert np.isnan(redshift[4:6]).all()
     both = Flag.REDSHIFT_OUTSIDE_TRAINING | Flag.REDSHIFT_OUTSIDE_CALIBRATION
     assert flags.tolist() == [0, 0, 0, 0, both, both, Flag.NO_REDSHIFT]
+
+
+def test_nearby_clusters_get_no_slack_to_speak_of():
+    """At z = 0.1 two hundredths are a fifth of the angular size, and a tenth of the mass."""
+    metadata = SimpleNamespace(trained_redshift=(0.7, 0.7), calibrated_redshift=(0.1, 2.0))
+    redshift, _, _ = stage._redshifts(
+        Rows(np.array([0.08, 0.097, 0.099])), SimpleNamespace(metadata=metadata)
+    )
+    assert np.isnan(redshift).tolist() == [True, True, False]
 
 
 class Rows(SimpleNamespace):
@@ -457,6 +466,17 @@ class Rows(SimpleNamespace):
 
     def __len__(self):
         return len(self.redshift)
+
+
+def test_a_wrong_unit_is_seen_however_few_rows_are_on_the_map(field, measure, tmp_path):
+    data, header = read_field(field)
+    del header["BUNIT"], header["ORIGIN"]
+    fits.writeto(tmp_path / "kelvin.fits", data * 1e-6, header)
+    far = Table({"ra": np.linspace(200.0, 300.0, 1000), "dec": np.full(1000, 20.0)})
+    far["ra"][5::100], far["dec"][5::100] = field.truth["ra"][:10], field.truth["dec"][:10]
+    far.write(tmp_path / "in.csv")
+    with pytest.raises(InputError, match=r"its fluctuations are .* µK"):
+        measure(tmp_path / "kelvin.fits", tmp_path / "in.csv", tmp_path / "out.csv")
 
 
 # --- holes --------------------------------------------------------------------------------------------------
@@ -531,7 +551,7 @@ def test_the_robust_rms_ignores_bad_pixels():
     bad = np.zeros(images.shape, bool)
     bad[0] = True
     cutouts = Cutouts(np.where(bad, 1e6, images), bad, *np.zeros((3, 3), bool))
-    assert cutouts.robust_rms_uk() == pytest.approx(50, rel=0.05)
+    assert robust_rms(cutouts.images[~cutouts.bad]) == pytest.approx(50, rel=0.05)
 
 
 # --- the real sky -------------------------------------------------------------------------------------------

@@ -189,6 +189,16 @@ def test_a_hopeless_estimator_still_has_a_width():
         assert not gaussian_width(values) < 0.1
 
 
+@pytest.mark.parametrize("sigma", [0.003, 0.01, 0.03, 0.17, 0.5])
+def test_the_gaussian_fit_finds_any_width(sigma):
+    values = sigma * np.random.default_rng(5).standard_normal(5000)
+    assert gaussian_width(values) == pytest.approx(sigma, rel=0.06)
+
+
+def test_what_does_not_scatter_has_no_width():
+    assert gaussian_width(np.full(100, 0.1)) == 0.0
+
+
 def test_comparisons_survive_json(tmp_path, best_estimates, paper_test_set):
     honest = mass_scatter(best_estimates, paper_test_set.m200c)
     comparisons = [Comparison(2048, 0.2, honest, honest), Comparison(7, 0.0, honest, honest)]

@@ -268,8 +268,9 @@ def test_a_calibration_elsewhere_is_refused_before_any_work(tmp_path, key, clust
 
 def test_clusters_too_large_to_simulate_are_refused_before_any_work(tmp_path):
     config = SurveyConfig.model_validate({"calibration": {"redshifts": [0.02, 0.7], "max_m200c_msun": 2e15}})
-    with pytest.raises(InputError, match="theta500"):
-        train(config, tmp_path / "model")
+    with pytest.raises(ConfigError, match=r"calibration\.redshifts, calibration\.max_m200c_msun.*theta500"):
+        train(config, tmp_path / "new" / "model")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["a_file/x/model", "/proc/nowhere/model"])
@@ -292,9 +293,22 @@ def test_a_failed_replacement_puts_the_old_bundle_back(tmp_path, monkeypatch):
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", full)
-    with pytest.raises(SzmassError, match="could not be written"):
+    with pytest.raises(OSError, match="no space"):
         _move_bundle(new, old)
     assert (old / "which").read_text() == tmp_path.name
     monkeypatch.undo()
     _move_bundle(new, old)
     assert (old / "which").read_text() == "temporary"
+
+
+def test_a_full_disk_at_the_end_keeps_what_was_trained(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained.ended, tmp_path / "tiny.training")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(stage, "write_bundle", full)
+    with pytest.raises(SzmassError, match="could not be written: No space left on device") as told:
+        train(TINY, tmp_path / "tiny")
+    assert "tiny.training" in told.value.hint and told.value.exit_code == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.training"]

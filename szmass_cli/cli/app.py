@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from szmass_cli import DEFAULT_MODEL
+from szmass_cli import BATCH_SIZE, DEFAULT_MODEL
 
 app = typer.Typer(
     name="szmass",
@@ -96,7 +96,9 @@ def estimate(
     ] = None,
     beam: Annotated[
         float | None,
-        typer.Option("--beam", min=0.01, help="Beam FWHM of the map, arcmin. [default: the model's]"),
+        typer.Option(
+            "--beam", min=0.01, help="Beam FWHM of the map, arcmin. [default: its header's or the model's]"
+        ),
     ] = None,
     percentiles: Annotated[
         str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
@@ -104,8 +106,8 @@ def estimate(
     mass_def: Annotated[str, typer.Option("--mass-def", help="Of 200c, 500c and 200m.")] = "200c",
     column: Columns = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", "-b", min=1, max=65_536, help="Cutouts in the network at once.")
-    ] = 256,
+        int, typer.Option("--batch-size", "-b", min=1, max=1024, help="Cutouts in the network at once.")
+    ] = BATCH_SIZE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -151,8 +153,10 @@ def simulate_cutouts(
     """Labelled training cutouts: sky with noise, SZ signal, mass."""
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
+    from szmass_cli.files import check_not_an_input
     from szmass_cli.simulate import write_cutouts
 
+    check_not_an_input(output, config)
     settings = load_config(config)
     with progress_display(quiet) as progress:
         write_cutouts(settings, n, seed, output, overwrite, progress)
@@ -180,8 +184,11 @@ def simulate_field(
     """A mock survey map (CAR) and, beside it, its truth catalogue."""
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
+    from szmass_cli.files import check_not_an_input
     from szmass_cli.simulate import simulate_survey_field, truth_path
 
+    for file in (output, truth_path(output)):
+        check_not_an_input(file, config)
     settings = load_config(config)
     with progress_display(quiet) as progress:
         field = simulate_survey_field(

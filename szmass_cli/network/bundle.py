@@ -165,9 +165,10 @@ def read_bundle(model: str | Path) -> Bundle:
             table["redshifts"], table["nodes"], table["ln_mass"], table["edges"], (float(low), float(high))
         )
         power = SkyPower(table["sky_ell"], table["sky_cl_uk2_sr"])
+        stated = _stated(recipe, labels, calibration)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"The model {path} cannot be read: {error}.", "Fetch the bundle again.") from error
-    for key, value in _stated(recipe, labels, calibration).items():
+    for key, value in stated.items():
         if getattr(metadata, key) != value:
             raise InputError(
                 f"{path / METADATA}: {key} is {getattr(metadata, key)}, its sealed files say {value}.",

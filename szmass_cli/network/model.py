@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from szmass_cli import BATCH_SIZE
 from szmass_cli.errors import InputError
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.mresunet import build_mresunet
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.fields import StampSky
-
-BATCH_SIZE = 256
 
 
 @dataclass(frozen=True)

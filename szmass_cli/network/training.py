@@ -97,6 +97,7 @@ def fit(
     while state.epoch < training.max_epochs and state.epochs_without_gain < training.stop_after_epochs:
         loss = _train_epoch(model, source.epoch(state.epoch), encoder, training, state, progress)
         validation_loss = float(model.evaluate(*validation, batch_size=256, verbose=0))
+        _check_finite(validation_loss, state.epoch + 1)
         rate = float(model.optimizer.learning_rate)
         row = {
             "epoch": state.epoch + 1,
@@ -109,6 +110,14 @@ def fit(
         checkpoints.save(state, model)
     checkpoints.restore(state.best_epoch, model)
     return model, state
+
+
+def _check_finite(loss: float, epoch: int) -> None:
+    if not np.isfinite(loss):
+        raise SzmassError(
+            f"The loss became {loss} in epoch {epoch}.",
+            "Lower training.learning_rate and begin anew with --no-resume.",
+        )
 
 
 def _validation_set(config: SurveyConfig, simulator: CutoutSimulator, encoder: Encoder):
@@ -146,9 +155,5 @@ def _train_epoch(model, batches, encoder, training: TrainingConfig, state: Train
         data, epochs=1, steps_per_epoch=n_batches, shuffle=False, verbose=0, callbacks=[PerBatch()]
     )
     loss = float(history.history["loss"][-1])
-    if not np.isfinite(loss):
-        raise SzmassError(
-            f"The loss became {loss} in epoch {state.epoch + 1}.",
-            "Lower training.learning_rate and begin anew.",
-        )
+    _check_finite(loss, state.epoch + 1)
     return loss

@@ -146,11 +146,18 @@ class BeamedProfile:
         return np.where(theta <= self._theta_max, values, 0.0)
 
     @classmethod
-    def check_size(cls, theta500_arcmin) -> None:
-        """Refuse clusters whose angular size is not tabulated, as those next door are."""
+    def is_tabulated(cls, theta500_arcmin) -> np.ndarray:
+        """Whether clusters of this angular size are in the table; those next door are not."""
         low, high = cls.THETA500_RANGE_ARCMIN
         size = np.asarray(theta500_arcmin, float)
-        wrong = size[(size < low * (1.0 - 1e-9)) | (size > high * (1.0 + 1e-9))]
+        return (size >= low * (1.0 - 1e-9)) & (size <= high * (1.0 + 1e-9))
+
+    @classmethod
+    def check_size(cls, theta500_arcmin) -> None:
+        """Refuse clusters whose angular size is not tabulated."""
+        low, high = cls.THETA500_RANGE_ARCMIN
+        size = np.asarray(theta500_arcmin, float)
+        wrong = size[~cls.is_tabulated(size)]
         if wrong.size:
             raise InputError(
                 f"A cluster with theta500 = {wrong.flat[0]:.3g}' is outside of the {low:g}' to {high:g}' "

@@ -39,6 +39,10 @@ class SkyPower:
     ell: np.ndarray
     cl_uk2_sr: np.ndarray
 
+    def __post_init__(self):
+        if self.ell.ndim != 1 or self.ell.shape != self.cl_uk2_sr.shape or not np.all(np.diff(self.ell) > 0):
+            raise ValueError("the sky's power is not a table of ascending multipoles")
+
     @classmethod
     def from_config(cls, config: SkyConfig) -> "SkyPower":
         ell_max = Beam(config.beam_fwhm_arcmin).ell_max

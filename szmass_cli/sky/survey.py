@@ -104,6 +104,7 @@ def simulate_field(
             "No cluster lies inside the field.", "Compare the catalogue with the field's centre."
         )
     clusters = clusters[inside]
+    _check_sizes(clusters)
     sky_rng, scatter_rng, noise_rng = (
         np.random.Generator(np.random.PCG64DXSM(s)) for s in np.random.SeedSequence(seed).spawn(3)
     )
@@ -127,6 +128,17 @@ def simulate_field(
         }
     )
     return SurveyField(enmap.enmap(sky.astype(np.float32), wcs), truth)
+
+
+def _check_sizes(clusters: FieldClusters) -> None:
+    """Refuse, by name, a cluster too large or too small on the sky to be simulated."""
+    size = cluster_scales(clusters.m200c_msun, clusters.redshift).theta500_arcmin
+    for index in np.flatnonzero(~BeamedProfile.is_tabulated(size))[:1]:
+        raise InputError(
+            f"Cluster {clusters.name[index]}: {clusters.m200c_msun[index]:.3g} Msun at redshift "
+            f"{clusters.redshift[index]:g} has theta500 = {size[index]:.3g}', which cannot be simulated.",
+            "Check its mass and redshift, or take it out.",
+        )
 
 
 def gaussian_sky(sky: SkyConfig, field: FieldConfig, rng: np.random.Generator) -> np.ndarray:

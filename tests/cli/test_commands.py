@@ -106,3 +106,12 @@ def test_a_simulated_field_can_be_measured(szmass_fork, szmass_here, tmp_path):
     table = Table.read(tmp_path / "out.ecsv")
     assert list(table["name"]) == [f"SIM-{i:05d}" for i in range(4)]
     assert np.isfinite(table["M200c"]).all()
+
+
+@pytest.mark.parametrize("command", ["cutouts", "field"])
+def test_a_configuration_is_never_replaced(szmass_fork, tmp_path, command):
+    (tmp_path / "survey.yaml").write_text("sky: {noise_uk_arcmin: 6}\n")
+    arguments = ("simulate", command, "-c", "survey.yaml", "-o", "survey.yaml", "--overwrite")
+    outcome = szmass_fork(*arguments, cwd=tmp_path)
+    assert outcome.code == 2 and "is an input" in outcome.err
+    assert (tmp_path / "survey.yaml").read_text() == "sky: {noise_uk_arcmin: 6}\n"

@@ -142,6 +142,17 @@ def test_wmap_s_own_word_for_the_frame_is_understood(tmp_path):
     assert worst_fraction_of_peak(cut(path, source).images[0], source) < 0.02
 
 
+def test_a_hole_of_unlisted_pixels_is_not_off_the_map(tmp_path):
+    source = SmoothSource(30.0, -10.0)
+    numbers, values = healpix_partial(source, 8192, 0.3)
+    place = np.array(healpy.pix2vec(8192, numbers))
+    listed = np.degrees(np.arccos(healpy.ang2vec(30.0, -10.0, lonlat=True) @ place)) * 60 > 1.5
+    columns = [("PIXEL", "K", numbers[listed]), ("T", "E", values[listed])]
+    cutouts = cut(write_healpix_table(tmp_path / "m.fits", columns, NSIDE=8192, ORDERING="RING"), source)
+    assert not cutouts.off_map[0] and cutouts.cut_by_edge[0]
+    assert 0.05 < cutouts.bad_fraction[0] < 0.2
+
+
 def test_edge_of_a_partial_map(tmp_path):
     source = SmoothSource(30.0, -10.0)
     path = write_partial(tmp_path / "m.fits", source, 8192)

@@ -158,6 +158,28 @@ def test_weights_that_are_no_numbers_are_refused(bundle_folder, seal, kind):
     assert "cannot be read" in refusal(bundle_folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("redshifts", []),
+        ("redshifts", 0.7),
+        ("redshifts", [0.7, 0.7]),
+        ("nodes", [1.0, 2.0, 3.0]),
+        ("ln_mass", np.ones((2, 2))),
+        ("ln_mass", "text"),
+        ("edges", [[1.0, np.nan]]),
+        ("sky_ell", [2.0, 3.0]),
+        ("prior_range_msun", [1e14]),
+    ],
+)
+def test_a_calibration_of_another_shape_is_refused_even_if_sealed(bundle_folder, seal, name, values):
+    with h5py.File(bundle_folder / "calibration.h5", "a") as file:
+        del file[name]
+        file[name] = values
+    seal(bundle_folder)
+    assert "cannot be read" in refusal(bundle_folder)
+
+
 def test_nothing_in_a_bundle_is_executed(bundle_folder, seal, tmp_path):
     witness = tmp_path / "executed"
     (bundle_folder / "recipe.yaml").write_text(f"sky: !!python/object/apply:os.system ['touch {witness}']")

@@ -320,3 +320,12 @@ def test_clusters_of_a_catalogue_are_painted_where_they_are(tmp_path):
     field = simulate_survey_field(config, tmp_path / "f.fits", seed=1, catalog=tmp_path / "in.csv")
     assert field.map_uk[60, 60] == pytest.approx(-122.4, rel=0.005)
     assert field.map_uk[120, 300] == pytest.approx(-33.7, rel=0.005)
+
+
+def test_a_cluster_too_large_to_simulate_is_named_before_any_work():
+    def no_work(*_):
+        raise AssertionError("work was begun")
+
+    clusters = clusters_at([0.0, 0.1], [-55.0, -55.1], [5e14, 5e15], [0.7, 0.02])
+    with pytest.raises(InputError, match=r"Cluster .*: 5e\+15 Msun at redshift 0\.02 has theta500"):
+        simulate_field(survey(), clusters, 1, no_work)
