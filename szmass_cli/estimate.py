@@ -25,9 +25,9 @@ from szmass_cli.errors import InputError, UsageError
 from szmass_cli.files import check_not_an_input, sha256_of
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
-from szmass_cli.measure import ALWAYS, Meter, Rows, check_plausible, measure
+from szmass_cli.measure import ALWAYS, Measured, Meter, Rows, check_plausible, measure
 from szmass_cli.network.bundle import Bundle, read_bundle
-from szmass_cli.physics.cosmology import convert_m200c
+from szmass_cli.physics.cosmology import Cosmology, convert_m200c
 from szmass_cli.progress import Progress, silent
 from szmass_cli.tables.formats import output_files
 
@@ -143,7 +143,7 @@ def estimate(
     rows = Rows(catalog.ra_deg, catalog.dec_deg, redshift, flags)
     check_plausible(sky_map, rows, bundle.training_sky())
     measured = measure(sky_map, rows, Meter(bundle, levels, batch_size), progress)
-    table = _mass_table(measured.m200c_msun, measured.sz_snr, redshift, levels, mass_definitions)
+    table = _mass_table(measured, redshift, levels, mass_definitions, bundle.cosmology)
     table[FLAGS_COLUMN] = flags_column(measured.flags)
     notes = (*sky_map.assumptions, *notes, *_beam_notes(beam, sky_map))
     estimates = Estimates(catalog, table, _meta(sky_map, catalog, bundle, beam, notes), notes)
@@ -246,12 +246,18 @@ def _redshifts(catalog: Catalog, bundle: Bundle) -> tuple[np.ndarray, np.ndarray
     return np.where(outside, np.nan, np.clip(redshift, first, last)), flags, notes
 
 
-def _mass_table(percentiles, snr, redshift, levels: list[float], mass_definitions: Sequence[str]) -> Table:
-    table = Table()
+def _mass_table(
+    measured: Measured,
+    redshift: np.ndarray,
+    levels: list[float],
+    mass_definitions: Sequence[str],
+    cosmology: Cosmology,
+) -> Table:
+    table, percentiles = Table(), measured.m200c_msun
     for definition in mass_definitions:
         base = f"M{definition}"
         z = np.where(np.isfinite(percentiles[:, 0]), redshift, np.nan)[:, None]
-        masses = convert_m200c(percentiles, z, definition) / 1e14
+        masses = convert_m200c(percentiles, z, definition, cosmology) / 1e14
         p16, median, p84 = (masses[:, levels.index(level)] for level in ALWAYS)
         values = {base: (median, f"{base}: median of the posterior")}
         for index, level in enumerate(levels):
@@ -262,7 +268,7 @@ def _mass_table(percentiles, snr, redshift, levels: list[float], mass_definition
         for name, (data, description) in values.items():
             table[name] = Column(data, unit=MASS_UNIT, description=description)
     table["sz_snr"] = Column(
-        snr, description="matched-filter signal-to-noise of a cluster of the median mass"
+        measured.sz_snr, description="matched-filter signal-to-noise of a cluster of the median mass"
     )
     return table
 

@@ -14,10 +14,9 @@ from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
-from szmass_cli.physics.beams import Beam
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.fields import StampSky
+from szmass_cli.sky.stamps import StampSky
 from szmass_cli.stamp import pixel_radii_arcmin
 
 BLOCK_ROWS = 1024
@@ -142,15 +141,14 @@ class Meter:
     """
 
     def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
-        beam = Beam(bundle.metadata.beam_fwhm_arcmin)
         self.sky = bundle.training_sky()
         self.percentiles = list(percentiles)
         self._calibration = bundle.calibration
         # a block is never larger, and the network computes whole batches
         self._predictor = Predictor.from_bundle(bundle, self.sky, min(batch_size, BLOCK_ROWS))
-        self._stamps = ClusterStamps(beam, bundle.metadata.frequency_ghz)
+        self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
         self._filter = MatchedFilter(self.sky)
-        self._noise = NoiseLevel(self.sky, beam)
+        self._noise = NoiseLevel(self.sky, bundle.bands[0].beam)
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
         """Masses of stamps (n, 40, 40) [µK] without holes, at redshifts (n,)."""
@@ -163,7 +161,7 @@ class Meter:
         ratio = self._noise.ratio(images_uk - prediction.sz_uk)
         flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
         median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
-        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift))
+        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift)[..., 0])
         return Measured(masses, snr, flags)
 
 

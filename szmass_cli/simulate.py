@@ -90,12 +90,12 @@ def simulate_survey_field(
     else:
         clusters = random_clusters(config, block_generator(seed, Stream.USER, 0), n_clusters)
     field = simulate_field(config, clusters, seed, progress)
-    sky = config.sky
+    (band,) = config.sky.build_bands()
     header = field.map_uk.wcs.to_header()
     header["BUNIT"] = ("uK", "thermodynamic (CMB) temperature")
-    header["FREQ"] = (sky.frequency_ghz, "[GHz]")
-    header["BEAM"] = (sky.beam_fwhm_arcmin, "[arcmin] FWHM of the Gaussian beam")
-    header["NOISE"] = (sky.noise_uk_arcmin, "[uK arcmin] white noise")
+    header["FREQ"] = (band.frequency_ghz, "[GHz]")
+    header["BEAM"] = (band.beam.fwhm_arcmin, "[arcmin] FWHM of the beam")
+    header["NOISE"] = (band.noise_uk_arcmin, "[uK arcmin] white noise")
     header["SEED"] = seed
     header["ORIGIN"] = f"szmass {__version__} simulate field"
     with (

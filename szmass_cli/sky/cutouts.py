@@ -7,9 +7,9 @@ from enum import IntEnum
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
-from szmass_cli.physics.beams import Beam
-from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes, draw_masses
-from szmass_cli.sky.fields import SkyPower, StampSky
+from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes, draw_masses, draw_redshifts
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.stamps import StampSky
 
 BLOCK = 256
 """Cutouts of one random stream. A block is always drawn whole, so that nothing depends on chunking."""
@@ -31,8 +31,8 @@ class CutoutBlock:
 
     Parameters
     ----------
-    image, sz : numpy.ndarray, shape (n, 40, 40, 1), float32
-        Sky with noise, and the cluster's own beamed signal [µK_CMB].
+    image, sz : numpy.ndarray, shape (n, 40, 40, f), float32
+        Sky with noise, and the cluster's own beamed signal [µK_CMB], in f bands.
     m200c : numpy.ndarray, shape (n,)
         [Msun].
     redshift, amplitude : numpy.ndarray, shape (n,)
@@ -72,19 +72,28 @@ class CutoutSimulator:
     """
 
     def __init__(self, config: SurveyConfig):
-        self.beam = Beam(config.sky.beam_fwhm_arcmin)
-        self.power = SkyPower.from_config(config.sky)
-        self.sky = StampSky(self.power, self.beam, config.sky.noise_uk_arcmin)
-        self.stamps = ClusterStamps(self.beam, config.sky.frequency_ghz)
+        self.bands = config.sky.build_bands()
+        self.power = SkyPower.from_config(config.sky, self.bands)
+        self.sky = StampSky(self.power, self.bands)
+        self._cosmology = config.sky.cosmology.build()
+        self.stamps = ClusterStamps(self.bands, config.clusters.sz_model(self._cosmology))
 
-    def block(self, clusters: ClusterConfig, rng: np.random.Generator) -> CutoutBlock:
-        """One block of BLOCK cutouts."""
-        m200c = draw_masses(clusters, rng, BLOCK)
+    def block(self, clusters: ClusterConfig, rng: np.random.Generator, first: int = 0) -> CutoutBlock:
+        """One block of BLOCK cutouts; `first` is the number of its first one."""
+        redshift = draw_redshifts(clusters, rng, BLOCK, first, self._cosmology)
+        m200c = draw_masses(clusters, rng, BLOCK, first, redshift, self._cosmology)
         amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, BLOCK)
-        redshift = np.full(BLOCK, clusters.redshift)
-        sz = self.stamps.mean_images(m200c, redshift) * amplitude.astype(np.float32)[:, None, None]
-        image = self.sky.draw(rng, BLOCK) + sz
-        return CutoutBlock(image[..., None], sz[..., None], m200c, redshift, amplitude)
+        sz = self._signal(clusters.miscentring_arcmin, m200c, redshift, rng)
+        sz *= amplitude.astype(np.float32)[:, None, None, None]
+        image = self.sky.draw(rng, BLOCK)
+        image += sz
+        return CutoutBlock(image, sz, m200c, redshift, amplitude)
+
+    def _signal(self, miscentring_arcmin: float, m200c, redshift, rng: np.random.Generator) -> np.ndarray:
+        if miscentring_arcmin == 0.0:
+            return self.stamps.mean_images(m200c, redshift)
+        offset = miscentring_arcmin * rng.standard_normal((len(m200c), 2))
+        return self.stamps.offset_images(m200c, redshift, offset)
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0
@@ -92,4 +101,5 @@ class CutoutSimulator:
         """Blocks that add up to n cutouts; the last one is cut, not drawn short."""
         for index in range(-(-n // BLOCK)):
             rng = block_generator(seed, stream, first_block + index, salt)
-            yield self.block(clusters, rng)[: n - index * BLOCK]
+            block = self.block(clusters, rng, (first_block + index) * BLOCK)
+            yield block[: n - index * BLOCK]

@@ -37,9 +37,9 @@ DECREMENTS = {
 
 
 def gnfw(x):
-    """Arnaud et al. (2010), eqs. 11-12, written out a second time."""
+    """Arnaud et al. (2010), eqs. 11-12, written out a second time, without the h70^-3/2 of P0."""
     u = 1.177 * x
-    return 8.403 * H70**-1.5 / (u**0.3081 * (1 + u**1.0510) ** ((5.4905 - 0.3081) / 1.0510))
+    return 8.403 / (u**0.3081 * (1 + u**1.0510) ** ((5.4905 - 0.3081) / 1.0510))
 
 
 def line_of_sight(b):
@@ -96,7 +96,7 @@ def test_spherical_y500_follows_the_relation_of_arnaud_et_al(m500c, redshift):
     volume = quad(lambda x: 4 * np.pi * pressure_shape(x) * x**2, 1e-6, 1)[0]
     # sigma_T = 6.65246e-25 cm^2, m_e c^2 = 511 keV, 1 Mpc = 3.0857e24 cm
     per_mpc = 6.65246e-25 / 510.999 * 3.085678e24
-    y500 = per_mpc * p500_kev_cm3(m500c, redshift) * volume * radius_mpc**3
+    y500 = per_mpc * p500_kev_cm3(m500c, redshift) * H70**-1.5 * volume * radius_mpc**3
     relation = 10**-4.739 * (m500c / 3e14 * H70) ** 1.790 * H70**-2.5
     assert y500 * Planck18.efunc(redshift) ** (-2 / 3) == pytest.approx(relation, rel=0.03)
     assert y500 == pytest.approx(published_y_mpc2(m500c, redshift, 0.6145), rel=0.005)
@@ -176,7 +176,9 @@ def test_beamed_profile_is_zero_beyond_its_table(behind_one_arcmin):
 @settings(max_examples=40, deadline=None)
 def test_beamed_profile_falls_outwards(behind_one_arcmin, theta500, theta):
     inner, outer = behind_one_arcmin(theta500, np.array([theta, theta + 0.25]))
-    assert inner > outer > -1e-6 * behind_one_arcmin(theta500, 0.0)
+    # where nothing is left of the cluster, rounding is
+    assert inner > outer - 1e-6 * behind_one_arcmin(theta500, 0.0)
+    assert outer > -1e-6 * behind_one_arcmin(theta500, 0.0)
 
 
 @pytest.mark.parametrize("x", [0.01, 0.3, 0.9, 0.999, 1.0, 1.0005, 1.5, 4.0, 30.0])

@@ -1,0 +1,128 @@
+"""The clusters: their masses, redshifts, shapes and SZ signal."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from szmass_cli.config.base import MassMsun, Redshift, Strict, check_mass_order
+from szmass_cli.physics.cosmology import Cosmology
+from szmass_cli.physics.profiles import SZ_SLOPE, SzModel
+
+
+class UniformMasses(Strict):
+    """Masses drawn uniformly in M200c."""
+
+    kind: Literal["uniform"] = "uniform"
+    min_m200c_msun: MassMsun = 1e14
+    max_m200c_msun: MassMsun = 8e14
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return check_mass_order(self)
+
+
+class LogUniformMasses(Strict):
+    """Masses drawn uniformly in ln M200c."""
+
+    kind: Literal["log_uniform"] = "log_uniform"
+    min_m200c_msun: MassMsun = 1e14
+    max_m200c_msun: MassMsun = 8e14
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return check_mass_order(self)
+
+
+class ListedMasses(Strict):
+    """Masses taken from a list in turn, equally often."""
+
+    kind: Literal["list"] = "list"
+    m200c_msun: tuple[MassMsun, ...] = Field(min_length=1)
+
+
+class MassFunctionMasses(Strict):
+    """Masses as many as the universe has: the halo mass function of Tinker et al. (2008)."""
+
+    kind: Literal["mass_function"] = "mass_function"
+    min_m200c_msun: MassMsun = 2e14
+    max_m200c_msun: MassMsun = 3e15
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return check_mass_order(self)
+
+
+Masses = Annotated[
+    UniformMasses | LogUniformMasses | ListedMasses | MassFunctionMasses, Field(discriminator="kind")
+]
+
+
+class ListedRedshifts(Strict):
+    """Redshifts taken from a list in turn; beside listed masses, once through it for each mass."""
+
+    kind: Literal["list"] = "list"
+    redshifts: tuple[Redshift, ...] = Field(min_length=1)
+
+
+class UniformRedshifts(Strict):
+    """Redshifts drawn uniformly."""
+
+    kind: Literal["uniform"] = "uniform"
+    min: Redshift = 0.1
+    max: Redshift = 2.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_redshift_order(self)
+
+
+class VolumeRedshifts(Strict):
+    """Redshifts as the sky has them: by comoving volume, and by abundance with masses of the mass function."""
+
+    kind: Literal["volume"] = "volume"
+    min: Redshift = 0.1
+    max: Redshift = 2.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_redshift_order(self)
+
+
+def _check_redshift_order(section):
+    if section.min >= section.max:
+        raise ValueError("min must be below max")
+    return section
+
+
+def _redshift_kind(values: Any) -> str | None:
+    if isinstance(values, dict):
+        return values.get("kind")
+    return getattr(values, "kind", "number")
+
+
+Redshifts = Annotated[
+    Annotated[Redshift, Tag("number")]
+    | Annotated[ListedRedshifts, Tag("list")]
+    | Annotated[UniformRedshifts, Tag("uniform")]
+    | Annotated[VolumeRedshifts, Tag("volume")],
+    Discriminator(
+        _redshift_kind,
+        custom_error_type="kind",
+        custom_error_message="must be a number, or have a kind: list, uniform or volume",
+    ),
+]
+
+
+class ClusterConfig(Strict):
+    """The clusters that are simulated."""
+
+    redshift: Redshifts = 0.7
+    masses: Masses = UniformMasses()
+    sz_scatter_ln: float = Field(0.2, ge=0, le=1, description="log-normal scatter of the SZ amplitude")
+    sz_mass_bias: float = Field(0.0, ge=-0.5, le=0.7, description="b: SZ signal of (1 - b) M500c")
+    sz_slope: float = Field(SZ_SLOPE, ge=1, le=3, description="exponent of Y500 with M500c")
+    miscentring_arcmin: float = Field(0.0, ge=0, le=3, description="rms offset per axis")
+
+    def sz_model(self, cosmology: Cosmology) -> SzModel:
+        """How the SZ signal follows from mass and redshift."""
+        return SzModel(self.sz_mass_bias, self.sz_slope, cosmology)
