@@ -77,7 +77,7 @@ class UniformRedshifts(Strict):
 
 
 class VolumeRedshifts(Strict):
-    """Redshifts as the sky has them: by comoving volume, and by abundance with masses of the mass function."""
+    """Redshifts as the sky has them: by comoving volume, and with a mass function by abundance."""
 
     kind: Literal["volume"] = "volume"
     min: Redshift = 0.1

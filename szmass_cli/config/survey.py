@@ -1,8 +1,9 @@
 """A whole configuration, and how it is read from YAML."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from pydantic import ValidationError
@@ -25,6 +26,24 @@ class SurveyConfig(Strict):
     calibration: CalibrationConfig = CalibrationConfig()
     cutouts: CutoutConfig = CutoutConfig()
     field: FieldConfig = FieldConfig()
+
+    def with_frequencies(self, frequencies_ghz: Sequence[float]) -> Self:
+        """The same survey with only some of its bands; all of them if no frequency is given.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such band.
+        """
+        if not frequencies_ghz:
+            return self
+        bands = {band.frequency_ghz: band for band in self.sky.bands}
+        for wanted in frequencies_ghz:
+            if wanted not in bands:
+                there = ", ".join(f"{frequency:g}" for frequency in bands)
+                raise ConfigError(f"--freq: there is no band at {wanted:g} GHz.", f"There are {there}.")
+        chosen = tuple(bands[wanted] for wanted in dict.fromkeys(frequencies_ghz))
+        return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": chosen})})
 
     def to_yaml(self) -> str:
         """The whole configuration as YAML text, defaults included."""
@@ -88,7 +107,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConfig:
-    """Validate YAML text; `name` says in errors where it came from, relative paths in it start at `folder`."""
+    """Validate YAML text that came from `name`, for errors; relative paths in it start at `folder`."""
     try:
         values = yaml.load(text, Loader=_UniqueKeys)
     except Exception as error:  # its readers of dates, numbers and tags raise whatever comes

@@ -95,7 +95,9 @@ class TabulatedBeam:
         theta_arcmin = np.linspace(0.0, 600.0 * 60.0 / self.ell_max, 4000)
         profile = beam_profile(self, theta_arcmin)
         below = int(np.argmax(profile < 0.5 * profile[0]))
-        return 2.0 * float(np.interp(0.5 * profile[0], profile[[below, below - 1]], theta_arcmin[[below, below - 1]]))
+        return 2.0 * float(
+            np.interp(0.5 * profile[0], profile[[below, below - 1]], theta_arcmin[[below, below - 1]])
+        )
 
 
 def harmonic_nodes(beam: AnyBeam, theta_max_arcmin: float) -> tuple[np.ndarray, np.ndarray]:

@@ -143,8 +143,8 @@ class ForegroundSpectra:
     dusty_correlation, radio_correlation : float
         Correlation between the maps of any two frequencies, 1 in the paper.
     tsz_dust_correlation : float
-        xi, of thermal SZ effect and dusty galaxies: what is bright in one is bright in the other. Below 217 GHz
-        the thermal SZ effect is a decrement, so that the power of their sum is less than the sum of powers.
+        xi, of thermal SZ effect and dusty galaxies: where one is strong the other is. Below 217 GHz the SZ
+        effect is a decrement, so that the power of their sum is less than the sum of their powers.
     """
 
     dust_temperature_k: float = 20.0

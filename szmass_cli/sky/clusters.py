@@ -161,7 +161,9 @@ class ClusterStamps:
         """
         BeamedProfile.check_size(scales.theta500_arcmin)
         low, upper = self._place(scales)
-        radial = self._centred[low] * (1.0 - upper)[:, None, None] + self._centred[low + 1] * upper[:, None, None]
+        radial = (
+            self._centred[low] * (1.0 - upper)[:, None, None] + self._centred[low + 1] * upper[:, None, None]
+        )
         radial *= scales.y_scale[:, None, None]
         return radial.astype(np.float32)[:, self._where].reshape(-1, N_PIXELS, N_PIXELS, len(self._uk_per_y))
 

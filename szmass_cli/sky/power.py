@@ -65,7 +65,7 @@ class SkyPower:
         return len(self.cl_uk2_sr)
 
     def cl(self, ell) -> np.ndarray:
-        """C_ell [µK^2 sr] at any multipoles (n,), shape (f, f, n): auto-powers in ln-ln, correlations in ln ell."""
+        """C_ell [µK^2 sr] at any multipoles (n,), shape (f, f, n); powers are interpolated in ln-ln."""
         ell = np.asarray(ell, float)
         x, nodes = np.log(np.maximum(ell, 1e-3)), np.log(self.ell)
         autos = np.maximum(np.einsum("iin->in", self.cl_uk2_sr), 1e-300)

@@ -97,7 +97,7 @@ class StampSky:
 
     @cached_property
     def _factors(self) -> list[np.ndarray]:
-        """Square root of the sky's covariance on a quarter of the pixels for each parity, (modes, 400 f) float32.
+        """For each parity the root of the sky's covariance on a quarter of the pixels, (modes, 400 f).
 
         Modes below 1e-3 of the lowest noise are cut.
         """

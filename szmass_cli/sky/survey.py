@@ -10,8 +10,8 @@ from pixell import enmap
 from scipy.ndimage import map_coordinates
 
 from szmass_cli.config import FieldConfig, SkyConfig, SurveyConfig
-from szmass_cli.physics.bands import Band
 from szmass_cli.errors import InputError
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.profiles import CUT_R500, BeamedProfile, cluster_scales
 from szmass_cli.physics.spectra import tsz_uk_per_y
@@ -169,9 +169,7 @@ def gaussian_sky(sky: SkyConfig, field: FieldConfig, rng: np.random.Generator) -
     return map_coordinates(grid, [y, x], order=3, mode="nearest").reshape(shape).astype(np.float32)
 
 
-def painted_clusters(
-    band: Band, shape, wcs, clusters: FieldClusters, amplitude: np.ndarray
-) -> np.ndarray:
+def painted_clusters(band: Band, shape, wcs, clusters: FieldClusters, amplitude: np.ndarray) -> np.ndarray:
     """The clusters' own signal behind the beam on the map's pixels [µK]."""
     profile = BeamedProfile(band.beam)
     scales = cluster_scales(clusters.m200c_msun, clusters.redshift)

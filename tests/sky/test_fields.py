@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from szmass_cli.config import Foregrounds, SkyConfig
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.spectra import cmb_dl_uk2
-from szmass_cli.physics.bands import Band
 from szmass_cli.sky.fields import plane_fields
 from szmass_cli.sky.power import SkyPower, sky_dl_uk2
 from szmass_cli.sky.stamps import StampSky, pixel_noise_uk, stamp_covariance_uk2, stamp_smoothing
@@ -105,9 +105,7 @@ def test_draws_have_the_covariance_of_sky_and_noise(simulator):
     images = simulator.sky.draw(np.random.default_rng(2), 4000).reshape(4000, -1)
     assert images.dtype == np.float32
     # along eigenvectors of the true covariance, from the CMB gradient to the noise floor
-    variance, modes = np.linalg.eigh(
-        stamp_covariance_uk2(simulator.power, BANDS) + 20.0**2 * np.eye(1600)
-    )
+    variance, modes = np.linalg.eigh(stamp_covariance_uk2(simulator.power, BANDS) + 20.0**2 * np.eye(1600))
     measured = np.var(images @ modes, axis=0)
     for part in np.array_split(np.arange(1600), 16):
         ratio = np.mean(measured[part] / variance[part])
