@@ -23,10 +23,16 @@ simulate_app = typer.Typer(help="Simulate training cutouts or a mock survey map.
 @simulate_app.command("cutouts")
 def simulate_cutouts(
     output: Annotated[Path, typer.Option("--output", "-o", help="HDF5 file.")],
-    n: Annotated[int, typer.Option("--n", min=1, max=100_000_000, help="Number of cutouts.")] = 1000,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", min=1, max=100_000_000, help="Number of cutouts. [default: the configuration's]"),
+    ] = None,
     config: Config = "default",
     freq: Frequencies = None,
     seed: Seed = 1,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=256, help="Threads. [default: one per core]")
+    ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -40,9 +46,11 @@ def simulate_cutouts(
     check_not_an_input(output, config)
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
     with progress_display(quiet) as progress:
-        write_cutouts(settings, n, seed, output, overwrite, progress)
+        written = write_cutouts(
+            settings, output, seed=seed, n=n, workers=workers, overwrite=overwrite, progress=progress
+        )
     if not quiet:
-        note(f"{n:,} cutouts written to {output}")
+        note(f"{written:,} cutouts written to {output}")
 
 
 @simulate_app.command("field")

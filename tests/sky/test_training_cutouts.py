@@ -205,7 +205,7 @@ def test_more_massive_and_nearer_clusters_are_larger(simulator):
 def cutout_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("cutouts") / "c.h5"
     done = []
-    write_cutouts(SurveyConfig(), 300, 7, path, progress=lambda *what: done.append(what))
+    write_cutouts(SurveyConfig(), path, n=300, seed=7, progress=lambda *what: done.append(what))
     return path, done
 
 
@@ -230,16 +230,16 @@ def test_the_file_is_laid_out_as_the_contract_says(cutout_file, simulator):
 
 def test_progress_counts_up_to_the_end(cutout_file):
     _, done = cutout_file
-    assert [what[1:3] for what in done] == [(256, 300), (300, 300)]
+    assert done == [("sky", 0, 1), ("sky", 1, 1), ("cutouts", 256, 300), ("cutouts", 300, 300)]
 
 
 def test_a_file_already_there_is_not_touched(tmp_path):
     path = tmp_path / "mine.h5"
     path.write_text("precious")
     with pytest.raises(OutputError, match=r"mine\.h5"):
-        write_cutouts(SurveyConfig(), 10, 1, path)
+        write_cutouts(SurveyConfig(), path, n=10, seed=1)
     assert path.read_text() == "precious"
-    write_cutouts(SurveyConfig(), 10, 1, path, overwrite=True)
+    write_cutouts(SurveyConfig(), path, n=10, seed=1, overwrite=True)
     with h5py.File(path) as file:
         assert file["image"].shape[0] == 10
     assert [p.name for p in tmp_path.iterdir()] == ["mine.h5"]
@@ -250,5 +250,5 @@ def test_a_failed_run_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_cutouts(SurveyConfig(), 300, 1, tmp_path / "c.h5", progress=interrupt)
+        write_cutouts(SurveyConfig(), tmp_path / "c.h5", n=300, seed=1, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
