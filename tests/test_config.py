@@ -239,7 +239,7 @@ def test_frequencies_pick_bands_by_their_names():
 
 
 def test_a_beam_file_lies_beside_the_configuration(tmp_path, monkeypatch):
-    ell = np.arange(0, 20000, 10)
+    ell = np.arange(0, 30000, 10)
     np.savetxt(tmp_path / "beam.txt", np.column_stack([ell, Beam(1.4).b_ell(ell)]))
     (tmp_path / "survey.yaml").write_text("sky: {beam_file: beam.txt}")
     monkeypatch.chdir("/")
@@ -323,8 +323,8 @@ def test_the_paper_and_the_default_have_the_papers_sky(name):
     assert (band.frequency_ghz, band.beam_fwhm_arcmin, band.noise_uk_arcmin) == (150, 1, 5)
 
 
-# beams [arcmin] and depths [µK-arcmin]: Bleem et al. 2015; Bleem et al. 2024; Sobrin et al. 2022 and Quan et al. 2026;
-# Naess et al. 2025 (10 in all); Simons Observatory 2019, table 1
+# beams [arcmin] and depths [µK-arcmin]: Bleem et al. 2015; Bleem et al. 2024; Sobrin et al. 2022 and Quan et
+# al. 2026; Naess et al. 2025 (10 in all); Simons Observatory 2019, table 1
 PUBLISHED = {
     "spt-sz": [(1.7, 40), (1.2, 18), (1.0, 70)],
     "sptpol": [(1.7, 11.7), (1.2, 5.3)],

@@ -135,12 +135,13 @@ def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConf
         raise ConfigError(
             f"{name} is not valid YAML: {reason}.", "Check its keys, indentation and colons."
         ) from None
-    if not isinstance(values, dict | None):
+    values = {} if values is None else values
+    if not isinstance(values, dict):
         raise ConfigError(
             f"{name} holds no sections.", f"Sections are {', '.join(SurveyConfig.model_fields)}."
         )
     try:
-        return SurveyConfig.model_validate(values or {}, context={"folder": folder})
+        return SurveyConfig.model_validate(values, context={"folder": folder})
     except ValidationError as error:
         raise ConfigError(_describe(error, name, values), "`szmass config paper` prints every key.") from None
 

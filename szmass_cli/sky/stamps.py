@@ -108,11 +108,10 @@ class StampSky:
         floor = (1e-3 * float(self.noise_uk.min())) ** 2
         factors = []
         for in_y, in_x in _PARITIES:
-            quarter = sum(
-                sign_y * sign_x * by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
-                for y, sign_y in ((near, 1), (far, in_y))
-                for x, sign_x in ((near, 1), (far, in_x))
-            )
+            quarter = np.zeros((self.n_bands, self.n_bands, *[_HALF] * 4))
+            for y, sign_y in ((near, 1), (far, in_y)):
+                for x, sign_x in ((near, 1), (far, in_x)):
+                    quarter += sign_y * sign_x * by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
             size = _HALF**2 * self.n_bands
             with one_blas_thread():
                 variance, modes = np.linalg.eigh(quarter.transpose(2, 3, 0, 4, 5, 1).reshape(size, size))
