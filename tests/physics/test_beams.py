@@ -68,7 +68,7 @@ def test_the_beam_of_act_is_as_wide_as_its_file_says(shared_data_folder):
     beam = read_beam(path)
     theta_deg, profile = np.loadtxt(path).T
     assert beam.fwhm_arcmin == pytest.approx(2 * 60 * np.interp(-0.5, -profile, theta_deg), rel=2e-3)
-    # its solid angle, by the trapezoid rule, is what B_ell was divided by: back on the sky the peak is its inverse
+    # B_ell was divided by the solid angle: back on the sky the peak is its inverse
     solid_angle = 2 * np.pi * np.trapezoid(np.radians(theta_deg) * profile, np.radians(theta_deg))
     back = beam_profile(beam, np.array([0.0, 0.5, 1.0, 2.0]))
     expected = np.interp([0.0, 0.5, 1.0, 2.0], theta_deg * 60, profile) / solid_angle

@@ -105,7 +105,7 @@ def test_cl_and_dl_differ_by_ell_times_ell_plus_one_over_two_pi():
 
 
 def test_sigma8_of_planck_2018_is_its_scalar_amplitude():
-    """Planck 2018 VI, Table 2: sigma8 = 0.8102 and ln(10^10 A_s) = 3.047 go together; power goes as sigma8^2."""
+    """Planck 2018 VI, Table 2: sigma8 = 0.8102 goes with ln(10^10 A_s) = 3.047; power goes as sigma8^2."""
     higher = Cosmology(sigma8=1.1 * PLANCK18.sigma8)
     assert _scalar_amplitude(PLANCK18) == pytest.approx(np.exp(3.047) * 1e-10, rel=2e-3)
     assert _scalar_amplitude(higher) == pytest.approx(1.21 * np.exp(3.047) * 1e-10, rel=5e-3)
