@@ -15,7 +15,7 @@ def _table(cosmology: Cosmology) -> RectBivariateSpline:
 
     h = cosmology.use_in_colossus()
     ln_mass = np.log(np.geomspace(*MASS_RANGE_MSUN, 40))
-    ln_1z = np.linspace(*np.log1p(np.asarray(REDSHIFT_RANGE)), 40)
+    ln_1z = np.linspace(np.log1p(REDSHIFT_RANGE[0]), np.log1p(REDSHIFT_RANGE[1]), 40)
     ln_nu = np.empty((ln_mass.size, ln_1z.size))
     for column, z in enumerate(np.expm1(ln_1z).clip(*REDSHIFT_RANGE)):
         m_vir = convert_m200c(np.exp(ln_mass).clip(*MASS_RANGE_MSUN), z, "vir", cosmology)

@@ -31,8 +31,8 @@ class FluctuationSpectrum:
     rms : float
         Standard deviation of dP / P over all scales.
     peak_r500 : float
-        Wavelength over R500 at which the amplitude (4 pi k^3 P)^1/2 is largest, k = 1 / wavelength: the scale at
-        which turbulence is injected.
+        Wavelength over R500 at which the amplitude (4 pi k^3 P)^1/2 is largest, k = 1 / wavelength: the scale
+        at which turbulence is injected.
     slope : float
         Of the three-dimensional power spectrum at short wavelengths; -11/3 is Kolmogorov's. Below -3.
     """
@@ -43,7 +43,10 @@ class FluctuationSpectrum:
 
     @property
     def cutoff_r500(self) -> float:
-        """L over R500 of P(k) ~ k^slope exp(-1 / (k L)^2), whose k^3 P is largest at k L = (-2 / (slope + 3))^1/2."""
+        """L over R500 of P(k) ~ k^slope exp(-1 / (k L)^2).
+
+        Its k^3 P is largest at k L = (-2 / (slope + 3))^1/2.
+        """
         return self.peak_r500 * float(np.sqrt(-2.0 / (self.slope + 3.0)))
 
 
@@ -65,11 +68,12 @@ class PressureFluctuations:
     -----
     pitszi fills a box of n x n x 72 cells, 6 R500 deep, with smooth pressure p and with a log-normal field of
     mean 1; here p (field - 1) is summed along the line of sight. The smooth part is left to
-    `szmass_cli.sky.shapes`, whose projection is exact, so that the cells need not resolve the steep centre. Of
-    what pitszi does otherwise:
+    `szmass_cli.sky.shapes`, whose projection is exact, so that the cells need not resolve the steep centre.
+    What pitszi does differently:
 
-    - its pressure is normalised by the gas fraction (a tenth below Arnaud et al. 2010 in our cosmology, and
-      nothing at all without Ob0): it is given the bare shape, in units of the central scale;
+    - its pressure is normalised by the gas fraction, without the h70^-3/2 of P0 (15 per cent below Arnaud et
+      al. 2010 in our cosmology, and nothing at all without Ob0): it is given the bare shape, in units of the
+      central scale;
     - its cells are spread from edge to edge, a factor n / (n - 1) apart, and its sum along the line of sight
       counts them as one apart: the cells it is given are smaller by as much;
     - its triaxial cluster has the spherical one's length along the major axis, and so less volume: its scale
@@ -126,7 +130,9 @@ class PressureFluctuations:
         pixel_kpc = pixel_r500 * _R500_KPC * (n - 1) / n
         # 10 digits: pitszi refuses steps that differ in the last of the 13 that a header keeps
         step_deg = float(f"{np.degrees(pixel_kpc / model.D_ang.to_value('kpc')):.9e}")
-        header = fits.Header({"NAXIS": 2, "NAXIS1": n, "NAXIS2": n, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"})
+        header = fits.Header(
+            {"NAXIS": 2, "NAXIS1": n, "NAXIS2": n, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
+        )
         for axis, step in (("1", -step_deg), ("2", step_deg)):
             header.update({f"CDELT{axis}": step, f"CRPIX{axis}": (n + 1) / 2.0, f"CRVAL{axis}": 0.0})
         model.map_header = header
@@ -141,7 +147,9 @@ class PressureFluctuations:
             "c": GAMMA,
         }
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of axes along those of the sky: any of the angles do
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # of axes along those of the sky: any of the angles do
             angles_deg = Rotation.from_matrix(shape.rotation).as_euler("ZXZ", degrees=True)
         model.triaxiality = {
             "min_to_maj_axis_ratio": shape.axes[0] / major,

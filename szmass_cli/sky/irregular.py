@@ -28,19 +28,19 @@ class IrregularSettings:
         Eccentricity of the gas over that of its dark matter halo. 0.7: the ratio in equilibrium at about R500
         (Lee & Suto 2003, ApJ 585, 151).
     fluctuation_rms : float
-        Standard deviation of dP / P. 0.2: turbulence of Mach number 0.3 (Gaspari & Churazov 2013, A&A 559, A78:
-        the amplitude of density is 0.25 Mach at its peak, that of adiabatic pressure 5/3 of it, and the rms 1.64
-        times that for the spectrum used). Coma has 0.33 +- 0.12 at the peak (Khatri & Gaspari 2016).
+        Standard deviation of dP / P. 0.2: turbulence of Mach number 0.3 (Gaspari & Churazov 2013, A&A 559,
+        A78: the amplitude of density is 0.25 Mach at its peak, that of adiabatic pressure 5/3 of it; the rms
+        is 1.64 times that for the spectrum used). Coma has 0.33 +- 0.12 at the peak (Khatri & Gaspari 2016).
     fluctuation_peak_r500 : float
-        Wavelength of the largest fluctuations over R500. 0.4: the 500 kpc of Coma (Khatri & Gaspari 2016, MNRAS
-        463, 655), whose R500 is 1.3 Mpc.
+        Wavelength of the largest fluctuations over R500. 0.4: the 500 kpc of Coma (Khatri & Gaspari 2016,
+        MNRAS 463, 655), whose R500 is 1.3 Mpc.
     halo_min_m200c_msun : float
         Smallest M200c [Msun] of other halos along the line of sight; `math.inf` for none of them.
     halo_redshifts : (float, float)
         Where these halos are.
     scatter_ln : float
-        Standard deviation of the log-normal factor, of median 1, on the cluster's y. 0.16: that of the light cones
-        in Gupta & Reichardt (2020), section 4.4. Shapes and fluctuations add theirs to it.
+        Standard deviation of the log-normal factor, of median 1, on the cluster's y. 0.16: that of the light
+        cones in Gupta & Reichardt (2020), section 4.4. Shapes and fluctuations add theirs to it.
     """
 
     gas_eccentricity_ratio: float = 0.7
@@ -105,12 +105,14 @@ class IrregularClusters:
     -----
     y = A (y_ellipsoid + y_fluctuations) + y_halos.
 
-    - y_ellipsoid is the profile of Arnaud et al. (2010) on similar ellipsoids (`sky.shapes`), stretched so that
-      the volume within each is the sphere's: the integrated Y is that of the sphere, and so is its mean at a mass.
+    - y_ellipsoid is the profile of Arnaud et al. (2010) on similar ellipsoids (`sky.shapes`), stretched so
+      that the volume within each is the sphere's: the integrated Y is that of the sphere, and so is its mean
+      at a mass. (To divide the pressure by the product of the axis ratios instead would keep Y too, but press
+      it together: a cluster half as large, with twice the pressure.)
     - y_fluctuations comes from `sky.fluctuations`: mean 0, so that the mean of Y is kept.
-    - y_halos are spherical clusters without scatter, a Poisson number after Tinker et al. (2008). A Gaussian sky
-      that has a thermal SZ component holds the mean power of such halos once more: leave that component out of
-      it, or these halos. Their mean y is left in, as in the maps of a simulation.
+    - y_halos are spherical clusters without scatter, a Poisson number after Tinker et al. (2008). A Gaussian
+      sky that has a thermal SZ component holds the mean power of such halos once more: leave that component
+      out of it, or these halos. Their mean y is left in, as it is in the maps of a simulation.
 
     Left out: halos correlated with the cluster, substructure and mergers, fluctuations that grow with radius,
     shapes that change with radius, a displaced centre.
@@ -158,8 +160,9 @@ class IrregularClusters:
         y = own.copy()
         if self._abundance is not None:
             around = draw_halos(self._abundance, self.grid.half_width_arcmin + SEARCH_ARCMIN, halos)
-            their_scales = cluster_scales(around.m200c_msun, around.redshift, self.model)
-            add_halos(y, self.grid, around, their_scales, self._shape_table)
+            if len(around.redshift):  # astropy's distances are not for none
+                their_scales = cluster_scales(around.m200c_msun, around.redshift, self.model)
+                add_halos(y, self.grid, around, their_scales, self._shape_table)
         return IrregularCluster(y, own, amplitude, shape)
 
     def _ellipsoid(self, shape: Ellipsoid, theta500_arcmin: float) -> np.ndarray:

@@ -28,7 +28,7 @@ class Ellipsoid:
 
     @property
     def metric(self) -> np.ndarray:
-        """Matrix A (3, 3) of the radius zeta^2 = x A x that replaces r^2, x = (west, north, line of sight)."""
+        """Matrix A (3, 3) of the radius zeta^2 = x A x in place of r^2, x = (west, north, line of sight)."""
         return self.rotation.T @ np.diag(self.axes**-2.0) @ self.rotation
 
     def projection(self) -> tuple[np.ndarray, float]:
@@ -80,7 +80,7 @@ def draw_halo_axis_ratios(rng: np.random.Generator, peak_height, n: int) -> tupl
 
 
 def gas_axis_ratios(minor, intermediate, eccentricity_ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """Axis ratios of the gas in halos of given axis ratios: its eccentricities are a constant fraction of theirs.
+    """Axis ratios of the gas in halos of given ones: its eccentricities are a constant fraction of theirs.
 
     Gas in equilibrium follows the potential, which is rounder than the mass (Lee & Suto 2003, ApJ 585, 151).
     """

@@ -16,8 +16,8 @@ class YGrid:
     n_pixels : int
         Pixels on a side, an even number.
     pixel_arcmin : float
-        Pixel side. With 0.125' and means of 2 x 2 samples a pixel, beamed stamps of clusters come out right to
-        0.1 per cent.
+        Pixel side. With 0.125' and means of 2 x 2 samples a pixel, beamed stamps of clusters come out right
+        to 0.1 per cent.
     """
 
     n_pixels: int = 128
@@ -38,9 +38,7 @@ class YGrid:
 
     def pixel_means(self, samples: np.ndarray) -> np.ndarray:
         """Means over pixels of samples at `fine_offsets` in both directions."""
-        return 0.25 * (
-            samples[::2, ::2] + samples[1::2, ::2] + samples[::2, 1::2] + samples[1::2, 1::2]
-        )
+        return 0.25 * (samples[::2, ::2] + samples[1::2, ::2] + samples[::2, 1::2] + samples[1::2, 1::2])
 
     def pixels_within(self, centre_arcmin: float, reach_arcmin: float) -> slice:
         """The pixels of a row or column that come within reach of a place, as many as are on the map."""

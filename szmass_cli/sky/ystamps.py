@@ -59,8 +59,8 @@ def beamed_stamps(y_fine: np.ndarray, pixel_arcmin: float, beam: AnyBeam) -> np.
     Parameters
     ----------
     y_fine : (n, ny, nx) array
-        Compton y, the mean over each pixel; row 0 is the most southern, column 0 the most eastern, the cluster
-        is at the centre of the array (between pixels where it has an even number of them).
+        Compton y, the mean over each pixel; row 0 is the most southern, column 0 the most eastern, the
+        cluster is at the centre of the array (between pixels where it has an even number of them).
     pixel_arcmin : float
         Pixel side, 0.25' or a whole fraction of it.
     beam : AnyBeam
