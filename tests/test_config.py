@@ -351,8 +351,19 @@ def test_act_depths_combine_to_the_published_one():
     assert sum(depth**-2 for depth in depths) ** -0.5 == pytest.approx(10, rel=0.02)
 
 
+def test_irregular_clusters_are_those_of_the_papers_light_cones():
+    """Section 4.4: 2-7e14 Msun at z = 0.67 and 0.73, 16 per cent scatter, the sky of the training set."""
+    config, paper = load_config("irregular"), load_config("paper")
+    assert config.sky.bands == paper.sky.bands
+    assert config.sky.foregrounds_dl3000_uk2 == paper.sky.foregrounds_dl3000_uk2.model_copy(update={"tsz": 0})
+    clusters = config.clusters
+    assert (clusters.masses.min_m200c_msun, clusters.masses.max_m200c_msun) == (2e14, 7e14)
+    assert clusters.redshift.redshifts == (0.67, 0.73)
+    assert clusters.sz_scatter_ln == 0.16 and clusters.shape.kind == "irregular"
+
+
 def test_all_presets_are_tested():
-    assert set(preset_names()) == {"default", "paper", *PUBLISHED}
+    assert set(preset_names()) == {"default", "paper", "irregular", *PUBLISHED}
 
 
 def test_the_paper_preset_is_the_paper():

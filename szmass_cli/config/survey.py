@@ -147,7 +147,9 @@ def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConf
 
 
 # a discriminated union puts its tag into the location; the user's file does not have it
-_TAGS = frozenset({"number", "uniform", "log_uniform", "list", "mass_function", "volume"})
+_TAGS = frozenset(
+    ["number", "uniform", "log_uniform", "list", "mass_function", "volume", "round", "irregular"]
+)
 
 
 def _describe(error: ValidationError, name: str, values: dict[str, Any]) -> str:
