@@ -108,7 +108,7 @@ class IrregularClusters:
     - y_ellipsoid is the profile of Arnaud et al. (2010) on similar ellipsoids (`sky.shapes`), stretched so
       that the volume within each is the sphere's: the integrated Y is that of the sphere, and so is its mean
       at a mass. (To divide the pressure by the product of the axis ratios instead would keep Y too, but press
-      it together: a cluster half as large, with twice the pressure.)
+      it together: a volume a third smaller, at a pressure half as high again.)
     - y_fluctuations comes from `sky.fluctuations`: mean 0, so that the mean of Y is kept.
     - y_halos are spherical clusters without scatter, a Poisson number after Tinker et al. (2008). A Gaussian
       sky that has a thermal SZ component holds the mean power of such halos once more: leave that component
