@@ -187,7 +187,7 @@ def drawn_in_parallel(
 
     def draw(index: int) -> CutoutBlock:
         rng = block_generator(seed, Stream.USER, index)
-        return simulator.block(clusters, rng, index * BLOCK)[: n - index * BLOCK]
+        return simulator.block(clusters, rng, index * BLOCK, min(n - index * BLOCK, BLOCK))
 
     ahead: deque[Future[CutoutBlock]] = deque()
     # held around all of them: each block, as it ends, would give the others' threads back

@@ -13,7 +13,7 @@ from szmass_cli.sky.signals import signal_source
 from szmass_cli.sky.stamps import StampSky
 
 BLOCK = 256
-"""Cutouts of one random stream. What it draws in one go is drawn whole, so that nothing depends on chunking."""
+"""Cutouts of one random stream, drawn whole whatever is asked for, so that nothing depends on chunking."""
 
 
 class Stream(IntEnum):

@@ -36,10 +36,15 @@ class Signals:
 
 
 class SignalSource(Protocol):
-    """Draws the SZ signals of clusters of given masses [Msun] and redshifts (n,)."""
+    """Draws the SZ signals of the first n of a block of clusters; n changes none of them."""
 
     def draw(
-        self, clusters: ClusterConfig, m200c_msun: np.ndarray, redshift: np.ndarray, rng: np.random.Generator
+        self,
+        clusters: ClusterConfig,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
     ) -> Signals: ...
 
 
@@ -50,14 +55,19 @@ class RoundSignals:
         self._stamps = stamps
 
     def draw(
-        self, clusters: ClusterConfig, m200c_msun: np.ndarray, redshift: np.ndarray, rng: np.random.Generator
+        self,
+        clusters: ClusterConfig,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
     ) -> Signals:
-        amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, len(m200c_msun))
+        amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, len(m200c_msun))[:n]
         if clusters.miscentring_arcmin == 0.0:
-            own = self._stamps.mean_images(m200c_msun, redshift)
+            own = self._stamps.mean_images(m200c_msun[:n], redshift[:n])
         else:
             offset = clusters.miscentring_arcmin * rng.standard_normal((len(m200c_msun), 2))
-            own = self._stamps.offset_images(m200c_msun, redshift, offset)
+            own = self._stamps.offset_images(m200c_msun[:n], redshift[:n], offset[:n])
         own *= amplitude.astype(np.float32)[:, None, None, None]
         return Signals(own, own, amplitude)
 
@@ -71,24 +81,30 @@ class IrregularSignals:
         self._one_at_a_time = threading.Lock()  # pitszi keeps its geometry, and numpy's one global generator
 
     def draw(
-        self, clusters: ClusterConfig, m200c_msun: np.ndarray, redshift: np.ndarray, rng: np.random.Generator
+        self,
+        clusters: ClusterConfig,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
     ) -> Signals:
         with self._one_at_a_time:
-            drawn = [self._clusters.draw(m, z, rng) for m, z in zip(m200c_msun, redshift, strict=True)]
+            pairs = zip(m200c_msun[:n], redshift[:n], strict=True)
+            drawn = [self._clusters.draw(mass, z, rng) for mass, z in pairs]
         own = self._beamed(np.stack([cluster.own_y for cluster in drawn]))
         whole = self._beamed(np.stack([cluster.y for cluster in drawn]))
         return Signals(own, whole, np.array([cluster.amplitude for cluster in drawn]))
 
     def _beamed(self, y: np.ndarray) -> np.ndarray:
         pixel_arcmin = self._clusters.grid.pixel_arcmin
-        images = [
-            beamed_stamps(y, pixel_arcmin, band.beam) * tsz_uk_per_y(band.frequency_ghz)
-            for band in self._bands
-        ]
-        return np.stack(images, axis=-1).astype(np.float32)
+        beamed = [beamed_stamps(y, pixel_arcmin, band.beam) for band in self._bands]
+        uk_per_y = [tsz_uk_per_y(band.frequency_ghz) for band in self._bands]
+        return (np.stack(beamed, axis=-1) * uk_per_y).astype(np.float32)
 
 
-def signal_source(clusters: ClusterConfig, bands: Sequence[Band], stamps: ClusterStamps, model: SzModel):
+def signal_source(
+    clusters: ClusterConfig, bands: Sequence[Band], stamps: ClusterStamps, model: SzModel
+) -> SignalSource:
     """The source of the configured shape.
 
     Raises
