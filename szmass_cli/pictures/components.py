@@ -6,7 +6,7 @@ import numpy as np
 
 from szmass_cli.config import Foregrounds, SkyConfig
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky
+from szmass_cli.sky.stamps import StampSky, pixel_noise_uk
 from szmass_cli.stamp import N_PIXELS
 
 
@@ -47,6 +47,6 @@ def draw_components(sky: SkyConfig, sz_uk: np.ndarray, rng: np.random.Generator)
         StampSky(SkyPower.from_config(part, bands), bands).draw_sky(rng, len(sz_uk))[..., 0]
         for part in (cmb_alone, without_cmb)
     )
-    noise_uk = StampSky(SkyPower.from_config(sky, bands), bands).noise_uk[0]
+    noise_uk = np.float32(pixel_noise_uk(bands[0].noise_uk_arcmin))
     noise = noise_uk * rng.standard_normal((len(sz_uk), N_PIXELS, N_PIXELS), dtype=np.float32)
     return ComponentImages(cmb, foregrounds, np.asarray(sz_uk), noise)
