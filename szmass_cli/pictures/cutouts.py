@@ -26,6 +26,7 @@ from szmass_cli.sky.stamps import lag_covariance_uk2
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, FigureBase
 
 MAX_BANDS_MEASURED = 3
@@ -138,7 +139,7 @@ def draw_picture(
 
     several = len(bands) > 1
     n_rows = len(clusters.m200c_msun)
-    heights = [2.35 * n_rows + 0.9, *([2.6] if several else []), 4.4]
+    heights = [2.35 * n_rows + 0.9, *([3.0] if several else []), 4.4]
     figure = Figure(figsize=(13.0, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     draw_component_rows(parts[0], clusters, components, f"{bands[reference].frequency_ghz:g} GHz")
@@ -169,8 +170,7 @@ def draw_component_rows(
         scale = _one_sided(images) if name == "SZ signal" else _symmetric(images)
         for axes, image in zip(column, images, strict=True):
             shown = axes.imshow(image, origin="lower", extent=EXTENT, **scale)
-            axes.set_xticks([-4, 0, 4])
-            axes.set_yticks([-4, 0, 4])
+            _mark_arcmin(axes)
         column[0].set_title(name if images.any() else f"{name} (off)", fontsize=10)
         column[-1].set_xlabel("east-west [arcmin]", fontsize=8)
         figure.colorbar(shown, ax=column, label="µK", location="bottom", shrink=0.9, pad=0.01, aspect=30)
@@ -183,18 +183,21 @@ def draw_component_rows(
 
 
 def draw_bands(figure: "FigureBase", image: np.ndarray, bands: tuple[Band, ...]) -> None:
-    """One cutout (40, 40, f) as it is in the file, in all its bands on one scale."""
+    """One cutout (40, 40, f) as it is in the file, in all its bands."""
     grid = figure.subplots(1, len(bands), squeeze=False)[0]
     figure.suptitle("The heaviest of them as it is in the file, in all bands", fontsize=11)
-    scale = _symmetric(image)
     for axes, channel, band in zip(grid, np.moveaxis(image, -1, 0), bands, strict=True):
-        shown = axes.imshow(channel, origin="lower", extent=EXTENT, **scale)
+        shown = axes.imshow(channel, origin="lower", extent=EXTENT, **_symmetric(channel))
         axes.set_title(f"{band.frequency_ghz:g} GHz", fontsize=10)
-        axes.set_xticks([-4, 0, 4])
-        axes.set_yticks([-4, 0, 4])
+        _mark_arcmin(axes)
         axes.set_xlabel("east-west [arcmin]", fontsize=8)
+        figure.colorbar(shown, ax=axes, label="µK", location="bottom", shrink=0.9, pad=0.02, aspect=25)
     grid[0].set_ylabel("south-north [arcmin]", fontsize=8)
-    figure.colorbar(shown, ax=grid, label="µK", shrink=0.9, pad=0.01)
+
+
+def _mark_arcmin(axes: "Axes") -> None:
+    axes.set_xticks([-4, 0, 4])
+    axes.set_yticks([-4, 0, 4])
 
 
 def _symmetric(images: np.ndarray) -> dict:
