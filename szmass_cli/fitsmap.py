@@ -76,13 +76,13 @@ def _car_rows(pixels: CarPixels, values: Values) -> Iterator[tuple[np.ndarray, i
 
 def _healpix_headers(pixels: HealpixPixels, cards: Cards) -> list[fits.Header]:
     """A primary header and that of the table, with the keywords of healpy.write_map."""
-    unit = cards["BUNIT"][0] if "BUNIT" in cards else None
+    unit = cards["BUNIT"][0] if "BUNIT" in cards else ""
     name = {"uK": "TEMPERATURE", "uK-2": "IVAR"}.get(unit, "MASK")
     if pixels.numbers is None:
-        columns = [fits.Column(name=name, format=f"{_ROW_PIXELS}E", unit=unit)]
+        columns = [fits.Column(name=name, format=f"{_ROW_PIXELS}E", unit=unit or None)]
         n_rows = pixels.size // _ROW_PIXELS
     else:
-        columns = [fits.Column(name="PIXEL", format="J"), fits.Column(name=name, format="E", unit=unit)]
+        columns = [fits.Column(name="PIXEL", format="J"), fits.Column(name=name, format="E", unit=unit or None)]
         n_rows = pixels.size
     header = fits.BinTableHDU.from_columns(columns, nrows=0).header
     header["NAXIS2"] = n_rows

@@ -66,7 +66,7 @@ class CarPixels:
     @property
     def wcs(self) -> WCS:
         """Its WCS, with the reference on the equator, where plate carrée steps are true."""
-        middle = (self.n_columns - 1) // 2
+        middle = (self.n_columns - 1) / 2.0  # nothing is more than 180 degrees away from it
         step_deg = 360.0 / self.per_turn
         wcs = WCS(naxis=2)
         wcs.wcs.ctype = ["RA---CAR", "DEC--CAR"]

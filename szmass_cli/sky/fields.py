@@ -9,6 +9,7 @@ from scipy.ndimage import map_coordinates, spline_filter
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Pixels, blocks
 from szmass_cli.sky.power import SkyPower
 
@@ -85,7 +86,7 @@ def _on_table(power: SkyPower, bands: Sequence[Band]) -> np.ndarray:
 
 def plane_skies(
     pixels: Pixels,
-    center_deg: tuple[float, float],
+    patch: Patch,
     power: SkyPower,
     bands: Sequence[Band],
     seed: np.random.SeedSequence,
@@ -96,13 +97,13 @@ def plane_skies(
     Parameters
     ----------
     pixels : Pixels
-        Within `PLANE_RADIUS_DEG` of the centre.
-    center_deg : (float, float)
-        Right ascension and declination of the centre, where the plane touches the sky.
+    patch : Patch
+        What the pixels cover, within a circle of `PLANE_RADIUS_DEG`.
     power : SkyPower
         Between the f bands.
     bands : sequence of Band, length f
     seed : numpy.random.SeedSequence
+        The sky follows from it and the patch: it is the same on pixels of all kinds.
     progress : Progress
 
     Yields
@@ -111,31 +112,34 @@ def plane_skies(
         One band after the other.
     """
     step = plane_pixel_arcmin(bands)
-    lon_0, lat_0 = (float(x) for x in pixels.to_frame(*center_deg))
-    extent = np.array(
-        [
-            [[axis.min(), axis.max()] for axis in lambert(*pixels.lon_lat(part), lon_0, lat_0)]
-            for part in blocks(pixels.size)
-        ]
-    )
-    origin = extent[:, :, 0].min(axis=0) / (step * ARCMIN) - _SPLINE_MARGIN
-    last = extent[:, :, 1].max(axis=0) / (step * ARCMIN) + _SPLINE_MARGIN
-    nx, ny = (int(np.ceil(size)) for size in last - origin)
-    progress("plane", 0, nx * ny)
+    center = np.radians(patch.bounding_circle_deg()[:2])
+    corner, shape = _plane_of(patch, center, step)
+    n = shape[0] * shape[1]
+    progress("plane", 0, n)
     rng = np.random.Generator(np.random.PCG64DXSM(seed))
-    planes = plane_fields(rng, (ny, nx), step, power, bands)
-    progress("plane", nx * ny, nx * ny)
+    planes = plane_fields(rng, shape, step, power, bands)
+    progress("plane", n, n)
     for plane in planes:
         coefficients = spline_filter(plane, order=3, output=np.float32)
         sky = np.empty(pixels.size, np.float32)
         for part in blocks(pixels.size):
-            x, y = (
-                axis / (step * ARCMIN) - start
-                for axis, start in zip(lambert(*pixels.lon_lat(part), lon_0, lat_0), origin, strict=True)
-            )
-            map_coordinates(coefficients, [y, x], output=sky[part], order=3, prefilter=False)
+            x, y = lambert(*np.radians(pixels.ra_dec_deg(part)), *center)
+            where = np.array([y, x]) / (step * ARCMIN) - corner[:, None]
+            map_coordinates(coefficients, where, output=sky[part], order=3, prefilter=False)
             progress("sky", part.stop, pixels.size)
         yield sky
+
+
+def _plane_of(patch: Patch, center: np.ndarray, step_arcmin: float) -> tuple[np.ndarray, tuple[int, int]]:
+    """The plane that holds a patch: y and x of its corner in pixels from the centre, and its shape."""
+    ra, dec = (np.radians(axis) for axis in patch.grid_deg())
+    x, y = lambert(ra, dec, *center)
+    axes = [axis / (step_arcmin * ARCMIN) for axis in (y, x)]
+    corner = np.array([np.floor(axis.min()) - _SPLINE_MARGIN for axis in axes])
+    ny, nx = (
+        int(np.ceil(axis.max()) + _SPLINE_MARGIN - start) for axis, start in zip(axes, corner, strict=True)
+    )
+    return corner, (ny, nx)
 
 
 def lambert(lon, lat, lon_0: float, lat_0: float) -> tuple[np.ndarray, np.ndarray]:

@@ -91,14 +91,20 @@ class Patch:
         sine = np.sin(np.minimum(to_meridian, np.pi / 2.0)) * np.cos(np.radians(dec))
         return upright, np.degrees(np.arcsin(sine))
 
+    def grid_deg(self) -> tuple[np.ndarray, np.ndarray]:
+        """Right ascensions (181,) and declinations (181, 1) [deg] from edge to edge."""
+        half = self.width_deg / 2.0
+        ra_deg = self.center_ra_deg + np.linspace(-half, half, 181)
+        return ra_deg, np.linspace(self.south_deg, self.north_deg, 181)[:, None]
+
     def bounding_circle_deg(self) -> tuple[float, float, float]:
         """Right ascension, declination and radius [deg] of a small circle that holds the patch.
 
         Its centre is the middle of the patch or a pole, whichever makes it smaller.
         """
         middle = (self.south_deg + self.north_deg) / 2.0
-        ra = np.radians(np.linspace(-self.width_deg / 2.0, self.width_deg / 2.0, 181))
-        dec = np.radians(np.linspace(self.south_deg, self.north_deg, 181)[:, None])
+        ra, dec = (np.radians(axis) for axis in self.grid_deg())
+        ra = ra - np.radians(self.center_ra_deg)
         radii = {}
         for centre in (middle, -90.0, 90.0):
             c = np.radians(centre)

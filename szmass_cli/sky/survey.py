@@ -119,10 +119,10 @@ class FieldSimulation:
         self._progress("spectra", 0, 1)
         power = SkyPower.from_config(self._config.sky, self.bands)
         self._progress("spectra", 1, 1)
-        ra_deg, dec_deg, radius_deg = Patch.of(self._config.field).bounding_circle_deg()
+        patch = Patch.of(self._config.field)
         common = (power, self.bands, self._sky_seed, self._progress)
-        if radius_deg <= PLANE_RADIUS_DEG:
-            return plane_skies(self.pixels, (ra_deg, dec_deg), *common)
+        if patch.bounding_circle_deg()[2] <= PLANE_RADIUS_DEG:
+            return plane_skies(self.pixels, patch, *common)
         return harmonic_skies(self.pixels, *common)
 
     def ivar(self, band: Band, part: Part) -> np.ndarray:
@@ -177,8 +177,8 @@ def check_pixels(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
         if pixel_arcmin > band.beam.fwhm_arcmin:
             key = "nside" if field.pixelisation == "healpix" else "pixel_arcmin"
             raise ConfigError(
-                f"field.{key} = {getattr(field, key):g}: pixels of {pixel_arcmin:.3g}' are wider than the beam "
-                f"of {band.beam.fwhm_arcmin:.3g}' at {band_label(band.frequency_ghz)} GHz, which they cannot "
+                f"field.{key} = {getattr(field, key):g}: pixels of {pixel_arcmin:.3g}' are wider than the "
+                f"beam of {band.beam.fwhm_arcmin:.3g}' at {band_label(band.frequency_ghz)} GHz, which they cannot "
                 "hold (sky.beam_fwhm_arcmin or sky.beam_file).",
                 "Use smaller pixels, half the beam or less, or a wider beam.",
             )
