@@ -82,7 +82,10 @@ def _healpix_headers(pixels: HealpixPixels, cards: Cards) -> list[fits.Header]:
         columns = [fits.Column(name=name, format=f"{_ROW_PIXELS}E", unit=unit or None)]
         n_rows = pixels.size // _ROW_PIXELS
     else:
-        columns = [fits.Column(name="PIXEL", format="J"), fits.Column(name=name, format="E", unit=unit or None)]
+        columns = [
+            fits.Column(name="PIXEL", format="J"),
+            fits.Column(name=name, format="E", unit=unit or None),
+        ]
         n_rows = pixels.size
     header = fits.BinTableHDU.from_columns(columns, nrows=0).header
     header["NAXIS2"] = n_rows
