@@ -76,17 +76,14 @@ def _car_rows(pixels: CarPixels, values: Values) -> Iterator[tuple[np.ndarray, i
 
 def _healpix_headers(pixels: HealpixPixels, cards: Cards) -> list[fits.Header]:
     """A primary header and that of the table, with the keywords of healpy.write_map."""
-    unit = cards["BUNIT"][0] if "BUNIT" in cards else ""
-    name = {"uK": "TEMPERATURE", "uK-2": "IVAR"}.get(unit, "MASK")
+    unit = cards["BUNIT"][0] if "BUNIT" in cards else None
+    name = {"uK": "TEMPERATURE", "uK-2": "IVAR", None: "MASK"}[unit]
+    n_rows, a_row = pixels.size, "E"
     if pixels.numbers is None:
-        columns = [fits.Column(name=name, format=f"{_ROW_PIXELS}E", unit=unit or None)]
-        n_rows = pixels.size // _ROW_PIXELS
-    else:
-        columns = [
-            fits.Column(name="PIXEL", format="J"),
-            fits.Column(name=name, format="E", unit=unit or None),
-        ]
-        n_rows = pixels.size
+        n_rows, a_row = pixels.size // _ROW_PIXELS, f"{_ROW_PIXELS}E"
+    columns = [fits.Column(name=name, format=a_row, unit=unit)]
+    if pixels.numbers is not None:
+        columns.insert(0, fits.Column(name="PIXEL", format="J"))
     header = fits.BinTableHDU.from_columns(columns, nrows=0).header
     header["NAXIS2"] = n_rows
     header["PIXTYPE"] = ("HEALPIX", "HEALPIX pixelisation")

@@ -1,5 +1,6 @@
 """What a field takes in memory and on disk, before it is begun."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def footprint(field: FieldConfig, bands: Sequence[Band]) -> Footprint:
         extent = patch.width_deg * (patch.north_deg - patch.south_deg)
         n_pixels = extent * 3600.0 / field.pixel_side_arcmin**2
     else:
-        n_pixels = patch.area_sr * (10800.0 / 3.141592653589793) ** 2 / field.pixel_side_arcmin**2
+        n_pixels = patch.area_sr * (10_800.0 / math.pi) ** 2 / field.pixel_side_arcmin**2
     number_bytes = 0 if car or patch.is_full_sky else 8  # the pixel's number, in memory and in the file
     # map and mask are kept; inverse variances are written as they are made
     kept = n_pixels * (4 + 4 + number_bytes)

@@ -178,8 +178,8 @@ def check_pixels(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
             key = "nside" if field.pixelisation == "healpix" else "pixel_arcmin"
             raise ConfigError(
                 f"field.{key} = {getattr(field, key):g}: pixels of {pixel_arcmin:.3g}' are wider than the "
-                f"beam of {band.beam.fwhm_arcmin:.3g}' at {band_label(band.frequency_ghz)} GHz, which they cannot "
-                "hold (sky.beam_fwhm_arcmin or sky.beam_file).",
+                f"beam of {band.beam.fwhm_arcmin:.3g}' at {band_label(band.frequency_ghz)} GHz "
+                "(sky.beam_fwhm_arcmin or sky.beam_file), which they cannot hold.",
                 "Use smaller pixels, half the beam or less, or a wider beam.",
             )
 
