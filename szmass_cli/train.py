@@ -22,7 +22,7 @@ from szmass_cli.network.training import fit
 from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
 from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.clusters import mass_range
+from szmass_cli.sky.clusters import mass_range, redshift_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 
 N_EVALUATED = 5000
@@ -139,7 +139,7 @@ def check_calibration(config: SurveyConfig) -> None:
     ConfigError
         Naming the key to change.
     """
-    calibration, redshift = config.calibration, config.clusters.redshift
+    calibration, redshift = config.calibration, redshift_range(config.clusters)[0]
     low, high = mass_range(config.clusters)
     if not calibration.redshifts[0] <= redshift <= calibration.redshifts[-1]:
         raise ConfigError(

@@ -19,7 +19,7 @@ from szmass_cli.errors import ConfigError, InputError, OutputError, SzmassError,
 from szmass_cli.fieldfiles import field_paths, truth_path
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
-from szmass_cli.simulate import clusters_from_catalog, simulate_survey_field
+from szmass_cli.simulate_field import clusters_from_catalog, simulate_survey_field
 from szmass_cli.sky import footprint
 
 sys.path.insert(0, str(Path(__file__).parent / "sky"))

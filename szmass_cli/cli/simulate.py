@@ -23,26 +23,78 @@ simulate_app = typer.Typer(help="Simulate training cutouts or a mock survey map.
 @simulate_app.command("cutouts")
 def simulate_cutouts(
     output: Annotated[Path, typer.Option("--output", "-o", help="HDF5 file.")],
-    n: Annotated[int, typer.Option("--n", min=1, max=100_000_000, help="Number of cutouts.")] = 1000,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", min=1, max=100_000_000, help="Number of cutouts. [default: the configuration's]"),
+    ] = None,
     config: Config = "default",
     freq: Frequencies = None,
     seed: Seed = 1,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=256, help="Threads. [default: one per core]")
+    ] = None,
+    from_y_map: Annotated[
+        Path | None,
+        typer.Option("--from-y-map", help="Cut halos out of this Compton-y map of a simulation instead."),
+    ] = None,
+    halos: Annotated[
+        Path | None,
+        typer.Option("--halos", help="Its halos: positions, redshifts, M200c or M500c [1e14 Msun]."),
+    ] = None,
+    column: Columns = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Labelled training cutouts: sky with noise, SZ signal, mass."""
+    """Labelled training cutouts: sky with noise, SZ signal, mass.
+
+    With --from-y-map and --halos the clusters are those of your own hydrodynamical simulation: its map,
+    without a beam, is put behind the survey's, and sky and noise are added.
+    """
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.files import check_not_an_input
-    from szmass_cli.simulate import write_cutouts
+    from szmass_cli.simulate_cutouts import write_cutouts, write_halo_cutouts
 
     check_not_an_input(output, config)
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
+    source = _halo_source(from_y_map, halos, n)
     with progress_display(quiet) as progress:
-        write_cutouts(settings, n, seed, output, overwrite, progress)
-    if not quiet:
-        note(f"{n:,} cutouts written to {output}")
+        if source is None:
+            written = write_cutouts(
+                settings, output, seed=seed, n=n, workers=workers, overwrite=overwrite, progress=progress
+            )
+            messages = [f"{written:,} cutouts written to {output}"]
+        else:
+            counts = write_halo_cutouts(
+                settings,
+                *source,
+                output,
+                seed=seed,
+                columns=pairs(column),
+                overwrite=overwrite,
+                progress=progress,
+            )
+            messages = [
+                f"{counts.written:,} cutouts written to {output}",
+                f"{counts.off_map:,} halos left out: not all of their surroundings are on the map",
+                f"{counts.incomplete:,} rows left out: no position, redshift or mass",
+            ]
+    for message in [] if quiet else messages:
+        note(message)
+
+
+def _halo_source(y_map: Path | None, halos: Path | None, n: int | None) -> tuple[Path, Path] | None:
+    """The map and halos to cut, if that is what is asked for."""
+    from szmass_cli.errors import UsageError
+
+    if y_map is None and halos is None:
+        return None
+    if y_map is None or halos is None:
+        raise UsageError("--from-y-map and --halos go together.", "Give the map and its halo catalogue.")
+    if n is not None:
+        raise UsageError("--n: there are as many cutouts as halos.", "Leave it out.")
+    return y_map, halos
 
 
 @simulate_app.command("field")

@@ -2,6 +2,7 @@
 
 from szmass_cli.config.clusters import (
     ClusterConfig,
+    IrregularShape,
     ListedMasses,
     ListedRedshifts,
     LogUniformMasses,
@@ -31,6 +32,7 @@ __all__ = [
     "FieldConfig",
     "ForegroundSpectraConfig",
     "Foregrounds",
+    "IrregularShape",
     "ListedMasses",
     "ListedRedshifts",
     "LogUniformMasses",

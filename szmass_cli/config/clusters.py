@@ -94,6 +94,26 @@ def _check_redshift_order(section):
     return section
 
 
+class RoundShape(Strict):
+    """Spheres of the universal pressure profile."""
+
+    kind: Literal["round"] = "round"
+
+
+class IrregularShape(Strict):
+    """Triaxial clusters with pressure fluctuations and other halos along the line of sight.
+
+    `szmass_cli.sky.irregular.IrregularSettings` says where the numbers are from.
+    """
+
+    kind: Literal["irregular"] = "irregular"
+    gas_eccentricity_ratio: float = Field(0.7, ge=0, le=1, description="over that of dark matter; 0 is round")
+    fluctuation_rms: float = Field(0.2, ge=0, le=0.6, description="of dP/P")
+    fluctuation_peak_r500: float = Field(0.4, ge=0.05, le=2, description="wavelength of the largest ones")
+    other_halos: bool = True
+    halo_min_m200c_msun: float = Field(1e13, ge=1e13, le=1e15, description="smallest of the other halos")
+
+
 def _redshift_kind(values: Any) -> str | None:
     if isinstance(values, dict):
         return values.get("kind")
@@ -122,6 +142,13 @@ class ClusterConfig(Strict):
     sz_mass_bias: float = Field(0.0, ge=-0.5, le=0.7, description="b: SZ signal of (1 - b) M500c")
     sz_slope: float = Field(SZ_SLOPE, ge=1, le=3, description="exponent of Y500 with M500c")
     miscentring_arcmin: float = Field(0.0, ge=0, le=3, description="rms offset per axis")
+    shape: Annotated[RoundShape | IrregularShape, Field(discriminator="kind")] = RoundShape()
+
+    @model_validator(mode="after")
+    def _centred_where_irregular(self) -> Self:
+        if self.shape.kind == "irregular" and self.miscentring_arcmin > 0:
+            raise ValueError("irregular clusters are centred: miscentring_arcmin must be 0")
+        return self
 
     def sz_model(self, cosmology: Cosmology) -> SzModel:
         """How the SZ signal follows from mass and redshift."""

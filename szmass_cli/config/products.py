@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from szmass_cli.config.base import Strict
-from szmass_cli.config.clusters import Masses
+from szmass_cli.config.clusters import Masses, Redshifts
 
 
 class SplitConfig(Strict):
@@ -50,6 +50,8 @@ class FieldConfig(Strict):
     apodisation_arcmin: float = Field(0.0, ge=0, le=300, description="cosine taper at edges and holes")
     holes_per_deg2: float = Field(0.0, ge=0, le=10, description="masked point sources")
     hole_radius_arcmin: float = Field(3.0, gt=0, le=30)
+    masses: Masses | None = Field(None, description="where they are not those of clusters")
+    redshift: Redshifts | None = Field(None, description="where they are not those of clusters")
     depth_variation: float = Field(0.0, ge=0, lt=1, description="so much more noise at the edges")
 
     @property

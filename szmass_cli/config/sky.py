@@ -63,11 +63,15 @@ class ForegroundSpectraConfig(Strict):
         return ForegroundSpectra(**self.model_dump())
 
 
+MIN_FWHM_ARCMIN = 0.5
+"""Two pixels of a cutout: a narrower beam would not be sampled."""
+
+
 class BandConfig(Strict):
     """One frequency: its beam, a Gaussian or a file, and its noise."""
 
     frequency_ghz: float = Field(150.0, ge=20, le=900)
-    beam_fwhm_arcmin: float | None = Field(None, ge=0.5, le=10)
+    beam_fwhm_arcmin: float | None = Field(None, ge=MIN_FWHM_ARCMIN, le=10)
     beam_file: Path | None = Field(None, description="ell and B_ell, or theta [deg] and B(theta)")
     noise_uk_arcmin: float = Field(5.0, gt=0, le=1000)
 
@@ -103,9 +107,16 @@ class BandConfig(Strict):
             assert self.beam_fwhm_arcmin is not None  # one of the two is given
             return Beam(self.beam_fwhm_arcmin)
         try:
-            return read_beam(self.beam_file)
+            beam = read_beam(self.beam_file)
         except InputError as error:
             raise ConfigError(f"beam_file: {error.message}", error.hint) from None
+        if beam.fwhm_arcmin < MIN_FWHM_ARCMIN:
+            raise ConfigError(
+                f"beam_file: {self.beam_file} has a FWHM of {beam.fwhm_arcmin:.2g}'; pixels of 0.25' hold no "
+                f"beam below {MIN_FWHM_ARCMIN:g}'.",
+                "Check that its angles are in degrees.",
+            )
+        return beam
 
 
 MAX_BANDS = 8

@@ -15,6 +15,9 @@ from szmass_cli.config.products import CutoutConfig, FieldConfig
 from szmass_cli.config.sky import SkyConfig
 from szmass_cli.errors import ConfigError
 
+FREQUENCY_TOLERANCE = 0.05
+"""A band is meant by its name, too: SPT-3G's 150 GHz band is centred on 148.9 GHz for the SZ effect."""
+
 
 class SurveyConfig(Strict):
     """Everything a YAML file can state; each stage reads the sections it needs."""
@@ -28,7 +31,7 @@ class SurveyConfig(Strict):
     field: FieldConfig = FieldConfig()
 
     def with_frequencies(self, frequencies_ghz: Sequence[float]) -> Self:
-        """The same survey with only some of its bands; all of them if no frequency is given.
+        """The same survey with only the bands nearest to some frequencies; with all of them if none is given.
 
         Raises
         ------
@@ -38,12 +41,28 @@ class SurveyConfig(Strict):
         if not frequencies_ghz:
             return self
         bands = {band.frequency_ghz: band for band in self.sky.bands}
+        chosen = {}
         for wanted in frequencies_ghz:
-            if wanted not in bands:
+            nearest = min(bands, key=lambda frequency: abs(frequency - wanted))
+            if abs(nearest / wanted - 1.0) > FREQUENCY_TOLERANCE:
                 there = ", ".join(f"{frequency:g}" for frequency in bands)
                 raise ConfigError(f"--freq: there is no band at {wanted:g} GHz.", f"There are {there}.")
-        chosen = tuple(bands[wanted] for wanted in dict.fromkeys(frequencies_ghz))
-        return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": chosen})})
+            chosen[nearest] = bands[nearest]
+        return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
+
+    @property
+    def cutout_clusters(self) -> ClusterConfig:
+        """The clusters in simulated cutouts: those of training, with other masses where the file says so."""
+        masses = self.cutouts.masses
+        return self.clusters if masses is None else self.clusters.model_copy(update={"masses": masses})
+
+    @property
+    def field_clusters(self) -> ClusterConfig:
+        """The clusters in simulated maps: those of training, with what the field section says of its own."""
+        own = {"masses": self.field.masses, "redshift": self.field.redshift}
+        return self.clusters.model_copy(
+            update={key: value for key, value in own.items() if value is not None}
+        )
 
     def to_yaml(self) -> str:
         """The whole configuration as YAML text, defaults included."""
@@ -116,18 +135,21 @@ def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConf
         raise ConfigError(
             f"{name} is not valid YAML: {reason}.", "Check its keys, indentation and colons."
         ) from None
-    if not isinstance(values, dict | None):
+    values = {} if values is None else values
+    if not isinstance(values, dict):
         raise ConfigError(
             f"{name} holds no sections.", f"Sections are {', '.join(SurveyConfig.model_fields)}."
         )
     try:
-        return SurveyConfig.model_validate(values or {}, context={"folder": folder})
+        return SurveyConfig.model_validate(values, context={"folder": folder})
     except ValidationError as error:
         raise ConfigError(_describe(error, name, values), "`szmass config paper` prints every key.") from None
 
 
 # a discriminated union puts its tag into the location; the user's file does not have it
-_TAGS = frozenset({"number", "uniform", "log_uniform", "list", "mass_function", "volume"})
+_TAGS = frozenset(
+    {"number", "uniform", "log_uniform", "list", "mass_function", "volume", "round", "irregular"}
+)
 
 
 def _describe(error: ValidationError, name: str, values: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Instrument beams: what the sky is convolved with before it is a map."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from szmass_cli.physics.quadrature import panel_nodes
 ARCMIN = np.pi / 180.0 / 60.0
 FWHM_PER_SIGMA = np.sqrt(8.0 * np.log(2.0))
 
-NEGLIGIBLE = 1e-3
+NEGLIGIBLE = 1e-4
 """A tabulated beam is taken as zero from where its transfer function stays below this: measured beams end
 in noise there."""
 
@@ -138,7 +139,9 @@ def read_beam(path: str | Path) -> TabulatedBeam:
         If the file cannot be read, or is not the table of a beam.
     """
     try:
-        columns = np.loadtxt(path, ndmin=2, usecols=(0, 1), dtype=float)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an empty file is refused below
+            columns = np.loadtxt(path, ndmin=2, usecols=(0, 1), dtype=float)
     except (OSError, ValueError, IndexError) as error:
         raise InputError(f"The beam {path} cannot be read: {error}.", _FORMAT) from None
     x, value = columns.T

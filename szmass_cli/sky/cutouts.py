@@ -7,12 +7,13 @@ from enum import IntEnum
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
-from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes, draw_masses, draw_redshifts
+from szmass_cli.sky.clusters import ClusterStamps, draw_masses, draw_redshifts
 from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.signals import signal_source
 from szmass_cli.sky.stamps import StampSky
 
 BLOCK = 256
-"""Cutouts of one random stream. A block is always drawn whole, so that nothing depends on chunking."""
+"""Cutouts that are kept together in files."""
 
 
 class Stream(IntEnum):
@@ -68,7 +69,7 @@ class CutoutSimulator:
     Parameters
     ----------
     config : SurveyConfig
-        Its ``sky`` section is used; clusters are given to each draw.
+        Its ``sky`` section, and from ``clusters`` shape and SZ relation; which clusters is said at each draw.
     """
 
     def __init__(self, config: SurveyConfig):
@@ -76,30 +77,33 @@ class CutoutSimulator:
         self.power = SkyPower.from_config(config.sky, self.bands)
         self.sky = StampSky(self.power, self.bands)
         self._cosmology = config.sky.cosmology.build()
-        self.stamps = ClusterStamps(self.bands, config.clusters.sz_model(self._cosmology))
+        model = config.clusters.sz_model(self._cosmology)
+        self.stamps = ClusterStamps(self.bands, model)
+        self._signals = signal_source(config.clusters, self.bands, self.stamps, model)
 
-    def block(self, clusters: ClusterConfig, rng: np.random.Generator, first: int = 0) -> CutoutBlock:
-        """One block of BLOCK cutouts; `first` is the number of its first one."""
-        redshift = draw_redshifts(clusters, rng, BLOCK, first, self._cosmology)
-        m200c = draw_masses(clusters, rng, BLOCK, first, redshift, self._cosmology)
-        amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, BLOCK)
-        sz = self._signal(clusters.miscentring_arcmin, m200c, redshift, rng)
-        sz *= amplitude.astype(np.float32)[:, None, None, None]
-        image = self.sky.draw(rng, BLOCK)
-        image += sz
-        return CutoutBlock(image, sz, m200c, redshift, amplitude)
+    @property
+    def block_size(self) -> int:
+        """Cutouts of one random stream."""
+        return self._signals.block_size
 
-    def _signal(self, miscentring_arcmin: float, m200c, redshift, rng: np.random.Generator) -> np.ndarray:
-        if miscentring_arcmin == 0.0:
-            return self.stamps.mean_images(m200c, redshift)
-        offset = miscentring_arcmin * rng.standard_normal((len(m200c), 2))
-        return self.stamps.offset_images(m200c, redshift, offset)
+    def block(
+        self, clusters: ClusterConfig, rng: np.random.Generator, first: int = 0, n: int | None = None
+    ) -> CutoutBlock:
+        """The first n cutouts of a block, or all; `first` is the number of the first one."""
+        size = self.block_size
+        n = size if n is None else n
+        redshift = draw_redshifts(clusters, rng, size, first, self._cosmology)
+        m200c = draw_masses(clusters, rng, size, first, redshift, self._cosmology)
+        image = self.sky.draw(rng, size)[:n]
+        signals = self._signals.draw(clusters, m200c, redshift, rng, n)
+        image += signals.all
+        return CutoutBlock(image, signals.own, m200c[:n], redshift[:n], signals.amplitude)
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0
     ) -> Iterator[CutoutBlock]:
         """Blocks that add up to n cutouts; the last one is cut, not drawn short."""
-        for index in range(-(-n // BLOCK)):
+        size = self.block_size
+        for index in range(-(-n // size)):
             rng = block_generator(seed, stream, first_block + index, salt)
-            block = self.block(clusters, rng, (first_block + index) * BLOCK)
-            yield block[: n - index * BLOCK]
+            yield self.block(clusters, rng, (first_block + index) * size, min(n - index * size, size))

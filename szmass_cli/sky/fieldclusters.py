@@ -61,8 +61,8 @@ def random_clusters(config: SurveyConfig, rng: np.random.Generator, n: int | Non
     ra_deg, dec_deg = patch.random_positions(rng, n)
     name = np.array([f"SIM-{index:05d}" for index in range(n)])
     cosmology = config.sky.cosmology.build()
-    redshift = draw_redshifts(config.clusters, rng, n, cosmology=cosmology)
-    mass = draw_masses(config.clusters, rng, n, 0, redshift, cosmology)
+    redshift = draw_redshifts(config.field_clusters, rng, n, cosmology=cosmology)
+    mass = draw_masses(config.field_clusters, rng, n, 0, redshift, cosmology)
     return FieldClusters(name, ra_deg, dec_deg, redshift, mass)
 
 
@@ -71,7 +71,7 @@ def expected_number(config: SurveyConfig, patch: Patch) -> float | None:
 
     None where masses are drawn from another distribution, or all clusters are at one redshift.
     """
-    masses, span = config.clusters.masses, redshift_range(config.clusters)
+    masses, span = config.field_clusters.masses, redshift_range(config.field_clusters)
     if not isinstance(masses, MassFunctionMasses) or span[0] >= span[1]:
         return None
     limits = (masses.min_m200c_msun, masses.max_m200c_msun)

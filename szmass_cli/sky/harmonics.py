@@ -8,13 +8,16 @@ import ducc0
 import numpy as np
 
 from szmass_cli.physics.bands import Band
-from szmass_cli.physics.beams import NEGLIGIBLE, AnyBeam
+from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.pixels import Pixels, Ring
 from szmass_cli.sky.power import SkyPower
 
 BLOCK_RINGS = 256
 """Rings that are summed at once. With 30,000 multipoles their Fourier modes are 60 MB."""
+
+NEGLIGIBLE = 1e-3
+"""Amplitude that a beam may cut off: 1e-6 of the power."""
 
 _BLOCK_M = 128
 

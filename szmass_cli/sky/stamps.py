@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import j0
 
+from szmass_cli.blas import one_blas_thread
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, beam_profile
 from szmass_cli.sky.power import SkyPower
@@ -107,13 +108,13 @@ class StampSky:
         floor = (1e-3 * float(self.noise_uk.min())) ** 2
         factors = []
         for in_y, in_x in _PARITIES:
-            quarter = sum(
-                sign_y * sign_x * by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
-                for y, sign_y in ((near, 1), (far, in_y))
-                for x, sign_x in ((near, 1), (far, in_x))
-            )
+            quarter = np.zeros((self.n_bands, self.n_bands, *[_HALF] * 4))
+            for y, sign_y in ((near, 1), (far, in_y)):
+                for x, sign_x in ((near, 1), (far, in_x)):
+                    quarter += sign_y * sign_x * by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
             size = _HALF**2 * self.n_bands
-            variance, modes = np.linalg.eigh(quarter.transpose(2, 3, 0, 4, 5, 1).reshape(size, size))
+            with one_blas_thread():
+                variance, modes = np.linalg.eigh(quarter.transpose(2, 3, 0, 4, 5, 1).reshape(size, size))
             keep = variance > floor
             # a quarter of the variance: each pixel is the sum of four fields of definite parity, over two
             factor = (modes[:, keep] * np.sqrt(variance[keep])).T / 2.0
@@ -126,7 +127,8 @@ class StampSky:
         image *= self.noise_uk
         for factor, (in_y, in_x) in zip(self._factors, _PARITIES, strict=True):
             modes = rng.standard_normal((n, len(factor)), dtype=np.float32)
-            quarter = (modes @ factor).reshape(n, _HALF, _HALF, self.n_bands)
+            with one_blas_thread():
+                quarter = (modes @ factor).reshape(n, _HALF, _HALF, self.n_bands)
             image[:, :_HALF, :_HALF] += quarter
             image[:, :_HALF, _HALF:] += in_x * quarter[:, :, ::-1]
             image[:, _HALF:, :_HALF] += in_y * quarter[:, ::-1]

@@ -12,9 +12,10 @@ from scipy.special import i0e
 
 from szmass_cli.errors import InputError
 from szmass_cli.physics.beams import Beam
-from szmass_cli.physics.cosmology import m500c_from_m200c, theta500_arcmin
+from szmass_cli.physics.cosmology import m200c_from_m500c, m500c_from_m200c, theta500_arcmin
 from szmass_cli.physics.profiles import (
     BeamedProfile,
+    SzModel,
     cluster_scales,
     compton_y,
     p500_kev_cm3,
@@ -114,6 +115,39 @@ def test_compton_y_adds_up_to_the_published_cylinders(m200c, redshift, radius_r5
     flux_sr = np.sum(ring_sr * compton_y(m200c, redshift, theta))
     area = Planck18.angular_diameter_distance(redshift).to_value("Mpc") ** 2
     assert flux_sr * area == pytest.approx(published_y_mpc2(m500c, redshift, integral), rel=0.005)
+
+
+def flux_mpc2(m200c, redshift, model):
+    """Y within the whole sphere: int y dOmega D_A^2, by midpoints dense at the centre."""
+    edge = 5 * cluster_scales(m200c, redshift, model).theta500_arcmin
+    steps = (np.arange(4000) + 0.5) / 4000
+    ring_sr = 2 * np.pi * edge * steps**2 * 2 * edge * steps / 4000 * (np.pi / 180 / 60) ** 2
+    area = Planck18.angular_diameter_distance(redshift).to_value("Mpc") ** 2
+    return np.sum(ring_sr * compton_y(m200c, redshift, edge * steps**2, model)) * area
+
+
+@pytest.mark.parametrize("slope", [5 / 3, 1.787, 1.9])
+def test_the_flux_goes_with_mass_as_the_slope_says(slope):
+    masses = m500c_from_m200c(np.array([2e14, 8e14]), 0.7)
+    fluxes = [flux_mpc2(m200c, 0.7, SzModel(slope=slope)) for m200c in (2e14, 8e14)]
+    assert np.log(fluxes[1] / fluxes[0]) / np.log(masses[1] / masses[0]) == pytest.approx(slope, abs=2e-3)
+    # at the pivot, 3e14 / h70, the slope does not matter: I(5) = 1.1037
+    pivot = 3e14 / H70
+    at_pivot = flux_mpc2(m200c_from_m500c(pivot, 0.7), 0.7, SzModel(slope=slope))
+    assert at_pivot == pytest.approx(published_y_mpc2(pivot, 0.7, 1.1037), rel=0.005)
+
+
+def test_a_biased_mass_looks_like_a_smaller_one():
+    """Planck's (1 - b) = 0.8: the flux is that of 0.8 M500, 0.8^1.787 = 0.671 of the unbiased one."""
+    biased = SzModel(mass_bias=0.2)
+    m500c = float(m500c_from_m200c(5e14, 0.7))
+    assert flux_mpc2(5e14, 0.7, biased) == pytest.approx(
+        published_y_mpc2(0.8 * m500c, 0.7, 1.1037), rel=0.005
+    )
+    ratio = flux_mpc2(5e14, 0.7, biased) / flux_mpc2(5e14, 0.7, SzModel())
+    assert ratio == pytest.approx(0.8**1.787, rel=1e-3)
+    size = cluster_scales(5e14, 0.7, biased).theta500_arcmin / 1.885  # design, section 3
+    assert size == pytest.approx(0.8 ** (1 / 3), rel=0.005)
 
 
 @lru_cache
