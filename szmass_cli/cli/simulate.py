@@ -108,15 +108,28 @@ def _halo_source(y_map: Path | None, halos: Path | None, n: int | None) -> tuple
 
 @simulate_app.command("field")
 def simulate_field(
-    output: Annotated[Path, typer.Option("--output", "-o", help="FITS file of the map, in uK.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="FITS file of the map, in uK. Of several bands each has its own, as field_95.fits.",
+        ),
+    ],
     config: Config = "default",
     catalog: Annotated[
         Path | None,
-        typer.Option("--catalog", help="Clusters to paint: positions, redshifts, M200 [1e14 Msun]."),
+        typer.Option("--catalog", help="Clusters to paint: positions, redshifts, masses [1e14 Msun]."),
     ] = None,
     n_clusters: Annotated[
-        int, typer.Option("--n-clusters", min=1, max=100_000, help="Clusters to draw without --catalog.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--n-clusters",
+            min=1,
+            max=5_000_000,
+            help="Clusters to draw without --catalog. Otherwise what the mass function gives, or 100.",
+        ),
+    ] = None,
     column: Columns = None,
     freq: Frequencies = None,
     seed: Seed = 1,
@@ -124,15 +137,19 @@ def simulate_field(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """A mock survey map (CAR) and, beside it, its truth catalogue."""
+    """A mock survey: maps (CAR or HEALPix), inverse variances, mask and the true catalogue.
+
+    Beside field.fits come field_ivar.fits, field_mask.fits and field_truth.csv.
+    """
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
+    from szmass_cli.fieldfiles import field_paths
     from szmass_cli.files import check_not_an_input
-    from szmass_cli.simulate import simulate_survey_field, truth_path
+    from szmass_cli.simulate_field import simulate_survey_field
 
-    for file in (output, truth_path(output)):
-        check_not_an_input(file, config)
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
+    for file in field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all:
+        check_not_an_input(file, config)
     with progress_display(quiet) as progress:
         field = simulate_survey_field(
             settings,
@@ -145,6 +162,6 @@ def simulate_field(
             progress=progress,
         )
     if not quiet:
-        height, width = field.map_uk.shape
-        note(f"{width} x {height} pixels written to {output}")
-        note(f"{len(field.truth)} clusters written to {truth_path(output)}")
+        *maps, truth = field.paths.all
+        note(f"{field.description} written to {', '.join(path.name for path in maps)}")
+        note(f"{len(field.truth)} clusters written to {truth}")
