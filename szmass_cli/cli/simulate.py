@@ -133,6 +133,7 @@ def simulate_field(
     column: Columns = None,
     freq: Frequencies = None,
     seed: Seed = 1,
+    plot: Plot = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -145,11 +146,16 @@ def simulate_field(
     from szmass_cli.config import load_config
     from szmass_cli.fieldfiles import field_paths
     from szmass_cli.files import check_not_an_input
+    from szmass_cli.pictures.field import plot_field
+    from szmass_cli.pictures.files import check_picture_path
     from szmass_cli.simulate_field import simulate_survey_field
 
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
-    for file in field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all:
+    files = field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all
+    for file in files:
         check_not_an_input(file, config)
+    if plot is not None:
+        check_picture_path(plot, overwrite, config, catalog, *files)
     with progress_display(quiet) as progress:
         field = simulate_survey_field(
             settings,
@@ -161,7 +167,20 @@ def simulate_field(
             overwrite=overwrite,
             progress=progress,
         )
+        if plot is not None:
+            paths = field.paths
+            plot_field(
+                settings,
+                paths.maps,
+                paths.mask,
+                field.truth,
+                plot,
+                overwrite=overwrite,
+                progress=progress,
+            )
     if not quiet:
         *maps, truth = field.paths.all
         note(f"{field.description} written to {', '.join(path.name for path in maps)}")
         note(f"{len(field.truth)} clusters written to {truth}")
+        if plot is not None:
+            note(f"Picture written to {plot}")

@@ -142,6 +142,8 @@ def _draw_ratio(axes: "Axes", measured: Sequence[MeasuredSpectra], pair: tuple[i
         reach = max(reach, 1.1 * float(np.max((np.abs(ratio - 1.0) + error)[telling], initial=0.0)))
     axes.axhspan(1.0 - AGREEMENT, 1.0 + AGREEMENT, color="0.9", zorder=0)
     axes.axhline(1.0, color="k", lw=0.8)
+    limits = axes.get_xlim()
     axes.set(ylim=(1.0 - reach, 1.0 + reach), xlabel=r"multipole $\ell$")
     axes.set_xticks(_TICKS, [f"{tick:,}" for tick in _TICKS])
     axes.set_xticks([], minor=True)
+    axes.set_xlim(limits)

@@ -83,10 +83,12 @@ class PatchSpectra:
     def measure(self, patches_uk: np.ndarray) -> np.ndarray:
         """D_ell [µK^2] of patches (n, f, ny, nx) between their f bands, shape (n, f, f, bins)."""
         parts = range(0, len(patches_uk), _PATCHES_AT_A_TIME)
-        return np.concatenate([self._measure(patches_uk[i : i + _PATCHES_AT_A_TIME]) for i in parts])
+        windowed = (patches_uk[i : i + _PATCHES_AT_A_TIME] * self._window for i in parts)
+        return np.concatenate([self.measure_windowed(part) for part in windowed])
 
-    def _measure(self, patches_uk: np.ndarray) -> np.ndarray:
-        modes = fft.fft2(patches_uk * self._window)
+    def measure_windowed(self, patches_uk: np.ndarray) -> np.ndarray:
+        """The same of patches that the window has been multiplied into, such as those of a masked map."""
+        modes = fft.fft2(patches_uk)
         n, f = modes.shape[:2]
         modes = modes.reshape(n, f, -1)
         dl = np.empty((n, f, f, len(self._n_modes)))
