@@ -119,16 +119,17 @@ def draw_map(axes: "Axes", sky_map: SkyMap, band: Band, field: FieldConfig, trut
         vmin=-limit,
         vmax=limit,
     )
+    bar = min(0.02 * max(1.0, 1.5 / _aspect(field)), 0.12)
     # beside the image, however much of its panel that leaves free
-    axes.figure.colorbar(shown, cax=axes.inset_axes((1.01, 0.0, 0.02, 1.0)), label="µK")
+    axes.figure.colorbar(shown, cax=axes.inset_axes((1.01, 0.0, bar, 1.0)), label="µK")
     _circle_clusters(axes, patch, truth)
     axes.grid(color="k", lw=0.4, alpha=0.35)
     axes.set(xlim=(east, west), ylim=(patch.south_deg, patch.north_deg))
     axes.xaxis.set_major_formatter(lambda ra_deg, _: f"{ra_deg % 360.0:g}°")
     axes.yaxis.set_major_formatter(lambda dec_deg, _: f"{dec_deg:g}°")
     axes.set(xlabel="right ascension", ylabel="declination")
-    marked = "clusters" if len(truth) <= _CIRCLES else f"{_CIRCLES} heaviest of {len(truth):,} clusters"
-    axes.set_title(f"{band.frequency_ghz:g} GHz; circles: {marked}\n{sky_map.description}", fontsize=10)
+    marked = "its clusters" if len(truth) <= _CIRCLES else f"the {_CIRCLES} heaviest of {len(truth):,} clusters"
+    axes.set_title(f"{band.frequency_ghz:g} GHz, {marked} in circles\n{sky_map.description}", fontsize=10)
 
 
 def _circle_clusters(axes: "Axes", patch: Patch, truth: Table) -> None:

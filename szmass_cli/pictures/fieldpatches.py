@@ -11,7 +11,7 @@ from szmass_cli.maps.tangent import tangent_directions
 from szmass_cli.sky.patch import Patch
 
 MAX_PATCHES = 16
-MAX_SIDE_DEG, MAX_SIDE_PIXELS = 4.0, 800
+MAX_SIDE_DEG, MAX_SIDE_PIXELS = 4.0, 640
 _MARGIN_PIXELS = 12  # what the splines at a patch's edge draw on
 _SPLINE_ORDER = 5
 
@@ -36,11 +36,22 @@ class PatchGrid:
 
     def directions(self, number: int) -> np.ndarray:
         """ICRS unit vectors (size, size, 3) of the pixels of one patch; rows to the north, columns west."""
-        offsets = (np.arange(self.size) - (self.size - 1) / 2.0) * self.pixel_arcmin
+        offsets = self._offsets_arcmin
+        return self._at(number, offsets[:, None], offsets[None, :])
+
+    def rim(self, number: int) -> np.ndarray:
+        """Unit vectors (4 size, 3) of the pixels along the edges of one patch."""
+        along, end = self._offsets_arcmin, np.full(self.size, self._offsets_arcmin[-1])
+        north = np.concatenate([along, along, end, -end])
+        return self._at(number, north, np.concatenate([end, -end, along, along]))
+
+    @property
+    def _offsets_arcmin(self) -> np.ndarray:
+        return (np.arange(self.size) - (self.size - 1) / 2.0) * self.pixel_arcmin
+
+    def _at(self, number: int, north_arcmin: np.ndarray, west_arcmin: np.ndarray) -> np.ndarray:
         centre = slice(number, number + 1)
-        return tangent_directions(
-            self.ra_deg[centre], self.dec_deg[centre], offsets[:, None], offsets[None, :]
-        )[0]
+        return tangent_directions(self.ra_deg[centre], self.dec_deg[centre], north_arcmin, west_arcmin)[0]
 
     def __len__(self) -> int:
         return len(self.ra_deg)
@@ -61,42 +72,42 @@ def lay_patches(field: FieldConfig, pixel_arcmin: float) -> PatchGrid:
     whole = Patch.of(field)
     if field.pixelisation == "car":
         pixel_arcmin *= np.cos(np.radians(min(max(abs(whole.south_deg), abs(whole.north_deg)), 89.0)))
-    extent = min(field.height_deg, field.width_deg * np.cos(np.radians(field.center_dec_deg)))
-    edge_deg = 2.0 * (field.apodisation_arcmin + (_MARGIN_PIXELS + 2) * pixel_arcmin) / 60.0
-    side_deg = min(MAX_SIDE_DEG, 0.95 * (extent - edge_deg))
-    size = min(int(side_deg * 60.0 / pixel_arcmin), MAX_SIDE_PIXELS)
+    edge_deg = (field.apodisation_arcmin + (_MARGIN_PIXELS + 2) * pixel_arcmin) / 60.0
+    height_deg = whole.north_deg - whole.south_deg - 2.0 * edge_deg
+    width_deg = field.width_deg * np.cos(np.radians(field.center_dec_deg)) - 2.0 * edge_deg
+    n_rows = max(int(np.ceil(height_deg / min(MAX_SIDE_DEG, MAX_SIDE_PIXELS * pixel_arcmin / 60.0))), 1)
+    # a little less than fits: the sides of a square bend away from parallels
+    size = int(min(0.97 * height_deg / n_rows, 0.9 * width_deg) * 60.0 / pixel_arcmin)
     if size < 16:
         return PatchGrid(np.empty(0), np.empty(0), 16, pixel_arcmin)
-    candidates = PatchGrid(*_side_by_side(whole, size * pixel_arcmin / 60.0), size, pixel_arcmin)
-    inside = np.array([_is_inside(candidates, i, whole, edge_deg / 2.0) for i in range(len(candidates))])
+    candidates = PatchGrid(*_side_by_side(whole, edge_deg, n_rows, height_deg / n_rows), size, pixel_arcmin)
+    inside = np.array([_is_inside(candidates, i, whole, edge_deg) for i in range(len(candidates))])
     chosen = np.flatnonzero(inside)
     if len(chosen) > MAX_PATCHES:
         chosen = chosen[np.linspace(0, len(chosen) - 1, MAX_PATCHES).astype(int)]
     return PatchGrid(candidates.ra_deg[chosen], candidates.dec_deg[chosen], size, pixel_arcmin)
 
 
-def _side_by_side(whole: Patch, side_deg: float) -> tuple[np.ndarray, np.ndarray]:
+def _side_by_side(
+    whole: Patch, edge_deg: float, n_rows: int, step_deg: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Right ascensions and declinations of squares in rows along parallels, about the middle of the field."""
     middle = (whole.south_deg + whole.north_deg) / 2.0
-    height = whole.north_deg - whole.south_deg
-    n_rows = max(int(height / side_deg), 1)
     ra, dec = [], []
     for row in range(n_rows):
-        row_dec = middle + (row - (n_rows - 1) / 2.0) * side_deg
-        # the side towards the equator is the longest one in right ascension
-        widest = max(np.cos(np.radians(abs(row_dec) + side_deg / 2.0 * np.array([-1.0, 1.0])).max()), 1e-3)
-        step = side_deg / widest
-        n = max(int(whole.width_deg / step), 1)
-        ra.append(whole.center_ra_deg + (np.arange(n) - (n - 1) / 2.0) * step)
+        row_dec = middle + (row - (n_rows - 1) / 2.0) * step_deg
+        # the side towards the pole is the longest one in right ascension
+        poleward = np.radians(min(abs(row_dec) + step_deg / 2.0, 89.0))
+        ra_step = min(step_deg / np.cos(poleward), 360.0)
+        n = max(int((whole.width_deg - 2.0 * edge_deg / np.cos(poleward)) / ra_step), 1)
+        ra.append(whole.center_ra_deg + (np.arange(n) - (n - 1) / 2.0) * ra_step)
         dec.append(np.full(n, row_dec))
     return np.concatenate(ra), np.concatenate(dec)
 
 
 def _is_inside(grid: PatchGrid, number: int, whole: Patch, edge_deg: float) -> bool:
     """Whether the rim of a patch lies within a field, this far from its edges."""
-    directions = grid.directions(number)
-    rim = np.concatenate([directions[0], directions[-1], directions[:, 0], directions[:, -1]])
-    ra_deg, dec_deg = positions_deg(rim)
+    ra_deg, dec_deg = positions_deg(grid.rim(number))
     if not whole.contains(ra_deg, dec_deg).all():
         return False
     return all(np.all(distance >= edge_deg) for distance in whole.edge_distance_deg(ra_deg, dec_deg))

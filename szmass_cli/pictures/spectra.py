@@ -139,7 +139,8 @@ def _draw_ratio(axes: "Axes", measured: Sequence[MeasuredSpectra], pair: tuple[i
         error = np.abs(spectra.error[pair] / spectra.expected[pair])
         axes.errorbar(spectra.ell, ratio, error, fmt=marker, color=colour, ms=3.5, mfc="white", lw=1)
         telling = error < _TELLING
-        reach = max(reach, 1.1 * float(np.max((np.abs(ratio - 1.0) + error)[telling], initial=0.0)))
+        far = (np.abs(ratio - 1.0) + error)[telling]
+        reach = max(reach, 1.1 * float(far.max())) if far.size else max(reach, 0.5)
     axes.axhspan(1.0 - AGREEMENT, 1.0 + AGREEMENT, color="0.9", zorder=0)
     axes.axhline(1.0, color="k", lw=0.8)
     limits = axes.get_xlim()
