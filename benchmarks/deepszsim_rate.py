@@ -2,8 +2,8 @@
 
 Prints JSON. Cutouts are 41 x 41 pixels of 0.25', as DeepSZSim makes of 40 an odd number. Two ways:
 
-- `clusters`: `simulate_clusters(...).get_T_maps()`, what its README says to call: SZ signal, CMB, beam, noise.
-- `cmb_and_noise`: only its functions for CMB, beam and noise, one after the other, its spectrum computed once.
+- `clusters`: `simulate_clusters(...).get_T_maps()`, which its README says to call: SZ, CMB, beam, noise.
+- `cmb_and_noise`: only its functions for CMB, beam and noise, with a spectrum computed once.
 
 CAMB and imports are left out of both: the first as the difference between two numbers of clusters.
 """

@@ -28,7 +28,7 @@ PAPER_LIMIT_S, RATE_LIMIT = 30.0, 2000.0
 FEW, MANY = 10_000, 60_000
 DEEPSZSIM = Path(__file__).with_name("deepszsim_rate.py")
 
-# in a process of its own, for its peak memory: seconds of start-up and of drawing, and MiB
+# in a process of its own, for its peak memory; the rate is that after the first block
 COSTS = """
 import json, resource, sys, time
 start = time.perf_counter()
@@ -44,7 +44,8 @@ written = write_cutouts(load_config(preset), path, seed=1, n=n, workers=workers,
 end = time.perf_counter()
 began, done = first[0]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"seconds": end - start, "rate": (written - done) / (end - began), "peak_mib": peak, "n": written}))
+rate = (written - done) / (end - began)
+print(json.dumps({"seconds": end - start, "rate": rate, "peak_mib": peak}))
 """
 
 
@@ -102,7 +103,9 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        names = [
+            line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
         model = names[0] if names else model
     load = os.getloadavg()[0]
     return f"{len(os.sched_getaffinity(0))} cores, {model}, load {load:.1f} from others at the start"
@@ -113,7 +116,8 @@ def print_costs(folder: Path) -> None:
     paper = costs("paper", 0, 2, folder)
     print(
         f"preset paper, {n_paper:,} cutouts, CAMB included  {paper['seconds']:6.1f} s, "
-        f"{PAPER_LIMIT_S / paper['seconds']:.1f} times as fast as {PAPER_LIMIT_S:g} s; {paper['peak_mib']:.0f} MiB"
+        f"{PAPER_LIMIT_S / paper['seconds']:.1f} times as fast as {PAPER_LIMIT_S:g} s; "
+        f"{paper['peak_mib']:.0f} MiB"
     )
     for workers in (1, 2):
         few, many = (costs("default", n, workers, folder) for n in (FEW, MANY))
@@ -144,7 +148,9 @@ def print_against_deepszsim(interpreter: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--deepszsim-python", default=sys.executable, help="an interpreter that has deepszsim")
+    parser.add_argument(
+        "--deepszsim-python", default=sys.executable, help="an interpreter that has deepszsim"
+    )
     arguments = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as folder:

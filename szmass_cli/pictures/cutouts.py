@@ -35,7 +35,9 @@ EXTENT = (5.0, -5.0, -5.0, 5.0)
 """Edges of a cutout [arcmin]: east is on the left."""
 
 _CUTOUT_EDGES = np.array([3240, 5400, 7560, 10_000, 12_200, 14_400, 16_600, 20_000])
-_PLANE_EDGES = np.array([600, 800, 1000, 1250, 1500, 1800, 2100, 2500, 3000, 3500, 4000, 4500, 5000, 6000, 7000])
+_PLANE_EDGES = np.array(
+    [600, 800, 1000, 1250, 1500, 1800, 2100, 2500, 3000, 3500, 4000, 4500, 5000, 6000, 7000]
+)
 _PLANE_DEG, _PLANE_PIXEL_ARCMIN, _N_PLANES = 20.0, 1.5, 12
 
 _OTHER_HALOS = "The cutouts hold other halos,\nwhich the input does not."
@@ -53,10 +55,10 @@ def plot_cutouts(
     """Draw a file of cutouts: three clusters by component, and power spectra against their input.
 
     The clusters' signal, and the images in all bands, are those in the file. It does not keep the components
-    of its skies: CMB, foregrounds and noise are further draws from the same configuration, in the band nearest
-    to 150 GHz. Spectra above ell = 3240 are those of the cutouts in the file without the clusters' own signal;
-    from 600 on, which a cutout is too small for, those of planes of 20 degrees with the same sky. The window's
-    part in both is known exactly.
+    of its skies: CMB, foregrounds and noise are further draws from the same configuration, with a seed of
+    their own, in the band nearest to 150 GHz. Spectra above ell = 3240 are those of the cutouts in the file
+    without the clusters' own signal; from 600 on, which a cutout is too small for, those of planes of 20
+    degrees with the same sky. The window's part in both is known exactly.
 
     Parameters
     ----------
@@ -77,7 +79,8 @@ def plot_cutouts(
         If the picture is already there or cannot be written.
     """
     component_rng, plane_rng = (
-        np.random.Generator(np.random.PCG64DXSM(s)) for s in np.random.SeedSequence(seed, spawn_key=(1,)).spawn(2)
+        np.random.Generator(np.random.PCG64DXSM(s))
+        for s in np.random.SeedSequence(seed, spawn_key=(1,)).spawn(2)
     )
     bands = config.sky.build_bands()
     measured = _nearest_to_reference(bands)[:MAX_BANDS_MEASURED]

@@ -128,7 +128,9 @@ def draw_map(axes: "Axes", sky_map: SkyMap, band: Band, field: FieldConfig, trut
     axes.xaxis.set_major_formatter(lambda ra_deg, _: f"{ra_deg % 360.0:g}°")
     axes.yaxis.set_major_formatter(lambda dec_deg, _: f"{dec_deg:g}°")
     axes.set(xlabel="right ascension", ylabel="declination")
-    marked = "its clusters" if len(truth) <= _CIRCLES else f"the {_CIRCLES} heaviest of {len(truth):,} clusters"
+    marked = (
+        "its clusters" if len(truth) <= _CIRCLES else f"the {_CIRCLES} heaviest of {len(truth):,} clusters"
+    )
     axes.set_title(f"{band.frequency_ghz:g} GHz, {marked} in circles\n{sky_map.description}", fontsize=10)
 
 
@@ -143,7 +145,7 @@ def _circle_clusters(axes: "Axes", patch: Patch, truth: Table) -> None:
 
 
 def _picture_of(sky_map: SkyMap, patch: Patch) -> np.ndarray:
-    """Values [µK] of a map at the nearest pixels of a grid in right ascension and declination; NaN outside."""
+    """Values [µK] of a map on a grid in right ascension and declination, nearest pixels; NaN outside."""
     height = patch.north_deg - patch.south_deg
     middle = np.radians((patch.south_deg + patch.north_deg) / 2.0)
     n_columns = _MAP_PIXELS
@@ -151,6 +153,8 @@ def _picture_of(sky_map: SkyMap, patch: Patch) -> np.ndarray:
     across = (np.arange(n_columns) + 0.5) / n_columns
     ra = np.radians(patch.center_ra_deg - patch.width_deg * (across - 0.5))
     dec = np.radians(patch.south_deg + height * (np.arange(n_rows)[:, None] + 0.5) / n_rows)
-    directions = np.stack(np.broadcast_arrays(np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)))
+    directions = np.stack(
+        np.broadcast_arrays(np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec))
+    )
     values = sky_map.nearest(np.moveaxis(directions, 0, -1))
     return np.where(np.abs(values) < _ABSURD, values, np.nan) * sky_map.units.to_uk

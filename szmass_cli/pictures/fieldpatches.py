@@ -114,7 +114,7 @@ def _is_inside(grid: PatchGrid, number: int, whole: Patch, edge_deg: float) -> b
 
 
 def sample_patch(sky_map: SkyMap, directions: np.ndarray) -> np.ndarray:
-    """Values of a map [µK, or its own unit if it has none] at unit vectors (ny, nx, 3), by quintic splines."""
+    """Values of a map [µK, or as they are if it has no unit] at unit vectors (ny, nx, 3), by splines."""
     centre = directions[directions.shape[0] // 2, directions.shape[1] // 2]
     chart = sky_map.charts(centre[None])
     pixels = sky_map.to_pixels(directions.reshape(1, -1, 3), chart)[0]

@@ -96,7 +96,7 @@ def _usable_edges(grid: PatchGrid, pixel_arcmin: float) -> np.ndarray:
     """Edges of bins between what a patch is too small for and what the map's pixels blur."""
     lowest = 2.0 * 2.0 * np.pi / (grid.size * grid.pixel_arcmin * ARCMIN)
     highest = _OF_NYQUIST * np.pi / (pixel_arcmin * ARCMIN)
-    return _EDGES[(_EDGES >= lowest) & (_EDGES <= highest)]
+    return _EDGES[(lowest <= _EDGES) & (highest >= _EDGES)]
 
 
 def _noise_dl_uk2(

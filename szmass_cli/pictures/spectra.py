@@ -32,7 +32,7 @@ _MARKERS = (("o", "k"), ("s", "C3"))
 _ELL_MIN = 400.0
 _TICKS = (1000, 3000, 10_000)
 _TELLING = 0.1
-"""Points with larger errors do not set the scale of the ratios: some cross spectra are all noise at high ell."""
+"""Points with larger errors do not set the scale of ratios: some cross spectra are all noise at high ell."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,16 @@ def draw_spectra(
     grid[0, 0].set_ylabel(r"$D_\ell$ [µK$^2$], behind the beam")
     grid[1, 0].set_ylabel("measured /\nexpected")
     # a legend of its own: over the panels it would hide points
-    handles = {label: h for axes in grid[0] for h, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = {
+        label: h for axes in grid[0] for h, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(
-        handles.values(), handles.keys(), loc="outside right center", frameon=False, fontsize=8, title=note or None
+        handles.values(),
+        handles.keys(),
+        loc="outside right center",
+        frameon=False,
+        fontsize=8,
+        title=note or None,
     )
 
 

@@ -148,7 +148,7 @@ class PatchSpectra:
         return self._n_modes**2 / np.array(pairs)
 
     def average(self, dl_uk2: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Mean over the modes of each bin of a power spectrum: (f, f, n) at multipoles (n,), else (f, f, bins)."""
+        """Mean (f, f, bins) over each bin's modes of power spectra, a function of ell (n,) to (f, f, n)."""
         # a smooth function of ell; the mode at ell = 0 is in no bin
         ell = np.linspace(1.0, self._ell.max(), 4000)
         spectra = dl_uk2(ell)

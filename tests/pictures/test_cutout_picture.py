@@ -86,7 +86,9 @@ def test_the_picture_has_its_size_and_no_blank_panel(picture):
         for row in np.array_split(strip, 3):
             assert row.std() > 0.03
     # the CMB is off: grey throughout
-    assert (picture[: int(height * 0.4), int(width * 0.1) : int(width * 0.2)].std(axis=-1) > 0.05).mean() < 0.01
+    assert (
+        picture[: int(height * 0.4), int(width * 0.1) : int(width * 0.2)].std(axis=-1) > 0.05
+    ).mean() < 0.01
     assert picture[int(height * 0.75) :].std() > 0.05
 
 

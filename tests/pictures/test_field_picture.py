@@ -77,7 +77,9 @@ def test_a_field_too_small_for_spectra_still_has_its_map_drawn(tmp_path):
 
 
 def test_the_command_draws_map_and_spectra(szmass_fork, tmp_path):
-    (tmp_path / "f.yaml").write_text("sky: {cmb: false}\nfield: {width_deg: 3, height_deg: 2, center_dec_deg: 0}\n")
+    (tmp_path / "f.yaml").write_text(
+        "sky: {cmb: false}\nfield: {width_deg: 3, height_deg: 2, center_dec_deg: 0}\n"
+    )
     arguments = ("simulate", "field", "-c", "f.yaml", "--n-clusters", 5, "-o", "f.fits", "--plot", "f.png")
     outcome = szmass_fork(*arguments, cwd=tmp_path)
     assert outcome.code == 0, outcome.err

@@ -87,7 +87,8 @@ def test_plane_fields_have_their_input_in_every_spectrum_between_bands(power):
     noise = np.array([6.0, 5.0])[:, None, None] / pixel
     planes = np.stack(
         [
-            plane_fields(rng, (size, size), pixel, power, BANDS) + noise * rng.standard_normal((2, size, size))
+            plane_fields(rng, (size, size), pixel, power, BANDS)
+            + noise * rng.standard_normal((2, size, size))
             for _ in range(12)
         ]
     )
