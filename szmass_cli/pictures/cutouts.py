@@ -142,7 +142,7 @@ def draw_picture(
 
     several = len(bands) > 1
     n_rows = len(clusters.m200c_msun)
-    heights = [2.35 * n_rows + 0.9, *([3.0] if several else []), 4.4]
+    heights = [2.35 * n_rows + 0.9, *([2.7] if several else []), 4.4]
     figure = Figure(figsize=(13.0, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     draw_component_rows(parts[0], clusters, components, f"{bands[reference].frequency_ghz:g} GHz")
@@ -194,7 +194,7 @@ def draw_bands(figure: "FigureBase", image: np.ndarray, bands: tuple[Band, ...])
         axes.set_title(f"{band.frequency_ghz:g} GHz", fontsize=10)
         _mark_arcmin(axes)
         axes.set_xlabel("east-west [arcmin]", fontsize=8)
-        figure.colorbar(shown, ax=axes, label="µK", location="bottom", shrink=0.9, pad=0.02, aspect=25)
+        figure.colorbar(shown, cax=axes.inset_axes((1.03, 0.0, 0.05, 1.0)), label="µK")
     grid[0].set_ylabel("south-north [arcmin]", fontsize=8)
 
 

@@ -78,7 +78,7 @@ def picture(tmp_path_factory):
 
 def test_the_picture_has_its_size_and_no_blank_panel(picture):
     height, width, _ = picture.shape
-    assert width == 1430 and height == pytest.approx(110 * (2.35 * 3 + 0.9 + 3.0 + 4.4), abs=2)
+    assert width == 1430 and height == pytest.approx(110 * (2.35 * 3 + 0.9 + 2.7 + 4.4), abs=2)
     # foregrounds, noise and sum in each of three rows: columns 2, 4 and 5 of the upper part
     components = picture[: int(height * 0.45)]
     for column in (1, 3, 4):
