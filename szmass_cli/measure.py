@@ -1,7 +1,8 @@
-"""The path of a block of rows: cutouts, network, calibration, with a flag for whatever is odd on the way."""
+"""The path of a strip of rows: cutouts, network, calibration, with a flag for whatever is odd on the way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
@@ -10,17 +11,18 @@ from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.inpaint import inpaint
+from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.backend import one_blas_thread, one_thread_per_operation
+from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
 from szmass_cli.physics.beams import Beam
-from szmass_cli.progress import Progress, silent
+from szmass_cli.rows import Rows
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.fields import StampSky
 from szmass_cli.stamp import pixel_radii_arcmin
 
-BLOCK_ROWS = 1024
 MAX_BAD_FRACTION = 0.4
 CORE_ARCMIN = 2.0
 """More bad pixels than this, or any within the core, and there is no mass; other holes are inpainted."""
@@ -44,32 +46,6 @@ _NO_MASS = (
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What is known of n catalogue rows before the map is looked at.
-
-    Parameters
-    ----------
-    ra_deg, dec_deg : numpy.ndarray, shape (n,)
-        ICRS positions [deg], NaN where there is none.
-    redshift : numpy.ndarray, shape (n,)
-        Redshifts to use, NaN where there can be no mass.
-    flags : numpy.ndarray of int, shape (n,)
-        `Flag` bits raised so far.
-    """
-
-    ra_deg: np.ndarray
-    dec_deg: np.ndarray
-    redshift: np.ndarray
-    flags: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ra_deg)
-
-    def __getitem__(self, rows: slice | np.ndarray) -> "Rows":
-        return Rows(self.ra_deg[rows], self.dec_deg[rows], self.redshift[rows], self.flags[rows])
-
-
-@dataclass(frozen=True)
 class Measured:
     """What came of n rows; NaN where there is no usable answer, with a flag that says why.
 
@@ -88,32 +64,76 @@ class Measured:
     flags: np.ndarray
 
 
-def measure(sky_map: SkyMap, rows: Rows, meter: "Meter", progress: Progress = silent) -> Measured:
-    """Measure all rows on a map, a block at a time.
+def join(parts: Sequence[Measured]) -> Measured:
+    """Rows of all parts, one after the other."""
+    names = [field.name for field in fields(Measured)]
+    return Measured(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker must know to measure rows, but for the rows: small, and data only.
+
+    Parameters
+    ----------
+    map_path : Path
+    model : Path
+        A bundle's folder.
+    units : str or None
+        Unit of the map, where its header is not to be asked.
+    percentiles : tuple of float
+        Percentiles of the posterior to give, the median among them.
+    batch_size : int
+        Cutouts that go through the network at once.
+    """
+
+    map_path: Path
+    model: Path
+    units: str | None
+    percentiles: tuple[float, ...]
+    batch_size: int
+
+
+class Bench:
+    """A job's map and model, opened and ready.
+
+    Numpy's linear algebra and each of the network's operations run in one thread, so that their sums have
+    one order on any number of cores; cores are kept busy by measuring several strips at once.
+
+    Parameters
+    ----------
+    job : Job
+    n_threads : int
+        Threads that will ask at once.
+    """
+
+    def __init__(self, job: Job, n_threads: int):
+        one_thread_per_operation(n_threads)
+        bundle = read_bundle(job.model)
+        self._sky_map = open_map(job.map_path, units=job.units, frequency_ghz=bundle.metadata.frequency_ghz)
+        with one_blas_thread():
+            self._meter = Meter(bundle, job.percentiles, job.batch_size)
+
+    def __call__(self, rows: Rows) -> Measured:
+        """Measure one strip; may be called from several threads at once."""
+        return measure_strip(self._sky_map, rows, self._meter)
+
+
+def measure_strip(sky_map: SkyMap, rows: Rows, meter: "Meter") -> Measured:
+    """Measure a strip of rows: the same rows give the same bytes, whatever else is measured.
 
     Parameters
     ----------
     sky_map : SkyMap
         An open map.
     rows : Rows
+        A few hundred at most: their cutouts are in memory at once.
     meter : Meter
-    progress : Progress
 
     Returns
     -------
     Measured
-
     """
-    blocks = []
-    for start in range(0, len(rows), BLOCK_ROWS):
-        blocks.append(_measure_block(sky_map, rows[start : start + BLOCK_ROWS], meter))
-        progress("clusters", min(start + BLOCK_ROWS, len(rows)), len(rows))
-    return Measured(
-        *(np.concatenate([getattr(b, name) for b in blocks]) for name in ("m200c_msun", "sz_snr", "flags"))
-    )
-
-
-def _measure_block(sky_map: SkyMap, rows: Rows, meter: "Meter") -> Measured:
     cutouts = extract_cutouts(sky_map, rows.ra_deg, rows.dec_deg)
     flags = rows.flags | cutout_flags(cutouts, ~np.isfinite(rows.ra_deg + rows.dec_deg))
     usable = np.flatnonzero(((flags & _NO_MASS) == 0) & np.isfinite(rows.redshift))
@@ -146,8 +166,7 @@ class Meter:
         self.sky = bundle.training_sky()
         self.percentiles = list(percentiles)
         self._calibration = bundle.calibration
-        # a block is never larger, and the network computes whole batches
-        self._predictor = Predictor.from_bundle(bundle, self.sky, min(batch_size, BLOCK_ROWS))
+        self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
         self._stamps = ClusterStamps(beam, bundle.metadata.frequency_ghz)
         self._filter = MatchedFilter(self.sky)
         self._noise = NoiseLevel(self.sky, beam)

@@ -1,12 +1,13 @@
 """The commands: each parses its options, calls one stage, and prints what came of it."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from szmass_cli import BATCH_SIZE, DEFAULT_MODEL
+from szmass_cli import DEFAULT_MODEL
+from szmass_cli.cli.estimate_commands import estimate, merge
+from szmass_cli.cli.options import AsJson, Columns, Config, Model, Overwrite, Quiet, Seed, Verbose, pairs
 
 app = typer.Typer(
     name="szmass",
@@ -19,28 +20,6 @@ app = typer.Typer(
 )
 simulate_app = typer.Typer(help="Simulate training cutouts or a mock survey map.", no_args_is_help=True)
 app.add_typer(simulate_app, name="simulate")
-
-
-class Units(StrEnum):
-    """Units a map can be in."""
-
-    K = "K"
-    MK = "mK"
-    UK = "uK"
-    Y = "y"
-
-
-Config = Annotated[str, typer.Option("--config", "-c", help="YAML file, or a preset: default, paper.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks with errors.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of all random numbers.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON to stdout.")]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, as ra=RADeg. Repeatable."),
-]
-Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
 
 
 def _version(wanted: bool) -> None:
@@ -60,84 +39,8 @@ def _root(
     pass
 
 
-def _pairs(columns: list[str] | None) -> dict[str, str]:
-    from szmass_cli.errors import UsageError
-
-    pairs = {}
-    for text in columns or []:
-        role, separator, name = text.partition("=")
-        if not (separator and role and name):
-            raise UsageError(f"--column {text}: not ROLE=NAME.", "For example --column ra=RADeg.")
-        pairs[role] = name
-    return pairs
-
-
-def _numbers(text: str, option: str) -> list[float]:
-    from szmass_cli.errors import UsageError
-
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(
-            f"{option} {text}: not numbers separated by commas.", "For example 2.5,16,50."
-        ) from None
-
-
-@app.command()
-def estimate(
-    map_path: Annotated[
-        Path, typer.Argument(metavar="MAP", help="FITS map: CAR, any WCS image, or HEALPix.")
-    ],
-    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="CSV, ECSV, FITS, VOTable or Parquet.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue with masses; format by suffix.")],
-    model: Model = DEFAULT_MODEL,
-    units: Annotated[
-        Units | None, typer.Option("--units", help="Unit of the map. [default: its header's]")
-    ] = None,
-    beam: Annotated[
-        float | None,
-        typer.Option(
-            "--beam", min=0.01, help="Beam FWHM of the map, arcmin. [default: its header's or the model's]"
-        ),
-    ] = None,
-    percentiles: Annotated[
-        str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
-    ] = "16,50,84",
-    mass_def: Annotated[str, typer.Option("--mass-def", help="Of 200c, 500c and 200m.")] = "200c",
-    column: Columns = None,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", "-b", min=1, max=1024, help="Cutouts in the network at once.")
-    ] = BATCH_SIZE,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Masses for every cluster of a catalogue, from a map.
-
-    All rows and columns of the catalogue come out, with M200c [1e14 Msun], its percentiles,
-    the signal-to-noise and flags added.
-    """
-    from szmass_cli.cli.console import progress_display
-    from szmass_cli.cli.reports import print_estimates
-    from szmass_cli.estimate import estimate as run_estimate
-
-    with progress_display(quiet) as progress:
-        estimates = run_estimate(
-            map_path,
-            catalog,
-            output,
-            model=model,
-            units=units.value if units else None,
-            beam_fwhm_arcmin=beam,
-            percentiles=_numbers(percentiles, "--percentiles"),
-            mass_definitions=[part.strip() for part in mass_def.split(",")],
-            columns=_pairs(column),
-            batch_size=batch_size,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    print_estimates(estimates, output, as_json=as_json, quiet=quiet)
+app.command()(estimate)
+app.command()(merge)
 
 
 @simulate_app.command("cutouts")
@@ -196,7 +99,7 @@ def simulate_field(
             output,
             seed=seed,
             catalog=catalog,
-            columns=_pairs(column),
+            columns=pairs(column),
             n_clusters=n_clusters,
             overwrite=overwrite,
             progress=progress,

@@ -1,0 +1,51 @@
+"""Options that several commands share, and how their texts are read."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Units(StrEnum):
+    """Units a map can be in."""
+
+    K = "K"
+    MK = "mK"
+    UK = "uK"
+    Y = "y"
+
+
+Config = Annotated[str, typer.Option("--config", "-c", help="YAML file, or a preset: default, paper.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks with errors.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of all random numbers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON to stdout.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, as ra=RADeg. Repeatable."),
+]
+Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
+
+
+def pairs(columns: list[str] | None) -> dict[str, str]:
+    from szmass_cli.errors import UsageError
+
+    pairs = {}
+    for text in columns or []:
+        role, separator, name = text.partition("=")
+        if not (separator and role and name):
+            raise UsageError(f"--column {text}: not ROLE=NAME.", "For example --column ra=RADeg.")
+        pairs[role] = name
+    return pairs
+
+
+def numbers(text: str, option: str) -> list[float]:
+    from szmass_cli.errors import UsageError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"{option} {text}: not numbers separated by commas.", "For example 2.5,16,50."
+        ) from None
