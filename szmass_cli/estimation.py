@@ -27,6 +27,7 @@ from szmass_cli.files import check_not_an_input, sha256_of
 from szmass_cli.mapbeam import MapBeam, beam_notes, check_frequency, map_beam
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
+from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.masstable import check_mass_definitions, check_percentiles, column_names, mass_table
 from szmass_cli.measure import ALWAYS, Job, Measured, check_plausible
 from szmass_cli.network.backend import fitting_batch_size
@@ -273,6 +274,7 @@ def _prepared(request: Request) -> _Run:
     catalog = read_catalog(request.catalog_path, request.columns)
     check_output_columns(catalog, column_names(levels, request.mass_definitions))
     sky_map = open_map(request.map_path, units=request.units, frequency_ghz=bundle.metadata.frequency_ghz)
+    survive_truncation(sky_map.path, sky_map.raw)
     check_frequency(bundle, sky_map)
     beam = map_beam(bundle, sky_map, request.beam_fwhm_arcmin)
     check_resolution(sky_map, beam.fwhm_arcmin)

@@ -13,6 +13,7 @@ from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.network.backend import one_blas_thread, one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
@@ -111,6 +112,7 @@ class Bench:
         one_thread_per_operation(n_threads)
         bundle = read_bundle(job.model)
         self._sky_map = open_map(job.map_path, units=job.units, frequency_ghz=bundle.metadata.frequency_ghz)
+        survive_truncation(job.map_path, self._sky_map.raw)
         with one_blas_thread():
             self._meter = Meter(bundle, job.percentiles, job.batch_size)
 

@@ -13,8 +13,8 @@ import pytest
 from astropy.table import Table
 from conftest import ENVIRONMENT
 
-ROWS = 700
-BLOCKS = 6
+ROWS = 500
+BLOCKS = 4
 OPTIONS = ("--block-rows", 128, "-q")
 PATIENCE_S = 120.0
 
@@ -25,7 +25,7 @@ def words(panel):
 
 @pytest.fixture(scope="module")
 def crowd(field, tmp_path_factory):
-    """700 rows around the clusters of the simulated field, in no order, some of them off the map."""
+    """500 rows around the clusters of the simulated field, in no order, some of them off the map."""
     rng = np.random.default_rng(5)
     some = rng.integers(0, len(field.truth), ROWS)
     table = Table(
@@ -110,37 +110,20 @@ def test_killed_at_three_random_moments_and_resumed(szmass, whole, tmp_path, see
     kept = {path: path.stat().st_mtime_ns for path in parts_of(output)}
     assert kept
     process = szmass(output, "--resume")
+    for count in range(len(kept) + 1, BLOCKS):
+        wait_for_parts(process, output, count)
+        now = {path: path.stat().st_mtime_ns for path in parts_of(output)}
+        assert not now or kept.items() <= now.items()  # not measured again
     code, messages = ended(process)
     assert code == 0, messages
     assert output.read_bytes() == whole
     assert [path.name for path in tmp_path.iterdir()] == ["out.fits"]
 
 
-def test_a_resumed_run_measures_only_what_is_missing(szmass, whole, tmp_path):
-    output = tmp_path / "out.fits"
-    process = szmass(output)
-    wait_for_parts(process, output, 3)
-    process.kill()
-    process.communicate()
-    kept = {path: path.stat().st_mtime_ns for path in parts_of(output)}
-    assert len(kept) >= 3
-    process = szmass(output)
-    while process.poll() is None:
-        for path in parts_of(output):
-            try:
-                assert kept.get(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
-            except FileNotFoundError:
-                break
-        time.sleep(0.02)
-    assert ended(process)[0] == 0
-    assert output.read_bytes() == whole
-
-
 def test_a_damaged_part_is_measured_again(szmass, whole, tmp_path):
     """Cut short, of another run under this run's name, or with a flipped bit."""
     output = tmp_path / "out.fits"
-    for shard in ("1/1",):
-        assert ended(szmass(output, "--shard", shard))[0] == 0
+    assert ended(szmass(output, "--shard", "1/1"))[0] == 0
     first, second, third, *_ = parts_of(output)
     first.write_bytes(first.read_bytes()[:-40])
     second.write_bytes(third.read_bytes())
@@ -148,7 +131,7 @@ def test_a_damaged_part_is_measured_again(szmass, whole, tmp_path):
     spoilt[spoilt.index(b"sz_snr") + 300] ^= 1
     third.write_bytes(spoilt)
     code, messages = ended(szmass(output, command="merge"))
-    assert code == 2 and "3 of 6 parts are missing (0, 1, 2)" in words(messages)
+    assert code == 2 and "3 of 4 parts are missing (0, 1, 2)" in words(messages)
     assert ended(szmass(output))[0] == 0
     assert output.read_bytes() == whole
 
@@ -157,8 +140,8 @@ def test_parts_of_another_run_are_refused(szmass, whole, tmp_path):
     output = tmp_path / "out.fits"
     assert ended(szmass(output, "--shard", "1/3"))[0] == 0
     before = [path.read_bytes() for path in parts_of(output)]
-    code, messages = ended(szmass(output, "--units", "K"))
-    assert code == 2 and "holds parts of another run: other units" in words(messages)
+    code, messages = ended(szmass(output, "--percentiles", "5"))
+    assert code == 2 and "holds parts of another run: other percentiles" in words(messages)
     assert "--no-resume" in messages
     assert [path.read_bytes() for path in parts_of(output)] == before and not output.exists()
     code, messages = ended(szmass(output, "--no-resume"))
@@ -199,22 +182,6 @@ def test_shards_in_any_order_make_the_same_output(szmass, whole, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.fits"]
 
 
-def test_more_shards_than_blocks(szmass, whole, tmp_path):
-    output = tmp_path / "out.fits"
-    for number in (8, 1):  # the eighth has nothing to do
-        assert ended(szmass(output, "--shard", f"{number}/8"))[0] == 0
-    assert len(parts_of(output)) == 1
-    assert ended(szmass(output))[0] == 0
-    assert output.read_bytes() == whole
-
-
-@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4"])
-def test_shards_that_are_none(szmass, tmp_path, text):
-    code, messages = ended(szmass(tmp_path / "out.fits", f"--shard={text}"))
-    assert code == 2 and f"--shard {text}" in words(messages)
-    assert not list(tmp_path.iterdir())
-
-
 def test_merging_what_is_no_run(szmass, tmp_path):
     code, messages = ended(szmass(tmp_path / "out.fits", command="merge"))
     assert code == 2 and "out.fits.parts holds no run" in words(messages)
@@ -246,7 +213,7 @@ def test_one_shard_twice(szmass, tmp_path):
 # --- a map that does not stay what it was -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", [1, 3])
+@pytest.mark.parametrize("moment", [1, 2])
 def test_a_map_cut_short_while_it_is_read(szmass, whole, field, tmp_path, moment):
     path, output = tmp_path / "map.fits", tmp_path / "out.fits"
     path.write_bytes(field.map_path.read_bytes())
