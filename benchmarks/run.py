@@ -19,7 +19,6 @@ from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle import read_bundle
 from szmass_cli.network.model import Predictor
-from szmass_cli.physics.beams import Beam
 from szmass_cli.simulate import simulate_survey_field
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
@@ -72,8 +71,8 @@ def pixel_bias(config: SurveyConfig, map_path: Path, truth) -> None:
     _, separation, _ = where.match_to_catalog_sky(where, nthneighbor=2)
     truth = truth[separation.arcmin > 20.0]  # a neighbour in the stamp is no fault of the pixels
     images = extract_cutouts(open_map(map_path), truth["ra"], truth["dec"]).images
-    stamps = ClusterStamps(Beam(config.sky.beam_fwhm_arcmin), config.sky.frequency_ghz)
-    ideal = stamps.mean_images(np.asarray(truth["M200c_true"]) * 1e14, truth["redshift"])
+    stamps = ClusterStamps(config.sky.build_bands())
+    ideal = stamps.mean_images(np.asarray(truth["M200c_true"]) * 1e14, truth["redshift"])[..., 0]
     # the same Gaussian sky on both, so that only the pixels differ
     background = sky.draw(np.random.default_rng(1), len(truth))
     ratio = predictor(images + background).raw_mass_msun / predictor(ideal + background).raw_mass_msun

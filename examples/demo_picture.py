@@ -20,7 +20,6 @@ from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle import read_bundle
 from szmass_cli.network.model import Predictor
-from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.stamp import pixel_radii_arcmin
 
@@ -91,13 +90,13 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
         raise SystemExit("The masses and the truth are not of the same clusters.")
     bundle = read_bundle(DEFAULT_MODEL)
     predictor = Predictor.from_bundle(bundle, bundle.training_sky())
-    stamps = ClusterStamps(Beam(bundle.metadata.beam_fwhm_arcmin), bundle.metadata.frequency_ghz)
+    stamps = ClusterStamps(bundle.bands, bundle.sz_model)
     # the clusters nearest the training redshift, in order of mass
     near = np.argsort(np.abs(truth["redshift"] - bundle.metadata.trained_redshift[0]))[:N_SHOWN]
     rows = near[np.argsort(truth["M200c_true"][near])]
     images = extract_cutouts(open_map(map_path), truth["ra"][rows], truth["dec"][rows]).images
     recovered = predictor(images).sz_uk
-    true_sz = stamps.mean_images(truth["M200c_true"][rows] * 1e14, truth["redshift"][rows])
+    true_sz = stamps.mean_images(truth["M200c_true"][rows] * 1e14, truth["redshift"][rows])[..., 0]
     true_sz *= np.asarray(truth["amplitude_true"][rows], np.float32)[:, None, None]
 
     figure = plt.figure(figsize=(15, 6.4), layout="constrained")

@@ -27,10 +27,11 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "redshift_err": ("redshift_err", "redshiftErr", "zErr", "dz", "REDSHIFT_UNC"),
     "name": ("name", "SPT_ID", "ID"),
     "m200c": ("M200c_true", "M200c", "M200"),
+    "m500c": ("M500c_true", "M500c", "M500"),
 }
 #: Roles that no mass estimate depends on: several candidates are no error, the first alias wins; for
-#: the mass they are one as soon as it is asked for.
-LENIENT_ROLES = frozenset({"name", "redshift_err", "m200c"})
+#: masses they are one as soon as they are asked for.
+LENIENT_ROLES = frozenset({"name", "redshift_err", "m200c", "m500c"})
 #: Cells of a text column that hold no number.
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "--"})
 #: Unit of every mass column.
@@ -154,15 +155,23 @@ class Catalog:
         InputError
             There is no mass column, or it holds something that is no number.
         """
-        fitting = _by_alias(self.table.colnames, "m200c")
-        if len(fitting) > 1 and "m200c" not in self.picked:
-            raise _ambiguous(self.path, "m200c", fitting)
-        if "m200c" not in self.roles:
+        return self._masses_msun("m200c")
+
+    @property
+    def m500c_msun(self) -> np.ndarray:
+        """The same for masses within 500 times the critical density [Msun]; see `m200c_msun`."""
+        return self._masses_msun("m500c")
+
+    def _masses_msun(self, role: str) -> np.ndarray:
+        fitting = _by_alias(self.table.colnames, role)
+        if len(fitting) > 1 and role not in self.picked:
+            raise _ambiguous(self.path, role, fitting)
+        if role not in self.roles:
             raise InputError(
                 f"{self.path}: no mass column among {', '.join(self.table.colnames)}",
-                f"Looked for {', '.join(ALIASES['m200c'])} [1e14 Msun]; name yours with --column m200c=NAME.",
+                f"Looked for {', '.join(ALIASES[role])} [1e14 Msun]; name yours with --column {role}=NAME.",
             )
-        column = self.table[self.roles["m200c"]]
+        column = self.table[self.roles[role]]
         unit = column.unit if column.unit and column.unit.is_equivalent(u.Msun) else MASS_UNIT
         values = _numbers(self.path, column)
         return np.where(values > 0, values, np.nan) * unit.to(u.Msun)

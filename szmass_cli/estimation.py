@@ -21,7 +21,7 @@ from szmass_cli.catalog import (
     read_catalog,
     write_catalog,
 )
-from szmass_cli.errors import InputError, UsageError
+from szmass_cli.errors import InputError
 from szmass_cli.executors import Executor, in_threads
 from szmass_cli.files import check_not_an_input, sha256_of
 from szmass_cli.mapbeam import MapBeam, beam_notes, check_frequency, map_beam
@@ -124,7 +124,9 @@ class _Run:
 
     def stated(self) -> dict[str, Any]:
         """The request as JSON holds it, its paths absolute, for `merge_shards`."""
-        paths = {name: str(Path(getattr(self.request, name)).resolve()) for name in ("map_path", "catalog_path")}
+        paths = {
+            name: str(Path(getattr(self.request, name)).resolve()) for name in ("map_path", "catalog_path")
+        }
         return {**asdict(self.request), **paths, "model": str(self.bundle.path.resolve())}
 
 
@@ -283,7 +285,9 @@ def _prepared(request: Request) -> _Run:
     batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
     request = replace(request, batch_size=batch_size)
     job = Job(sky_map.path.resolve(), bundle.path.resolve(), request.units, levels, batch_size)
-    plan = make_plan(catalog.dec_deg, _identity(bundle, catalog, sky_map, job), batch_size, request.block_rows)
+    plan = make_plan(
+        catalog.dec_deg, _identity(bundle, catalog, sky_map, job), batch_size, request.block_rows
+    )
     notes = (*sky_map.assumptions, *notes, *beam_notes(beam, sky_map))
     return _Run(request, bundle, catalog, sky_map, beam, rows, job, plan, notes)
 
@@ -332,7 +336,9 @@ def _hashed_meanwhile(path: Path) -> Iterator[Future[str]]:
 
 
 def _estimates(run: _Run, measured: Measured, map_sha256: str) -> Estimates:
-    table = mass_table(measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions)
+    table = mass_table(
+        measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.bundle.cosmology
+    )
     metadata, units = run.bundle.metadata, run.sky_map.units
     meta: dict[str, str | float] = {
         "SZM_VER": __version__,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import curve_fit
 
-from szmass_cli.config import ClusterConfig, UniformMasses
+from szmass_cli.config import UniformMasses
 from szmass_cli.errors import InputError
 from szmass_cli.files import atomic_path, check_not_an_input, check_writable
 from szmass_cli.network.bundle import Bundle, find_bundle, read_bundle
@@ -120,13 +120,11 @@ def compare(
     best = OptimalEstimator(
         simulator.sky,
         simulator.stamps,
-        recipe.clusters.redshift,
+        bundle.metadata.trained_redshift[0],
         recipe.clusters.sz_scatter_ln,
         bundle.calibration.prior_range_msun,
     )
-    clusters = ClusterConfig(
-        redshift=recipe.clusters.redshift, sz_scatter_ln=sz_scatter_ln, masses=TEST_MASSES
-    )
+    clusters = recipe.clusters.model_copy(update={"sz_scatter_ln": sz_scatter_ln, "masses": TEST_MASSES})
     network_masses, best_masses, true_masses = [], [], []
     for block in simulator.blocks(clusters, n, seed, Stream.TEST):
         images = block.image[..., 0]

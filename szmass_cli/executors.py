@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from functools import lru_cache
 from typing import Any
 
+from szmass_cli.blas import one_blas_thread
 from szmass_cli.errors import InputError, SzmassError, UsageError
 from szmass_cli.measure import Bench, Job, Measured, join
-from szmass_cli.network.backend import one_blas_thread, usable_cores
+from szmass_cli.network.backend import usable_cores
 from szmass_cli.rows import Rows
 from szmass_cli.runplan import Block
 

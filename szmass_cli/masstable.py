@@ -8,7 +8,7 @@ from astropy.table import Column, Table
 from szmass_cli.catalog import FLAGS_COLUMN, MASS_UNIT, flags_column, percentile_column
 from szmass_cli.errors import UsageError
 from szmass_cli.measure import ALWAYS, Measured
-from szmass_cli.physics.cosmology import convert_m200c
+from szmass_cli.physics.cosmology import Cosmology, convert_m200c
 
 MASS_DEFINITIONS = ("200c", "500c", "200m")
 
@@ -50,7 +50,11 @@ def column_names(levels: Sequence[float], mass_definitions: Sequence[str]) -> li
 
 
 def mass_table(
-    measured: Measured, redshift: np.ndarray, levels: Sequence[float], mass_definitions: Sequence[str]
+    measured: Measured,
+    redshift: np.ndarray,
+    levels: Sequence[float],
+    mass_definitions: Sequence[str],
+    cosmology: Cosmology,
 ) -> Table:
     """The added columns, a row for each row that was measured.
 
@@ -62,13 +66,15 @@ def mass_table(
     levels : sequence of float
         Percentiles in `measured`, ascending.
     mass_definitions : sequence of str
+    cosmology : Cosmology
+        That of the model.
     """
     percentiles = measured.m200c_msun
     table = Table()
     for definition in mass_definitions:
         base = f"M{definition}"
         z = np.where(np.isfinite(percentiles[:, 0]), redshift, np.nan)[:, None]
-        masses = convert_m200c(percentiles, z, definition) / 1e14
+        masses = convert_m200c(percentiles, z, definition, cosmology) / 1e14
         p16, median, p84 = (masses[:, levels.index(level)] for level in ALWAYS)
         values = {base: (median, f"{base}: median of the posterior")}
         for index, level in enumerate(levels):

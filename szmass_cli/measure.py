@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
+from szmass_cli.blas import one_blas_thread
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
@@ -14,14 +15,13 @@ from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.truncation import survive_truncation
-from szmass_cli.network.backend import one_blas_thread, one_thread_per_operation
+from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
-from szmass_cli.physics.beams import Beam
 from szmass_cli.rows import Rows
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.fields import StampSky
+from szmass_cli.sky.stamps import StampSky
 from szmass_cli.stamp import pixel_radii_arcmin
 
 MAX_BAD_FRACTION = 0.4
@@ -164,14 +164,13 @@ class Meter:
     """
 
     def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
-        beam = Beam(bundle.metadata.beam_fwhm_arcmin)
         self.sky = bundle.training_sky()
         self.percentiles = list(percentiles)
         self._calibration = bundle.calibration
         self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
-        self._stamps = ClusterStamps(beam, bundle.metadata.frequency_ghz)
+        self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
         self._filter = MatchedFilter(self.sky)
-        self._noise = NoiseLevel(self.sky, beam)
+        self._noise = NoiseLevel(self.sky, bundle.bands[0].beam)
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
         """Masses of stamps (n, 40, 40) [µK] without holes, at redshifts (n,)."""
@@ -184,7 +183,7 @@ class Meter:
         ratio = self._noise.ratio(images_uk - prediction.sz_uk)
         flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
         median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
-        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift))
+        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift)[..., 0])
         return Measured(masses, snr, flags)
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.fields import StampSky, stamp_smoothing
+from szmass_cli.sky.stamps import StampSky, stamp_smoothing
 from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
 
@@ -69,7 +69,7 @@ class OptimalEstimator:
         self._ln_weights = np.log(weights / weights.sum())
 
     def posterior(self, images_uk: np.ndarray) -> GridPosterior:
-        """Posterior of each cutout, images (n, 40, 40) [µK]."""
+        """Posterior of each cutout, images (n, 40, 40) or (n, 40, 40, f) [µK]."""
         projected = images_uk.reshape(len(images_uk), -1) @ self._weighted.T
         terms = [
             w + a * projected - 0.5 * a**2 * self._fisher
@@ -105,7 +105,7 @@ class NoiseLevel:
     the pixel scales on which maps differ; its rms outside 3' is compared with the one expected.
     """
 
-    def __init__(self, sky: StampSky, beam: Beam):
+    def __init__(self, sky: StampSky, beam: AnyBeam):
         outside = pixel_radii_arcmin().ravel() > 3.0
         filtering = (stamp_smoothing(beam).T @ sky.inverse_covariance)[outside]
         variance = np.einsum("ij,jk,ik->i", filtering, sky.covariance_uk2, filtering, optimize=True)

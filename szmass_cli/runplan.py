@@ -168,7 +168,9 @@ def check_unchanged(path: Path, identity: Mapping[str, Any]) -> None:
         status = path.stat()
         if (status.st_size, status.st_mtime_ns) == (identity["bytes"], identity["changed_ns"]):
             return
-        what = f"has changed while it was being read: {identity['bytes']:,} bytes then, {status.st_size:,} now"
+        what = (
+            f"has changed while it was being read: {identity['bytes']:,} bytes then, {status.st_size:,} now"
+        )
     except OSError as error:
         what = f"can no longer be read: {error.strerror}"
     raise InputError(f"{path} {what}.", "What was read of it since is not used. Run again when it is whole.")

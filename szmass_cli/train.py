@@ -9,7 +9,7 @@ import numpy as np
 
 from szmass_cli import __version__
 from szmass_cli.card import model_card
-from szmass_cli.config import ClusterConfig, LogUniformMasses, SurveyConfig
+from szmass_cli.config import LogUniformMasses, SurveyConfig
 from szmass_cli.errors import ConfigError, OutputError, SzmassError
 from szmass_cli.evaluate import evaluate
 from szmass_cli.files import check_writable
@@ -22,7 +22,7 @@ from szmass_cli.network.training import fit
 from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
 from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.clusters import mass_range
+from szmass_cli.sky.clusters import mass_range, redshift_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 
 N_EVALUATED = 5000
@@ -60,11 +60,13 @@ def train(
     InputError
         If the checkpoints are of another configuration, or the calibration does not cover the clusters.
     """
+    check_trainable(config)
     check_calibration(config)
     check_bundle_folder(output, overwrite)
     simulator = CutoutSimulator(config)
     labels = Labels.create(config, simulator.stamps)
-    inputs = NetworkInput.create(config.network, simulator.sky, simulator.beam, labels.scale_uk)
+    (band,) = simulator.bands
+    inputs = NetworkInput.create(config.network, simulator.sky, band.beam, labels.scale_uk)
     checkpoints = output.with_name(output.name + ".training")
     network, state = fit(config, simulator, Encoder(config, inputs, labels), checkpoints, resume, progress)
     calibration = calibrate(config, simulator, Predictor(network, inputs, labels), progress)
@@ -106,6 +108,29 @@ def check_bundle_folder(output: Path, overwrite: bool) -> None:
     check_writable(output.parent / f".{output.name}.check")
 
 
+def check_trainable(config: SurveyConfig) -> None:
+    """Refuse what can be simulated, but not trained on.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key to change.
+    """
+    if len(config.sky.bands) > 1:
+        frequencies = ", ".join(f"{band.frequency_ghz:g}" for band in config.sky.bands)
+        raise ConfigError(
+            f"sky.bands: a network is trained on one band, and there are {len(config.sky.bands)}.",
+            f"Pick one with --freq: {frequencies}.",
+        )
+    if not isinstance(config.clusters.redshift, float):
+        raise ConfigError("clusters.redshift: a network is trained at one redshift.", "Give a number.")
+    if config.cutouts.apodisation_arcmin > 0:
+        raise ConfigError(
+            "cutouts.apodisation_arcmin: networks see whole cutouts, as szmass estimate cuts them.",
+            "Set it to 0 to train.",
+        )
+
+
 def check_calibration(config: SurveyConfig) -> None:
     """Refuse a calibration that does not cover the clusters trained on, or has clusters beyond simulation.
 
@@ -114,7 +139,7 @@ def check_calibration(config: SurveyConfig) -> None:
     ConfigError
         Naming the key to change.
     """
-    calibration, redshift = config.calibration, config.clusters.redshift
+    calibration, redshift = config.calibration, redshift_range(config.clusters)[0]
     low, high = mass_range(config.clusters)
     if not calibration.redshifts[0] <= redshift <= calibration.redshifts[-1]:
         raise ConfigError(
@@ -129,7 +154,8 @@ def check_calibration(config: SurveyConfig) -> None:
             "Set calibration.min_m200c_msun and calibration.max_m200c_msun.",
         )
     masses = np.array([calibration.min_m200c_msun, calibration.max_m200c_msun])
-    sizes = cluster_scales(masses, np.array([calibration.redshifts[-1], calibration.redshifts[0]]))
+    model = config.clusters.sz_model(config.sky.cosmology.build())
+    sizes = cluster_scales(masses, np.array([calibration.redshifts[-1], calibration.redshifts[0]]), model)
     if not BeamedProfile.is_tabulated(sizes.theta500_arcmin).all():
         raise ConfigError(
             f"calibration.redshifts, calibration.max_m200c_msun: {masses[1]:g} Msun at redshift "
@@ -149,9 +175,7 @@ def calibrate(
     raw: list[list[np.ndarray]] = []
     true: list[list[np.ndarray]] = []
     for salt, redshift in enumerate(settings.redshifts):
-        clusters = ClusterConfig(
-            redshift=redshift, sz_scatter_ln=config.clusters.sz_scatter_ln, masses=masses
-        )
+        clusters = config.clusters.model_copy(update={"redshift": redshift, "masses": masses})
         blocks = simulator.blocks(
             clusters, settings.cutouts_per_redshift, config.training.seed, Stream.CALIBRATION, salt=salt
         )

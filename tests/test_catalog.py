@@ -702,6 +702,16 @@ def test_two_masses_are_an_error_only_for_those_who_need_one(tmp_path):
     assert read_catalog(cat.path, {"m200c": "M200"}).m200c_msun == pytest.approx([3e14])
 
 
+def test_masses_within_500_times_the_critical_density_are_a_role_of_their_own(tmp_path):
+    cat = read_text(tmp_path, "ra,dec,m500c,M200\n1,2,3,4\n1,2,-1,\n")
+    np.testing.assert_allclose(cat.m500c_msun, [3e14, np.nan])
+    np.testing.assert_allclose(cat.m200c_msun, [4e14, np.nan])
+    neither = read_text(tmp_path, "ra,dec\n1,2\n")
+    with pytest.raises(InputError, match="no mass column") as caught:
+        _ = neither.m500c_msun
+    assert "--column m500c=NAME" in caught.value.hint
+
+
 def test_a_sky_position_that_astropy_wrote_to_fits(tmp_path):
     ra, dec = [10.0, 20.0], [-30.0, -40.0]
     where = SkyCoord(ra, dec, unit="deg")

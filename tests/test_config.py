@@ -1,7 +1,9 @@
 """Configuration files: what is accepted, and that every refusal names the file and the key."""
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import example, given, settings
@@ -17,6 +19,7 @@ from szmass_cli.config import (
     preset_names,
 )
 from szmass_cli.errors import ConfigError, SzmassError
+from szmass_cli.physics.beams import Beam
 
 
 def refusal(text, name="survey.yaml"):
@@ -121,7 +124,7 @@ def test_a_value_of_the_wrong_type_is_named(text, key):
             "training",
             "batch_size must not exceed cutouts_per_epoch",
         ),
-        ("field: {center_dec_deg: 80, height_deg: 16}", "field", "beyond |dec| = 87 deg"),
+        ("field: {center_dec_deg: 80, height_deg: 30}", "field", "reach beyond the pole"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(text, key, reason):
@@ -164,19 +167,94 @@ def test_a_key_given_twice_is_refused():
     assert "'sky' is there twice" in message and "line 1" in message
 
 
-def test_foregrounds_of_another_frequency_must_be_given():
-    """The amplitudes of George et al. (2015) that are the defaults hold at 150 GHz."""
-    message = refusal("sky: {frequency_ghz: 220}")
-    assert "foregrounds_dl3000_uk2 must be given" in message
-    message = refusal("sky: {frequency_ghz: 220, foregrounds_dl3000_uk2: {tsz: 0, dusty_poisson: 70}}")
-    assert "ksz, dusty_clustered, radio" in message
-    # the whole configuration as `szmass config` prints it, with another frequency
-    edited = SurveyConfig().to_yaml().replace("frequency_ghz: 150.0", "frequency_ghz: 220.0")
-    assert "all" in refusal(edited)
-    text = edited.replace("tsz: 3.68", "tsz: 0.0").replace("dusty_poisson: 9.16", "dusty_poisson: 70.0")
-    config = parse_config(text, "survey.yaml")
+def test_a_survey_of_one_band_states_it_in_sky_itself():
+    """What recipes of earlier models say; they read as one band, and are written as they were."""
+    config = parse_config("sky: {frequency_ghz: 148, beam_fwhm_arcmin: 1.4}", "act.yaml")
+    (band,) = config.sky.bands
+    assert (band.frequency_ghz, band.beam_fwhm_arcmin, band.noise_uk_arcmin) == (148, 1.4, 5)
+    assert config == parse_config("sky: {bands: [{frequency_ghz: 148, beam_fwhm_arcmin: 1.4}]}", "act.yaml")
+    written = yaml.safe_load(config.to_yaml())["sky"]
+    assert written["frequency_ghz"] == 148 and "bands" not in written and "beam_file" not in written
     assert parse_config(config.to_yaml(), "again") == config
-    assert parse_config("sky: {frequency_ghz: 148}", "act.yaml").sky.frequency_ghz == 148
+
+
+TWO_BANDS = "{frequency_ghz: 95, beam_fwhm_arcmin: 1.6}, {frequency_ghz: 148.9, noise_uk_arcmin: 4}"
+
+
+def test_bands_come_back_as_they_were_written():
+    config = parse_config(f"sky: {{bands: [{TWO_BANDS}]}}", "survey.yaml")
+    assert [band.beam_fwhm_arcmin for band in config.sky.bands] == [1.6, 1.0]
+    assert parse_config(config.to_yaml(), "again") == config
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "reason"),
+    [
+        ("sky: {bands: []}", "sky", "bands: there must be 1"),
+        ("sky: {bands: [{frequency_ghz: 95}, {frequency_ghz: 95}]}", "sky", "the same frequency_ghz"),
+        (
+            "sky: {bands: [{frequency_ghz: 95}], noise_uk_arcmin: 3}",
+            "sky",
+            "noise_uk_arcmin belongs into each",
+        ),
+        ("sky: {bands: [{noise_uk_arcmin: -3}]}", "sky.bands.0.noise_uk_arcmin", "greater than 0"),
+        ("sky: {beam_file: b.txt, beam_fwhm_arcmin: 1}", "sky", "two beams"),
+        (
+            "sky: {foreground_spectra: {tsz_dust_correlation: 0.9, dusty_correlation: 0.5}}",
+            "sky.foreground_spectra",
+            "cannot exceed",
+        ),
+        ("sky: {cosmology: {omega_m: 3}}", "sky.cosmology.omega_m", "less than"),
+        (
+            "clusters: {redshift: {kind: uniform, min: 1, max: 0.5}}",
+            "clusters.redshift",
+            "min must be below max",
+        ),
+        ("clusters: {redshift: {kind: gaussian}}", "clusters.redshift", "must be a number, or have a kind"),
+        ("clusters: {sz_mass_bias: 1}", "clusters.sz_mass_bias", "less than"),
+        ("clusters: {miscentring_arcmin: -1}", "clusters.miscentring_arcmin", "greater than"),
+        (
+            "cutouts: {split: {train: 0.9, validation: 0.3}}",
+            "cutouts.split",
+            "must not add up to more than 1",
+        ),
+        ("cutouts: {apodisation_arcmin: 6}", "cutouts.apodisation_arcmin", "less than"),
+        ("field: {nside: 1000, pixelisation: healpix}", "field", "nside must be a power of two"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_key(text, key, reason):
+    message = refusal(text)
+    assert f"survey.yaml: {key}: " in message and reason in message
+    assert len(message.splitlines()) == 1
+
+
+def test_frequencies_pick_bands_by_their_names():
+    """SPT's 150 GHz band lies at 148.9; nothing lies at 220."""
+    config = parse_config(f"sky: {{bands: [{TWO_BANDS}]}}", "survey.yaml")
+    assert config.with_frequencies([]) == config
+    assert [b.frequency_ghz for b in config.with_frequencies([150]).sky.bands] == [148.9]
+    assert [b.frequency_ghz for b in config.with_frequencies([150, 95]).sky.bands] == [148.9, 95]
+    with pytest.raises(ConfigError, match=r"no band at 220 GHz"):
+        config.with_frequencies([95, 220])
+
+
+def test_a_beam_file_lies_beside_the_configuration(tmp_path, monkeypatch):
+    ell = np.arange(0, 30000, 10)
+    np.savetxt(tmp_path / "beam.txt", np.column_stack([ell, Beam(1.4).b_ell(ell)]))
+    (tmp_path / "survey.yaml").write_text("sky: {beam_file: beam.txt}")
+    monkeypatch.chdir("/")
+    (band,) = load_config(tmp_path / "survey.yaml").sky.build_bands()
+    assert band.beam.fwhm_arcmin == pytest.approx(1.4, rel=2e-3)
+
+
+@pytest.mark.parametrize("content", [None, "", "not numbers at all", "0 1\n1 2\n"])
+def test_an_unreadable_beam_file_is_named_with_its_key(content, tmp_path):
+    if content is not None:
+        (tmp_path / "beam.txt").write_text(content)
+    (tmp_path / "survey.yaml").write_text("sky: {beam_file: beam.txt}")
+    with pytest.raises(ConfigError, match=r"beam_file: .*beam\.txt") as caught:
+        load_config(tmp_path / "survey.yaml").sky.build_bands()
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -229,7 +307,7 @@ def test_a_file_is_read_from_a_path_or_its_name(tmp_path):
     )
     config = load_config(path)
     assert config == load_config(str(path))
-    assert config.sky.noise_uk_arcmin == 2.5
+    assert config.sky.bands[0].noise_uk_arcmin == 2.5
     assert isinstance(config.clusters.masses, LogUniformMasses)
 
 
@@ -237,13 +315,55 @@ def test_presets_are_there():
     assert {"default", "paper"} <= set(preset_names())
 
 
-@pytest.mark.parametrize("name", preset_names())
-def test_every_preset_loads_and_states_its_survey(name):
+@pytest.mark.parametrize("name", ["default", "paper"])
+def test_the_paper_and_the_default_have_the_papers_sky(name):
     config = load_config(name)
     assert config != SurveyConfig()
-    assert config.sky.frequency_ghz == 150.0
-    assert config.sky.beam_fwhm_arcmin == 1.0
-    assert config.sky.noise_uk_arcmin == 5.0
+    (band,) = config.sky.bands
+    assert (band.frequency_ghz, band.beam_fwhm_arcmin, band.noise_uk_arcmin) == (150, 1, 5)
+
+
+# beams [arcmin] and depths [µK-arcmin]: Bleem et al. 2015; Bleem et al. 2024; Sobrin et al. 2022 and Quan et
+# al. 2026; Naess et al. 2025 (10 in all); Simons Observatory 2019, table 1
+PUBLISHED = {
+    "spt-sz": [(1.7, 40), (1.2, 18), (1.0, 70)],
+    "sptpol": [(1.7, 11.7), (1.2, 5.3)],
+    "spt-3g": [(1.57, 5.4), (1.17, 4.4), (1.04, 16.2)],
+    "act-dr6": [(2.1, 14), (1.4, 14)],
+    "so-lat": [(7.4, 71), (5.1, 36), (2.2, 8.0), (1.4, 10), (1.0, 22), (0.9, 54)],
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_survey_presets_state_published_beams_and_depths(name):
+    config = load_config(name)
+    bands = config.sky.bands
+    assert [(band.beam_fwhm_arcmin, band.noise_uk_arcmin) for band in bands] == PUBLISHED[name]
+    assert all(a.frequency_ghz < b.frequency_ghz for a, b in pairwise(bands))
+    assert config.field_clusters.masses.kind == "mass_function"
+    assert config.field_clusters.redshift.kind == "volume"
+    # what a network is trained on stays trainable
+    assert isinstance(config.clusters.redshift, float)
+
+
+def test_act_depths_combine_to_the_published_one():
+    depths = [band.noise_uk_arcmin for band in load_config("act-dr6").sky.bands]
+    assert sum(depth**-2 for depth in depths) ** -0.5 == pytest.approx(10, rel=0.02)
+
+
+def test_irregular_clusters_are_those_of_the_papers_light_cones():
+    """Section 4.4: 2-7e14 Msun at z = 0.67 and 0.73, 16 per cent scatter, the sky of the training set."""
+    config, paper = load_config("irregular"), load_config("paper")
+    assert config.sky.bands == paper.sky.bands
+    assert config.sky.foregrounds_dl3000_uk2 == paper.sky.foregrounds_dl3000_uk2.model_copy(update={"tsz": 0})
+    clusters = config.clusters
+    assert (clusters.masses.min_m200c_msun, clusters.masses.max_m200c_msun) == (2e14, 7e14)
+    assert clusters.redshift.redshifts == (0.67, 0.73)
+    assert clusters.sz_scatter_ln == 0.16 and clusters.shape.kind == "irregular"
+
+
+def test_all_presets_are_tested():
+    assert set(preset_names()) == {"default", "paper", "irregular", *PUBLISHED}
 
 
 def test_the_paper_preset_is_the_paper():
@@ -251,6 +371,10 @@ def test_the_paper_preset_is_the_paper():
     paper = load_config("paper")
     assert isinstance(paper.clusters.masses, ListedMasses)
     assert paper.clusters.masses.m200c_msun == tuple(m * 1e14 for m in range(1, 9))
+    masses = [0.5, 0.75, *np.arange(1, 8.5, 0.5), 9, 10]
+    assert paper.cutout_clusters.masses.m200c_msun == pytest.approx([m * 1e14 for m in masses])
+    assert paper.cutouts.n == 19 * 800
+    assert (paper.cutouts.split.train, paper.cutouts.split.validation) == (400 / 800, 200 / 800)
     assert paper.clusters.redshift == 0.7 and paper.clusters.sz_scatter_ln == 0.2
     assert paper.network.base_filters == 64 and paper.network.input == "plain"
     assert paper.network.dropout_rate == 0.3 and paper.network.dropout_in == "decoder"
@@ -329,7 +453,7 @@ def test_any_text_is_a_configuration_or_a_plain_refusal(text):
 
 def test_configurations_cannot_be_changed_in_passing():
     with pytest.raises(ValueError, match="frozen"):
-        SurveyConfig().sky.noise_uk_arcmin = 1.0
+        SurveyConfig().sky.bands[0].noise_uk_arcmin = 1.0
 
 
 def test_a_field_may_reach_87_degrees():
@@ -346,4 +470,4 @@ def test_a_folder_named_like_a_preset_does_not_hide_it(tmp_path, monkeypatch):
 def test_a_file_in_the_folder_goes_before_a_preset(tmp_path, monkeypatch):
     Path(tmp_path / "paper").write_text("sky: {noise_uk_arcmin: 77}")
     monkeypatch.chdir(tmp_path)
-    assert load_config("paper").sky.noise_uk_arcmin == 77
+    assert load_config("paper").sky.bands[0].noise_uk_arcmin == 77

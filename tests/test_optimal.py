@@ -17,9 +17,10 @@ from szmass_cli.evaluate import (
     read_comparisons,
 )
 from szmass_cli.optimal import GridPosterior, MatchedFilter, NoiseLevel, OptimalEstimator
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
-from szmass_cli.sky.fields import StampSky
+from szmass_cli.sky.stamps import StampSky
 
 PRIOR = (1e14, 8e14)
 
@@ -213,7 +214,7 @@ def test_comparisons_survive_json(tmp_path, best_estimates, paper_test_set):
 
 @pytest.fixture(scope="module")
 def noise_level(simulator):
-    return NoiseLevel(simulator.sky, simulator.beam)
+    return NoiseLevel(simulator.sky, simulator.bands[0].beam)
 
 
 def test_noise_level_is_one_on_the_sky_it_knows(noise_level, simulator):
@@ -231,7 +232,7 @@ def test_noise_level_hardly_sees_an_ordinary_cluster_in_the_middle(noise_level, 
 def test_noise_level_grows_with_the_noise(noise_level, simulator):
     means = []
     for noise in (2.5, 5.0, 10.0, 20.0):
-        other = StampSky(simulator.power, Beam(1.0), noise)
+        other = StampSky(simulator.power, (Band(150.0, Beam(1.0), noise),))
         means.append(noise_level.ratio(other.draw(np.random.default_rng(7), 200)).mean())
     assert np.all(np.diff(means) > 0.05)
     # nearly white after the filter: four times the noise is close to four times the rms

@@ -7,7 +7,18 @@ import typer
 
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.cli.estimate_commands import estimate, merge
-from szmass_cli.cli.options import AsJson, Columns, Config, Model, Overwrite, Quiet, Seed, Verbose, pairs
+from szmass_cli.cli.options import (
+    CONFIG_HELP,
+    AsJson,
+    Frequencies,
+    Model,
+    Overwrite,
+    Quiet,
+    Seed,
+    Verbose,
+    numbers,
+)
+from szmass_cli.cli.simulate import simulate_app
 
 app = typer.Typer(
     name="szmass",
@@ -18,7 +29,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-simulate_app = typer.Typer(help="Simulate training cutouts or a mock survey map.", no_args_is_help=True)
 app.add_typer(simulate_app, name="simulate")
 
 
@@ -43,77 +53,11 @@ app.command()(estimate)
 app.command()(merge)
 
 
-@simulate_app.command("cutouts")
-def simulate_cutouts(
-    output: Annotated[Path, typer.Option("--output", "-o", help="HDF5 file.")],
-    n: Annotated[int, typer.Option("--n", min=1, max=100_000_000, help="Number of cutouts.")] = 1000,
-    config: Config = "default",
-    seed: Seed = 1,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Labelled training cutouts: sky with noise, SZ signal, mass."""
-    from szmass_cli.cli.console import note, progress_display
-    from szmass_cli.config import load_config
-    from szmass_cli.files import check_not_an_input
-    from szmass_cli.simulate import write_cutouts
-
-    check_not_an_input(output, config)
-    settings = load_config(config)
-    with progress_display(quiet) as progress:
-        write_cutouts(settings, n, seed, output, overwrite, progress)
-    if not quiet:
-        note(f"{n:,} cutouts written to {output}")
-
-
-@simulate_app.command("field")
-def simulate_field(
-    output: Annotated[Path, typer.Option("--output", "-o", help="FITS file of the map, in uK.")],
-    config: Config = "default",
-    catalog: Annotated[
-        Path | None,
-        typer.Option("--catalog", help="Clusters to paint: positions, redshifts, M200 [1e14 Msun]."),
-    ] = None,
-    n_clusters: Annotated[
-        int, typer.Option("--n-clusters", min=1, max=100_000, help="Clusters to draw without --catalog.")
-    ] = 100,
-    column: Columns = None,
-    seed: Seed = 1,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """A mock survey map (CAR) and, beside it, its truth catalogue."""
-    from szmass_cli.cli.console import note, progress_display
-    from szmass_cli.config import load_config
-    from szmass_cli.files import check_not_an_input
-    from szmass_cli.simulate import simulate_survey_field, truth_path
-
-    for file in (output, truth_path(output)):
-        check_not_an_input(file, config)
-    settings = load_config(config)
-    with progress_display(quiet) as progress:
-        field = simulate_survey_field(
-            settings,
-            output,
-            seed=seed,
-            catalog=catalog,
-            columns=pairs(column),
-            n_clusters=n_clusters,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    if not quiet:
-        height, width = field.map_uk.shape
-        note(f"{width} x {height} pixels written to {output}")
-        note(f"{len(field.truth)} clusters written to {truth_path(output)}")
-
-
 @app.command()
 def train(
-    config: Annotated[str, typer.Option("--config", "-c", help="YAML file, or a preset: default, paper.")],
+    config: Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the model bundle.")],
+    freq: Frequencies = None,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on from a checkpoint, if there is one.")
     ] = True,
@@ -132,7 +76,7 @@ def train(
     from szmass_cli.config import load_config
     from szmass_cli.train import train as run_train
 
-    settings = load_config(config)
+    settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
     with progress_display(quiet) as progress:
         bundle = run_train(settings, output, resume, overwrite, progress)
     print_bundle(bundle, as_json=as_json, quiet=quiet)
@@ -180,7 +124,7 @@ def info(
 
 @app.command("config")
 def show_config(
-    config: Annotated[str, typer.Argument(help="YAML file, or a preset: default, paper.")] = "default",
+    config: Annotated[str, typer.Argument(help=CONFIG_HELP)] = "default",
     verbose: Verbose = False,
 ) -> None:
     """Check a configuration and print all of it, defaults included."""

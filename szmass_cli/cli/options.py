@@ -1,9 +1,11 @@
-"""Options that several commands share, and how their texts are read."""
+"""Options that mean the same in every command, and how their text is read."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+CONFIG_HELP = "YAML file, or a preset: default, paper, spt-sz, sptpol, spt-3g, act-dr6, so-lat."
 
 
 class Units(StrEnum):
@@ -15,7 +17,7 @@ class Units(StrEnum):
     Y = "y"
 
 
-Config = Annotated[str, typer.Option("--config", "-c", help="YAML file, or a preset: default, paper.")]
+Config = Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks with errors.")]
@@ -26,25 +28,30 @@ Columns = Annotated[
     typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, as ra=RADeg. Repeatable."),
 ]
 Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
+Frequencies = Annotated[
+    str | None, typer.Option("--freq", help="Only these of the configuration's bands, as 95,150 [GHz].")
+]
 
 
 def pairs(columns: list[str] | None) -> dict[str, str]:
+    """Roles and column names of ``--column``."""
     from szmass_cli.errors import UsageError
 
-    pairs = {}
+    found = {}
     for text in columns or []:
         role, separator, name = text.partition("=")
         if not (separator and role and name):
             raise UsageError(f"--column {text}: not ROLE=NAME.", "For example --column ra=RADeg.")
-        pairs[role] = name
-    return pairs
+        found[role] = name
+    return found
 
 
-def numbers(text: str, option: str) -> list[float]:
+def numbers(text: str | None, option: str) -> list[float]:
+    """Numbers separated by commas; none of no text."""
     from szmass_cli.errors import UsageError
 
     try:
-        return [float(part) for part in text.split(",")]
+        return [float(part) for part in text.split(",")] if text else []
     except ValueError:
         raise UsageError(
             f"{option} {text}: not numbers separated by commas.", "For example 2.5,16,50."

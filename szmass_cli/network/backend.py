@@ -1,12 +1,10 @@
 """Loading TensorFlow: late, because it takes seconds, and without its start-up chatter."""
 
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from szmass_cli.config import NetworkConfig
 from szmass_cli.stamp import N_PIXELS
@@ -67,13 +65,6 @@ def fitting_batch_size(config: NetworkConfig) -> int:
     memory = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
     fitting = 0.5 * min(memory) / (config.base_filters * BYTES_PER_FILTER)
     return 1 << int(np.clip(np.log2(max(fitting, 1.0)), 6, 10))
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Keep numpy's and scipy's linear algebra to one thread, for the same reason."""
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
 
 
 @contextmanager

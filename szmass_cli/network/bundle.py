@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +16,13 @@ from szmass_cli.errors import InputError
 from szmass_cli.files import atomic_path, sha256_of
 from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.network.inputs import Labels
-from szmass_cli.physics import cosmology
-from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.cosmology import Cosmology
+from szmass_cli.physics.profiles import SzModel
 from szmass_cli.posterior import Calibration
-from szmass_cli.sky.clusters import mass_range
-from szmass_cli.sky.fields import SkyPower, StampSky
+from szmass_cli.sky.clusters import mass_range, redshift_range
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.stamps import StampSky
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
 RECIPE, WEIGHTS, CALIBRATION, METADATA, METRICS, CARD = (
@@ -91,8 +94,21 @@ class Bundle:
 
     def training_sky(self) -> StampSky:
         """The sky that the network was trained on, from the power that the bundle carries."""
-        beam = Beam(self.metadata.beam_fwhm_arcmin)
-        return StampSky(self.sky_power, beam, self.metadata.noise_uk_arcmin)
+        return StampSky(self.sky_power, self.bands)
+
+    @cached_property
+    def bands(self) -> tuple[Band, ...]:
+        """Frequency, beam and noise that it was trained for."""
+        return self.recipe.sky.build_bands()
+
+    @property
+    def cosmology(self) -> Cosmology:
+        return self.recipe.sky.cosmology.build()
+
+    @property
+    def sz_model(self) -> SzModel:
+        """How the SZ signal of the training clusters follows from mass and redshift."""
+        return self.recipe.clusters.sz_model(self.cosmology)
 
     @property
     def sha256(self) -> str:
@@ -141,7 +157,7 @@ def read_bundle(model: str | Path) -> Bundle:
     Raises
     ------
     InputError
-        If a file is missing, altered or malformed, or was made for another geometry or cosmology.
+        If a file is missing, altered or malformed, or was made for another geometry.
     """
     path = find_bundle(model)
     metadata = _read_metadata(path / METADATA)
@@ -154,7 +170,7 @@ def read_bundle(model: str | Path) -> Bundle:
                 "It was altered or damaged. Fetch the bundle again.",
             )
     try:
-        recipe = parse_config((path / RECIPE).read_text(), str(path / RECIPE))
+        recipe = parse_config((path / RECIPE).read_text(), str(path / RECIPE), path)
         with h5py.File(path / WEIGHTS) as file:
             weights = [file[name][()].astype(np.float32) for name in sorted(file)]
             labels = Labels(float(file.attrs["normalisation_uk"]), float(file.attrs["mean_mass_msun"]))
@@ -164,7 +180,7 @@ def read_bundle(model: str | Path) -> Bundle:
         calibration = Calibration(
             table["redshifts"], table["nodes"], table["ln_mass"], table["edges"], (float(low), float(high))
         )
-        power = SkyPower(table["sky_ell"], table["sky_cl_uk2_sr"])
+        power = SkyPower(table["sky_ell"], table["sky_cl_uk2_sr"][None, None])
         stated = _stated(recipe, labels, calibration)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"The model {path} cannot be read: {error}.", "Fetch the bundle again.") from error
@@ -180,15 +196,16 @@ def read_bundle(model: str | Path) -> Bundle:
 def _stated(recipe: SurveyConfig, labels: Labels, calibration: Calibration) -> dict[str, Any]:
     """Metadata that follow from the hashed files: repeated for people, and never to contradict them."""
     low, high = (value / 1e14 for value in calibration.prior_range_msun)
-    redshift = recipe.clusters.redshift
+    (band,) = recipe.sky.build_bands()
     return {
-        "frequency_ghz": recipe.sky.frequency_ghz,
-        "beam_fwhm_arcmin": recipe.sky.beam_fwhm_arcmin,
-        "noise_uk_arcmin": recipe.sky.noise_uk_arcmin,
+        "frequency_ghz": band.frequency_ghz,
+        "beam_fwhm_arcmin": band.beam.fwhm_arcmin,
+        "noise_uk_arcmin": band.noise_uk_arcmin,
+        "cosmology": recipe.sky.cosmology.build().name,
         "normalisation_uk": labels.scale_uk,
         "mean_mass_msun": labels.mean_mass_msun,
         "trained_m200c_msun": mass_range(recipe.clusters),
-        "trained_redshift": (redshift, redshift),
+        "trained_redshift": redshift_range(recipe.clusters),
         "calibrated_redshift": (float(calibration.redshifts[0]), float(calibration.redshifts[-1])),
         "prior": f"flat in M200c, {low:g} to {high:g} 1e14 Msun",
         "sz_scatter_ln": recipe.clusters.sz_scatter_ln,
@@ -208,7 +225,7 @@ def _read_metadata(path: Path) -> Metadata:
             f"{path} is not the metadata of a szmass model: {key}: {reason['msg']}.",
             "Fetch the bundle again, or update szmass.",
         ) from None
-    expected = {"pixel_arcmin": PIXEL_ARCMIN, "n_pixels": N_PIXELS, "cosmology": cosmology.NAME}
+    expected = {"pixel_arcmin": PIXEL_ARCMIN, "n_pixels": N_PIXELS}
     for key, value in expected.items():
         if getattr(metadata, key) != value:
             raise InputError(
@@ -249,13 +266,12 @@ def write_bundle(
     with Hdf5Sink(folder / CALIBRATION) as sink, h5py.File(sink, "w") as file:
         for name in ("redshifts", "nodes", "ln_mass", "edges", "prior_range_msun"):
             file[name] = np.asarray(getattr(calibration, name), float)
-        file["sky_ell"], file["sky_cl_uk2_sr"] = sky_power.ell, sky_power.cl_uk2_sr
+        file["sky_ell"], file["sky_cl_uk2_sr"] = sky_power.ell, sky_power.cl_uk2_sr[0, 0]
     metadata = Metadata(
         format_version=1,
         pixel_arcmin=PIXEL_ARCMIN,
         n_pixels=N_PIXELS,
         units="uK_CMB",
-        cosmology=cosmology.NAME,
         mass_definition="200c",
         sha256={name: sha256_of(folder / name) for name in HASHED},
         **_stated(recipe, labels, calibration),

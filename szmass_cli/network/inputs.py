@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli.config import NetworkConfig, SurveyConfig
-from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.physics.profiles import projected_nfw
-from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass
+from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass, redshift_range
 from szmass_cli.sky.cutouts import CutoutBlock
-from szmass_cli.sky.fields import StampSky, stamp_smoothing
+from szmass_cli.sky.stamps import StampSky, stamp_smoothing
 from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
 MASS_PIXEL = (N_PIXELS // 2, N_PIXELS // 2)
@@ -35,7 +35,7 @@ class NetworkInput:
     scale_uk: float
 
     @classmethod
-    def create(cls, config: NetworkConfig, sky: StampSky, beam: Beam, scale_uk: float) -> "NetworkInput":
+    def create(cls, config: NetworkConfig, sky: StampSky, beam: AnyBeam, scale_uk: float) -> "NetworkInput":
         """The input of a configuration: plain, or filtered by the known power of sky and noise.
 
         Filtered channels are the cutout smoothed by the beam, and B C^-1 d: the inverse pixel covariance
@@ -85,7 +85,7 @@ class Labels:
     @classmethod
     def create(cls, config: SurveyConfig, stamps: ClusterStamps) -> "Labels":
         """Scale of the heaviest cluster's peak plus three sigma of CMB, so that cutouts fall in [-1, 1]."""
-        heaviest = stamps.mean_images(mass_range(config.clusters)[1], config.clusters.redshift)
+        heaviest = stamps.mean_images(mass_range(config.clusters)[1], redshift_range(config.clusters)[0])
         return cls(float(np.ceil(np.abs(heaviest).max() / 50.0) * 50.0 + 350.0), mean_mass(config.clusters))
 
     def maps(self, block: CutoutBlock) -> np.ndarray:

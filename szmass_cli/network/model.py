@@ -10,8 +10,7 @@ from szmass_cli.network.backend import load_tensorflow
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.mresunet import build_mresunet
-from szmass_cli.physics.beams import Beam
-from szmass_cli.sky.fields import StampSky
+from szmass_cli.sky.stamps import StampSky
 from szmass_cli.stamp import N_PIXELS
 
 
@@ -57,8 +56,8 @@ class Predictor:
     @classmethod
     def from_bundle(cls, bundle: Bundle, sky: StampSky, batch_size: int = BATCH_SIZE) -> "Predictor":
         """Build the network of a bundle; `sky` is the sky it was trained on."""
-        beam = Beam(bundle.metadata.beam_fwhm_arcmin)
-        inputs = NetworkInput.create(bundle.recipe.network, sky, beam, bundle.labels.scale_uk)
+        (band,) = bundle.bands
+        inputs = NetworkInput.create(bundle.recipe.network, sky, band.beam, bundle.labels.scale_uk)
         network = build_mresunet(bundle.recipe.network, inputs.channels)
         set_weights(network, bundle.weights, str(bundle.path))
         return cls(network, inputs, bundle.labels, batch_size)

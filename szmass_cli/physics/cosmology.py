@@ -1,6 +1,7 @@
-"""Planck 2018 cosmology, mass definitions and the angular size of a cluster."""
+"""Cosmology, mass definitions and the angular size of a cluster."""
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from astropy import units as u
@@ -9,23 +10,77 @@ from scipy.interpolate import RectBivariateSpline
 
 from szmass_cli.errors import InputError
 
-NAME = "planck18"
-"""Name of the one cosmology in use: colossus' ``planck18`` (Planck 2018, Table 2, last column)."""
-
-PLANCK18 = FlatLambdaCDM(H0=67.66, Om0=0.3111, Tcmb0=2.7255, Ob0=0.0490)
-H70 = PLANCK18.H0.value / 70.0
-
 MASS_RANGE_MSUN = (1e13, 1e16)
 REDSHIFT_RANGE = (0.01, 3.0)
+T_CMB_K = 2.7255
 
 
-@lru_cache(maxsize=4)
-def _conversion_table(mass_definition: str) -> RectBivariateSpline:
+@dataclass(frozen=True)
+class Cosmology:
+    """A flat universe with a cosmological constant.
+
+    Parameters
+    ----------
+    h0_km_s_mpc, omega_m, omega_b : float
+        Hubble constant [km/s/Mpc], density of matter and of baryons today over the critical one.
+    sigma8, n_s, tau : float
+        Amplitude of fluctuations, their spectral index, and the optical depth to reionisation.
+    """
+
+    h0_km_s_mpc: float = 67.66
+    omega_m: float = 0.3111
+    omega_b: float = 0.0490
+    sigma8: float = 0.8102
+    n_s: float = 0.9665
+    tau: float = 0.0561
+
+    @property
+    def h70(self) -> float:
+        return self.h0_km_s_mpc / 70.0
+
+    @property
+    def name(self) -> str:
+        """``planck18``, or the parameters."""
+        if self == PLANCK18:
+            return "planck18"
+        return (
+            f"H0={self.h0_km_s_mpc:g} Om={self.omega_m:g} Ob={self.omega_b:g} s8={self.sigma8:g} "
+            f"ns={self.n_s:g} tau={self.tau:g}"
+        )
+
+    @cached_property
+    def astropy(self) -> FlatLambdaCDM:
+        """The same universe for astropy."""
+        return FlatLambdaCDM(H0=self.h0_km_s_mpc, Om0=self.omega_m, Tcmb0=T_CMB_K, Ob0=self.omega_b)
+
+    def use_in_colossus(self) -> float:
+        """Make this the current cosmology of colossus, which has only one at a time; returns h."""
+        from colossus.cosmology import cosmology as colossus_cosmology
+
+        if self == PLANCK18:
+            return colossus_cosmology.setCosmology("planck18", persistence="").h
+        parameters = {
+            "flat": True,
+            "H0": self.h0_km_s_mpc,
+            "Om0": self.omega_m,
+            "Ob0": self.omega_b,
+            "sigma8": self.sigma8,
+            "ns": self.n_s,
+            "Tcmb0": T_CMB_K,
+        }
+        return colossus_cosmology.setCosmology("szmass", persistence="", **parameters).h
+
+
+PLANCK18 = Cosmology()
+"""Planck 2018 VI, Table 2, last column (TT,TE,EE+lowE+lensing+BAO): colossus' ``planck18``."""
+
+
+@lru_cache(maxsize=8)
+def _conversion_table(mass_definition: str, cosmology: Cosmology) -> RectBivariateSpline:
     """ln(M_definition / M200c) on a grid of (ln M200c, ln(1+z)), Diemer & Kravtsov (2015) concentrations."""
-    from colossus.cosmology import cosmology as colossus_cosmology
     from colossus.halo import mass_adv
 
-    h = colossus_cosmology.setCosmology(NAME, persistence="").h
+    h = cosmology.use_in_colossus()
     ln_mass = np.log(np.geomspace(*MASS_RANGE_MSUN, 56))
     ln_1z = np.log1p(np.asarray(REDSHIFT_RANGE))
     ln_1z = np.linspace(ln_1z[0], ln_1z[1], 48)
@@ -50,7 +105,7 @@ def _check(m200c_msun, redshift) -> tuple[np.ndarray, np.ndarray]:
     return mass, z
 
 
-def convert_m200c(m200c_msun, redshift, mass_definition: str):
+def convert_m200c(m200c_msun, redshift, mass_definition: str, cosmology: Cosmology = PLANCK18):
     """Mass in another definition, for an NFW halo of mean concentration.
 
     Parameters
@@ -61,6 +116,7 @@ def convert_m200c(m200c_msun, redshift, mass_definition: str):
         Redshift, broadcast against the mass.
     mass_definition : str
         A colossus mass definition: ``200c``, ``500c``, ``200m`` ...
+    cosmology : Cosmology
 
     Returns
     -------
@@ -79,38 +135,38 @@ def convert_m200c(m200c_msun, redshift, mass_definition: str):
     mass, z = _check(m200c_msun, redshift)
     if mass_definition == "200c":
         return mass.copy()
-    ratio = _conversion_table(mass_definition)(
+    ratio = _conversion_table(mass_definition, cosmology)(
         np.log(np.nan_to_num(mass, nan=1e14)), np.log1p(np.nan_to_num(z, nan=0.5)), grid=False
     )
     return np.where(np.isnan(z), np.nan, mass * np.exp(ratio))
 
 
-def m500c_from_m200c(m200c_msun, redshift):
+def m500c_from_m200c(m200c_msun, redshift, cosmology: Cosmology = PLANCK18):
     """M500c [Msun] of a halo of the given M200c [Msun]; see `convert_m200c`."""
-    return convert_m200c(m200c_msun, redshift, "500c")
+    return convert_m200c(m200c_msun, redshift, "500c", cosmology)
 
 
-def m200c_from_m500c(m500c_msun, redshift):
+def m200c_from_m500c(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
     """M200c [Msun] of a halo of the given M500c [Msun], the inverse of `m500c_from_m200c`."""
     m500c = np.asarray(m500c_msun, float)
     m200c = 1.47 * m500c
     for _ in range(20):  # the ratio hardly depends on mass, so this settles in a few steps
-        m200c = m200c * m500c / m500c_from_m200c(m200c, redshift)
+        m200c = m200c * m500c / m500c_from_m200c(m200c, redshift, cosmology)
     return m200c
 
 
-def e_of_z(redshift):
+def e_of_z(redshift, cosmology: Cosmology = PLANCK18):
     """Expansion rate H(z)/H0."""
-    return PLANCK18.efunc(redshift)
+    return cosmology.astropy.efunc(redshift)
 
 
-def r500_mpc(m500c_msun, redshift):
+def r500_mpc(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
     """Physical radius [Mpc] of the sphere of 500 times the critical density."""
-    density = PLANCK18.critical_density(redshift).to_value(u.Msun / u.Mpc**3)
+    density = cosmology.astropy.critical_density(redshift).to_value(u.Msun / u.Mpc**3)
     return np.cbrt(3.0 * np.asarray(m500c_msun) / (4.0 * np.pi * 500.0 * density))
 
 
-def theta500_arcmin(m500c_msun, redshift):
+def theta500_arcmin(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
     """Angle [arcmin] that R500c subtends."""
-    distance_mpc = PLANCK18.angular_diameter_distance(redshift).to_value(u.Mpc)
-    return np.degrees(r500_mpc(m500c_msun, redshift) / distance_mpc) * 60.0
+    distance_mpc = cosmology.astropy.angular_diameter_distance(redshift).to_value(u.Mpc)
+    return np.degrees(r500_mpc(m500c_msun, redshift, cosmology) / distance_mpc) * 60.0

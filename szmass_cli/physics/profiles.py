@@ -9,14 +9,22 @@ from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.special import j0
 
 from szmass_cli.errors import InputError
-from szmass_cli.physics.beams import ARCMIN, Beam
-from szmass_cli.physics.cosmology import H70, e_of_z, m500c_from_m200c, r500_mpc, theta500_arcmin
+from szmass_cli.physics.beams import ARCMIN, AnyBeam, harmonic_nodes
+from szmass_cli.physics.cosmology import (
+    PLANCK18,
+    Cosmology,
+    e_of_z,
+    m500c_from_m200c,
+    r500_mpc,
+    theta500_arcmin,
+)
 from szmass_cli.physics.quadrature import panel_nodes
 
 # Arnaud et al. 2010, eq. 12: best-fit GNFW parameters
-P0 = 8.403 * H70**-1.5
+P0 = 8.403  # times h70^-3/2
 C500, GAMMA, ALPHA, BETA = 1.177, 0.3081, 1.0510, 5.4905
-MASS_EXPONENT = 2.0 / 3.0 + 0.12  # eq. 13 with the mean departure from self-similarity
+SZ_SLOPE = 5.0 / 3.0 + 0.12  # of Y500 with M500: eq. 13 with the mean departure from self-similarity
+PIVOT_MSUN = 3e14  # over h70
 CUT_R500 = 5.0  # the sphere's edge, in R500
 
 FORM_FACTOR_K_MAX = 900.0  # ell * theta500 beyond which the form factor, falling as k^-2.7, is taken as 0
@@ -27,16 +35,40 @@ _SIGMA_T_OVER_MEC2_CM2_PER_KEV = (constants.sigma_T / (constants.m_e * constants
 _CM_PER_MPC = units.Mpc.to(units.cm)
 
 
+@dataclass(frozen=True)
+class SzModel:
+    """How the SZ signal follows from mass and redshift; the defaults are Arnaud et al. (2010).
+
+    Parameters
+    ----------
+    mass_bias : float
+        b: a cluster of true mass M500c looks like one of (1 - b) M500c in the relation, which was calibrated
+        with hydrostatic X-ray masses. Both its pressure and its R500 follow.
+    slope : float
+        Exponent of Y500 with M500c.
+    cosmology : Cosmology
+    """
+
+    mass_bias: float = 0.0
+    slope: float = SZ_SLOPE
+    cosmology: Cosmology = PLANCK18
+
+
+ARNAUD2010 = SzModel()
+
+
 def pressure_shape(x):
-    """Dimensionless pressure p(x) at x = r / R500 (Arnaud et al. 2010, eq. 11)."""
+    """Dimensionless pressure p(x) h70^3/2 at x = r / R500 (Arnaud et al. 2010, eq. 11)."""
     scaled = C500 * np.asarray(x, float)
     return P0 / (scaled**GAMMA * (1.0 + scaled**ALPHA) ** ((BETA - GAMMA) / ALPHA))
 
 
-def p500_kev_cm3(m500c_msun, redshift):
+def p500_kev_cm3(m500c_msun, redshift, model: SzModel = ARNAUD2010):
     """Characteristic pressure [keV/cm^3] (Arnaud et al. 2010, eqs. 5 and 13)."""
-    mass = np.asarray(m500c_msun) * H70 / 3e14
-    return 1.65e-3 * e_of_z(redshift) ** (8.0 / 3.0) * mass**MASS_EXPONENT * H70**2
+    h70 = model.cosmology.h70
+    mass = np.asarray(m500c_msun) * h70 / PIVOT_MSUN
+    expansion = e_of_z(redshift, model.cosmology)
+    return 1.65e-3 * expansion ** (8.0 / 3.0) * mass ** (model.slope - 1.0) * h70**2
 
 
 def projected_shape(b):
@@ -74,27 +106,30 @@ class ClusterScales:
     """y(theta) = y_scale * projected_shape(theta / theta500)."""
 
 
-def cluster_scales(m200c_msun, redshift) -> ClusterScales:
+def cluster_scales(m200c_msun, redshift, model: SzModel = ARNAUD2010) -> ClusterScales:
     """Angular size and Compton scale of a cluster of the given mass and redshift.
 
     Parameters
     ----------
     m200c_msun, redshift : array_like
         Broadcast against each other.
+    model : SzModel
 
     Returns
     -------
     ClusterScales
     """
-    m500c = m500c_from_m200c(m200c_msun, redshift)
-    depth_cm = r500_mpc(m500c, redshift) * _CM_PER_MPC
-    y_scale = _SIGMA_T_OVER_MEC2_CM2_PER_KEV * p500_kev_cm3(m500c, redshift) * depth_cm
-    return ClusterScales(theta500_arcmin(m500c, redshift), y_scale)
+    cosmology = model.cosmology
+    apparent = (1.0 - model.mass_bias) * m500c_from_m200c(m200c_msun, redshift, cosmology)
+    depth_cm = r500_mpc(apparent, redshift, cosmology) * _CM_PER_MPC
+    pressure = p500_kev_cm3(apparent, redshift, model) * cosmology.h70**-1.5
+    y_scale = _SIGMA_T_OVER_MEC2_CM2_PER_KEV * pressure * depth_cm
+    return ClusterScales(theta500_arcmin(apparent, redshift, cosmology), y_scale)
 
 
-def compton_y(m200c_msun, redshift, theta_arcmin):
+def compton_y(m200c_msun, redshift, theta_arcmin, model: SzModel = ARNAUD2010):
     """Compton y of a cluster at angles [arcmin] from its centre, before any beam."""
-    scales = cluster_scales(m200c_msun, redshift)
+    scales = cluster_scales(m200c_msun, redshift, model)
     return scales.y_scale * projected_shape(np.asarray(theta_arcmin) / scales.theta500_arcmin)
 
 
@@ -103,7 +138,7 @@ class BeamedProfile:
 
     Parameters
     ----------
-    beam : Beam
+    beam : Beam or TabulatedBeam
         The instrument's beam.
     theta_max_arcmin : float
         Largest angle ever asked for; by default the edge of the largest cluster, and the beam's wing.
@@ -116,12 +151,12 @@ class BeamedProfile:
 
     THETA500_RANGE_ARCMIN = (0.2, 40.0)
 
-    def __init__(self, beam: Beam, theta_max_arcmin: float = 216.0):
+    def __init__(self, beam: AnyBeam, theta_max_arcmin: float = 216.0):
         ln_size = np.log(np.geomspace(*self.THETA500_RANGE_ARCMIN, 80))
         # fine near the centre, coarse outside, where the profile is smooth on the scale of its radius
         stretch = np.linspace(0.0, np.arcsinh(theta_max_arcmin / 1.0), 320)
         theta = np.sinh(stretch)
-        ell, weight = beam.harmonic_nodes(theta_max_arcmin)
+        ell, weight = harmonic_nodes(beam, theta_max_arcmin)
         hankel = j0(np.outer(theta * ARCMIN, ell)) * (weight * ell * beam.b_ell(ell) / (2.0 * np.pi))
         size = np.exp(ln_size) * ARCMIN
         k = np.outer(ell, size)

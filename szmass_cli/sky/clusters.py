@@ -1,24 +1,80 @@
-"""Clusters painted on the sky: universal pressure profile, log-normal scatter of the SZ amplitude."""
+"""Clusters to be painted: which ones there are, and their images on cutouts."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from szmass_cli.config import ClusterConfig, ListedMasses, LogUniformMasses
-from szmass_cli.physics.beams import Beam
-from szmass_cli.physics.profiles import BeamedProfile, ClusterScales, cluster_scales
+from szmass_cli.config import (
+    ClusterConfig,
+    ListedMasses,
+    ListedRedshifts,
+    LogUniformMasses,
+    MassFunctionMasses,
+    UniformRedshifts,
+    VolumeRedshifts,
+)
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.cosmology import PLANCK18, Cosmology
+from szmass_cli.physics.profiles import ARNAUD2010, BeamedProfile, ClusterScales, SzModel, cluster_scales
 from szmass_cli.physics.spectra import tsz_uk_per_y
-from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
+from szmass_cli.sky.abundance import draw_by_volume, halo_abundance
+from szmass_cli.stamp import N_PIXELS, pixel_offsets_arcmin, pixel_radii_arcmin
 
 
-def draw_masses(config: ClusterConfig, rng: np.random.Generator, n: int) -> np.ndarray:
-    """n values of M200c [Msun] from the configured distribution."""
+def draw_masses(
+    config: ClusterConfig,
+    rng: np.random.Generator,
+    n: int,
+    first: int = 0,
+    redshift: np.ndarray | None = None,
+    cosmology: Cosmology = PLANCK18,
+) -> np.ndarray:
+    """n values of M200c [Msun] from the configured distribution.
+
+    Parameters
+    ----------
+    config : ClusterConfig
+    rng : numpy.random.Generator
+    n : int
+    first : int
+        Number of the first cluster, which says where in a list of masses it stands.
+    redshift : numpy.ndarray, shape (n,), optional
+        Redshifts, on which the mass function depends; the configured one otherwise.
+    cosmology : Cosmology
+    """
     masses = config.masses
     if isinstance(masses, ListedMasses):
-        # shuffled whole rounds of the list, so that each mass comes equally often
-        rounds = -(-n // len(masses.m200c_msun))
-        return rng.permuted(np.tile(masses.m200c_msun, (rounds, 1)), axis=1).ravel()[:n]
+        return np.resize(np.roll(masses.m200c_msun, -first), n)
+    low, high = masses.min_m200c_msun, masses.max_m200c_msun
+    if isinstance(masses, MassFunctionMasses):
+        at = np.full(n, config.redshift) if redshift is None else redshift
+        span = redshift_range(config)
+        # a single redshift is the middle of a thin slice
+        span = span if span[1] > span[0] else (span[0] * 0.99, span[1] * 1.01)
+        return halo_abundance(cosmology, (low, high), span).draw_masses(at, rng)
     if isinstance(masses, LogUniformMasses):
-        return np.exp(rng.uniform(np.log(masses.min_m200c_msun), np.log(masses.max_m200c_msun), n))
-    return rng.uniform(masses.min_m200c_msun, masses.max_m200c_msun, n)
+        return np.exp(rng.uniform(np.log(low), np.log(high), n))
+    return rng.uniform(low, high, n)
+
+
+def draw_redshifts(
+    config: ClusterConfig, rng: np.random.Generator, n: int, first: int = 0, cosmology: Cosmology = PLANCK18
+) -> np.ndarray:
+    """n redshifts from the configured distribution; see `draw_masses`."""
+    redshifts, masses = config.redshift, config.masses
+    if isinstance(redshifts, ListedRedshifts):
+        # beside a list of masses each redshift gets all of them in turn
+        each = len(masses.m200c_msun) if isinstance(masses, ListedMasses) else 1
+        return np.asarray(redshifts.redshifts)[(first + np.arange(n)) // each % len(redshifts.redshifts)]
+    if isinstance(redshifts, UniformRedshifts):
+        return rng.uniform(redshifts.min, redshifts.max, n)
+    if isinstance(redshifts, VolumeRedshifts):
+        span = (redshifts.min, redshifts.max)
+        if isinstance(masses, MassFunctionMasses):
+            limits = (masses.min_m200c_msun, masses.max_m200c_msun)
+            return halo_abundance(cosmology, limits, span).draw_redshifts(rng, n)
+        return draw_by_volume(span, cosmology, rng, n)
+    return np.full(n, float(redshifts))
 
 
 def mean_mass(config: ClusterConfig) -> float:
@@ -29,6 +85,8 @@ def mean_mass(config: ClusterConfig) -> float:
     low, high = masses.min_m200c_msun, masses.max_m200c_msun
     if isinstance(masses, LogUniformMasses):
         return (high - low) / float(np.log(high / low))
+    if isinstance(masses, MassFunctionMasses):
+        return float(draw_masses(config, np.random.Generator(np.random.PCG64DXSM(0)), 20_000).mean())
     return 0.5 * (low + high)
 
 
@@ -40,39 +98,61 @@ def mass_range(config: ClusterConfig) -> tuple[float, float]:
     return masses.min_m200c_msun, masses.max_m200c_msun
 
 
+def redshift_range(config: ClusterConfig) -> tuple[float, float]:
+    """Smallest and largest redshift of the configured distribution."""
+    redshifts = config.redshift
+    if isinstance(redshifts, ListedRedshifts):
+        return min(redshifts.redshifts), max(redshifts.redshifts)
+    if isinstance(redshifts, UniformRedshifts | VolumeRedshifts):
+        return redshifts.min, redshifts.max
+    return float(redshifts), float(redshifts)
+
+
 def draw_amplitudes(sz_scatter_ln: float, rng: np.random.Generator, n: int) -> np.ndarray:
     """n log-normal factors of median 1 that multiply the SZ signal."""
     return np.exp(sz_scatter_ln * rng.standard_normal(n))
 
 
 class ClusterStamps:
-    """Cluster images on cutouts, behind a beam.
+    """Cluster images on cutouts, behind the beams of a survey.
 
     Parameters
     ----------
-    beam : Beam
-    frequency_ghz : float
+    bands : sequence of Band, length f
+    model : SzModel
+        How the signal follows from mass and redshift.
     """
 
-    def __init__(self, beam: Beam, frequency_ghz: float):
-        radii, self._where = np.unique(pixel_radii_arcmin().round(9), return_inverse=True)
-        self._uk_per_y = tsz_uk_per_y(frequency_ghz)
-        self._ln_size = np.log(np.geomspace(*BeamedProfile.THETA500_RANGE_ARCMIN, 1200))
-        profile = BeamedProfile(beam, theta_max_arcmin=10.0)
-        self._library = profile(np.exp(self._ln_size)[:, None], radii[None, :])
+    N_SIZES, N_RADII = 1200, 900
+    THETA_MAX_ARCMIN = 10.0 + 3.0 * np.sqrt(2.0) * 3.0
+    """From a corner to the opposite one, and three times the largest rms offset."""
+
+    def __init__(self, bands: Sequence[Band], model: SzModel = ARNAUD2010):
+        self._model = model
+        self._uk_per_y = np.array([tsz_uk_per_y(band.frequency_ghz) for band in bands])
+        self._ln_size = np.log(np.geomspace(*BeamedProfile.THETA500_RANGE_ARCMIN, self.N_SIZES))
+        self._profiles = [BeamedProfile(band.beam, self.THETA_MAX_ARCMIN) for band in bands]
+        radii, where = np.unique(pixel_radii_arcmin().round(9), return_inverse=True)
+        self._where = where.ravel()
+        self._centred = self._tabulate(radii)
+
+    def _tabulate(self, radii_arcmin: np.ndarray) -> np.ndarray:
+        """Beamed shapes, (sizes, radii, f) times the temperature of one unit of y."""
+        size = np.exp(self._ln_size)[:, None]
+        shapes = [profile(size, radii_arcmin[None, :]) for profile in self._profiles]
+        return np.stack(shapes, axis=-1) * self._uk_per_y
 
     def mean_images(self, m200c_msun, redshift) -> np.ndarray:
-        """Images without scatter, shape (n, 40, 40) float32 [µK].
+        """Images of centred clusters without scatter, shape (n, 40, 40, f) float32 [µK].
 
         Parameters
         ----------
         m200c_msun, redshift : array_like, shape (n,) or scalar
         """
-        scales = cluster_scales(np.atleast_1d(m200c_msun), redshift)
-        return self.images(scales)
+        return self.images(cluster_scales(np.atleast_1d(m200c_msun), redshift, self._model))
 
     def images(self, scales: ClusterScales) -> np.ndarray:
-        """Images of clusters of given size and scale, shape (n, 40, 40) float32 [µK].
+        """Images of centred clusters of given size and scale, shape (n, 40, 40, f) float32 [µK].
 
         Raises
         ------
@@ -80,9 +160,34 @@ class ClusterStamps:
             If a cluster is larger or smaller than those tabulated.
         """
         BeamedProfile.check_size(scales.theta500_arcmin)
+        low, upper = self._place(scales)
+        radial = (
+            self._centred[low] * (1.0 - upper)[:, None, None] + self._centred[low + 1] * upper[:, None, None]
+        )
+        radial *= scales.y_scale[:, None, None]
+        return radial.astype(np.float32)[:, self._where].reshape(-1, N_PIXELS, N_PIXELS, len(self._uk_per_y))
+
+    def offset_images(self, m200c_msun, redshift, offset_arcmin: np.ndarray) -> np.ndarray:
+        """Images of clusters whose centres lie off the middle of the stamp, (n, 40, 40, f) float32 [µK].
+
+        Parameters
+        ----------
+        m200c_msun, redshift : array_like, shape (n,)
+        offset_arcmin : numpy.ndarray, shape (n, 2)
+            Of the centre from the middle of the stamp, in rows (northwards) and columns (westwards).
+        """
+        scales = cluster_scales(np.atleast_1d(m200c_msun), redshift, self._model)
+        axis = pixel_offsets_arcmin()
+        theta = np.hypot(
+            axis[None, :, None] - offset_arcmin[:, 0, None, None],
+            axis[None, None, :] - offset_arcmin[:, 1, None, None],
+        )
+        size = scales.theta500_arcmin[:, None, None]
+        shapes = np.stack([profile(size, theta) for profile in self._profiles], axis=-1)
+        return (shapes * self._uk_per_y * scales.y_scale[:, None, None, None]).astype(np.float32)
+
+    def _place(self, scales: ClusterScales) -> tuple[np.ndarray, np.ndarray]:
+        """Where sizes fall in the table: the lower neighbour, and the weight of the upper one."""
         position = np.interp(np.log(scales.theta500_arcmin), self._ln_size, np.arange(self._ln_size.size))
         low = np.minimum(position.astype(int), self._ln_size.size - 2)
-        upper = (position - low)[:, None]
-        radial = self._library[low] * (1.0 - upper) + self._library[low + 1] * upper
-        radial *= (self._uk_per_y * scales.y_scale)[:, None]
-        return radial.astype(np.float32)[:, self._where.ravel()].reshape(-1, N_PIXELS, N_PIXELS)
+        return low, position - low

@@ -7,12 +7,13 @@ from enum import IntEnum
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
-from szmass_cli.physics.beams import Beam
-from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes, draw_masses
-from szmass_cli.sky.fields import SkyPower, StampSky
+from szmass_cli.sky.clusters import ClusterStamps, draw_masses, draw_redshifts
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.signals import signal_source
+from szmass_cli.sky.stamps import StampSky
 
 BLOCK = 256
-"""Cutouts of one random stream. A block is always drawn whole, so that nothing depends on chunking."""
+"""Cutouts of one random stream, drawn whole whatever is asked for, so that nothing depends on chunking."""
 
 
 class Stream(IntEnum):
@@ -31,8 +32,8 @@ class CutoutBlock:
 
     Parameters
     ----------
-    image, sz : numpy.ndarray, shape (n, 40, 40, 1), float32
-        Sky with noise, and the cluster's own beamed signal [µK_CMB].
+    image, sz : numpy.ndarray, shape (n, 40, 40, f), float32
+        Sky with noise, and the cluster's own beamed signal [µK_CMB], in f bands.
     m200c : numpy.ndarray, shape (n,)
         [Msun].
     redshift, amplitude : numpy.ndarray, shape (n,)
@@ -68,23 +69,28 @@ class CutoutSimulator:
     Parameters
     ----------
     config : SurveyConfig
-        Its ``sky`` section is used; clusters are given to each draw.
+        Its ``sky`` section, and from ``clusters`` shape and SZ relation; which clusters is said at each draw.
     """
 
     def __init__(self, config: SurveyConfig):
-        self.beam = Beam(config.sky.beam_fwhm_arcmin)
-        self.power = SkyPower.from_config(config.sky)
-        self.sky = StampSky(self.power, self.beam, config.sky.noise_uk_arcmin)
-        self.stamps = ClusterStamps(self.beam, config.sky.frequency_ghz)
+        self.bands = config.sky.build_bands()
+        self.power = SkyPower.from_config(config.sky, self.bands)
+        self.sky = StampSky(self.power, self.bands)
+        self._cosmology = config.sky.cosmology.build()
+        model = config.clusters.sz_model(self._cosmology)
+        self.stamps = ClusterStamps(self.bands, model)
+        self._signals = signal_source(config.clusters, self.bands, self.stamps, model)
 
-    def block(self, clusters: ClusterConfig, rng: np.random.Generator) -> CutoutBlock:
-        """One block of BLOCK cutouts."""
-        m200c = draw_masses(clusters, rng, BLOCK)
-        amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, BLOCK)
-        redshift = np.full(BLOCK, clusters.redshift)
-        sz = self.stamps.mean_images(m200c, redshift) * amplitude.astype(np.float32)[:, None, None]
-        image = self.sky.draw(rng, BLOCK) + sz
-        return CutoutBlock(image[..., None], sz[..., None], m200c, redshift, amplitude)
+    def block(
+        self, clusters: ClusterConfig, rng: np.random.Generator, first: int = 0, n: int = BLOCK
+    ) -> CutoutBlock:
+        """The first n cutouts of a block; `first` is the number of the first one."""
+        redshift = draw_redshifts(clusters, rng, BLOCK, first, self._cosmology)
+        m200c = draw_masses(clusters, rng, BLOCK, first, redshift, self._cosmology)
+        image = self.sky.draw(rng, BLOCK)[:n]
+        signals = self._signals.draw(clusters, m200c, redshift, rng, n)
+        image += signals.all
+        return CutoutBlock(image, signals.own, m200c[:n], redshift[:n], signals.amplitude)
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0
@@ -92,4 +98,4 @@ class CutoutSimulator:
         """Blocks that add up to n cutouts; the last one is cut, not drawn short."""
         for index in range(-(-n // BLOCK)):
             rng = block_generator(seed, stream, first_block + index, salt)
-            yield self.block(clusters, rng)[: n - index * BLOCK]
+            yield self.block(clusters, rng, (first_block + index) * BLOCK, min(n - index * BLOCK, BLOCK))

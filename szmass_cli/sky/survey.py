@@ -11,12 +11,14 @@ from scipy.ndimage import map_coordinates
 
 from szmass_cli.config import FieldConfig, SkyConfig, SurveyConfig
 from szmass_cli.errors import InputError
-from szmass_cli.physics.beams import ARCMIN, Beam
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.profiles import CUT_R500, BeamedProfile, cluster_scales
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.clusters import draw_amplitudes, draw_masses
-from szmass_cli.sky.fields import SkyPower, plane_field
+from szmass_cli.sky.clusters import draw_amplitudes, draw_masses, draw_redshifts
+from szmass_cli.sky.fields import plane_fields
+from szmass_cli.sky.power import SkyPower
 
 PLANE_PIXEL_ARCMIN = 0.25
 """Grid of the plane that the Gaussian sky is made on: fine enough for cubic splines behind a 1' beam."""
@@ -69,8 +71,10 @@ def random_clusters(config: SurveyConfig, rng: np.random.Generator, n: int) -> F
     dec = np.degrees(np.arcsin(rng.uniform(np.sin(south), np.sin(north), n)))
     ra = (field.center_ra_deg + rng.uniform(-half_width, half_width, n)) % 360.0
     name = np.array([f"SIM-{index:05d}" for index in range(n)])
-    mass = draw_masses(config.clusters, rng, n)
-    return FieldClusters(name, ra, dec, np.full(n, config.clusters.redshift), mass)
+    cosmology = config.sky.cosmology.build()
+    redshift = draw_redshifts(config.clusters, rng, n, cosmology=cosmology)
+    mass = draw_masses(config.clusters, rng, n, 0, redshift, cosmology)
+    return FieldClusters(name, ra, dec, redshift, mass)
 
 
 def simulate_field(
@@ -109,13 +113,14 @@ def simulate_field(
         np.random.Generator(np.random.PCG64DXSM(s)) for s in np.random.SeedSequence(seed).spawn(3)
     )
     progress("sky", 0, 3)
+    (band,) = config.sky.build_bands()
     sky = gaussian_sky(config.sky, config.field, sky_rng)
     progress("clusters", 1, 3)
     amplitude = draw_amplitudes(config.clusters.sz_scatter_ln, scatter_rng, len(clusters))
-    sky += painted_clusters(config.sky, shape, wcs, clusters, amplitude)
+    sky += painted_clusters(band, shape, wcs, clusters, amplitude)
     progress("noise", 2, 3)
     pixel_arcmin = np.sqrt(enmap.pixsizemap(shape, wcs, separable=True)) / ARCMIN
-    sky += noise_rng.standard_normal(shape, dtype=np.float32) * (config.sky.noise_uk_arcmin / pixel_arcmin)
+    sky += noise_rng.standard_normal(shape, dtype=np.float32) * (band.noise_uk_arcmin / pixel_arcmin)
     progress("noise", 3, 3)
     truth = Table(
         {
@@ -159,19 +164,18 @@ def gaussian_sky(sky: SkyConfig, field: FieldConfig, rng: np.random.Generator) -
     x += margin - x.min()
     y += margin - y.min()
     size = (int(np.ceil(y.max() + margin)), int(np.ceil(x.max() + margin)))
-    grid = plane_field(rng, size, PLANE_PIXEL_ARCMIN, SkyPower.from_config(sky), Beam(sky.beam_fwhm_arcmin))
+    bands = sky.build_bands()
+    (grid,) = plane_fields(rng, size, PLANE_PIXEL_ARCMIN, SkyPower.from_config(sky, bands), bands)
     return map_coordinates(grid, [y, x], order=3, mode="nearest").reshape(shape).astype(np.float32)
 
 
-def painted_clusters(
-    sky: SkyConfig, shape, wcs, clusters: FieldClusters, amplitude: np.ndarray
-) -> np.ndarray:
+def painted_clusters(band: Band, shape, wcs, clusters: FieldClusters, amplitude: np.ndarray) -> np.ndarray:
     """The clusters' own signal behind the beam on the map's pixels [µK]."""
-    profile = BeamedProfile(Beam(sky.beam_fwhm_arcmin))
+    profile = BeamedProfile(band.beam)
     scales = cluster_scales(clusters.m200c_msun, clusters.redshift)
-    central = tsz_uk_per_y(sky.frequency_ghz) * scales.y_scale * amplitude
+    central = tsz_uk_per_y(band.frequency_ghz) * scales.y_scale * amplitude
     # beyond the sphere's edge only the beam's wing is left
-    reach_arcmin = CUT_R500 * scales.theta500_arcmin + 3.0 * sky.beam_fwhm_arcmin
+    reach_arcmin = CUT_R500 * scales.theta500_arcmin + 3.0 * band.beam.fwhm_arcmin
     centres = SkyCoord(clusters.ra_deg, clusters.dec_deg, unit="deg")
     signal = enmap.zeros(shape, wcs, np.float32)
     for index in range(len(clusters)):

@@ -238,6 +238,6 @@ def test_shipped_models_open_by_name(name):
     channels = 2 if bundle.recipe.network.input == "filtered" else 1
     set_weights(build_mresunet(bundle.recipe.network, channels), bundle.weights, name)
     recipe, metadata = bundle.recipe, bundle.metadata
-    assert metadata.beam_fwhm_arcmin == recipe.sky.beam_fwhm_arcmin
-    assert metadata.noise_uk_arcmin == recipe.sky.noise_uk_arcmin
-    assert metadata.frequency_ghz == recipe.sky.frequency_ghz
+    assert metadata.beam_fwhm_arcmin == recipe.sky.bands[0].beam_fwhm_arcmin
+    assert metadata.noise_uk_arcmin == recipe.sky.bands[0].noise_uk_arcmin
+    assert metadata.frequency_ghz == recipe.sky.bands[0].frequency_ghz

@@ -16,7 +16,7 @@ SCALE = 600.0
 
 @pytest.fixture(scope="module")
 def filtered(simulator):
-    return NetworkInput.create(NetworkConfig(input="filtered"), simulator.sky, simulator.beam, SCALE)
+    return NetworkInput.create(NetworkConfig(input="filtered"), simulator.sky, simulator.bands[0].beam, SCALE)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def block_of(masses):
 
 
 def test_plain_input_is_the_image_over_the_scale(simulator, cutouts):
-    plain = NetworkInput.create(NetworkConfig(input="plain"), simulator.sky, simulator.beam, SCALE)
+    plain = NetworkInput.create(NetworkConfig(input="plain"), simulator.sky, simulator.bands[0].beam, SCALE)
     images = cutouts.image[:20, ..., 0]
     got = plain(images)
     assert plain.channels == 1
@@ -41,7 +41,7 @@ def test_plain_input_is_the_image_over_the_scale(simulator, cutouts):
 
 def test_filtered_input_has_the_stated_variance_on_bare_sky(filtered, simulator):
     """Standard deviation a third in the filtered channel, averaged over pixels."""
-    got = filtered(simulator.sky.draw(np.random.default_rng(2), 1500))
+    got = filtered(simulator.sky.draw(np.random.default_rng(2), 1500)[..., 0])
     assert filtered.channels == 2
     assert got.shape == (1500, 40, 40, 2) and got.dtype == np.float32
     assert np.sqrt(np.mean(got[..., 1] ** 2)) == pytest.approx(1 / 3, rel=0.01)
@@ -61,7 +61,7 @@ def test_the_first_filtered_channel_is_the_cutout_smoothed_by_the_beam(filtered)
 
 def test_the_second_filtered_channel_is_the_beam_on_the_inverse_covariance(filtered, simulator):
     """B C^-1 d by another route: solve for C^-1 d, then smooth with a Gaussian written out here."""
-    images = simulator.sky.draw(np.random.default_rng(3), 3)
+    images = simulator.sky.draw(np.random.default_rng(3), 3)[..., 0]
     covariance = simulator.sky.sky_covariance_uk2 + 400.0 * np.eye(1600)
     solved = np.linalg.solve(covariance, images.reshape(3, -1).T.astype(float)).T.reshape(3, 40, 40)
     pixels = np.arange(40)
@@ -87,7 +87,7 @@ def test_filtering_is_linear(filtered, cutouts):
 
 
 def test_massive_clusters_stay_of_order_one(filtered, simulator):
-    images = simulator.stamps.mean_images(np.array([8e14]), 0.7)
+    images = simulator.stamps.mean_images(np.array([8e14]), 0.7)[..., 0]
     assert 1 < np.abs(filtered(images)).max() < 10
 
 

@@ -8,6 +8,8 @@ from scipy.integrate import quad
 
 from szmass_cli.errors import InputError
 from szmass_cli.physics.cosmology import (
+    PLANCK18,
+    Cosmology,
     convert_m200c,
     e_of_z,
     m200c_from_m500c,
@@ -98,3 +100,29 @@ def test_expansion_and_sizes_agree_with_integrals_done_by_hand(redshift):
     assert r500_mpc(4e14, redshift) == pytest.approx(radius, rel=1e-3)
     arcmin = np.degrees(radius / distance_mpc) * 60
     assert theta500_arcmin(4e14, redshift) == pytest.approx(arcmin, rel=1e-3)
+
+
+# WMAP9 (Hinshaw et al. 2013), as astropy and colossus have it, without its neutrinos
+WMAP9 = Cosmology(h0_km_s_mpc=69.32, omega_m=0.2865, omega_b=0.04628, sigma8=0.82, n_s=0.9608)
+
+
+def test_another_universe_is_astropys_and_colossus_own():
+    from astropy.cosmology import WMAP9 as ASTROPY
+    from colossus.cosmology import cosmology
+    from colossus.halo import mass_adv
+
+    assert e_of_z(1.0, WMAP9) == pytest.approx(ASTROPY.efunc(1.0), rel=1e-3)
+    per_distance = theta500_arcmin(3e14, 0.5, WMAP9) / r500_mpc(3e14, 0.5, WMAP9)
+    assert per_distance == pytest.approx(ASTROPY.arcsec_per_kpc_proper(0.5).value * 1000 / 60, rel=1e-3)
+    h = cosmology.setCosmology("WMAP9", persistence="").h
+    asked, _, _ = mass_adv.changeMassDefinitionCModel(4e14 * h, 0.3, "200c", "500c", c_model="diemer15")
+    assert m500c_from_m200c(4e14, 0.3, WMAP9) == pytest.approx(asked / h, rel=2e-3)
+    # and the first universe is unharmed by the second
+    assert m500c_from_m200c(5e14, 0.7) == pytest.approx(3.3986e14, rel=WITHIN)
+    assert m200c_from_m500c(m500c_from_m200c(4e14, 0.3, WMAP9), 0.3, WMAP9) == pytest.approx(4e14, rel=1e-6)
+
+
+def test_a_universe_has_a_name():
+    assert PLANCK18.name == "planck18" and Cosmology().name == "planck18"
+    assert WMAP9.name == "H0=69.32 Om=0.2865 Ob=0.04628 s8=0.82 ns=0.9608 tau=0.0561"
+    assert len(WMAP9.name) < 68  # a FITS card

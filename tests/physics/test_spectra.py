@@ -4,9 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.modeling.physical_models import BlackBody
 from scipy.optimize import brentq
 
-from szmass_cli.physics.spectra import cl_from_dl, cmb_dl_uk2, foreground_dl_uk2, tsz_f, tsz_uk_per_y
+from szmass_cli.physics.cosmology import PLANCK18, Cosmology
+from szmass_cli.physics.spectra import (
+    ForegroundSpectra,
+    _scalar_amplitude,
+    cl_from_dl,
+    cmb_dl_uk2,
+    foreground_covariance_dl_uk2,
+    foreground_dl_uk2,
+    tsz_f,
+    tsz_uk_per_y,
+)
 
 GEORGE2015 = Path(__file__).resolve().parents[3] / "shared" / "data" / "george2015_150x150_Dl.csv"
 
@@ -90,3 +102,95 @@ def test_foreground_shapes_are_those_of_george_et_al(name, column, within, georg
 def test_cl_and_dl_differ_by_ell_times_ell_plus_one_over_two_pi():
     ell = np.array([2.0, 220.0, 3000.0])
     np.testing.assert_allclose(cl_from_dl(ell, 1.0) * ell * (ell + 1) / (2 * np.pi), 1.0)
+
+
+def test_sigma8_of_planck_2018_is_its_scalar_amplitude():
+    """Planck 2018 VI, Table 2: sigma8 = 0.8102 goes with ln(10^10 A_s) = 3.047; power goes as sigma8^2."""
+    higher = Cosmology(sigma8=1.1 * PLANCK18.sigma8)
+    assert _scalar_amplitude(PLANCK18) == pytest.approx(np.exp(3.047) * 1e-10, rel=2e-3)
+    assert _scalar_amplitude(higher) == pytest.approx(1.21 * np.exp(3.047) * 1e-10, rel=5e-3)
+
+
+@pytest.mark.slow
+def test_the_cmb_of_another_universe_is_higher_where_its_amplitude_is():
+    """At fixed tau the unlensed power goes as A_s; lensing smooths peaks by a few per cent."""
+    ell = np.array([500.0, 1000.0])
+    ratio = cmb_dl_uk2(ell, Cosmology(sigma8=1.05 * PLANCK18.sigma8)) / cmb_dl_uk2(ell)
+    np.testing.assert_allclose(ratio, 1.05**2, rtol=0.02)
+
+
+def brightness_to_temperature(frequency_ghz):
+    """MJy/sr in thermodynamic µK, by astropy."""
+    convert = u.thermodynamic_temperature(frequency_ghz * u.GHz, 2.7255 * u.K)
+    return (1 * u.MJy / u.sr).to_value(u.uK, equivalencies=convert)
+
+
+@pytest.mark.parametrize("frequency_ghz", [95.0, 220.0, 353.0])
+@pytest.mark.parametrize(("name", "beta"), [("dusty_poisson", 1.505), ("dusty_clustered", 2.51)])
+def test_dust_is_a_modified_blackbody_by_astropys_units(frequency_ghz, name, beta):
+    def temperature(nu):
+        return nu**beta * BlackBody(20 * u.K)(nu * u.GHz).value * brightness_to_temperature(nu)
+
+    expected = temperature(frequency_ghz) / temperature(150.0)
+    assert ForegroundSpectra().scaling(name, frequency_ghz) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("frequency_ghz", [95.0, 220.0])
+def test_radio_sources_have_a_power_law_in_flux_by_astropys_units(frequency_ghz):
+    ratio = brightness_to_temperature(frequency_ghz) / brightness_to_temperature(150.0)
+    expected = (frequency_ghz / 150.0) ** -0.9 * ratio
+    assert ForegroundSpectra().scaling("radio", frequency_ghz) == pytest.approx(expected, rel=1e-6)
+
+
+def test_sz_effects_scale_as_they_should():
+    spectra = ForegroundSpectra()
+    assert spectra.scaling("ksz", 220.0) == 1.0
+    # f(95) = -1.5540 and f(150) = -0.9533 (Sunyaev & Zel'dovich 1972)
+    assert spectra.scaling("tsz", 95.0) == pytest.approx(1.5540 / 0.9533, rel=2e-4)
+    assert spectra.scaling("tsz", 280.0) < 0
+
+
+AMPLITUDES = {
+    "tsz": 3.2443,
+    "ksz": 2.9629,
+    "dusty_poisson": 9.4152,
+    "dusty_clustered": 3.3673,
+    "radio": 1.0053,
+}
+
+
+def test_tsz_and_dust_take_from_each_other_as_in_george_et_al(george2015):
+    """Their best-fit curve has xi = 0.1018 with the sum of the dust's parts: -1.31 µK^2 at ell 3000."""
+    ell = george2015[(george2015[:, 0] >= 1000) & (george2015[:, 0] <= 10000), 0]
+    spectra = ForegroundSpectra(tsz_dust_correlation=0.10177)
+    power = foreground_covariance_dl_uk2(ell, AMPLITUDES, [150.0], spectra)
+    rows = np.isin(george2015[:, 0], ell)
+    np.testing.assert_allclose(power["tsz_dust"][0, 0], george2015[rows, 8], rtol=0.02)
+    assert power["tsz_dust"][0, 0, ell == 3000] == pytest.approx(-1.3107, rel=2e-3)
+
+
+def test_foregrounds_of_two_bands_go_together_as_far_as_they_are_correlated():
+    ell = np.array([3000.0])
+    spectra = ForegroundSpectra(dusty_correlation=0.9, radio_correlation=0.8, tsz_dust_correlation=0.1)
+    powers = foreground_covariance_dl_uk2(ell, AMPLITUDES, [95.0, 150.0, 220.0], spectra)
+    for name, rho in [
+        ("tsz", 1),
+        ("ksz", 1),
+        ("dusty_poisson", 0.9),
+        ("dusty_clustered", 0.9),
+        ("radio", 0.8),
+    ]:
+        power = powers[name][:, :, 0]
+        assert power[1, 1] == pytest.approx(AMPLITUDES[name])
+        between = abs(power[0, 1]) / np.sqrt(power[0, 0] * power[1, 1])
+        assert between == pytest.approx(rho)
+    # what is left of the SZ effect above its null is an increment: the dust adds to it
+    assert powers["tsz_dust"][0, 0, 0] < 0 < powers["tsz_dust"][2, 2, 0]
+    np.testing.assert_allclose(powers["tsz_dust"][0, 2], powers["tsz_dust"][2, 0])
+    total = sum(powers.values())[:, :, 0]
+    assert np.linalg.eigvalsh(total).min() > 0
+
+
+def test_a_foreground_that_is_off_is_not_there():
+    powers = foreground_covariance_dl_uk2([3000.0], {"tsz": 0.0, "radio": 1.0}, [150.0], ForegroundSpectra())
+    assert set(powers) == {"radio"}

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from szmass_cli import __version__
 from szmass_cli.config import (
     ClusterConfig,
+    CutoutConfig,
     ListedMasses,
     LogUniformMasses,
+    SplitConfig,
     SurveyConfig,
     UniformMasses,
+    load_config,
     parse_config,
 )
 from szmass_cli.errors import OutputError
-from szmass_cli.simulate import write_cutouts
+from szmass_cli.simulate import split_of, write_cutouts
 from szmass_cli.sky.clusters import draw_amplitudes, draw_masses, mass_range, mean_mass
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, Stream, block_generator
 from szmass_cli.stamp import pixel_radii_arcmin
@@ -205,7 +208,7 @@ def test_more_massive_and_nearer_clusters_are_larger(simulator):
 def cutout_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("cutouts") / "c.h5"
     done = []
-    write_cutouts(SurveyConfig(), 300, 7, path, progress=lambda *what: done.append(what))
+    write_cutouts(SurveyConfig(), path, n=300, seed=7, progress=lambda *what: done.append(what))
     return path, done
 
 
@@ -230,16 +233,16 @@ def test_the_file_is_laid_out_as_the_contract_says(cutout_file, simulator):
 
 def test_progress_counts_up_to_the_end(cutout_file):
     _, done = cutout_file
-    assert [what[1:3] for what in done] == [(256, 300), (300, 300)]
+    assert done == [("sky", 0, 1), ("sky", 1, 1), ("cutouts", 256, 300), ("cutouts", 300, 300)]
 
 
 def test_a_file_already_there_is_not_touched(tmp_path):
     path = tmp_path / "mine.h5"
     path.write_text("precious")
     with pytest.raises(OutputError, match=r"mine\.h5"):
-        write_cutouts(SurveyConfig(), 10, 1, path)
+        write_cutouts(SurveyConfig(), path, n=10, seed=1)
     assert path.read_text() == "precious"
-    write_cutouts(SurveyConfig(), 10, 1, path, overwrite=True)
+    write_cutouts(SurveyConfig(), path, n=10, seed=1, overwrite=True)
     with h5py.File(path) as file:
         assert file["image"].shape[0] == 10
     assert [p.name for p in tmp_path.iterdir()] == ["mine.h5"]
@@ -250,5 +253,51 @@ def test_a_failed_run_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_cutouts(SurveyConfig(), 300, 1, tmp_path / "c.h5", progress=interrupt)
+        write_cutouts(SurveyConfig(), tmp_path / "c.h5", n=300, seed=1, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_the_number_of_workers_changes_no_byte(workers, cutout_file, tmp_path):
+    write_cutouts(SurveyConfig(), tmp_path / "c.h5", n=300, seed=7, workers=workers)
+    assert (tmp_path / "c.h5").read_bytes() == cutout_file[0].read_bytes()
+
+
+def test_the_paper_preset_has_its_masses_and_splits(tmp_path):
+    """19 masses, and of each the same number in training, validation and test set."""
+    config = load_config("paper")
+    written = write_cutouts(config, tmp_path / "c.h5", n=19 * 8, seed=1)
+    assert written == 152
+    with h5py.File(tmp_path / "c.h5") as file:
+        masses, split = file["m200c"][()], file["split"][()]
+        assert file["image"].attrs["frequency_ghz"] == [150.0]
+    assert split.dtype == np.int8
+    for mass in np.unique(masses):
+        assert list(np.bincount(split[masses == mass])) == [4, 2, 2]
+    assert np.unique(masses).size == 19
+
+
+def test_split_keeps_to_its_fractions():
+    split = split_of(SplitConfig(train=0.5, validation=0.25), 15200)
+    assert list(np.bincount(split)) == [7600, 3800, 3800] and np.all(np.diff(split) >= 0)
+    assert list(split_of(SplitConfig(train=0.0, validation=1.0), 3)) == [1, 1, 1]
+
+
+def test_apodised_images_fall_to_nothing_at_the_edges_and_labels_do_not(tmp_path):
+    config = SurveyConfig(cutouts=CutoutConfig(n=64, apodisation_arcmin=1.0))
+    write_cutouts(config, tmp_path / "tapered.h5", seed=3)
+    write_cutouts(SurveyConfig(), tmp_path / "plain.h5", n=64, seed=3)
+    with h5py.File(tmp_path / "tapered.h5") as tapered, h5py.File(tmp_path / "plain.h5") as plain:
+        ratio = tapered["image"][()] / plain["image"][()]
+        np.testing.assert_array_equal(tapered["sz"][()], plain["sz"][()])
+    np.testing.assert_allclose(ratio[:, 4:36, 4:36], 1.0)
+    # half a cosine over 1': pixel centres lie 0.125', 0.375' ... from the edge
+    expected = 0.5 - 0.5 * np.cos(np.pi * np.array([0.125, 0.375, 0.625, 0.875]))
+    np.testing.assert_allclose(ratio[0, :4, 20, 0], expected, rtol=1e-4)
+    np.testing.assert_allclose(ratio[0, 20, -4:, 0], expected[::-1], rtol=1e-4)
+
+
+def test_the_configured_number_is_written_where_none_is_asked_for(tmp_path):
+    assert write_cutouts(SurveyConfig(cutouts=CutoutConfig(n=7)), tmp_path / "c.h5", seed=1) == 7
+    with h5py.File(tmp_path / "c.h5") as file:
+        assert len(file["image"]) == 7 and "split" not in file

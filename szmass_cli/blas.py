@@ -1,0 +1,21 @@
+"""Linear algebra whose last bit does not depend on the number of cores."""
+
+from contextlib import AbstractContextManager
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """A context in which BLAS has one thread.
+
+    With more of them, products are summed in another order, and eigenvectors of equal eigenvalues come out
+    turned: the same seed would draw another sky.
+    """
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    # it searches all loaded libraries, which takes longer than a block of cutouts
+    return ThreadpoolController()

@@ -1,0 +1,52 @@
+"""Strict models of every YAML file: unknown keys and impossible values are errors that name the key."""
+
+from szmass_cli.config.clusters import (
+    ClusterConfig,
+    IrregularShape,
+    ListedMasses,
+    ListedRedshifts,
+    LogUniformMasses,
+    MassFunctionMasses,
+    UniformMasses,
+    UniformRedshifts,
+    VolumeRedshifts,
+)
+from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
+from szmass_cli.config.products import CutoutConfig, FieldConfig, SplitConfig
+from szmass_cli.config.sky import (
+    BandConfig,
+    CosmologyConfig,
+    Foregrounds,
+    ForegroundSpectraConfig,
+    SkyConfig,
+    band_label,
+)
+from szmass_cli.config.survey import SurveyConfig, load_config, parse_config, preset_names
+
+__all__ = [
+    "BandConfig",
+    "CalibrationConfig",
+    "ClusterConfig",
+    "CosmologyConfig",
+    "CutoutConfig",
+    "FieldConfig",
+    "ForegroundSpectraConfig",
+    "Foregrounds",
+    "IrregularShape",
+    "ListedMasses",
+    "ListedRedshifts",
+    "LogUniformMasses",
+    "MassFunctionMasses",
+    "NetworkConfig",
+    "SkyConfig",
+    "SplitConfig",
+    "SurveyConfig",
+    "TrainingConfig",
+    "UniformMasses",
+    "UniformRedshifts",
+    "VolumeRedshifts",
+    "band_label",
+    "load_config",
+    "parse_config",
+    "preset_names",
+]

@@ -1,0 +1,58 @@
+"""What `szmass simulate` makes: cutouts and survey fields."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from szmass_cli.config.base import Strict
+from szmass_cli.config.clusters import Masses, Redshifts
+
+
+class SplitConfig(Strict):
+    """Fractions of the cutouts, in their order in the file, that are for training and for validation."""
+
+    train: float = Field(0.5, ge=0, le=1)
+    validation: float = Field(0.25, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _fractions(self) -> Self:
+        if self.train + self.validation > 1.0:
+            raise ValueError("train and validation must not add up to more than 1; the rest is the test set")
+        return self
+
+
+class CutoutConfig(Strict):
+    """What `simulate cutouts` writes."""
+
+    n: int = Field(1000, ge=1, le=100_000_000)
+    masses: Masses | None = Field(None, description="where they are not those of clusters")
+    split: SplitConfig | None = None
+    apodisation_arcmin: float = Field(0.0, ge=0, le=5, description="width of the cosine taper at the edges")
+
+
+class FieldConfig(Strict):
+    """A mock survey map."""
+
+    pixelisation: Literal["car", "healpix"] = "car"
+    center_ra_deg: float = Field(0.0, ge=-360, le=360)
+    center_dec_deg: float = Field(-55.0, ge=-85, le=85)
+    width_deg: float = Field(20.0, gt=0.2, le=360, description="extent in right ascension")
+    height_deg: float = Field(10.0, gt=0.2, le=180)
+    pixel_arcmin: float = Field(0.5, ge=0.1, le=5, description="of CAR")
+    nside: int = Field(4096, ge=64, le=8192, description="of HEALPix")
+    order: Literal["ring", "nested"] = "ring"
+    frame: Literal["equatorial", "galactic"] = Field("equatorial", description="of HEALPix")
+    apodisation_arcmin: float = Field(0.0, ge=0, le=300, description="width of the mask's cosine taper")
+    holes_per_deg2: float = Field(0.0, ge=0, le=10, description="masked point sources")
+    hole_radius_arcmin: float = Field(3.0, gt=0, le=30)
+    masses: Masses | None = Field(None, description="where they are not those of clusters")
+    redshift: Redshifts | None = Field(None, description="where they are not those of clusters")
+    depth_variation: float = Field(0.0, ge=0, lt=1, description="the noise is this much deeper at the centre")
+
+    @model_validator(mode="after")
+    def _within_the_sphere(self) -> Self:
+        if self.height_deg < 180 and abs(self.center_dec_deg) + self.height_deg / 2 > 90:
+            raise ValueError("center_dec_deg and height_deg reach beyond the pole")
+        if self.pixelisation == "healpix" and self.nside & (self.nside - 1):
+            raise ValueError("nside must be a power of two")
+        return self

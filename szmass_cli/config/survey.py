@@ -1,0 +1,167 @@
+"""A whole configuration, and how it is read from YAML."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import ValidationError
+
+from szmass_cli.config.base import Strict
+from szmass_cli.config.clusters import ClusterConfig
+from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
+from szmass_cli.config.products import CutoutConfig, FieldConfig
+from szmass_cli.config.sky import SkyConfig
+from szmass_cli.errors import ConfigError
+
+FREQUENCY_TOLERANCE = 0.05
+"""A band is meant by its name, too: SPT-3G's 150 GHz band is centred on 148.9 GHz for the SZ effect."""
+
+
+class SurveyConfig(Strict):
+    """Everything a YAML file can state; each stage reads the sections it needs."""
+
+    sky: SkyConfig = SkyConfig()
+    clusters: ClusterConfig = ClusterConfig()
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    cutouts: CutoutConfig = CutoutConfig()
+    field: FieldConfig = FieldConfig()
+
+    def with_frequencies(self, frequencies_ghz: Sequence[float]) -> Self:
+        """The same survey with only the bands nearest to some frequencies; with all of them if none is given.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such band.
+        """
+        if not frequencies_ghz:
+            return self
+        bands = {band.frequency_ghz: band for band in self.sky.bands}
+        chosen = {}
+        for wanted in frequencies_ghz:
+            nearest = min(bands, key=lambda frequency: abs(frequency - wanted))
+            if abs(nearest / wanted - 1.0) > FREQUENCY_TOLERANCE:
+                there = ", ".join(f"{frequency:g}" for frequency in bands)
+                raise ConfigError(f"--freq: there is no band at {wanted:g} GHz.", f"There are {there}.")
+            chosen[nearest] = bands[nearest]
+        return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
+
+    @property
+    def cutout_clusters(self) -> ClusterConfig:
+        """The clusters in simulated cutouts: those of training, with other masses where the file says so."""
+        masses = self.cutouts.masses
+        return self.clusters if masses is None else self.clusters.model_copy(update={"masses": masses})
+
+    @property
+    def field_clusters(self) -> ClusterConfig:
+        """The clusters in simulated maps: those of training, with what the field section says of its own."""
+        own = {"masses": self.field.masses, "redshift": self.field.redshift}
+        return self.clusters.model_copy(
+            update={key: value for key, value in own.items() if value is not None}
+        )
+
+    def to_yaml(self) -> str:
+        """The whole configuration as YAML text, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def preset_names() -> list[str]:
+    """Names that ``--config`` takes besides files."""
+    return sorted(
+        p.name.removesuffix(".yaml")
+        for p in (files("szmass_cli") / "presets").iterdir()
+        if p.name.endswith(".yaml")
+    )
+
+
+def load_config(source: str | Path) -> SurveyConfig:
+    """Read a configuration from a YAML file or a shipped preset.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, or the name of a preset.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file or preset, it is not YAML, or a key or value is not allowed.
+    """
+    path = Path(source)
+    if not path.is_file() and str(source) in preset_names():
+        text = (files("szmass_cli") / "presets" / f"{source}.yaml").read_text(encoding="utf-8")
+    else:
+        text = _read_text(path)
+    return parse_config(text, str(source), path.resolve().parent)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        names = ", ".join(preset_names())
+        raise ConfigError(
+            f"There is no configuration {path}.", f"Give a YAML file or a preset: {names}."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.", "Give a YAML text file.") from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, but a key given twice is an error: the reader would silently take the last."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        seen = [key.value for key in keys]
+        twice = next((key for key in keys if seen.count(key.value) > 1), None)
+        if twice is not None:
+            raise yaml.MarkedYAMLError(
+                problem=f"{twice.value!r} is there twice", problem_mark=twice.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConfig:
+    """Validate YAML text that came from `name`, for errors; relative paths in it start at `folder`."""
+    try:
+        values = yaml.load(text, Loader=_UniqueKeys)
+    except Exception as error:  # its readers of dates, numbers and tags raise whatever comes
+        mark = getattr(error, "problem_mark", None)
+        reason = f"line {mark.line + 1}: {getattr(error, 'problem', error)}" if mark else error
+        raise ConfigError(
+            f"{name} is not valid YAML: {reason}.", "Check its keys, indentation and colons."
+        ) from None
+    values = {} if values is None else values
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{name} holds no sections.", f"Sections are {', '.join(SurveyConfig.model_fields)}."
+        )
+    try:
+        return SurveyConfig.model_validate(values, context={"folder": folder})
+    except ValidationError as error:
+        raise ConfigError(_describe(error, name, values), "`szmass config paper` prints every key.") from None
+
+
+# a discriminated union puts its tag into the location; the user's file does not have it
+_TAGS = frozenset(
+    {"number", "uniform", "log_uniform", "list", "mass_function", "volume", "round", "irregular"}
+)
+
+
+def _describe(error: ValidationError, name: str, values: dict[str, Any]) -> str:
+    lines = []
+    for problem in error.errors():
+        place = [part for part in problem["loc"] if part not in _TAGS]
+        if place[:3] == ["sky", "bands", 0] and "bands" not in values["sky"]:
+            del place[1:3]  # the band's keys stand in sky itself
+        key = ".".join(map(str, place))
+        reason = "is not a known key" if problem["type"] == "extra_forbidden" else problem["msg"]
+        shown = (
+            "" if problem["type"] in ("missing", "extra_forbidden") else f" (got {problem['input']!r:.60})"
+        )
+        lines.append(f"{name}: {key or 'the file'}: {reason}{shown}")
+    return "\n".join(lines)

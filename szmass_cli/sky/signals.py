@@ -1,0 +1,125 @@
+"""The SZ signal in cutouts: round clusters from a table, irregular ones drawn one by one."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from szmass_cli.config import ClusterConfig, IrregularShape
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.profiles import SzModel
+from szmass_cli.physics.spectra import tsz_uk_per_y
+from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes
+from szmass_cli.sky.irregular import IrregularClusters, IrregularSettings
+from szmass_cli.sky.ystamps import beamed_stamps
+
+
+@dataclass(frozen=True)
+class Signals:
+    """SZ signals of n clusters behind f beams.
+
+    Parameters
+    ----------
+    own : numpy.ndarray, shape (n, 40, 40, f), float32
+        The clusters' own [µK].
+    all : numpy.ndarray, shape (n, 40, 40, f), float32
+        With the halos that lie in front of and behind them [µK].
+    amplitude : numpy.ndarray, shape (n,)
+        The log-normal factors in `own`.
+    """
+
+    own: np.ndarray
+    all: np.ndarray
+    amplitude: np.ndarray
+
+
+class SignalSource(Protocol):
+    """Draws the SZ signals of the first n of a block of clusters; n changes none of them."""
+
+    def draw(
+        self,
+        clusters: ClusterConfig,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
+    ) -> Signals: ...
+
+
+class RoundSignals:
+    """Spherical clusters; see `ClusterStamps`."""
+
+    def __init__(self, stamps: ClusterStamps):
+        self._stamps = stamps
+
+    def draw(
+        self,
+        clusters: ClusterConfig,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
+    ) -> Signals:
+        amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, len(m200c_msun))[:n]
+        if clusters.miscentring_arcmin == 0.0:
+            own = self._stamps.mean_images(m200c_msun[:n], redshift[:n])
+        else:
+            offset = clusters.miscentring_arcmin * rng.standard_normal((len(m200c_msun), 2))
+            own = self._stamps.offset_images(m200c_msun[:n], redshift[:n], offset[:n])
+        own *= amplitude.astype(np.float32)[:, None, None, None]
+        return Signals(own, own, amplitude)
+
+
+class IrregularSignals:
+    """Triaxial clusters with fluctuations, and other halos; see `IrregularClusters`."""
+
+    def __init__(self, settings: IrregularSettings, bands: Sequence[Band], model: SzModel):
+        self._clusters = IrregularClusters(settings, model)
+        self._bands = bands
+        self._one_at_a_time = threading.Lock()  # pitszi keeps its geometry, and numpy's one global generator
+
+    def draw(
+        self,
+        clusters: ClusterConfig,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+        n: int,
+    ) -> Signals:
+        with self._one_at_a_time:
+            pairs = zip(m200c_msun[:n], redshift[:n], strict=True)
+            drawn = [self._clusters.draw(mass, z, rng) for mass, z in pairs]
+        own = self._beamed(np.stack([cluster.own_y for cluster in drawn]))
+        whole = self._beamed(np.stack([cluster.y for cluster in drawn]))
+        return Signals(own, whole, np.array([cluster.amplitude for cluster in drawn]))
+
+    def _beamed(self, y: np.ndarray) -> np.ndarray:
+        pixel_arcmin = self._clusters.grid.pixel_arcmin
+        beamed = [beamed_stamps(y, pixel_arcmin, band.beam) for band in self._bands]
+        uk_per_y = [tsz_uk_per_y(band.frequency_ghz) for band in self._bands]
+        return (np.stack(beamed, axis=-1) * uk_per_y).astype(np.float32)
+
+
+def signal_source(
+    clusters: ClusterConfig, bands: Sequence[Band], stamps: ClusterStamps, model: SzModel
+) -> SignalSource:
+    """The source of the configured shape.
+
+    Raises
+    ------
+    SzmassError
+        If irregular clusters are asked for and `pitszi` is not installed.
+    """
+    shape = clusters.shape
+    if not isinstance(shape, IrregularShape):
+        return RoundSignals(stamps)
+    settings = IrregularSettings(
+        gas_eccentricity_ratio=shape.gas_eccentricity_ratio,
+        fluctuation_rms=shape.fluctuation_rms,
+        fluctuation_peak_r500=shape.fluctuation_peak_r500,
+        halo_min_m200c_msun=shape.halo_min_m200c_msun if shape.other_halos else np.inf,
+        scatter_ln=clusters.sz_scatter_ln,
+    )
+    return IrregularSignals(settings, bands, model)
