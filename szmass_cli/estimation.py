@@ -125,9 +125,11 @@ class _Run:
     def stated(self) -> dict[str, Any]:
         """The request as JSON holds it, its paths absolute, for `merge_shards`."""
         paths = {
-            name: str(Path(getattr(self.request, name)).resolve()) for name in ("map_path", "catalog_path")
+            "map_path": self.sky_map.path,
+            "catalog_path": self.catalog.path,
+            "model": self.bundle.path,
         }
-        return {**asdict(self.request), **paths, "model": str(self.bundle.path.resolve())}
+        return {**asdict(self.request), **{name: str(path.resolve()) for name, path in paths.items()}}
 
 
 def estimate_catalog(
@@ -247,7 +249,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     run = _prepared(request)
     if run.plan.fingerprint != stated["fingerprint"]:
         raise InputError(
-            f"{parts_folder(output)}: the map, the catalogue, the model or szmass is not what the shards used.",
+            f"{parts_folder(output)}: map, catalogue, model or szmass are not those of the shards.",
             "Run them again, with --no-resume.",
         )
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:

@@ -105,7 +105,7 @@ def sha256_of(
 ) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in pieces of `chunk_bytes`.
 
-    It is asked before each piece whether the hash is still `wanted`; if not, that of the pieces read is returned.
+    Before each piece it is asked whether the hash is still `wanted`; if not, what is returned means nothing.
 
     Raises
     ------

@@ -197,7 +197,7 @@ def _claimed(folder: Path, shard: Shard | None) -> Iterator[None]:
             yield
 
 
-def _arrays(measured: Measured) -> dict[str, np.ndarray]:
+def _arrays(measured: Measured) -> dict[str, Any]:
     return {name: np.asarray(value) for name, value in asdict(measured).items()}
 
 

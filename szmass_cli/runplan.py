@@ -12,7 +12,7 @@ import numpy as np
 from szmass_cli.errors import InputError, UsageError
 
 STRIP_ROWS = 128
-"""Rows that are cut out and measured together. What else is measured, and where, changes none of their bits."""
+"""Rows that are measured together; what else is measured, and where, changes none of their bits."""
 
 BLOCK_ROWS = 1024
 """Rows of one block, if nothing else is asked for: some seconds of work, and a part of some 50 kB."""

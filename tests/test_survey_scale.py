@@ -1,4 +1,4 @@
-"""Long runs: shared out, interrupted, killed and resumed, they give the bytes of a run that was left alone."""
+"""Long runs, shared out, interrupted, killed and resumed, give the bytes of a run that was left alone."""
 
 import os
 import re

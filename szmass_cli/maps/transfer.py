@@ -1,9 +1,9 @@
 """From the beam that a map was made with to the one a model was trained for.
 
-What a map's pixels hold is the sky behind the map's beam and, where its pixels are means over their area, behind
-the pixel window. Both are exchanged for the training beam in a Fourier transform of the window of pixels around
-a cluster, before it is interpolated: there pixels are a lattice and the pixel window is a product of two
-sincs in any projection, and the window's margin keeps its edges away from the stamp.
+What a map's pixels hold is the sky behind the map's beam and, where its pixels are means over their area,
+behind the pixel window. Both are exchanged for the training beam in a Fourier transform of the window of
+pixels around a cluster, before it is interpolated: there pixels are a lattice and the pixel window is a
+product of two sincs in any projection, and the window's margin keeps its edges away from the stamp.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A memory-mapped map that is cut short while it is read must not kill the process.
 
-Touching a page beyond the end of a mapped file raises SIGBUS, which no `except` catches. The handler here puts
-empty memory in the place of the lost pages and lets the read go on; whoever reads then finds, by
+Touching a page beyond the end of a mapped file raises SIGBUS, which no `except` catches. The handler here
+puts empty memory in the place of the lost pages and lets the read go on; whoever reads then finds, by
 `runplan.check_unchanged`, that the file has changed, and says so.
 """
 
@@ -11,6 +11,7 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def survive_truncation(path: Path, values: np.ndarray) -> None:
     values : numpy.ndarray
         Any view of it; an array that is no view of a mapped file needs nothing.
     """
-    base = values
+    base: Any = values
     while base is not None and not isinstance(base, mmap.mmap):
         base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
     if base is None:
