@@ -9,9 +9,10 @@ from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.errors import UsageError
-from szmass_cli.estimation import Request, estimate_catalog
+from szmass_cli.estimation import estimate_catalog
 from szmass_cli.executors import Executor, in_threads, on_local_workers, on_scheduler
 from szmass_cli.measure import ALWAYS
+from szmass_cli.preparation import Request
 from szmass_cli.progress import Progress, silent
 from szmass_cli.tables.common import joined
 from szmass_cli.tables.csvtable import typed
@@ -24,7 +25,11 @@ def estimate(
     *,
     model: str | Path = DEFAULT_MODEL,
     units: str | None = None,
-    beam_fwhm_arcmin: float | None = None,
+    beam: float | str | Path | None = None,
+    pixel_window: bool = False,
+    noise_uk_arcmin: float | None = None,
+    ivar: str | Path | None = None,
+    mask: str | Path | None = None,
     percentiles: Sequence[float] = ALWAYS,
     mass_definitions: Sequence[str] = ("200c",),
     columns: Mapping[str, str] | None = None,
@@ -46,8 +51,10 @@ def estimate(
     output : path, optional
         Catalogue to write, format by suffix; without it nothing is written, and an interrupted run
         cannot go on.
-    model, units, beam_fwhm_arcmin, percentiles, mass_definitions, columns, batch_size
-        See `szmass_cli.estimation.Request`.
+    model, units, beam, pixel_window, noise_uk_arcmin, ivar, mask
+        See `szmass_cli.preparation.Request`.
+    percentiles, mass_definitions, columns, batch_size
+        See `szmass_cli.preparation.Request`.
     workers : int, optional
         Processes on this machine, of one thread each; otherwise the threads of this process.
     scheduler : str, optional
@@ -76,7 +83,11 @@ def estimate(
         Path(catalog_path),
         str(model),
         units=units,
-        beam_fwhm_arcmin=beam_fwhm_arcmin,
+        beam=str(beam) if isinstance(beam, Path) else beam,
+        pixel_window=pixel_window,
+        noise_uk_arcmin=noise_uk_arcmin,
+        ivar=None if ivar is None else Path(ivar),
+        mask=None if mask is None else Path(mask),
         percentiles=percentiles,
         mass_definitions=mass_definitions,
         columns=columns,

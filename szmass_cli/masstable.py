@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.table import Column, Table
 
-from szmass_cli.catalog import FLAGS_COLUMN, MASS_UNIT, flags_column, percentile_column
+from szmass_cli.catalog import FLAGS_COLUMN, MASKED_COLUMN, MASS_UNIT, flags_column, percentile_column
 from szmass_cli.errors import UsageError
 from szmass_cli.measure import ALWAYS, Measured
 from szmass_cli.physics.cosmology import Cosmology, convert_m200c
@@ -41,7 +41,7 @@ def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
 
 def column_names(levels: Sequence[float], mass_definitions: Sequence[str]) -> list[str]:
     """Names of all columns that `mass_table` makes."""
-    names = ["sz_snr", FLAGS_COLUMN]
+    names = ["sz_snr", MASKED_COLUMN, FLAGS_COLUMN]
     for definition in mass_definitions:
         base = f"M{definition}"
         names += [base, f"{base}_err_plus", f"{base}_err_minus"]
@@ -86,6 +86,9 @@ def mass_table(
             table[name] = Column(data, unit=MASS_UNIT, description=description)
     table["sz_snr"] = Column(
         measured.sz_snr, description="matched-filter signal-to-noise of a cluster of the median mass"
+    )
+    table[MASKED_COLUMN] = Column(
+        measured.masked_fraction, description="fraction of the cutout without data, or masked"
     )
     table[FLAGS_COLUMN] = flags_column(measured.flags)
     return table

@@ -49,7 +49,7 @@ def redshifts_to_use(given: np.ndarray, bundle: Bundle) -> tuple[np.ndarray, np.
     flags = np.zeros(len(given), np.int32)
     low, high = bundle.metadata.trained_redshift
     assumed = 0.5 * (low + high)
-    missing = ~np.isfinite(given)
+    missing = np.isnan(given)
     redshift = np.where(missing, assumed, given)
     first, last = bundle.metadata.calibrated_redshift
     slack = REDSHIFT_TOLERANCE

@@ -72,8 +72,9 @@ def field(tmp_path_factory):
 def measure(tmp_path_factory):
     """A function that runs `estimate` and returns what it returns; the network is built only once."""
     from szmass_cli import BATCH_SIZE
-    from szmass_cli.estimation import Request, estimate_catalog
+    from szmass_cli.estimation import estimate_catalog
     from szmass_cli.network.model import Predictor
+    from szmass_cli.preparation import Request
 
     build, built = Predictor.from_bundle, {}
 

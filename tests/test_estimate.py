@@ -230,7 +230,7 @@ def test_masses_in_other_definitions_are_those_of_colossus(awkward):
 def wide(field, measure, tmp_path_factory):
     """Estimates with more percentiles, in CSV, with the map's beam given."""
     output = tmp_path_factory.mktemp("wide") / "out.csv"
-    options = {"percentiles": (97.5, 2.5), "mass_definitions": ("200c", "200m"), "beam_fwhm_arcmin": 1.05}
+    options = {"percentiles": (97.5, 2.5), "mass_definitions": ("200c", "200m"), "beam": 1.005}
     return output, measure(field.map_path, field.catalog_path, output, **options)
 
 
@@ -257,7 +257,7 @@ def test_a_csv_keeps_its_cells_and_has_a_sidecar(field, wide):
     sidecar = json.loads(output.with_name("out.csv.meta.json").read_text())
     assert sidecar["units"]["M200c"] == "1e+14 solMass" or sidecar["units"]["M200c"] == "1e14 solMass"
     assert sidecar["meta"]["SZM_MAPH"] == hashlib.sha256(field.map_path.read_bytes()).hexdigest()
-    assert sidecar["meta"]["SZM_BEAM"] == 1.05 and "beam was not given" not in sidecar["meta"]["SZM_NOTE"]
+    assert sidecar["meta"]["SZM_BEAM"] == 1.005 and "beam was not given" not in sidecar["meta"]["SZM_NOTE"]
 
 
 @pytest.mark.parametrize("suffix", [".ecsv", ".vot", ".parquet"])

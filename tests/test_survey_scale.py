@@ -194,8 +194,9 @@ def test_two_runs_into_one_output(szmass, whole, tmp_path):
     output = tmp_path / "out.fits"
     first = szmass(output)
     wait_for_parts(first, output, 1)
-    second = szmass(output)
-    code, messages = ended(second)
+    first.send_signal(signal.SIGSTOP)  # or it would have finished before the second one has begun
+    code, messages = ended(szmass(output))
+    first.send_signal(signal.SIGCONT)
     assert code == 2 and "another szmass estimate is writing there" in words(messages)
     assert ended(first)[0] == 0
     assert output.read_bytes() == whole
@@ -205,7 +206,9 @@ def test_one_shard_twice(szmass, tmp_path):
     output = tmp_path / "out.fits"
     first = szmass(output, "--shard", "1/1")
     wait_for_parts(first, output, 1)
+    first.send_signal(signal.SIGSTOP)
     code, messages = ended(szmass(output, "--shard", "1/1"))
+    first.send_signal(signal.SIGCONT)
     assert code == 2 and "another szmass estimate is writing there" in words(messages)
     assert ended(first)[0] == 0
 

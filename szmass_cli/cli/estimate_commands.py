@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.cli.options import AsJson, Columns, Model, Overwrite, Quiet, Units, Verbose, numbers, pairs
+from szmass_cli.cli.options import (
+    AsJson,
+    Columns,
+    Model,
+    Overwrite,
+    Quiet,
+    Units,
+    Verbose,
+    beam_of,
+    numbers,
+    pairs,
+)
 
 
 def estimate(
@@ -20,10 +31,30 @@ def estimate(
         Units | None, typer.Option("--units", help="Unit of the map. [default: its header's]")
     ] = None,
     beam: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            "--beam", min=0.01, help="Beam FWHM of the map, arcmin. [default: its header's or the model's]"
+            "--beam",
+            metavar="ARCMIN|FILE",
+            help="Beam of the map: FWHM, or a table of B(theta) or B_ell. "
+            "[default: its header's or the model's]",
         ),
+    ] = None,
+    pixel_window: Annotated[
+        bool,
+        typer.Option(
+            "--pixel-window/--no-pixel-window",
+            help="Pixels are means over their area, and the beam does not include that.",
+        ),
+    ] = False,
+    noise: Annotated[
+        float | None,
+        typer.Option("--noise", min=0.0, help="White noise of the map, uK-arcmin, to be compared."),
+    ] = None,
+    ivar: Annotated[
+        Path | None, typer.Option("--ivar", help="Map of inverse variances, in the map's unit to the -2.")
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option("--mask", help="Map that is 1 where the map is good and 0 where not.")
     ] = None,
     percentiles: Annotated[
         str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
@@ -69,7 +100,8 @@ def estimate(
     from szmass_cli.api import chosen_executor
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.reports import print_estimates
-    from szmass_cli.estimation import Request, estimate_catalog, estimate_shard
+    from szmass_cli.estimation import estimate_catalog, estimate_shard
+    from szmass_cli.preparation import Request
     from szmass_cli.runplan import Shard
 
     request = Request(
@@ -77,7 +109,11 @@ def estimate(
         catalog,
         model,
         units=units.value if units else None,
-        beam_fwhm_arcmin=beam,
+        beam=beam_of(beam),
+        pixel_window=pixel_window,
+        noise_uk_arcmin=noise,
+        ivar=ivar,
+        mask=mask,
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=[part.strip() for part in mass_def.split(",")],
         columns=pairs(column),

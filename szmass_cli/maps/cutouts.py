@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,15 @@ class Cutouts:
     off_map: np.ndarray
     cut_by_edge: np.ndarray
     nonfinite_fraction: np.ndarray
+
+    def masked(self, bad: np.ndarray) -> Cutouts:
+        """The same stamps with more bad pixels (n, 40, 40), which then hold the mean of the good ones."""
+        if not bad.any():
+            return self
+        images, worse = self.images.copy(), self.bad | bad
+        for i in np.flatnonzero(bad.any(axis=(1, 2))):
+            images[i] = _filled(images[i], worse[i])
+        return replace(self, images=images, bad=worse)
 
     @property
     def bad_fraction(self) -> np.ndarray:

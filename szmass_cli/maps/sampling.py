@@ -58,7 +58,7 @@ def sample(
     scattered = sky_map.kinked_pixels(chart, rows, columns) if stamps.rough[i] else None
     if scattered is None:
         if transfer is not None:
-            window = transfer.on_lattice(window, _pixels_per_arcmin(pixels))
+            window = transfer.on_lattice(window, pixels_per_arcmin(pixels))
         return _interpolate_lattice(window, local), status
     north, west = tangent_offsets_arcmin(stamps.ra_deg[i], stamps.dec_deg[i], scattered)
     values = _interpolate_scattered(window, north, west, sky_map.pixel_arcmin)
@@ -67,7 +67,25 @@ def sample(
     return values, status
 
 
-def _pixels_per_arcmin(pixels: np.ndarray) -> np.ndarray:
+def sample_around(sky_map: SkyMap, stamps: Stamps, i: int) -> np.ndarray:
+    """The smallest value (40, 40) of the four map pixels around each pixel of a stamp, NaN for lack of one.
+
+    For masks and weights, which must not be interpolated.
+    """
+    chart, pixels = stamps.charts[i], stamps.pixels[i]
+    nowhere = np.isnan(pixels).any(axis=-1)
+    if nowhere.all():
+        return np.full(nowhere.shape, np.nan)
+    low = np.floor(np.nanmin(pixels, axis=(0, 1))).astype(int)
+    high = np.floor(np.nanmax(pixels, axis=(0, 1))).astype(int) + 2
+    window, outside = sky_map.read(chart, (low[0], high[0]), (low[1], high[1]))
+    window = np.where(outside, np.nan, window)
+    row, column = np.moveaxis(np.floor(np.where(nowhere[..., None], 0.0, pixels - low)).astype(int), -1, 0)
+    corners = [window[row + up, column + right] for up in (0, 1) for right in (0, 1)]
+    return np.where(nowhere, np.nan, np.min(corners, axis=0))
+
+
+def pixels_per_arcmin(pixels: np.ndarray) -> np.ndarray:
     """Change of row and column (2, 2) with the way north and west, in the middle of a stamp (40, 40, 2)."""
     south, north = N_PIXELS // 4, N_PIXELS - N_PIXELS // 4
     core = pixels[south:north:, south:north]
