@@ -1,25 +1,32 @@
-"""The path of a block of rows: cutouts, network, calibration, with a flag for whatever is odd on the way."""
+"""The path of a strip of rows: cutouts, network, calibration, with a flag for whatever is odd on the way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
+from szmass_cli.blas import one_blas_thread
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
+from szmass_cli.mapbeam import map_beam
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.inpaint import inpaint
+from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.maps.transfer import Transfer
+from szmass_cli.maps.truncation import survive_truncation
+from szmass_cli.maps.weights import Weights
+from szmass_cli.network.backend import one_thread_per_operation
+from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
-from szmass_cli.progress import Progress, silent
+from szmass_cli.rows import Rows
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.stamps import StampSky
 from szmass_cli.stamp import pixel_radii_arcmin
 
-BLOCK_ROWS = 1024
 MAX_BAD_FRACTION = 0.4
 CORE_ARCMIN = 2.0
 """More bad pixels than this, or any within the core, and there is no mass; other holes are inpainted."""
@@ -30,9 +37,17 @@ NOISE_RATIO_RANGE = (0.78, 1.3)
 On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
 """
 
+EXTREME_SIGMA = 5.5
+"""A filtered residual beyond this, anywhere in a stamp, is of something that training skies do not have.
+
+None of 3000 training stamps went beyond 5.3; a point source of 100 µK away from the cluster always does.
+"""
+
 N_LOOKED_AT = 100
 PLAUSIBLE_RMS_RATIO = 50.0
 """A map whose fluctuations differ more than this from the training sky's is in another unit."""
+
+NO_WEIGHTS = Weights()
 
 ALWAYS = (16.0, 50.0, 84.0)
 """Percentiles that are always written: the error bars and the median."""
@@ -40,32 +55,6 @@ ALWAYS = (16.0, 50.0, 84.0)
 _NO_MASS = (
     Flag.BAD_COORDINATES | Flag.OFF_MAP | Flag.MASKED | Flag.NONFINITE | Flag.REDSHIFT_OUTSIDE_CALIBRATION
 )
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What is known of n catalogue rows before the map is looked at.
-
-    Parameters
-    ----------
-    ra_deg, dec_deg : numpy.ndarray, shape (n,)
-        ICRS positions [deg], NaN where there is none.
-    redshift : numpy.ndarray, shape (n,)
-        Redshifts to use, NaN where there can be no mass.
-    flags : numpy.ndarray of int, shape (n,)
-        `Flag` bits raised so far.
-    """
-
-    ra_deg: np.ndarray
-    dec_deg: np.ndarray
-    redshift: np.ndarray
-    flags: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ra_deg)
-
-    def __getitem__(self, rows: slice | np.ndarray) -> "Rows":
-        return Rows(self.ra_deg[rows], self.dec_deg[rows], self.redshift[rows], self.flags[rows])
 
 
 @dataclass(frozen=True)
@@ -80,40 +69,113 @@ class Measured:
         Matched-filter signal-to-noise of a cluster of the median mass.
     flags : numpy.ndarray of int, shape (n,)
         `Flag` bits.
+    masked_fraction : numpy.ndarray, shape (n,)
+        Fraction of the stamp without data.
     """
 
     m200c_msun: np.ndarray
     sz_snr: np.ndarray
     flags: np.ndarray
+    masked_fraction: np.ndarray
 
 
-def measure(sky_map: SkyMap, rows: Rows, meter: "Meter", progress: Progress = silent) -> Measured:
-    """Measure all rows on a map, a block at a time.
+def join(parts: Sequence[Measured]) -> Measured:
+    """Rows of all parts, one after the other."""
+    names = [field.name for field in fields(Measured)]
+    return Measured(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker must know to measure rows, but for the rows: small, and data only.
+
+    Parameters
+    ----------
+    map_path : Path
+    model : Path
+        A bundle's folder.
+    units : str or None
+        Unit of the map, where its header is not to be asked.
+    percentiles : tuple of float
+        Percentiles of the posterior to give, the median among them.
+    batch_size : int
+        Cutouts that go through the network at once.
+    beam : float or str, optional
+        FWHM [arcmin] of the map's beam, or its file.
+    pixel_window : bool
+        Whether the map's pixels are means over their area, which the beam does not include.
+    mask, ivar : Path, optional
+        See `maps.weights.Weights`.
+    """
+
+    map_path: Path
+    model: Path
+    units: str | None
+    percentiles: tuple[float, ...]
+    batch_size: int
+    beam: float | str | None = None
+    pixel_window: bool = False
+    mask: Path | None = None
+    ivar: Path | None = None
+
+
+class Bench:
+    """A job's map and model, opened and ready.
+
+    Numpy's linear algebra and each of the network's operations run in one thread, so that their sums have
+    one order on any number of cores; cores are kept busy by measuring several strips at once.
+
+    Parameters
+    ----------
+    job : Job
+    n_threads : int
+        Threads that will ask at once.
+    """
+
+    def __init__(self, job: Job, n_threads: int):
+        one_thread_per_operation(n_threads)
+        bundle = read_bundle(job.model)
+        self._sky_map = open_map(job.map_path, units=job.units, frequency_ghz=bundle.metadata.frequency_ghz)
+        self._weights = Weights.open(job.mask, job.ivar)
+        for sky_map in (self._sky_map, self._weights.mask, self._weights.ivar):
+            if sky_map is not None:
+                survive_truncation(sky_map.path, sky_map.raw)
+        self._transfer = map_beam(bundle, self._sky_map, job.beam, job.pixel_window).transfer
+        with one_blas_thread():
+            self._meter = Meter(bundle, job.percentiles, job.batch_size)
+
+    def __call__(self, rows: Rows) -> Measured:
+        """Measure one strip; may be called from several threads at once."""
+        return measure_strip(self._sky_map, rows, self._meter, self._transfer, self._weights)
+
+
+def measure_strip(
+    sky_map: SkyMap,
+    rows: Rows,
+    meter: "Meter",
+    transfer: Transfer | None = None,
+    weights: Weights = NO_WEIGHTS,
+) -> Measured:
+    """Measure a strip of rows: the same rows give the same bytes, whatever else is measured.
 
     Parameters
     ----------
     sky_map : SkyMap
         An open map.
     rows : Rows
+        A few hundred at most: their cutouts are in memory at once.
     meter : Meter
-    progress : Progress
+    transfer : Transfer, optional
+        From the map's beam to the model's.
+    weights : Weights
+        Mask and inverse variances that go with the map.
 
     Returns
     -------
     Measured
-
     """
-    blocks = []
-    for start in range(0, len(rows), BLOCK_ROWS):
-        blocks.append(_measure_block(sky_map, rows[start : start + BLOCK_ROWS], meter))
-        progress("clusters", min(start + BLOCK_ROWS, len(rows)), len(rows))
-    return Measured(
-        *(np.concatenate([getattr(b, name) for b in blocks]) for name in ("m200c_msun", "sz_snr", "flags"))
-    )
-
-
-def _measure_block(sky_map: SkyMap, rows: Rows, meter: "Meter") -> Measured:
-    cutouts = extract_cutouts(sky_map, rows.ra_deg, rows.dec_deg)
+    cutouts = extract_cutouts(sky_map, rows.ra_deg, rows.dec_deg, transfer)
+    cutouts = cutouts.masked(weights.bad(rows.ra_deg, rows.dec_deg))
     flags = rows.flags | cutout_flags(cutouts, ~np.isfinite(rows.ra_deg + rows.dec_deg))
     usable = np.flatnonzero(((flags & _NO_MASS) == 0) & np.isfinite(rows.redshift))
     masses = np.full((len(rows), len(meter.percentiles)), np.nan)
@@ -124,7 +186,17 @@ def _measure_block(sky_map: SkyMap, rows: Rows, meter: "Meter") -> Measured:
         found = meter(images, rows.redshift[usable])
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
         flags[usable] |= found.flags | np.where(bad.any(axis=(1, 2)), int(Flag.INPAINTED), 0)
-    return Measured(masses, snr, flags)
+    noise = weights.noise_per_arcmin(rows.ra_deg[usable], rows.dec_deg[usable])
+    if noise is not None:
+        flags[usable] |= noise_flags(noise * sky_map.units.to_uk, meter.noise_uk_arcmin)
+    return Measured(masses, snr, flags, cutouts.bad_fraction)
+
+
+def noise_flags(noise_uk_arcmin, trained_uk_arcmin: float) -> np.ndarray:
+    """NOISE_MISMATCH where a stated noise [µK-arcmin] is unlike the training noise; (n,) int."""
+    ratio = np.abs(np.asarray(noise_uk_arcmin, float)) / trained_uk_arcmin
+    alike = (ratio >= NOISE_RATIO_RANGE[0]) & (ratio <= NOISE_RATIO_RANGE[1])
+    return np.where(alike, 0, int(Flag.NOISE_MISMATCH)).astype(np.int32)
 
 
 class Meter:
@@ -142,10 +214,10 @@ class Meter:
 
     def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
         self.sky = bundle.training_sky()
+        self.noise_uk_arcmin = bundle.bands[0].noise_uk_arcmin
         self.percentiles = list(percentiles)
         self._calibration = bundle.calibration
-        # a block is never larger, and the network computes whole batches
-        self._predictor = Predictor.from_bundle(bundle, self.sky, min(batch_size, BLOCK_ROWS))
+        self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
         self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
         self._filter = MatchedFilter(self.sky)
         self._noise = NoiseLevel(self.sky, bundle.bands[0].beam)
@@ -158,11 +230,12 @@ class Meter:
         flags = np.zeros(len(raw), np.int32)
         flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
         flags[~np.isfinite(raw)] |= Flag.NONFINITE
-        ratio = self._noise.ratio(images_uk - prediction.sz_uk)
+        ratio, extreme = self._noise.ratio_and_extreme(images_uk - prediction.sz_uk)
+        flags[extreme > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
         flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
         median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
         snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift)[..., 0])
-        return Measured(masses, snr, flags)
+        return Measured(masses, snr, flags, np.zeros(len(raw)))
 
 
 def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:

@@ -102,16 +102,21 @@ class NoiseLevel:
     """How the fluctuations around a cluster compare with those of the sky a model was trained on.
 
     The stamp is filtered by B C^-1 (inverse covariance, then the beam), which removes the CMB gradient and
-    the pixel scales on which maps differ; its rms outside 3' is compared with the one expected.
+    the pixel scales on which maps differ; its rms outside 3' is compared with the one expected, and its
+    extreme anywhere with the scatter expected there.
     """
 
     def __init__(self, sky: StampSky, beam: AnyBeam):
-        outside = pixel_radii_arcmin().ravel() > 3.0
-        filtering = (stamp_smoothing(beam).T @ sky.inverse_covariance)[outside]
+        self._outside = pixel_radii_arcmin().ravel() > 3.0
+        filtering = stamp_smoothing(beam).T @ sky.inverse_covariance
         variance = np.einsum("ij,jk,ik->i", filtering, sky.covariance_uk2, filtering, optimize=True)
         self._filter = (filtering / np.sqrt(variance)[:, None]).T.astype(np.float32)
 
     def ratio(self, images_uk: np.ndarray) -> np.ndarray:
         """Filtered rms over the expected one, (n,), for stamps (n, 40, 40) [µK]."""
+        return self.ratio_and_extreme(images_uk)[0]
+
+    def ratio_and_extreme(self, images_uk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Filtered rms over the expected one, (n,), and the largest deviation [sigma], (n,)."""
         filtered = images_uk.reshape(len(images_uk), N_PIXELS**2) @ self._filter
-        return np.sqrt(np.mean(filtered**2, axis=1))
+        return np.sqrt(np.mean(filtered[:, self._outside] ** 2, axis=1)), np.abs(filtered).max(axis=1)

@@ -20,6 +20,10 @@ ENVIRONMENT = {
 }
 
 
+RUN_OPTIONS = {"executor", "resume", "overwrite", "progress"}
+"""Options of `estimate_catalog` itself; the others are the request's."""
+
+
 @dataclass(frozen=True)
 class Field:
     """A simulated map [µK] with its catalogue, on disk."""
@@ -68,8 +72,9 @@ def field(tmp_path_factory):
 def measure(tmp_path_factory):
     """A function that runs `estimate` and returns what it returns; the network is built only once."""
     from szmass_cli import BATCH_SIZE
-    from szmass_cli.estimate import estimate
+    from szmass_cli.estimation import estimate_catalog
     from szmass_cli.network.model import Predictor
+    from szmass_cli.preparation import Request
 
     build, built = Predictor.from_bundle, {}
 
@@ -81,7 +86,8 @@ def measure(tmp_path_factory):
 
     def measure(map_path, catalog_path, output=None, **options):
         output = output or tmp_path_factory.mktemp("measured") / "out.fits"
-        return estimate(map_path, catalog_path, output, **options)
+        how = {name: options.pop(name) for name in RUN_OPTIONS & options.keys()}
+        return estimate_catalog(Request(map_path, catalog_path, **options), output, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Predictor, "from_bundle", build_once)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from szmass_cli.cli.console import note, stderr
 from szmass_cli.errors import SzmassError
-from szmass_cli.estimate import Estimates
+from szmass_cli.estimation import Estimates
 from szmass_cli.evaluate import Comparison, read_comparisons
 from szmass_cli.network.bundle import METRICS, Bundle
 

@@ -39,6 +39,10 @@ class HealpixMap:
     description: str
     assumptions: tuple[str, ...]
 
+    @property
+    def raw(self) -> np.ndarray:
+        return self.values
+
     def charts(self, centres: np.ndarray) -> np.ndarray:
         return charts_of(centres @ self.rotation.T)
 

@@ -58,6 +58,10 @@ class WcsMap:
     """Columns in 360 degrees of longitude, for projections where longitude simply repeats."""
 
     @property
+    def raw(self) -> np.ndarray:
+        return self.plane.raw
+
+    @property
     def full_circle(self) -> int | None:
         """The whole number of columns after which the image repeats, if it goes all the way round."""
         if self.turn_columns is None:
