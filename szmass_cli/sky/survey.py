@@ -88,7 +88,8 @@ class FieldSimulation:
         model = config.clusters.sz_model(config.sky.cosmology.build())
         self._scales = cluster_scales(clusters.m200c_msun, clusters.redshift, model)
         check_sizes(clusters, self._scales)
-        self._sky_seed, scatter, self._noise_seed, offsets, holes = np.random.SeedSequence(seed).spawn(5)
+        self._sky_seed, scatter, noise, offsets, holes = np.random.SeedSequence(seed).spawn(5)
+        self._noise_seeds = noise.spawn(len(self.bands))
         self._amplitude = draw_amplitudes(config.clusters.sz_scatter_ln, _generator(scatter), len(clusters))
         painted_deg = miscentred(clusters, config.clusters.miscentring_arcmin, _generator(offsets))
         self.truth = truth_table(clusters, painted_deg, self._amplitude)
@@ -102,8 +103,7 @@ class FieldSimulation:
         Sky and clusters behind the beam, white noise, and the mask that multiplies both. There is no pixel
         window: values are those at the pixels' centres.
         """
-        seeds = self._noise_seed.spawn(len(self.bands))
-        for band, sky, seed in zip(self.bands, self._gaussian_skies(), seeds, strict=True):
+        for band, sky, seed in zip(self.bands, self._gaussian_skies(), self._noise_seeds, strict=True):
             painter = ClusterPainter(band)
             painter.paint(sky, self.pixels, self._centres, self._scales, self._amplitude, self._progress)
             rng = _generator(seed)

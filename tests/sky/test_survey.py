@@ -19,7 +19,7 @@ from surveys import (
 from szmass_cli.config import Foregrounds, SkyConfig
 from szmass_cli.errors import InputError
 from szmass_cli.physics.cosmology import m500c_from_m200c
-from szmass_cli.sky.survey import simulate_field
+from szmass_cli.sky.survey import FieldSimulation, simulate_field
 
 UK_PER_Y = -2.598e6  # 150 GHz (design, section 3)
 # dT [µK] behind a 1' beam at 0', 0.5', 1', 2' of z = 0.7 clusters (design, section 3)
@@ -211,6 +211,10 @@ def test_same_seed_same_map():
     clusters = clusters_at([0.1], [-55.0], [5e14])
     one, two, other = (simulate_field(config, clusters, seed) for seed in (4, 4, 5))
     assert one.map_uk.tobytes() == two.map_uk.tobytes()
+    simulation = FieldSimulation(config, clusters, 4)
+    again = [next(simulation.maps_uk()) for _ in range(2)]
+    np.testing.assert_array_equal(*again)
+    np.testing.assert_array_equal(again[0].reshape(one.map_uk.shape), one.map_uk)
     assert one.truth["amplitude_true"][0] == two.truth["amplitude_true"][0]
     assert one.truth["amplitude_true"][0] != other.truth["amplitude_true"][0]
     assert abs(np.corrcoef(one.map_uk[::5, ::5].ravel(), other.map_uk[::5, ::5].ravel())[0, 1]) < 0.9
