@@ -220,7 +220,7 @@ class Meter:
         self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
         self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
         self._filter = MatchedFilter(self.sky)
-        self._noise = NoiseLevel(self.sky, bundle.bands[0].beam)
+        self._noise = NoiseLevel(self.sky)
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
         """Masses of stamps (n, 40, 40) [µK] without holes, at redshifts (n,)."""

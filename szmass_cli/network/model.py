@@ -23,7 +23,7 @@ class Prediction:
     raw_mass_msun : numpy.ndarray, shape (n,)
         Mass pixel times the mean training mass.
     sz_uk : numpy.ndarray, shape (n, 40, 40)
-        The cluster's own signal [µK_CMB].
+        The cluster's own signal in the reference band [µK_CMB].
     """
 
     raw_mass_msun: np.ndarray
@@ -56,14 +56,13 @@ class Predictor:
     @classmethod
     def from_bundle(cls, bundle: Bundle, sky: StampSky, batch_size: int = BATCH_SIZE) -> "Predictor":
         """Build the network of a bundle; `sky` is the sky it was trained on."""
-        (band,) = bundle.bands
-        inputs = NetworkInput.create(bundle.recipe.network, sky, band.beam, bundle.labels.scale_uk)
+        inputs = NetworkInput.create(bundle.recipe.network, sky, bundle.bands, bundle.labels.scale_uk)
         network = build_mresunet(bundle.recipe.network, inputs.channels)
         set_weights(network, bundle.weights, str(bundle.path))
         return cls(network, inputs, bundle.labels, batch_size)
 
     def __call__(self, images_uk: np.ndarray) -> Prediction:
-        """Prediction for cutouts (n, 40, 40) [µK], in batches of one size whatever n is."""
+        """Prediction for cutouts (n, 40, 40, f) [µK], in batches of one size whatever n is."""
         masses, profiles = [], []
         for start in range(0, len(images_uk), self._batch_size):
             batch = images_uk[start : start + self._batch_size]
