@@ -35,8 +35,9 @@ with `--column ra=RADeg`. Right ascension and declination win over Galactic coor
 {aliases}
 
 Positions are in decimal degrees (or in the column's own unit, where the file states one). A redshift that
-is blank, NaN or not positive is missing. A number that is no position (a declination of 95) spoils its row only, which
-is flagged; a word that is no number, or a column most of whose numbers are impossible, is an error that names the row. `name` is used for labels only, `redshift_err` not yet. Masses,
+is blank, NaN or not positive is missing. A number that is no position (a declination of 95) spoils its row
+only, which is flagged; a word that is no number, or a column most of whose numbers are impossible, is an
+error that names the row. `name` is used for labels only, `redshift_err` not yet. Masses,
 in 1e14 Msun or in the column's own unit, are for simulations: `m200c` for `szmass simulate field --catalog`,
 `m200c`, or `m500c` where there is none, for `szmass simulate cutouts --halos`.
 
