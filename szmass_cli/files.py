@@ -4,8 +4,8 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from szmass_cli.errors import OutputError, SzmassError, UsageError
@@ -35,15 +35,80 @@ def atomic_path(target: str | os.PathLike[str], overwrite: bool = False) -> Iter
     SzmassError
         Writing failed half-way (disk full, quota, network folder gone).
     """
+    with _part_beside(target, overwrite) as part:
+        yield part
+        _check_still_free(target, overwrite)
+        os.replace(part, os.path.realpath(target))
+
+
+@contextmanager
+def atomic_paths(targets: Sequence[str | os.PathLike[str]], overwrite: bool = False) -> Iterator[list[Path]]:
+    """Give temporary paths for files that belong together; in the end all of them appear, or none.
+
+    Parameters
+    ----------
+    targets : sequence of path
+        The files wanted in the end.
+    overwrite : bool
+        Whether existing files may be replaced. They come back if one of the new ones fails.
+
+    Yields
+    ------
+    list of pathlib.Path
+        As those of `atomic_path`; all of them must be written.
+
+    Raises
+    ------
+    OutputError, SzmassError
+        As by `atomic_path`.
+    """
+    with ExitStack() as stack:
+        # the first one last, as it is the one that an error will name
+        parts = [stack.enter_context(_part_beside(target, overwrite)) for target in reversed(targets)][::-1]
+        yield parts
+        for target in targets:
+            _check_still_free(target, overwrite)
+        swaps = [_Swap(Path(os.path.realpath(target))) for target in targets]
+        try:
+            for swap, part in zip(swaps, parts, strict=True):
+                swap.put(part)
+        except BaseException:
+            for swap in swaps:
+                swap.undo()
+            raise
+        for swap in swaps:
+            swap.old.unlink(missing_ok=True)
+
+
+class _Swap:
+    """Puts a new file in the place of another, which is kept aside and can come back."""
+
+    def __init__(self, final: Path):
+        self.final, self.old = final, final.with_name(f".{final.name[:100]}.{os.getpid()}.old")
+        self._was_there, self._begun = final.exists(), False
+
+    def put(self, part: Path) -> None:
+        self._begun = True
+        if self._was_there:
+            os.replace(self.final, self.old)
+        os.replace(part, self.final)
+
+    def undo(self) -> None:
+        if self.old.exists():
+            os.replace(self.old, self.final)
+        elif self._begun and not self._was_there:
+            self.final.unlink(missing_ok=True)
+
+
+@contextmanager
+def _part_beside(target: str | os.PathLike[str], overwrite: bool) -> Iterator[Path]:
+    """A temporary path beside a target, gone in the end; see `atomic_path`."""
     check_writable(target, overwrite)
     final = Path(os.path.realpath(target))
     # Writers such as astropy choose compression by the suffix, so `.part` must not come last.
     part = final.with_name(f".{final.name[:100]}.{os.getpid()}.part{_suffix(final)}")
     try:
         yield part
-        if not overwrite and os.path.lexists(final):  # made by somebody else in the meantime
-            raise _taken(target)
-        os.replace(part, final)
     except OSError as error:
         raise SzmassError(
             f"{target}: could not be written: {error.strerror or error}",
@@ -51,6 +116,12 @@ def atomic_path(target: str | os.PathLike[str], overwrite: bool = False) -> Iter
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_still_free(target: str | os.PathLike[str], overwrite: bool) -> None:
+    """Refuse to replace what somebody else has put there in the meantime."""
+    if not overwrite and os.path.lexists(os.path.realpath(target)):
+        raise _taken(target)
 
 
 def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> None:

@@ -46,7 +46,7 @@ class Outcome:
 def field(tmp_path_factory):
     """3 x 2 degrees in CAR with 24 clusters of 2-10e14 Msun at z = 0.7, 22' and more from one another."""
     from szmass_cli.config import FieldConfig, SurveyConfig
-    from szmass_cli.simulate import simulate_survey_field
+    from szmass_cli.simulate_field import simulate_survey_field
 
     folder = tmp_path_factory.mktemp("field")
     column, row = np.meshgrid(np.arange(6) - 2.5, np.arange(4) - 1.5)

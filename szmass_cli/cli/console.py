@@ -126,16 +126,20 @@ def _on_bars(bars: Progress) -> ProgressCallback:
 
 def _on_lines() -> ProgressCallback:
     started: dict[str, tuple[float, int]] = {}
+    last: dict[str, int] = {}
     printed: dict[str, float] = {}
 
     def show(task: str, done: int, total: int, detail: str = "") -> None:
         now = time.monotonic()
+        if done < last.get(task, 0):  # the same again, of another file or band
+            started[task] = (now, done)
+        last[task] = done
         begin, first = started.setdefault(task, (now, done))
         if now - printed.setdefault(task, now) < LOG_EVERY_SECONDS:
             return
         printed[task] = now
         rate = (done - first) / max(now - begin, 1e-9)
-        left = (total - done) / rate if rate > 0 else float("inf")
-        note(f"{task}: {done:,} of {total:,}, {rate:,.0f}/s, {left:,.0f} s left  {detail}")
+        speed = f", {rate:,.0f}/s, {(total - done) / rate:,.0f} s left" if rate > 0 else ""
+        note(f"{task}: {done:,} of {total:,}{speed}  {detail}".rstrip())
 
     return show

@@ -33,37 +33,94 @@ def simulate_cutouts(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=256, help="Threads. [default: one per core]")
     ] = None,
+    from_y_map: Annotated[
+        Path | None,
+        typer.Option("--from-y-map", help="Cut halos out of this Compton-y map of a simulation instead."),
+    ] = None,
+    halos: Annotated[
+        Path | None,
+        typer.Option("--halos", help="Its halos: positions, redshifts, M200c or M500c [1e14 Msun]."),
+    ] = None,
+    column: Columns = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Labelled training cutouts: sky with noise, SZ signal, mass."""
+    """Labelled training cutouts: sky with noise, SZ signal, mass.
+
+    With --from-y-map and --halos the clusters are those of your own hydrodynamical simulation: its map,
+    without a beam, is put behind the survey's, and sky and noise are added.
+    """
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.files import check_not_an_input
-    from szmass_cli.simulate import write_cutouts
+    from szmass_cli.simulate_cutouts import write_cutouts, write_halo_cutouts
 
     check_not_an_input(output, config)
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
+    source = _halo_source(from_y_map, halos, n)
     with progress_display(quiet) as progress:
-        written = write_cutouts(
-            settings, output, seed=seed, n=n, workers=workers, overwrite=overwrite, progress=progress
-        )
-    if not quiet:
-        note(f"{written:,} cutouts written to {output}")
+        if source is None:
+            written = write_cutouts(
+                settings, output, seed=seed, n=n, workers=workers, overwrite=overwrite, progress=progress
+            )
+            messages = [f"{written:,} cutouts written to {output}"]
+        else:
+            counts = write_halo_cutouts(
+                settings,
+                *source,
+                output,
+                seed=seed,
+                columns=pairs(column),
+                overwrite=overwrite,
+                progress=progress,
+            )
+            messages = [
+                f"{counts.written:,} cutouts written to {output}",
+                f"{counts.off_map:,} halos left out: not all of their surroundings are on the map",
+                f"{counts.incomplete:,} rows left out: no position, redshift or mass",
+            ]
+    for message in [] if quiet else messages:
+        note(message)
+
+
+def _halo_source(y_map: Path | None, halos: Path | None, n: int | None) -> tuple[Path, Path] | None:
+    """The map and halos to cut, if that is what is asked for."""
+    from szmass_cli.errors import UsageError
+
+    if y_map is None and halos is None:
+        return None
+    if y_map is None or halos is None:
+        raise UsageError("--from-y-map and --halos go together.", "Give the map and its halo catalogue.")
+    if n is not None:
+        raise UsageError("--n: there are as many cutouts as halos.", "Leave it out.")
+    return y_map, halos
 
 
 @simulate_app.command("field")
 def simulate_field(
-    output: Annotated[Path, typer.Option("--output", "-o", help="FITS file of the map, in uK.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="FITS file of the map, in uK. Of several bands each has its own, as field_95.fits.",
+        ),
+    ],
     config: Config = "default",
     catalog: Annotated[
         Path | None,
-        typer.Option("--catalog", help="Clusters to paint: positions, redshifts, M200 [1e14 Msun]."),
+        typer.Option("--catalog", help="Clusters to paint: positions, redshifts, masses [1e14 Msun]."),
     ] = None,
     n_clusters: Annotated[
-        int, typer.Option("--n-clusters", min=1, max=100_000, help="Clusters to draw without --catalog.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--n-clusters",
+            min=1,
+            max=5_000_000,
+            help="Clusters to draw without --catalog. Otherwise what the mass function gives, or 100.",
+        ),
+    ] = None,
     column: Columns = None,
     freq: Frequencies = None,
     seed: Seed = 1,
@@ -71,15 +128,19 @@ def simulate_field(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """A mock survey map (CAR) and, beside it, its truth catalogue."""
+    """A mock survey: maps (CAR or HEALPix), inverse variances, mask and the true catalogue.
+
+    Beside field.fits come field_ivar.fits, field_mask.fits and field_truth.csv.
+    """
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
+    from szmass_cli.fieldfiles import field_paths
     from szmass_cli.files import check_not_an_input
-    from szmass_cli.simulate import simulate_survey_field, truth_path
+    from szmass_cli.simulate_field import simulate_survey_field
 
-    for file in (output, truth_path(output)):
-        check_not_an_input(file, config)
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
+    for file in field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all:
+        check_not_an_input(file, config)
     with progress_display(quiet) as progress:
         field = simulate_survey_field(
             settings,
@@ -92,6 +153,6 @@ def simulate_field(
             progress=progress,
         )
     if not quiet:
-        height, width = field.map_uk.shape
-        note(f"{width} x {height} pixels written to {output}")
-        note(f"{len(field.truth)} clusters written to {truth_path(output)}")
+        *maps, truth = field.paths.all
+        note(f"{field.description} written to {', '.join(path.name for path in maps)}")
+        note(f"{len(field.truth)} clusters written to {truth}")

@@ -1,5 +1,6 @@
 """What `szmass simulate` makes: cutouts and survey fields."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -30,24 +31,35 @@ class CutoutConfig(Strict):
     apodisation_arcmin: float = Field(0.0, ge=0, le=5, description="width of the cosine taper at the edges")
 
 
+MAX_CAR_DEC_DEG = 89.0
+"""Plate carrée pixels shrink to needles at a pole."""
+
+
 class FieldConfig(Strict):
-    """A mock survey map."""
+    """A mock survey map: a patch of sky between two meridians and two parallels."""
 
     pixelisation: Literal["car", "healpix"] = "car"
     center_ra_deg: float = Field(0.0, ge=-360, le=360)
     center_dec_deg: float = Field(-55.0, ge=-85, le=85)
-    width_deg: float = Field(20.0, gt=0.2, le=360, description="extent in right ascension")
-    height_deg: float = Field(10.0, gt=0.2, le=180)
+    width_deg: float = Field(20.0, gt=0.2, le=360, description="extent in right ascension; 360 is all round")
+    height_deg: float = Field(10.0, gt=0.2, le=180, description="180 is pole to pole")
     pixel_arcmin: float = Field(0.5, ge=0.1, le=5, description="of CAR")
-    nside: int = Field(4096, ge=64, le=8192, description="of HEALPix")
-    order: Literal["ring", "nested"] = "ring"
+    nside: int = Field(4096, ge=64, le=8192, description="of HEALPix, a power of two")
+    order: Literal["ring", "nested"] = Field("ring", description="of HEALPix")
     frame: Literal["equatorial", "galactic"] = Field("equatorial", description="of HEALPix")
-    apodisation_arcmin: float = Field(0.0, ge=0, le=300, description="width of the mask's cosine taper")
+    apodisation_arcmin: float = Field(0.0, ge=0, le=300, description="cosine taper at edges and holes")
     holes_per_deg2: float = Field(0.0, ge=0, le=10, description="masked point sources")
     hole_radius_arcmin: float = Field(3.0, gt=0, le=30)
     masses: Masses | None = Field(None, description="where they are not those of clusters")
     redshift: Redshifts | None = Field(None, description="where they are not those of clusters")
-    depth_variation: float = Field(0.0, ge=0, lt=1, description="the noise is this much deeper at the centre")
+    depth_variation: float = Field(0.0, ge=0, lt=1, description="so much more noise at the edges")
+
+    @property
+    def pixel_side_arcmin(self) -> float:
+        """Side of a pixel of either pixelisation; of HEALPix the root of its area."""
+        if self.pixelisation == "car":
+            return self.pixel_arcmin
+        return 10_800.0 / (math.sqrt(3.0 * math.pi) * self.nside)
 
     @model_validator(mode="after")
     def _within_the_sphere(self) -> Self:
@@ -55,4 +67,22 @@ class FieldConfig(Strict):
             raise ValueError("center_dec_deg and height_deg reach beyond the pole")
         if self.pixelisation == "healpix" and self.nside & (self.nside - 1):
             raise ValueError("nside must be a power of two")
+        if self.pixelisation == "car" and self.farthest_dec_deg > MAX_CAR_DEC_DEG:
+            raise ValueError(
+                f"center_dec_deg and height_deg reach beyond |dec| = {MAX_CAR_DEC_DEG:g} deg, where CAR has "
+                "no useful pixels; a field at the pole needs pixelisation: healpix"
+            )
+        return self
+
+    @property
+    def farthest_dec_deg(self) -> float:
+        """Largest |dec| of the field."""
+        return 90.0 if self.height_deg >= 180 else abs(self.center_dec_deg) + self.height_deg / 2
+
+    @model_validator(mode="after")
+    def _taper_fits(self) -> Self:
+        cosine = math.cos(math.radians(self.center_dec_deg))
+        width_deg = self.width_deg * cosine if self.width_deg < 360 else math.inf
+        if 2 * self.apodisation_arcmin / 60 > min(width_deg, self.height_deg):
+            raise ValueError("apodisation_arcmin must be less than half of the field's smaller side")
         return self

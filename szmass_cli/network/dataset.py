@@ -7,7 +7,7 @@ import numpy as np
 
 from szmass_cli.config import SurveyConfig
 from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
+from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream, block_generator
 
 
 class FreshCutouts:
@@ -18,7 +18,7 @@ class FreshCutouts:
 
     def epoch(self, index: int) -> Iterator[CutoutBlock]:
         n, size = self._config.training.cutouts_per_epoch, self._config.training.batch_size
-        first = index * -(-n // BLOCK)
+        first = index * -(-n // self._simulator.block_size)
         blocks = self._simulator.blocks(
             self._config.clusters, n, self._config.training.seed, Stream.TRAINING, first_block=first
         )

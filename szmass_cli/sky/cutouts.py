@@ -13,7 +13,7 @@ from szmass_cli.sky.signals import signal_source
 from szmass_cli.sky.stamps import StampSky
 
 BLOCK = 256
-"""Cutouts of one random stream, drawn whole whatever is asked for, so that nothing depends on chunking."""
+"""Cutouts that are kept together in files."""
 
 
 class Stream(IntEnum):
@@ -81,13 +81,20 @@ class CutoutSimulator:
         self.stamps = ClusterStamps(self.bands, model)
         self._signals = signal_source(config.clusters, self.bands, self.stamps, model)
 
+    @property
+    def block_size(self) -> int:
+        """Cutouts of one random stream."""
+        return self._signals.block_size
+
     def block(
-        self, clusters: ClusterConfig, rng: np.random.Generator, first: int = 0, n: int = BLOCK
+        self, clusters: ClusterConfig, rng: np.random.Generator, first: int = 0, n: int | None = None
     ) -> CutoutBlock:
-        """The first n cutouts of a block; `first` is the number of the first one."""
-        redshift = draw_redshifts(clusters, rng, BLOCK, first, self._cosmology)
-        m200c = draw_masses(clusters, rng, BLOCK, first, redshift, self._cosmology)
-        image = self.sky.draw(rng, BLOCK)[:n]
+        """The first n cutouts of a block, or all; `first` is the number of the first one."""
+        size = self.block_size
+        n = size if n is None else n
+        redshift = draw_redshifts(clusters, rng, size, first, self._cosmology)
+        m200c = draw_masses(clusters, rng, size, first, redshift, self._cosmology)
+        image = self.sky.draw(rng, size)[:n]
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
         image += signals.all
         return CutoutBlock(image, signals.own, m200c[:n], redshift[:n], signals.amplitude)
@@ -96,6 +103,7 @@ class CutoutSimulator:
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0
     ) -> Iterator[CutoutBlock]:
         """Blocks that add up to n cutouts; the last one is cut, not drawn short."""
-        for index in range(-(-n // BLOCK)):
+        size = self.block_size
+        for index in range(-(-n // size)):
             rng = block_generator(seed, stream, first_block + index, salt)
-            yield self.block(clusters, rng, (first_block + index) * BLOCK, min(n - index * BLOCK, BLOCK))
+            yield self.block(clusters, rng, (first_block + index) * size, min(n - index * size, size))

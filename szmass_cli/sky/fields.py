@@ -1,16 +1,42 @@
-"""Large Gaussian skies on a plane."""
+"""Gaussian skies of small fields: on a plane, and from there on the pixels of a map."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import fft
+from scipy.ndimage import map_coordinates, spline_filter
 
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.patch import Patch
+from szmass_cli.sky.pixels import Pixels, blocks
 from szmass_cli.sky.power import SkyPower
 
 MARGIN_ARCMIN = 120.0
 """The periodic box is this much larger than the field, so that opposite edges stay uncorrelated."""
+
+PLANE_RADIUS_DEG = 11.5
+"""Largest field, from its centre, that a plane is flat enough for.
+
+In Lambert's equal-area projection lengths at a distance r from the centre are wrong by r^2/8 = e, too short
+one way and too long the other: 0.5 per cent here. Power C ~ ell^-a measured in all directions is then wrong
+by a (a - 2) e^2 / 4, as the first order cancels: where the CMB is damped and the beam cuts, a = 10 at most,
+this is 0.05 per cent at the edge and less inside. To first order, a e, power is only moved from one direction
+to the other, at opposite edges the same and at neighbouring ones the other way.
+"""
+
+PLANE_PIXEL_ARCMIN, SAMPLES_PER_FWHM = 0.25, 4.0
+"""Plane pixels, and how many there must be in a beam: cubic splines between pixels of 0.25' pass 99.9 per
+cent of the power at ell = 10,000, and 97 per cent at 20,000, where a 1' beam has cut all but 0.2 per cent."""
+
+_SPLINE_MARGIN = 16
+
+
+def plane_pixel_arcmin(bands: Sequence[Band]) -> float:
+    """Pixel of the plane, fine enough for the sharpest beam."""
+    sharpest_arcmin = min(band.beam.fwhm_arcmin for band in bands)
+    return min(PLANE_PIXEL_ARCMIN, sharpest_arcmin / SAMPLES_PER_FWHM)
 
 
 def plane_fields(
@@ -44,18 +70,87 @@ def plane_fields(
     ell_x = 2.0 * np.pi * fft.rfftfreq(box[1], pixel_rad)
     white = [fft.rfft2(rng.standard_normal(box, dtype=np.float32), workers=-1) for _ in bands]
     mixing, beams = power.mixing() / pixel_rad, _on_table(power, bands)
-    skies = []
-    for row, beam in zip(mixing, beams, strict=True):
+    skies = np.empty((len(bands), *shape), np.float32)
+    for sky, row, beam in zip(skies, mixing, beams, strict=True):
         modes = np.zeros_like(white[0])
         for y, ly in enumerate(ell_y):  # a row at a time: the box can be 10^8 pixels
             ell = np.hypot(ly, ell_x)
             for other, transfer in zip(white, row, strict=True):
                 modes[y] += np.interp(ell, power.ell, transfer * beam, left=0.0, right=0.0) * other[y]
-        sky = fft.irfft2(modes, s=box, workers=-1)[: shape[0], : shape[1]]
-        skies.append(np.asarray(sky, np.float32))
-    return np.stack(skies)
+        sky[:] = fft.irfft2(modes, s=box, workers=-1, overwrite_x=True)[: shape[0], : shape[1]]
+    return skies
 
 
 def _on_table(power: SkyPower, bands: Sequence[Band]) -> np.ndarray:
     """Transfer functions (f, n) at the multipoles of the table, fine enough to interpolate."""
     return np.array([band.beam.b_ell(power.ell) for band in bands])
+
+
+def plane_skies(
+    pixels: Pixels,
+    patch: Patch,
+    power: SkyPower,
+    bands: Sequence[Band],
+    seed: np.random.SeedSequence,
+    progress: Progress = silent,
+) -> Iterator[np.ndarray]:
+    """Beamed Gaussian skies on the pixels of a small field, made on a plane and interpolated.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    patch : Patch
+        What the pixels cover, within a circle of `PLANE_RADIUS_DEG`.
+    power : SkyPower
+        Between the f bands.
+    bands : sequence of Band, length f
+    seed : numpy.random.SeedSequence
+        The sky follows from it and the patch: it is the same on pixels of all kinds.
+    progress : Progress
+
+    Yields
+    ------
+    numpy.ndarray, shape (pixels.size,), float32 [µK]
+        One band after the other.
+    """
+    step = plane_pixel_arcmin(bands)
+    center = np.radians(patch.bounding_circle_deg()[:2])
+    corner, shape = _plane_of(patch, center, step)
+    n = shape[0] * shape[1]
+    progress("plane", 0, n)
+    rng = np.random.Generator(np.random.PCG64DXSM(seed))
+    planes = plane_fields(rng, shape, step, power, bands)
+    progress("plane", n, n)
+    for plane in planes:
+        coefficients = spline_filter(plane, order=3, output=np.float32)
+        sky = np.empty(pixels.size, np.float32)
+        for part in blocks(pixels.size):
+            x, y = lambert(*np.radians(pixels.ra_dec_deg(part)), *center)
+            where = np.array([y, x]) / (step * ARCMIN) - corner[:, None]
+            map_coordinates(coefficients, where, output=sky[part], order=3, prefilter=False)
+            progress("sky", part.stop, pixels.size)
+        yield sky
+
+
+def _plane_of(patch: Patch, center: np.ndarray, step_arcmin: float) -> tuple[np.ndarray, tuple[int, int]]:
+    """The plane that holds a patch: y and x of its corner in pixels from the centre, and its shape."""
+    ra, dec = (np.radians(axis) for axis in patch.grid_deg())
+    x, y = lambert(ra, dec, *center)
+    axes = [axis / (step_arcmin * ARCMIN) for axis in (y, x)]
+    corner = np.array([np.floor(axis.min()) - _SPLINE_MARGIN for axis in axes])
+    ny, nx = (
+        int(np.ceil(axis.max()) + _SPLINE_MARGIN - start) for axis, start in zip(axes, corner, strict=True)
+    )
+    return corner, (ny, nx)
+
+
+def lambert(lon, lat, lon_0: float, lat_0: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lambert's azimuthal equal-area projection about a centre, all in radians.
+
+    Snyder (1987), Map Projections, eqs. 24-2 to 24-4: x to the east, y to the north.
+    """
+    sine, cosine = np.sin(lat), np.cos(lat)
+    along = cosine * np.cos(lon - lon_0)
+    scale = np.sqrt(2.0 / (1.0 + np.sin(lat_0) * sine + np.cos(lat_0) * along))
+    x = scale * cosine * np.sin(lon - lon_0)
+    return x, scale * (np.cos(lat_0) * sine - np.sin(lat_0) * along)

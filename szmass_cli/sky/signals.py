@@ -38,6 +38,11 @@ class Signals:
 class SignalSource(Protocol):
     """Draws the SZ signals of the first n of a block of clusters; n changes none of them."""
 
+    @property
+    def block_size(self) -> int:
+        """Cutouts of one random stream, drawn together so that nothing depends on chunking."""
+        ...
+
     def draw(
         self,
         clusters: ClusterConfig,
@@ -50,6 +55,8 @@ class SignalSource(Protocol):
 
 class RoundSignals:
     """Spherical clusters; see `ClusterStamps`."""
+
+    block_size = 256
 
     def __init__(self, stamps: ClusterStamps):
         self._stamps = stamps
@@ -74,6 +81,8 @@ class RoundSignals:
 
 class IrregularSignals:
     """Triaxial clusters with fluctuations, and other halos; see `IrregularClusters`."""
+
+    block_size = 16  # a few seconds' work
 
     def __init__(self, settings: IrregularSettings, bands: Sequence[Band], model: SzModel):
         self._clusters = IrregularClusters(settings, model)

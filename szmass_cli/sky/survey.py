@@ -1,199 +1,188 @@
-"""A mock survey map in the CAR projection, with its truth."""
+"""A mock survey: maps of a field in all bands, with mask, inverse variance and truth."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.table import Table
-from astropy.wcs import WCS
 from pixell import enmap
-from scipy.ndimage import map_coordinates
 
-from szmass_cli.config import FieldConfig, SkyConfig, SurveyConfig
-from szmass_cli.errors import InputError
+from szmass_cli.config import FieldConfig, SurveyConfig, band_label
+from szmass_cli.errors import ConfigError
 from szmass_cli.physics.bands import Band
-from szmass_cli.physics.beams import ARCMIN
-from szmass_cli.physics.profiles import CUT_R500, BeamedProfile, cluster_scales
-from szmass_cli.physics.spectra import tsz_uk_per_y
+from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.clusters import draw_amplitudes, draw_masses, draw_redshifts
-from szmass_cli.sky.fields import plane_fields
+from szmass_cli.sky.carpixels import CarPixels
+from szmass_cli.sky.clusters import draw_amplitudes
+from szmass_cli.sky.fieldclusters import (
+    FieldClusters,
+    check_sizes,
+    clusters_inside,
+    miscentred,
+    truth_table,
+)
+from szmass_cli.sky.fields import PLANE_RADIUS_DEG, plane_skies
+from szmass_cli.sky.footprint import check_memory
+from szmass_cli.sky.harmonics import harmonic_skies
+from szmass_cli.sky.healpixpixels import HealpixPixels
+from szmass_cli.sky.mask import apodised_mask, noise_uk
+from szmass_cli.sky.painting import ClusterPainter
+from szmass_cli.sky.patch import Patch
+from szmass_cli.sky.pixels import Part, blocks
 from szmass_cli.sky.power import SkyPower
-
-PLANE_PIXEL_ARCMIN = 0.25
-"""Grid of the plane that the Gaussian sky is made on: fine enough for cubic splines behind a 1' beam."""
-
-
-@dataclass(frozen=True)
-class FieldClusters:
-    """The clusters to paint, arrays of shape (n,)."""
-
-    name: np.ndarray
-    ra_deg: np.ndarray
-    dec_deg: np.ndarray
-    redshift: np.ndarray
-    m200c_msun: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ra_deg)
-
-    def __getitem__(self, rows) -> "FieldClusters":
-        columns = (self.name, self.ra_deg, self.dec_deg, self.redshift, self.m200c_msun)
-        return FieldClusters(*(column[rows] for column in columns))
 
 
 @dataclass(frozen=True)
 class SurveyField:
-    """A simulated map [µK_CMB] with its WCS, and the truth of each cluster in it."""
+    """A simulated field, all of it in memory.
 
-    map_uk: enmap.ndmap
+    Parameters
+    ----------
+    maps_uk, ivars : tuple of numpy.ndarray
+        One map [µK_CMB] and one inverse variance [µK^-2] for each band; CAR maps are `pixell.enmap.ndmap`.
+    mask : numpy.ndarray
+        Of the same shape.
+    truth : astropy.table.Table
+        See `truth_table`.
+    """
+
+    maps_uk: tuple[np.ndarray, ...]
+    ivars: tuple[np.ndarray, ...]
+    mask: np.ndarray
     truth: Table
 
-
-def field_geometry(config: FieldConfig) -> tuple[tuple[int, ...], WCS]:
-    """Shape and WCS of the map: CAR with its reference on the equator, RA running to the left."""
-    half_width, half_height = config.width_deg / 2.0, config.height_deg / 2.0
-    corners = np.radians(
-        [
-            [config.center_dec_deg - half_height, config.center_ra_deg + half_width],
-            [config.center_dec_deg + half_height, config.center_ra_deg - half_width],
-        ]
-    )
-    return enmap.geometry(corners, res=config.pixel_arcmin * ARCMIN, proj="car")
+    @property
+    def map_uk(self) -> np.ndarray:
+        """The map of the first band."""
+        return self.maps_uk[0]
 
 
-def random_clusters(config: SurveyConfig, rng: np.random.Generator, n: int) -> FieldClusters:
-    """n clusters spread evenly over the field's area, half a degree from its edges if it is large enough."""
-    field = config.field
-    half_width = field.width_deg / 2.0 - min(0.5, field.width_deg / 8.0)
-    half_height = field.height_deg / 2.0 - min(0.5, field.height_deg / 8.0)
-    south, north = np.radians([field.center_dec_deg - half_height, field.center_dec_deg + half_height])
-    dec = np.degrees(np.arcsin(rng.uniform(np.sin(south), np.sin(north), n)))
-    ra = (field.center_ra_deg + rng.uniform(-half_width, half_width, n)) % 360.0
-    name = np.array([f"SIM-{index:05d}" for index in range(n)])
-    cosmology = config.sky.cosmology.build()
-    redshift = draw_redshifts(config.clusters, rng, n, cosmology=cosmology)
-    mass = draw_masses(config.clusters, rng, n, 0, redshift, cosmology)
-    return FieldClusters(name, ra, dec, redshift, mass)
-
-
-def simulate_field(
-    config: SurveyConfig, clusters: FieldClusters, seed: int, progress: Progress = silent
-) -> SurveyField:
-    """Simulate a map: Gaussian sky and clusters behind the beam, then white noise.
+class FieldSimulation:
+    """Makes the maps of a field one after the other.
 
     Parameters
     ----------
     config : SurveyConfig
-        Its ``sky``, ``clusters`` (for the scatter) and ``field`` sections.
+        Its ``sky``, ``clusters`` (for signal, scatter and miscentring) and ``field`` sections.
     clusters : FieldClusters
         Clusters to paint; those outside the field are left out of map and truth.
     seed : int
+        Every random number follows from it, and from nothing else.
     progress : Progress
-
-    Returns
-    -------
-    SurveyField
-        The map has no pixel window: its values are those at the pixels' centres.
 
     Raises
     ------
     InputError
         If no cluster lies inside the field, or one of them is larger on the sky than can be simulated.
+    ConfigError
+        If the pixels are too wide for a beam, or there is not enough memory.
     """
-    shape, wcs = field_geometry(config.field)
-    inside = enmap.contains(shape, wcs, np.radians([clusters.dec_deg, clusters.ra_deg]))
-    if not inside.any():
-        raise InputError(
-            "No cluster lies inside the field.", "Compare the catalogue with the field's centre."
-        )
-    clusters = clusters[inside]
-    _check_sizes(clusters)
-    sky_rng, scatter_rng, noise_rng = (
-        np.random.Generator(np.random.PCG64DXSM(s)) for s in np.random.SeedSequence(seed).spawn(3)
+
+    def __init__(self, config: SurveyConfig, clusters: FieldClusters, seed: int, progress: Progress = silent):
+        self._config, self._progress = config, progress
+        self.bands = config.sky.build_bands()
+        check_pixels(config, self.bands)
+        check_memory(config.field, self.bands)
+        patch = Patch.of(config.field)
+        clusters = clusters_inside(clusters, patch)
+        model = config.clusters.sz_model(config.sky.cosmology.build())
+        self._scales = cluster_scales(clusters.m200c_msun, clusters.redshift, model)
+        check_sizes(clusters, self._scales)
+        self._sky_seed, scatter, noise, offsets, holes = np.random.SeedSequence(seed).spawn(5)
+        self._noise_seeds = noise.spawn(len(self.bands))
+        self._amplitude = draw_amplitudes(config.clusters.sz_scatter_ln, _generator(scatter), len(clusters))
+        painted_deg = miscentred(clusters, config.clusters.miscentring_arcmin, _generator(offsets))
+        self.truth = truth_table(clusters, painted_deg, self._amplitude)
+        self.pixels = pixels_of(config.field)
+        self._centres = self.pixels.to_frame(*painted_deg)
+        self.mask = apodised_mask(config.field, self.pixels, _generator(holes), progress)
+
+    def maps_uk(self) -> Iterator[np.ndarray]:
+        """Maps (pixels.size,) float32 [µK] of the bands, in their order.
+
+        Sky and clusters behind the beam, white noise, and the mask that multiplies both. There is no pixel
+        window: values are those at the pixels' centres.
+        """
+        for band, sky, seed in zip(self.bands, self._gaussian_skies(), self._noise_seeds, strict=True):
+            painter = ClusterPainter(band)
+            painter.paint(sky, self.pixels, self._centres, self._scales, self._amplitude, self._progress)
+            rng = _generator(seed)
+            for part in blocks(self.pixels.size):
+                sigma = noise_uk(self._config.field, self.pixels, band.noise_uk_arcmin, part)
+                sky[part] += sigma * rng.standard_normal(len(sigma), dtype=np.float32)
+                sky[part] *= self.mask[part]
+                self._progress("noise", part.stop, self.pixels.size)
+            yield sky
+
+    def _gaussian_skies(self) -> Iterator[np.ndarray]:
+        """CMB and foregrounds of one band after the other: on a plane if the field is flat enough."""
+        self._progress("spectra", 0, 1)
+        power = SkyPower.from_config(self._config.sky, self.bands)
+        self._progress("spectra", 1, 1)
+        patch = Patch.of(self._config.field)
+        common = (power, self.bands, self._sky_seed, self._progress)
+        if patch.bounding_circle_deg()[2] <= PLANE_RADIUS_DEG:
+            return plane_skies(self.pixels, patch, *common)
+        return harmonic_skies(self.pixels, *common)
+
+    def ivar(self, band: Band, part: Part) -> np.ndarray:
+        """Inverse variance of the noise [µK^-2] in pixels of a part of the map, float32.
+
+        That of the map before its taper; zero where the mask is zero.
+        """
+        sigma = noise_uk(self._config.field, self.pixels, band.noise_uk_arcmin, part)
+        return np.where(self.mask[part] > 0, sigma**-2.0, 0.0).astype(np.float32)
+
+
+def simulate_field(
+    config: SurveyConfig, clusters: FieldClusters, seed: int, progress: Progress = silent
+) -> SurveyField:
+    """Simulate a field into memory; see `FieldSimulation`, whose arguments these are."""
+    simulation = FieldSimulation(config, clusters, seed, progress)
+    pixels = simulation.pixels
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        if isinstance(pixels, CarPixels):
+            return enmap.enmap(values.reshape(pixels.shape), pixels.wcs)
+        return values
+
+    everything = slice(0, pixels.size)
+    return SurveyField(
+        tuple(shaped(values) for values in simulation.maps_uk()),
+        tuple(shaped(simulation.ivar(band, everything)) for band in simulation.bands),
+        shaped(simulation.mask),
+        simulation.truth,
     )
-    progress("sky", 0, 3)
-    (band,) = config.sky.build_bands()
-    sky = gaussian_sky(config.sky, config.field, sky_rng)
-    progress("clusters", 1, 3)
-    amplitude = draw_amplitudes(config.clusters.sz_scatter_ln, scatter_rng, len(clusters))
-    sky += painted_clusters(band, shape, wcs, clusters, amplitude)
-    progress("noise", 2, 3)
-    pixel_arcmin = np.sqrt(enmap.pixsizemap(shape, wcs, separable=True)) / ARCMIN
-    sky += noise_rng.standard_normal(shape, dtype=np.float32) * (band.noise_uk_arcmin / pixel_arcmin)
-    progress("noise", 3, 3)
-    truth = Table(
-        {
-            "name": clusters.name,
-            "ra": clusters.ra_deg,
-            "dec": clusters.dec_deg,
-            "redshift": clusters.redshift,
-            "M200c_true": clusters.m200c_msun / 1e14,
-            "amplitude_true": amplitude,
-        }
-    )
-    return SurveyField(enmap.enmap(sky.astype(np.float32), wcs), truth)
 
 
-def _check_sizes(clusters: FieldClusters) -> None:
-    """Refuse, by name, a cluster too large or too small on the sky to be simulated."""
-    size = cluster_scales(clusters.m200c_msun, clusters.redshift).theta500_arcmin
-    for index in np.flatnonzero(~BeamedProfile.is_tabulated(size))[:1]:
-        raise InputError(
-            f"Cluster {clusters.name[index]}: {clusters.m200c_msun[index]:.3g} Msun at redshift "
-            f"{clusters.redshift[index]:g} has theta500 = {size[index]:.3g}', which cannot be simulated.",
-            "Check its mass and redshift, or take it out.",
-        )
+def pixels_of(field: FieldConfig) -> CarPixels | HealpixPixels:
+    """The pixels of a configured field."""
+    patch = Patch.of(field)
+    if field.pixelisation == "car":
+        return CarPixels.covering(patch, field.pixel_arcmin)
+    return HealpixPixels.covering(patch, field.nside, field.order == "nested", field.frame == "galactic")
 
 
-def gaussian_sky(sky: SkyConfig, field: FieldConfig, rng: np.random.Generator) -> np.ndarray:
-    """CMB and foregrounds behind the beam on the field's pixels [µK].
+def check_pixels(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
+    """Refuse pixels that are wider than a beam.
 
-    Made on a plane in Lambert's equal-area projection about the field's centre, whose scale is right to
-    1 per cent within 16 degrees, and brought to the pixels by cubic splines.
+    Raises
+    ------
+    ConfigError
+        With the keys' names.
     """
-    shape, wcs = field_geometry(field)
-    dec, ra = enmap.posaxes(shape, wcs)
-    dec_deg, ra_deg = np.broadcast_arrays(np.degrees(dec)[:, None], np.degrees(ra)[None, :])
-    plane = WCS(naxis=2)
-    plane.wcs.ctype = ["RA---ZEA", "DEC--ZEA"]
-    plane.wcs.crval = [field.center_ra_deg, field.center_dec_deg]
-    plane.wcs.cdelt = [-PLANE_PIXEL_ARCMIN / 60.0, PLANE_PIXEL_ARCMIN / 60.0]
-    x, y = plane.wcs_world2pix(ra_deg.ravel(), dec_deg.ravel(), 0)
-    margin = 8.0
-    x += margin - x.min()
-    y += margin - y.min()
-    size = (int(np.ceil(y.max() + margin)), int(np.ceil(x.max() + margin)))
-    bands = sky.build_bands()
-    (grid,) = plane_fields(rng, size, PLANE_PIXEL_ARCMIN, SkyPower.from_config(sky, bands), bands)
-    return map_coordinates(grid, [y, x], order=3, mode="nearest").reshape(shape).astype(np.float32)
+    field = config.field
+    pixel_arcmin = field.pixel_side_arcmin
+    for band in bands:
+        if pixel_arcmin > band.beam.fwhm_arcmin:
+            key = "nside" if field.pixelisation == "healpix" else "pixel_arcmin"
+            raise ConfigError(
+                f"field.{key} = {getattr(field, key):g}: pixels of {pixel_arcmin:.3g}' are wider than the "
+                f"beam of {band.beam.fwhm_arcmin:.3g}' at {band_label(band.frequency_ghz)} GHz "
+                "(sky.beam_fwhm_arcmin or sky.beam_file), which they cannot hold.",
+                "Use smaller pixels, half the beam or less, or a wider beam.",
+            )
 
 
-def painted_clusters(band: Band, shape, wcs, clusters: FieldClusters, amplitude: np.ndarray) -> np.ndarray:
-    """The clusters' own signal behind the beam on the map's pixels [µK]."""
-    profile = BeamedProfile(band.beam)
-    scales = cluster_scales(clusters.m200c_msun, clusters.redshift)
-    central = tsz_uk_per_y(band.frequency_ghz) * scales.y_scale * amplitude
-    # beyond the sphere's edge only the beam's wing is left
-    reach_arcmin = CUT_R500 * scales.theta500_arcmin + 3.0 * band.beam.fwhm_arcmin
-    centres = SkyCoord(clusters.ra_deg, clusters.dec_deg, unit="deg")
-    signal = enmap.zeros(shape, wcs, np.float32)
-    for index in range(len(clusters)):
-        patch = _patch(signal, clusters.ra_deg[index], clusters.dec_deg[index], reach_arcmin[index])
-        dec, ra = patch.posmap()
-        pixels = SkyCoord(np.asarray(ra), np.asarray(dec), unit="rad")
-        theta = pixels.separation(centres[index]).arcmin
-        patch += central[index] * profile(scales.theta500_arcmin[index], theta)
-    return np.asarray(signal)
-
-
-def _patch(signal: enmap.ndmap, ra_deg: float, dec_deg: float, reach_arcmin: float) -> enmap.ndmap:
-    """View of the pixels within reach of a position, cut at the map's edges."""
-    row, column = signal.sky2pix(np.radians([dec_deg, ra_deg]))
-    step = np.degrees(np.abs(enmap.pixshape(signal.shape, signal.wcs)[0]))
-    half_rows = reach_arcmin / 60.0 / step + 1.0
-    nearest_pole = min(abs(dec_deg) + reach_arcmin / 60.0, 89.5)
-    half_columns = half_rows / np.cos(np.radians(nearest_pole))
-    rows = slice(max(int(row - half_rows), 0), max(int(row + half_rows) + 2, 0))
-    columns = slice(max(int(column - half_columns), 0), max(int(column + half_columns) + 2, 0))
-    return signal[rows, columns]
+def _generator(seed: np.random.SeedSequence) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64DXSM(seed))

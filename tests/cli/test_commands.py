@@ -100,7 +100,8 @@ def test_a_simulated_field_can_be_measured(szmass_fork, szmass_here, tmp_path):
     simulate = ("simulate", "field", "-c", "small.yaml", "--n-clusters", "4", "--seed", "3", "-o", "sim.fits")
     outcome = szmass_fork(*simulate, cwd=tmp_path)
     assert outcome.code == 0 and outcome.out == ""
-    assert "120 x 120 pixels written to sim.fits" in outcome.err and "sim_truth.csv" in outcome.err
+    assert "CAR 120 x 120 written to sim.fits, sim_ivar.fits" in outcome.err
+    assert "sim_truth.csv" in outcome.err
     done = szmass_here("estimate", "sim.fits", "sim_truth.csv", "-o", "out.ecsv", cwd=tmp_path)
     assert done.code == 0, done.err
     table = Table.read(tmp_path / "out.ecsv")

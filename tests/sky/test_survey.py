@@ -4,18 +4,23 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import Planck18
-from astropy.io import fits
-from astropy.table import Table
-from astropy.wcs import WCS
 from scipy.special import j0
+from surveys import (
+    ARCMIN,
+    BARE,
+    PLACES,
+    clusters_at,
+    geometry,
+    on_pixels,
+    pixel_positions,
+    survey,
+)
 
-from szmass_cli.config import ClusterConfig, FieldConfig, Foregrounds, SkyConfig, SurveyConfig
-from szmass_cli.errors import InputError, OutputError
+from szmass_cli.config import Foregrounds, SkyConfig
+from szmass_cli.errors import InputError
 from szmass_cli.physics.cosmology import m500c_from_m200c
-from szmass_cli.simulate import clusters_from_catalog, simulate_survey_field, truth_path
-from szmass_cli.sky.survey import FieldClusters, field_geometry, gaussian_sky, random_clusters, simulate_field
+from szmass_cli.sky.survey import FieldSimulation, simulate_field
 
-ARCMIN = np.pi / 180 / 60
 UK_PER_Y = -2.598e6  # 150 GHz (design, section 3)
 # dT [µK] behind a 1' beam at 0', 0.5', 1', 2' of z = 0.7 clusters (design, section 3)
 OFFSETS = (0.0, 0.5, 1.0, 2.0)
@@ -25,47 +30,12 @@ DECREMENTS = {
     8e14: (-234.9, -186.9, -107.0, -30.4),
 }
 
-BARE = Foregrounds(tsz=0, ksz=0, dusty_poisson=0, dusty_clustered=0, radio=0)
-QUIET = SkyConfig(cmb=False, foregrounds_dl3000_uk2=BARE, noise_uk_arcmin=1e-4)
-PLACES = [(0.0, -55.0), (180.0, 0.0), (359.9, 80.0), (-179.9, -80.0), (352.5, 30.0)]
-
-
-def survey(sky=QUIET, scatter=0.0, **field):
-    """A configuration for a small field."""
-    where = {"width_deg": 3.0, "height_deg": 2.0, **field}
-    return SurveyConfig(sky=sky, clusters=ClusterConfig(sz_scatter_ln=scatter), field=FieldConfig(**where))
-
-
-def clusters_at(ra_deg, dec_deg, m200c_msun, redshift=0.7):
-    n = len(ra_deg)
-    names = np.array([f"C{index}" for index in range(n)])
-    columns = (np.asarray(c, float) for c in (ra_deg, dec_deg, np.full(n, redshift), m200c_msun))
-    return FieldClusters(names, *columns)
-
-
-def astropy_wcs(field):
-    """The map's own header read back, so that positions are astropy's and not the simulator's."""
-    return WCS(field.map_uk.wcs.to_header())
-
-
-def pixel_positions(field):
-    row, column = np.mgrid[: field.map_uk.shape[0], : field.map_uk.shape[1]]
-    return astropy_wcs(field).pixel_to_world(column, row)
-
-
-def on_pixels(config, rows_and_columns):
-    """RA and Dec [deg] of pixel centres of a field."""
-    _, wcs = field_geometry(config.field)
-    rows, columns = np.transpose(rows_and_columns)
-    position = WCS(wcs.to_header()).pixel_to_world(columns, rows)
-    return position.ra.deg, position.dec.deg
-
 
 @pytest.mark.parametrize(("ra", "dec"), PLACES)
 def test_painted_clusters_have_the_decrements_of_the_table(ra, dec):
     """At the poles and across RA 0 and 180 alike; offsets go north, along a column of 0.5' pixels."""
     config = survey(center_ra_deg=ra, center_dec_deg=dec)
-    n_rows, n_columns = field_geometry(config.field)[0]
+    n_rows, n_columns = geometry(config)[0]
     places = [(n_rows // 2, n_columns // 2), (n_rows // 4, n_columns // 4), (n_rows // 4, 3 * n_columns // 4)]
     clusters = clusters_at(*on_pixels(config, places), list(DECREMENTS))
     field = simulate_field(config, clusters, 1)
@@ -123,7 +93,7 @@ def test_signal_ends_at_the_edge_of_the_sphere():
 
 def test_the_signal_of_a_nearby_cluster_ends_there_too():
     """5e14 Msun at z = 0.03: theta500 = 29', so the sphere ends at 145' and there is nothing at 147'."""
-    config = survey(center_dec_deg=0.0, width_deg=5.4, height_deg=5.4, pixel_arcmin=2.0)
+    config = survey(center_dec_deg=0.0, width_deg=5.4, height_deg=5.4, pixel_arcmin=1.0)
     field = simulate_field(config, clusters_at([0.0], [0.0], [5e14], 0.03), 1)
     theta = pixel_positions(field).separation(SkyCoord(0.0, 0.0, unit="deg")).arcmin
     assert np.abs(np.asarray(field.map_uk)[(theta > 147) & (theta < 155)]).max() < 0.005
@@ -167,10 +137,10 @@ def test_noise_in_a_pixel_goes_with_the_root_of_its_area():
 def test_the_sky_has_its_power_in_every_direction_wherever_the_field_lies(ra, dec, width):
     """Correlations 1' apart along RA and along Dec, against the power integrated on the plane."""
     galaxies = Foregrounds(tsz=0, ksz=0, dusty_poisson=9.16, dusty_clustered=3.46, radio=1.06)
-    sky = SkyConfig(cmb=False, foregrounds_dl3000_uk2=galaxies)
-    field = FieldConfig(center_ra_deg=ra, center_dec_deg=dec, width_deg=width, height_deg=3.0)
-    patch = gaussian_sky(sky, field, np.random.default_rng(5))
-    assert patch.shape == field_geometry(field)[0] and np.isfinite(patch).all()
+    sky = SkyConfig(cmb=False, foregrounds_dl3000_uk2=galaxies, noise_uk_arcmin=1e-4)
+    config = survey(sky, center_ra_deg=ra, center_dec_deg=dec, width_deg=width, height_deg=3.0)
+    patch = np.asarray(simulate_field(config, clusters_at([ra], [dec], [1e13]), 5).map_uk)
+    assert patch.shape == geometry(config)[0] and np.isfinite(patch).all()
     # the power laws of George et al. (2015)
     ell = np.arange(20.0, 30000.0, 10.0)
     dl = (9.16 + 1.06) * (ell / 3000) ** 2 + 3.46 * (ell / 3000) ** 0.8
@@ -191,31 +161,11 @@ def test_the_sky_has_its_power_in_every_direction_wherever_the_field_lies(ra, de
     assert jumps.max() < 1.6 * np.median(jumps)
 
 
-@pytest.mark.parametrize(("ra", "dec"), PLACES)
-def test_random_clusters_lie_inside_and_fill_the_field(ra, dec):
-    config = survey(center_ra_deg=ra, center_dec_deg=dec)
-    clusters = random_clusters(config, np.random.default_rng(1), 400)
-    assert len(clusters) == 400 and len(set(clusters.name)) == 400
-    assert clusters.ra_deg.min() >= 0 and clusters.ra_deg.max() < 360
-    offset = (clusters.ra_deg - ra + 180) % 360 - 180
-    assert -1.5 < offset.min() < -0.9 and 0.9 < offset.max() < 1.5
-    assert np.abs(clusters.dec_deg - dec).max() < 1.0
-    assert len(simulate_field(config, clusters[:20], 1).truth) == 20
-
-
-def test_random_clusters_are_even_in_area():
-    """At |dec| 70-87 half the area is not at half the height."""
-    config = survey(center_dec_deg=78.0, height_deg=17.0, width_deg=3.0)
-    sines = np.sin(np.radians(random_clusters(config, np.random.default_rng(1), 4000).dec_deg))
-    middle = 0.5 * (np.sin(np.radians(70.0)) + np.sin(np.radians(86.0)))
-    assert np.mean(sines < middle) == pytest.approx(0.5, abs=0.03)
-
-
 def test_the_map_is_centred_where_it_was_asked_for():
     for ra, dec in PLACES:
-        shape, wcs = field_geometry(survey(center_ra_deg=ra, center_dec_deg=dec).field)
+        shape, wcs = geometry(survey(center_ra_deg=ra, center_dec_deg=dec))
         assert shape == (240, 360)
-        centre = WCS(wcs.to_header()).pixel_to_world((shape[1] - 1) / 2, (shape[0] - 1) / 2)
+        centre = wcs.pixel_to_world((shape[1] - 1) / 2, (shape[0] - 1) / 2)
         assert centre.separation(SkyCoord(ra, dec, unit="deg")).arcmin < 0.5
 
 
@@ -245,10 +195,13 @@ def test_no_cluster_inside_is_an_error():
 def test_the_truth_table_says_what_was_painted():
     field = simulate_field(survey(), clusters_at([0.1, 359.9], [-55.0, -55.2], [5e14, 2e14], 0.6), 1)
     truth = field.truth
-    assert truth.colnames == ["name", "ra", "dec", "redshift", "M200c_true", "amplitude_true"]
+    columns = ["name", "ra", "dec", "redshift", "M200c_true", "amplitude_true", "ra_painted", "dec_painted"]
+    assert truth.colnames == columns
     np.testing.assert_allclose(truth["M200c_true"], [5.0, 2.0])
     np.testing.assert_allclose(truth["ra"], [0.1, 359.9])
     np.testing.assert_allclose(truth["dec"], [-55.0, -55.2])
+    np.testing.assert_array_equal(truth["ra_painted"], truth["ra"])
+    np.testing.assert_array_equal(truth["dec_painted"], truth["dec"])
     np.testing.assert_array_equal(truth["redshift"], 0.6)
     np.testing.assert_array_equal(truth["amplitude_true"], 1.0)
 
@@ -258,68 +211,14 @@ def test_same_seed_same_map():
     clusters = clusters_at([0.1], [-55.0], [5e14])
     one, two, other = (simulate_field(config, clusters, seed) for seed in (4, 4, 5))
     assert one.map_uk.tobytes() == two.map_uk.tobytes()
+    simulation = FieldSimulation(config, clusters, 4)
+    again = [next(simulation.maps_uk()) for _ in range(2)]
+    np.testing.assert_array_equal(*again)
+    np.testing.assert_array_equal(again[0].reshape(one.map_uk.shape), one.map_uk)
     assert one.truth["amplitude_true"][0] == two.truth["amplitude_true"][0]
     assert one.truth["amplitude_true"][0] != other.truth["amplitude_true"][0]
     assert abs(np.corrcoef(one.map_uk[::5, ::5].ravel(), other.map_uk[::5, ::5].ravel())[0, 1]) < 0.9
     assert not np.any(np.asarray(one.map_uk) == np.asarray(other.map_uk))
-
-
-@pytest.fixture(scope="module")
-def written_field(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("field")
-    config = survey(sky=SkyConfig(), scatter=0.2)
-    field = simulate_survey_field(config, folder / "f.fits", seed=3, n_clusters=7)
-    return folder, field
-
-
-def test_the_fits_file_says_what_it_holds(written_field):
-    folder, field = written_field
-    with fits.open(folder / "f.fits") as hdus:
-        header, data = hdus[0].header, hdus[0].data
-        assert header["BUNIT"] == "uK"
-        assert header["FREQ"] == 150.0 and header["BEAM"] == 1.0 and header["NOISE"] == 5.0
-        assert header["SEED"] == 3
-        assert header["CTYPE1"] == "RA---CAR" and header["CTYPE2"] == "DEC--CAR"
-        assert abs(header["CDELT1"]) * 60 == pytest.approx(0.5, rel=0.01)
-        assert data.dtype == np.dtype(">f4") and data.shape == (240, 360)
-        np.testing.assert_array_equal(data, np.asarray(field.map_uk))
-        centre = WCS(header).pixel_to_world(179.5, 119.5)
-    assert centre.separation(SkyCoord(0.0, -55.0, unit="deg")).arcmin < 0.5
-
-
-def test_the_truth_catalogue_lies_beside_the_map(written_field):
-    folder, field = written_field
-    assert truth_path(folder / "f.fits") == folder / "f_truth.csv"
-    assert truth_path(folder / "f.fits.gz") == folder / "f_truth.csv"
-    truth = Table.read(folder / "f_truth.csv")
-    assert len(truth) == 7
-    for name in ("ra", "dec", "redshift", "M200c_true", "amplitude_true"):
-        np.testing.assert_allclose(truth[name], field.truth[name])
-    assert sorted(p.name for p in folder.iterdir()) == ["f.fits", "f_truth.csv"]
-
-
-@pytest.mark.parametrize("taken", ["f.fits", "f_truth.csv"])
-def test_neither_file_is_overwritten_unasked(tmp_path, taken):
-    (tmp_path / taken).write_text("precious")
-    with pytest.raises(OutputError, match=taken):
-        simulate_survey_field(survey(), tmp_path / "f.fits", seed=1, n_clusters=2)
-    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(taken, "precious")]
-    simulate_survey_field(survey(), tmp_path / "f.fits", seed=1, n_clusters=2, overwrite=True)
-    assert len(Table.read(tmp_path / "f_truth.csv")) == 2
-
-
-def test_clusters_of_a_catalogue_are_painted_where_they_are(tmp_path):
-    config = survey(center_ra_deg=0.0, center_dec_deg=-55.0)
-    ra, dec = on_pixels(config, [(60, 60), (120, 300)])
-    lines = ["name,ra,dec,redshift,M200c", f"a,{ra[0]},{dec[0]},0.7,5.0", f"b,{ra[1]},{dec[1]},0.7,2.0"]
-    lines += ["no redshift,0.0,-55.0,,5.0", "no mass,0.0,-55.0,0.7,"]
-    (tmp_path / "in.csv").write_text("\n".join(lines) + "\n")
-    clusters = clusters_from_catalog(tmp_path / "in.csv")
-    assert list(clusters.name) == ["a", "b"]
-    np.testing.assert_allclose(clusters.m200c_msun, [5e14, 2e14])
-    field = simulate_survey_field(config, tmp_path / "f.fits", seed=1, catalog=tmp_path / "in.csv")
-    assert field.map_uk[60, 60] == pytest.approx(-122.4, rel=0.005)
-    assert field.map_uk[120, 300] == pytest.approx(-33.7, rel=0.005)
 
 
 def test_a_cluster_too_large_to_simulate_is_named_before_any_work():

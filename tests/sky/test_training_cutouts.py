@@ -20,7 +20,7 @@ from szmass_cli.config import (
     parse_config,
 )
 from szmass_cli.errors import OutputError
-from szmass_cli.simulate import split_of, write_cutouts
+from szmass_cli.simulate_cutouts import split_of, write_cutouts
 from szmass_cli.sky.clusters import draw_amplitudes, draw_masses, mass_range, mean_mass
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, Stream, block_generator
 from szmass_cli.stamp import pixel_radii_arcmin

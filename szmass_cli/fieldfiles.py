@@ -1,0 +1,87 @@
+"""The files of a simulated field: their names, and what their headers say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from szmass_cli import __version__
+from szmass_cli.config import band_label
+from szmass_cli.physics.bands import Band
+
+
+@dataclass(frozen=True)
+class FieldPaths:
+    """Where the files of a field go.
+
+    Parameters
+    ----------
+    maps, ivars : tuple of Path
+        Of each band.
+    mask, truth : Path
+    """
+
+    maps: tuple[Path, ...]
+    ivars: tuple[Path, ...]
+    mask: Path
+    truth: Path
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        return *self.maps, *self.ivars, self.mask, self.truth
+
+
+def field_paths(output: Path, frequencies_ghz: Sequence[float]) -> FieldPaths:
+    """Names of all files: beside ``field.fits`` there are ``field_ivar.fits``, ``field_mask.fits`` and
+    ``field_truth.csv``; several bands have ``field_95.fits``, ``field_95_ivar.fits`` and so on.
+    """
+    stem, suffix = _split(output)
+    labels = [f"_{band_label(frequency)}" for frequency in frequencies_ghz]
+    if len(labels) == 1:
+        labels = [""]
+    maps = tuple(output.with_name(f"{stem}{label}{suffix}") for label in labels)
+    ivars = tuple(output.with_name(f"{stem}{label}_ivar{suffix}") for label in labels)
+    mask = output.with_name(f"{stem}_mask{suffix}")
+    return FieldPaths(maps if len(labels) > 1 else (output,), ivars, mask, truth_path(output))
+
+
+def truth_path(output: Path) -> Path:
+    """Where the truth catalogue of a field goes: ``field.fits`` has ``field_truth.csv`` beside it."""
+    return output.with_name(f"{_split(output)[0]}_truth.csv")
+
+
+def _split(output: Path) -> tuple[str, str]:
+    """A name without its suffixes, and the suffix of further maps."""
+    stem = output.name.removesuffix(".gz").removesuffix(".fits").removesuffix(".fit")
+    return stem, output.name[len(stem) :] or ".fits"
+
+
+def map_cards(band: Band, seed: int) -> dict[str, tuple]:
+    """Header cards of a temperature map."""
+    return {
+        "BUNIT": ("uK", "thermodynamic (CMB) temperature"),
+        "FREQ": (band.frequency_ghz, "[GHz]"),
+        "BEAM": (band.beam.fwhm_arcmin, "[arcmin] FWHM of the beam"),
+        "NOISE": (band.noise_uk_arcmin, "[uK arcmin] white noise in the middle"),
+        **_origin(seed),
+    }
+
+
+def ivar_cards(band: Band, seed: int) -> dict[str, tuple]:
+    """Header cards of an inverse-variance map."""
+    return {
+        "BUNIT": ("uK-2", "inverse variance of the noise in a pixel"),
+        "FREQ": (band.frequency_ghz, "[GHz]"),
+        **_origin(seed),
+    }
+
+
+def mask_cards(seed: int) -> dict[str, tuple]:
+    """Header cards of a mask."""
+    return {"CONTENT": ("MASK", "1 inside, 0 in holes; maps are multiplied by it"), **_origin(seed)}
+
+
+def _origin(seed: int) -> dict[str, tuple]:
+    return {
+        "SEED": (seed, "of all random numbers"),
+        "ORIGIN": (f"szmass {__version__} simulate field", "program"),
+    }

@@ -1,0 +1,70 @@
+"""The mask of a field, and how its depth varies."""
+
+import numpy as np
+
+from szmass_cli.config import FieldConfig
+from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.progress import Progress, silent
+from szmass_cli.sky.patch import Patch
+from szmass_cli.sky.pixels import Part, Pixels, blocks
+
+
+def cosine_taper(distance, width) -> np.ndarray:
+    """A taper from 0 at distance 0 to 1 at a width and beyond; a step for no width."""
+    if width <= 0:
+        return np.where(np.asarray(distance) >= 0, 1.0, 0.0)
+    return 0.5 - 0.5 * np.cos(np.pi * np.clip(np.asarray(distance) / width, 0.0, 1.0))
+
+
+def apodised_mask(
+    field: FieldConfig, pixels: Pixels, rng: np.random.Generator, progress: Progress = silent
+) -> np.ndarray:
+    """The mask of a field: 1 inside, 0 in holes, with a cosine taper at the edges and around holes.
+
+    Holes stand for masked point sources: a Poisson number of discs, spread evenly over the field.
+
+    Parameters
+    ----------
+    field : FieldConfig
+    pixels : Pixels
+    rng : numpy.random.Generator
+    progress : Progress
+
+    Returns
+    -------
+    numpy.ndarray, shape (pixels.size,), float32
+    """
+    patch, width_deg = Patch.of(field), field.apodisation_arcmin / 60.0
+    mask = np.ones(pixels.size, np.float32)
+    if width_deg > 0:
+        for part in blocks(pixels.size):
+            for distance in patch.edge_distance_deg(*pixels.ra_dec_deg(part)):
+                mask[part] *= cosine_taper(distance, width_deg)
+            progress("mask", part.stop, pixels.size)
+    n_holes = rng.poisson(field.holes_per_deg2 * patch.area_sr * np.degrees(1.0) ** 2)
+    lon, lat = pixels.to_frame(*patch.random_positions(rng, n_holes))
+    radius, taper = field.hole_radius_arcmin * ARCMIN, field.apodisation_arcmin * ARCMIN
+    for hole in range(n_holes):
+        number, distance = pixels.within(lon[hole], lat[hole], radius + taper)
+        # the hole is closed: its rim is still 0
+        mask[number] *= np.where(distance <= radius, 0.0, cosine_taper(distance - radius, taper))
+        progress("holes", hole + 1, n_holes)
+    return mask
+
+
+def noise_uk(field: FieldConfig, pixels: Pixels, noise_uk_arcmin: float, part: Part) -> np.ndarray:
+    """Standard deviation of the white noise in pixels of a part of the map [µK].
+
+    It is `noise_uk_arcmin` in the middle of the field and grows, as a cosine of the distance in right
+    ascension and in declination, by the fraction ``depth_variation`` up to the edges.
+    """
+    sigma = noise_uk_arcmin / np.sqrt(pixels.area_arcmin2(part))
+    if field.depth_variation == 0:
+        return sigma
+    patch = Patch.of(field)
+    ra_deg, dec_deg = pixels.ra_dec_deg(part)
+    middle = (patch.south_deg + patch.north_deg) / 2.0
+    across = patch.offset_deg(ra_deg) / patch.width_deg
+    upright = (dec_deg - middle) / (patch.north_deg - patch.south_deg)
+    central = np.cos(np.pi * np.clip(across, -0.5, 0.5)) * np.cos(np.pi * np.clip(upright, -0.5, 0.5))
+    return sigma * (1.0 + field.depth_variation * (1.0 - central))
