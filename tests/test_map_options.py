@@ -50,7 +50,7 @@ def with_values(field, path, spoil, dtype="f4"):
 def sharper(field, tmp_path_factory):
     """A field as the shared one, behind a beam of 0.75' and with little noise; and the same sky behind 1'."""
     from szmass_cli.config import FieldConfig, SurveyConfig
-    from szmass_cli.simulate import simulate_survey_field
+    from szmass_cli.simulate_field import simulate_survey_field
 
     folder = tmp_path_factory.mktemp("sharper")
     size = {"center_ra_deg": 40.0, "center_dec_deg": -30.0, "width_deg": 3.0, "height_deg": 2.0}
