@@ -1,4 +1,4 @@
-"""What a map's pixels do to a mass: noise-free clusters on ideal maps, cut and measured, against ideal stamps."""
+"""What a map's pixels do to a mass: noise-free clusters cut from ideal maps, against ideal stamps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +7,9 @@ import healpy
 import numpy as np
 import pytest
 from astropy.coordinates import ICRS
-from astropy.io import fits
 from astropy.wcs import WCS
 from pixell import enmap, reproject
+from scipy.ndimage import gaussian_filter
 
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.maps.healpixmap import HealpixMap
@@ -170,14 +170,12 @@ def test_pixels_change_no_mass_by_more_than(masses_of, paint, size, dec_deg, all
 
 def test_stamps_are_those_of_pixell_s_fourier_thumbnails(field):
     """A slow and independent way to the same pixels, on a map with noise and all."""
-    with fits.open(field.map_path) as hdus:
-        hdus[0].data.shape  # noqa: B018
     plane = enmap.read_map(str(field.map_path))
     truth = field.truth[::3]
     ours = extract_cutouts(open_map(field.map_path), truth["ra"], truth["dec"]).images
     for row, image in zip(truth, ours, strict=True):
         place = np.radians([[row["dec"], row["ra"]]])
-        options = {"r": np.radians(6.0 / 60), "res": np.radians(0.25 / 60), "proj": "tan", "oversample": 4}
+        options = {"r": np.radians(8.0 / 60), "res": np.radians(0.25 / 60), "proj": "tan", "oversample": 4}
         theirs = reproject.thumbnails(plane, place, verbose=False, order=3, **options)[0]
         wcs, (height, width) = theirs.wcs, theirs.shape
         offsets = (np.arange(40) - 19.5) * 0.25 / 60
@@ -188,4 +186,6 @@ def test_stamps_are_those_of_pixell_s_fourier_thumbnails(field):
         rows, columns = np.meshgrid(*local, indexing="ij")
         assert rows.min() > 5 and rows.max() < height - 5 and columns.min() > 5 and columns.max() < width - 5
         expected = enmap.samewcs(theirs, theirs).at(np.array([rows, columns]), unit="pix", order=5)
-        assert np.std(image - expected) < 0.02 * np.std(expected)
+        # white noise between pixels is anybody's guess: what passes the beam is compared
+        difference = gaussian_filter(image - expected, 1.7)[5:-5, 5:-5]
+        assert np.std(difference) < 0.005 * np.std(expected)

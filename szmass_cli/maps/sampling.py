@@ -39,14 +39,16 @@ def sample(
     nowhere = np.isnan(pixels).any(axis=-1)
     if nowhere.all():
         return np.zeros(nowhere.shape), np.full(nowhere.shape, PixelStatus.OUTSIDE, dtype=np.uint8)
-    low = np.floor(np.nanmin(pixels, axis=(0, 1))).astype(int) - _MARGIN
-    high = np.floor(np.nanmax(pixels, axis=(0, 1))).astype(int) + 2 + _MARGIN
+    if nowhere.any():
+        pixels = np.where(nowhere[..., None], np.nanmean(pixels, axis=(0, 1)), pixels)
+    low = np.floor(pixels.min(axis=(0, 1))).astype(int) - _MARGIN
+    high = np.floor(pixels.max(axis=(0, 1))).astype(int) + 2 + _MARGIN
     if transfer is not None:
         high = low + [fft.next_fast_len(int(size), real=True) for size in high - low]
     rows, columns = (low[0], high[0]), (low[1], high[1])
     window, outside = sky_map.read(chart, rows, columns)
     window_status = pixel_status(window, outside)
-    local = np.where(nowhere[..., None], 0.0, pixels - low)
+    local = pixels - low
     if window_status.any():
         status = _around(window_status, local)
         window = _fill(window, window_status != 0)

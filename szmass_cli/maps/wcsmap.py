@@ -35,7 +35,9 @@ class ImagePlane:
 
     def __getitem__(self, key) -> np.ndarray:
         raw = self.raw[key]
-        values = raw.astype(np.float64) * self.scale + self.zero
+        values = raw.astype(np.float64)
+        if (self.scale, self.zero) != (1.0, 0.0):
+            values = values * self.scale + self.zero
         if self.blank is not None:
             values[raw == self.blank] = np.nan
         return values
