@@ -1,13 +1,15 @@
 """What scripts call: the commands as functions that take paths and give tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TypeVar, Union
 
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
+from szmass_cli.bandmaps import map_requests
 from szmass_cli.errors import UsageError
 from szmass_cli.estimation import estimate_catalog
 from szmass_cli.executors import Executor, in_threads, on_local_workers, on_scheduler
@@ -17,19 +19,23 @@ from szmass_cli.progress import Progress, silent
 from szmass_cli.tables.common import joined
 from szmass_cli.tables.csvtable import typed
 
+T = TypeVar("T")
+PerMap = Union[T, Mapping[float, T], None]  # noqa: UP007 - generic aliases need Union
+"""A value for all maps, or one for each by its frequency [GHz]."""
+
 
 def estimate(
-    map_path: str | Path,
+    map_path: str | Path | Mapping[float, str | Path],
     catalog_path: str | Path,
     output: str | Path | None = None,
     *,
     model: str | Path = DEFAULT_MODEL,
-    units: str | None = None,
-    beam: float | str | Path | None = None,
+    units: PerMap[str] = None,
+    beam: PerMap[float | str | Path] = None,
     pixel_window: bool = False,
-    noise_uk_arcmin: float | None = None,
-    ivar: str | Path | None = None,
-    mask: str | Path | None = None,
+    noise_uk_arcmin: PerMap[float] = None,
+    ivar: PerMap[str | Path] = None,
+    mask: PerMap[str | Path] = None,
     percentiles: Sequence[float] = ALWAYS,
     mass_definitions: Sequence[str] = ("200c",),
     columns: Mapping[str, str] | None = None,
@@ -44,15 +50,16 @@ def estimate(
 
     Parameters
     ----------
-    map_path : path
-        CAR, any other WCS image, or HEALPix.
+    map_path : path or mapping
+        CAR, any other WCS image, or HEALPix. For a model of several bands a map for each, by its frequency:
+        ``{95: "a.fits", 150: "b.fits"}``; frames and pixels may differ.
     catalog_path : path
         CSV, ECSV, FITS, VOTable or Parquet.
     output : path, optional
         Catalogue to write, format by suffix; without it nothing is written, and an interrupted run
         cannot go on.
     model, units, beam, pixel_window, noise_uk_arcmin, ivar, mask
-        See `szmass_cli.preparation.Request`.
+        See `szmass_cli.bandmaps.MapRequest`; with several maps a value for all, or one for each by frequency.
     percentiles, mass_definitions, columns, batch_size
         See `szmass_cli.preparation.Request`.
     workers : int, optional
@@ -78,16 +85,18 @@ def estimate(
     >>> masses = szmass_cli.estimate("map.fits", "clusters.csv")  # doctest: +SKIP
     >>> masses["M200c"][masses["szmass_flags"] == 0]  # doctest: +SKIP
     """
+    settings = {
+        "units": units,
+        "beam": _each(beam, lambda value: str(value) if isinstance(value, Path) else value),
+        "pixel_window": pixel_window,
+        "noise_uk_arcmin": noise_uk_arcmin,
+        "ivar": _each(ivar, Path),
+        "mask": _each(mask, Path),
+    }
     request = Request(
-        Path(map_path),
+        map_requests(_each(map_path, Path), settings),
         Path(catalog_path),
         str(model),
-        units=units,
-        beam=str(beam) if isinstance(beam, Path) else beam,
-        pixel_window=pixel_window,
-        noise_uk_arcmin=noise_uk_arcmin,
-        ivar=None if ivar is None else Path(ivar),
-        mask=None if mask is None else Path(mask),
         percentiles=percentiles,
         mass_definitions=mass_definitions,
         columns=columns,
@@ -108,6 +117,15 @@ def estimate(
     if estimates.catalog.source == "csv":
         table = typed(table)
     return joined(table, estimates.columns, estimates.meta)
+
+
+def _each(value, change: Callable[[Any], Any]):
+    """A value changed, or each of several; nothing stays nothing."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {float(frequency): change(one) for frequency, one in value.items()}
+    return change(value)
 
 
 def chosen_executor(workers: int | None, scheduler: str | None) -> Executor:

@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from szmass_cli import __version__
+from szmass_cli.bandmaps import BandMap
 from szmass_cli.catalog import FLAGS_COLUMN, Catalog, Flag, check_output, write_catalog
 from szmass_cli.errors import InputError
 from szmass_cli.executors import Executor, in_threads
@@ -93,7 +94,7 @@ def estimate_catalog(
     run = prepared(request)
     with (
         opened_parts(output, run.plan, run.stated(), resume=resume) as parts,
-        _hashed_meanwhile(run.sky_map.path) as map_sha256,
+        _hashed_meanwhile([one.sky_map.path for one in run.maps]) as map_sha256,
     ):
         _measure(run, parts, run.plan.blocks, executor, progress)
         estimates = _estimates(run, parts.collect(len(run.rows)), map_sha256.result())
@@ -173,7 +174,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
         )
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
         measured = parts.collect(len(run.rows), stated["shards"])
-        estimates = _estimates(run, measured, sha256_of(run.sky_map.path))
+        estimates = _estimates(run, measured, [sha256_of(one.sky_map.path) for one in run.maps])
         write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
         parts.remove()
     return estimates
@@ -189,44 +190,60 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
     if done:
         progress("clusters", done, total)
     for block, measured in executor(run.job, run.rows, pending):
-        check_unchanged(run.sky_map.path, run.plan.identity["map"])
+        for band_map, identity in zip(run.maps, run.plan.identity["maps"], strict=True):
+            check_unchanged(band_map.sky_map.path, identity["map"])
         parts.write(block, measured)
         done += len(block.rows)
         progress("clusters", done, total)
 
 
 @contextmanager
-def _hashed_meanwhile(path: Path) -> Iterator[Future[str]]:
-    """The future SHA-256 of a file, which takes as long as reading all of it."""
+def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[list[str]]]:
+    """The future SHA-256 of files, which takes as long as reading all of them."""
     unwanted = Event()
+
+    def hashed() -> list[str]:
+        return [sha256_of(path, wanted=lambda: not unwanted.is_set()) for path in paths]
+
     with ThreadPoolExecutor(1) as pool:
         try:
-            yield pool.submit(sha256_of, path, wanted=lambda: not unwanted.is_set())
+            yield pool.submit(hashed)
         finally:
             unwanted.set()
 
 
-def _estimates(run: Run, measured: Measured, map_sha256: str) -> Estimates:
+def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
     table = mass_table(
         measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.bundle.cosmology
     )
-    metadata, units = run.bundle.metadata, run.sky_map.units
+    metadata = run.bundle.metadata
     meta: dict[str, str | float] = {
         "SZM_VER": __version__,
         "SZM_MODL": metadata.name,
         "SZM_MSHA": run.bundle.sha256,
-        "SZM_MAP": run.sky_map.path.name,
-        "SZM_MAPH": map_sha256,
         "SZM_CAT": run.catalog.path.name,
-        "SZM_UNIT": units.label,
-        "SZM_UNSR": units.source,
-        "SZM_BEAM": run.beam.fwhm_arcmin,
-        "SZM_BMSR": run.beam.source,
-        "SZM_PIXW": run.beam.pixel_window,
-        "SZM_MASK": run.job.mask.name if run.job.mask else "",
-        "SZM_IVAR": run.job.ivar.name if run.job.ivar else "",
-        "SZM_NOIS": metadata.noise_uk_arcmin,
         "SZM_PRI": metadata.prior,
         "SZM_NOTE": " ".join(run.notes),
     }
+    of_maps = [_map_meta(one, sha256) for one, sha256 in zip(run.maps, map_sha256, strict=True)]
+    for key in of_maps[0]:
+        values = [of_map[key] for of_map in of_maps]
+        meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
     return Estimates(run.catalog, table, meta, run.notes)
+
+
+def _map_meta(band_map: BandMap, sha256: str) -> dict[str, str | float]:
+    """Provenance of one map."""
+    request, beam = band_map.request, band_map.beam
+    return {
+        "SZM_MAP": band_map.sky_map.path.name,
+        "SZM_MAPH": sha256,
+        "SZM_UNIT": band_map.sky_map.units.label,
+        "SZM_UNSR": band_map.sky_map.units.source,
+        "SZM_BEAM": beam.fwhm_arcmin,
+        "SZM_BMSR": beam.source,
+        "SZM_PIXW": beam.pixel_window,
+        "SZM_MASK": request.mask.name if request.mask else "",
+        "SZM_IVAR": request.ivar.name if request.ivar else "",
+        "SZM_NOIS": band_map.band.noise_uk_arcmin,
+    }

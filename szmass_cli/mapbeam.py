@@ -8,7 +8,7 @@ import numpy as np
 from szmass_cli.errors import InputError
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.transfer import Transfer
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, read_beam
 
 BEAM_TOLERANCE = 0.1
@@ -84,13 +84,16 @@ def width_arcmin(beam: AnyBeam) -> float:
 
 
 def map_beam(
-    bundle: Bundle, sky_map: SkyMap, option: float | str | None = None, pixel_window: bool = False
+    band: Band, model: str, sky_map: SkyMap, option: float | str | None = None, pixel_window: bool = False
 ) -> MapBeam:
     """The map's beam: the user's word, else the header's, else the model's.
 
     Parameters
     ----------
-    bundle : Bundle
+    band : Band
+        Of the model that the map is for.
+    model : str
+        Its name, for messages.
     sky_map : SkyMap
     option : float or str, optional
         FWHM [arcmin], or the file of a profile or transfer function; see `physics.beams.read_beam`.
@@ -102,7 +105,7 @@ def map_beam(
     InputError
         The map's beam is wider than the model's by more than `BEAM_TOLERANCE`, or its file is no beam.
     """
-    trained, stated = bundle.bands[0].beam, sky_map.instrument.beam_fwhm_arcmin
+    trained, stated = band.beam, sky_map.instrument.beam_fwhm_arcmin
     if isinstance(option, str):
         beam = MapBeam(read_beam(option), "option", pixel_window, trained)
     elif option is not None:
@@ -115,7 +118,7 @@ def map_beam(
         where = "--beam" if beam.source == "option" else f"{sky_map.path}, BEAM in its header"
         raise InputError(
             f"{where}: the map's beam of {beam.fwhm_arcmin:.3g}' is wider than the "
-            f"{width_arcmin(trained):.3g}' that the model {bundle.metadata.name} was trained for.",
+            f"{width_arcmin(trained):.3g}' that the model {model} was trained for.",
             "Train a model for this beam: set sky.beam_fwhm_arcmin and run szmass train.",
         )
     return beam
@@ -139,17 +142,17 @@ def beam_notes(beam: MapBeam, sky_map: SkyMap) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def check_frequency(bundle: Bundle, sky_map: SkyMap) -> None:
+def check_frequency(band: Band, model: str, sky_map: SkyMap) -> None:
     """Refuse a map that says it was made at another frequency than the model's.
 
     Raises
     ------
     InputError
     """
-    trained, stated = bundle.metadata.frequency_ghz, sky_map.instrument.frequency_ghz
+    trained, stated = band.frequency_ghz, sky_map.instrument.frequency_ghz
     if stated is not None and abs(stated / trained - 1.0) > FREQUENCY_TOLERANCE:
         raise InputError(
             f"{sky_map.path}, FREQ in its header: a map at {stated:g} GHz is not for the model "
-            f"{bundle.metadata.name}, trained at {trained:g} GHz.",
+            f"{model}, trained at {trained:g} GHz.",
             "Train a model for this frequency: set sky.frequency_ghz and run szmass train.",
         )

@@ -7,35 +7,25 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
+from szmass_cli.bandmaps import NOISE_RATIO_RANGE, BandMap, MapRequest, open_band_maps, together
 from szmass_cli.blas import one_blas_thread
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
-from szmass_cli.mapbeam import map_beam
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.inpaint import inpaint
-from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.maps.transfer import Transfer
-from szmass_cli.maps.truncation import survive_truncation
-from szmass_cli.maps.weights import Weights
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
 from szmass_cli.rows import Rows
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.stamps import StampSky
+from szmass_cli.sky.stamps import sz_weights
 from szmass_cli.stamp import pixel_radii_arcmin
 
 MAX_BAD_FRACTION = 0.4
 CORE_ARCMIN = 2.0
 """More bad pixels than this, or any within the core, and there is no mass; other holes are inpainted."""
-
-NOISE_RATIO_RANGE = (0.78, 1.3)
-"""Outside it, the filtered rms around a cluster is unlike the training sky's (see `NoiseLevel`).
-
-On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
-"""
 
 EXTREME_SIGMA = 5.5
 """A filtered residual beyond this, anywhere in a stamp, is of something that training skies do not have.
@@ -46,8 +36,6 @@ None of 3000 training stamps went beyond 5.3; a point source of 100 µK away fro
 N_LOOKED_AT = 100
 PLAUSIBLE_RMS_RATIO = 50.0
 """A map whose fluctuations differ more than this from the training sky's is in another unit."""
-
-NO_WEIGHTS = Weights()
 
 ALWAYS = (16.0, 50.0, 84.0)
 """Percentiles that are always written: the error bars and the median."""
@@ -91,36 +79,24 @@ class Job:
 
     Parameters
     ----------
-    map_path : Path
+    maps : tuple of MapRequest
+        One for each band of the model, in its order; absolute paths.
     model : Path
         A bundle's folder.
-    units : str or None
-        Unit of the map, where its header is not to be asked.
     percentiles : tuple of float
         Percentiles of the posterior to give, the median among them.
     batch_size : int
         Cutouts that go through the network at once.
-    beam : float or str, optional
-        FWHM [arcmin] of the map's beam, or its file.
-    pixel_window : bool
-        Whether the map's pixels are means over their area, which the beam does not include.
-    mask, ivar : Path, optional
-        See `maps.weights.Weights`.
     """
 
-    map_path: Path
+    maps: tuple[MapRequest, ...]
     model: Path
-    units: str | None
     percentiles: tuple[float, ...]
     batch_size: int
-    beam: float | str | None = None
-    pixel_window: bool = False
-    mask: Path | None = None
-    ivar: Path | None = None
 
 
 class Bench:
-    """A job's map and model, opened and ready.
+    """A job's maps and model, opened and ready.
 
     Numpy's linear algebra and each of the network's operations run in one thread, so that their sums have
     one order on any number of cores; cores are kept busy by measuring several strips at once.
@@ -135,68 +111,45 @@ class Bench:
     def __init__(self, job: Job, n_threads: int):
         one_thread_per_operation(n_threads)
         bundle = read_bundle(job.model)
-        self._sky_map = open_map(job.map_path, units=job.units, frequency_ghz=bundle.metadata.frequency_ghz)
-        self._weights = Weights.open(job.mask, job.ivar)
-        for sky_map in (self._sky_map, self._weights.mask, self._weights.ivar):
-            if sky_map is not None:
-                survive_truncation(sky_map.path, sky_map.raw)
-        self._transfer = map_beam(bundle, self._sky_map, job.beam, job.pixel_window).transfer
+        self._maps = open_band_maps(job.maps, bundle)
         with one_blas_thread():
             self._meter = Meter(bundle, job.percentiles, job.batch_size)
 
     def __call__(self, rows: Rows) -> Measured:
         """Measure one strip; may be called from several threads at once."""
-        return measure_strip(self._sky_map, rows, self._meter, self._transfer, self._weights)
+        return measure_strip(self._maps, rows, self._meter)
 
 
-def measure_strip(
-    sky_map: SkyMap,
-    rows: Rows,
-    meter: "Meter",
-    transfer: Transfer | None = None,
-    weights: Weights = NO_WEIGHTS,
-) -> Measured:
+def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: "Meter") -> Measured:
     """Measure a strip of rows: the same rows give the same bytes, whatever else is measured.
 
     Parameters
     ----------
-    sky_map : SkyMap
-        An open map.
+    maps : sequence of BandMap
+        One for each band of the model.
     rows : Rows
         A few hundred at most: their cutouts are in memory at once.
     meter : Meter
-    transfer : Transfer, optional
-        From the map's beam to the model's.
-    weights : Weights
-        Mask and inverse variances that go with the map.
 
     Returns
     -------
     Measured
     """
-    cutouts = extract_cutouts(sky_map, rows.ra_deg, rows.dec_deg, transfer)
-    cutouts = cutouts.masked(weights.bad(rows.ra_deg, rows.dec_deg))
+    in_bands = [band_map.cutouts(rows) for band_map in maps]
+    cutouts = together(in_bands)
     flags = rows.flags | cutout_flags(cutouts, ~np.isfinite(rows.ra_deg + rows.dec_deg))
     usable = np.flatnonzero(((flags & _NO_MASS) == 0) & np.isfinite(rows.redshift))
     masses = np.full((len(rows), len(meter.percentiles)), np.nan)
     snr = np.full(len(rows), np.nan)
     if usable.size:
-        bad = cutouts.bad[usable]
+        bad = np.stack([band.bad[usable] for band in in_bands], axis=-1)
         images = inpaint(cutouts.images[usable], bad, meter.sky.covariance_uk2)
         found = meter(images, rows.redshift[usable])
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
-        flags[usable] |= found.flags | np.where(bad.any(axis=(1, 2)), int(Flag.INPAINTED), 0)
-    noise = weights.noise_per_arcmin(rows.ra_deg[usable], rows.dec_deg[usable])
-    if noise is not None:
-        flags[usable] |= noise_flags(noise * sky_map.units.to_uk, meter.noise_uk_arcmin)
+        flags[usable] |= found.flags | np.where(bad.any(axis=(1, 2, 3)), int(Flag.INPAINTED), 0)
+        for band_map in maps:
+            flags[usable] |= band_map.row_flags(rows[usable])
     return Measured(masses, snr, flags, cutouts.bad_fraction)
-
-
-def noise_flags(noise_uk_arcmin, trained_uk_arcmin: float) -> np.ndarray:
-    """NOISE_MISMATCH where a stated noise [µK-arcmin] is unlike the training noise; (n,) int."""
-    ratio = np.abs(np.asarray(noise_uk_arcmin, float)) / trained_uk_arcmin
-    alike = (ratio >= NOISE_RATIO_RANGE[0]) & (ratio <= NOISE_RATIO_RANGE[1])
-    return np.where(alike, 0, int(Flag.NOISE_MISMATCH)).astype(np.int32)
 
 
 class Meter:
@@ -214,27 +167,28 @@ class Meter:
 
     def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
         self.sky = bundle.training_sky()
-        self.noise_uk_arcmin = bundle.bands[0].noise_uk_arcmin
         self.percentiles = list(percentiles)
         self._calibration = bundle.calibration
         self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
         self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
         self._filter = MatchedFilter(self.sky)
         self._noise = NoiseLevel(self.sky)
+        self._sz_weights = sz_weights(bundle.bands).astype(np.float32)
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
-        """Masses of stamps (n, 40, 40) [µK] without holes, at redshifts (n,)."""
+        """Masses of stamps (n, 40, 40, f) [µK] without holes, at redshifts (n,)."""
         prediction = self._predictor(images_uk)
         raw = prediction.raw_mass_msun
         masses = self._calibration.percentiles(raw, redshift, self.percentiles)
         flags = np.zeros(len(raw), np.int32)
         flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
         flags[~np.isfinite(raw)] |= Flag.NONFINITE
-        ratio, extreme = self._noise.ratio_and_extreme(images_uk - prediction.sz_uk)
+        residual = images_uk - prediction.sz_uk[..., None] * self._sz_weights
+        ratio, extreme = self._noise.ratio_and_extreme(residual)
         flags[extreme > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
         flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
         median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
-        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift)[..., 0])
+        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift))
         return Measured(masses, snr, flags, np.zeros(len(raw)))
 
 
@@ -253,10 +207,17 @@ def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:
     return flags
 
 
-def check_plausible(sky_map: SkyMap, rows: Rows, sky: StampSky) -> None:
+def check_plausible(sky_map: SkyMap, rows: Rows, expected_rms_uk: float) -> None:
     """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright.
 
     Looked at are rows from all over the catalogue, until there are `N_LOOKED_AT` with data around them.
+
+    Parameters
+    ----------
+    sky_map : SkyMap
+    rows : Rows
+    expected_rms_uk : float
+        Of a pixel of the training sky, noise included.
 
     Raises
     ------
@@ -276,10 +237,10 @@ def check_plausible(sky_map: SkyMap, rows: Rows, sky: StampSky) -> None:
             break
     if not values:
         return
-    found, expected = robust_rms(np.concatenate(values)), float(np.sqrt(sky.covariance_uk2[0, 0]))
-    if not expected / PLAUSIBLE_RMS_RATIO < found < expected * PLAUSIBLE_RMS_RATIO:
+    found = robust_rms(np.concatenate(values))
+    if not 1.0 / PLAUSIBLE_RMS_RATIO < found / expected_rms_uk < PLAUSIBLE_RMS_RATIO:
         raise InputError(
             f"{sky_map.path}: read as {sky_map.units.label} ({sky_map.units.source}), its fluctuations are "
-            f"{found:.3g} µK; the model's sky has {expected:.3g} µK.",
+            f"{found:.3g} µK; the model's sky has {expected_rms_uk:.3g} µK.",
             "The unit is hardly right: give --units K, mK, uK or y.",
         )

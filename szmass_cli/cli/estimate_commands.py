@@ -6,36 +6,37 @@ from typing import Annotated
 import typer
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.cli.options import (
-    AsJson,
-    Columns,
-    Model,
-    Overwrite,
-    Quiet,
-    Units,
-    Verbose,
-    beam_of,
-    numbers,
-    pairs,
-)
+from szmass_cli.cli.options import AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
 
 
 def estimate(
-    map_path: Annotated[
-        Path, typer.Argument(metavar="MAP", help="FITS map: CAR, any WCS image, or HEALPix.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MAP CATALOG",
+            help="FITS map: CAR, any WCS image, or HEALPix; and CSV, ECSV, FITS, VOTable or Parquet.",
+        ),
     ],
-    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="CSV, ECSV, FITS, VOTable or Parquet.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue with masses; format by suffix.")],
     model: Model = DEFAULT_MODEL,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="GHZ=MAP", help="For models of several bands, in place of MAP. Repeatable."
+        ),
+    ] = None,
     units: Annotated[
-        Units | None, typer.Option("--units", help="Unit of the map. [default: its header's]")
+        list[str] | None,
+        typer.Option(
+            "--units", metavar="K|mK|uK|y", help="Unit of the map, or GHZ=UNIT. [default: its header's]"
+        ),
     ] = None,
     beam: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--beam",
             metavar="ARCMIN|FILE",
-            help="Beam of the map: FWHM, or a table of B(theta) or B_ell. "
+            help="Beam of the map: FWHM, or a table of B(theta) or B_ell; or GHZ=BEAM. "
             "[default: its header's or the model's]",
         ),
     ] = None,
@@ -47,14 +48,24 @@ def estimate(
         ),
     ] = False,
     noise: Annotated[
-        float | None,
-        typer.Option("--noise", min=0.0, help="White noise of the map, uK-arcmin, to be compared."),
+        list[str] | None,
+        typer.Option(
+            "--noise", metavar="NUMBER", help="White noise of the map, uK-arcmin, to compare; or GHZ=NUMBER."
+        ),
     ] = None,
     ivar: Annotated[
-        Path | None, typer.Option("--ivar", help="Map of inverse variances, in the map's unit to the -2.")
+        list[str] | None,
+        typer.Option(
+            "--ivar",
+            metavar="MAP",
+            help="Map of inverse variances, in the map's unit to the -2; or GHZ=MAP.",
+        ),
     ] = None,
     mask: Annotated[
-        Path | None, typer.Option("--mask", help="Map that is 1 where the map is good and 0 where not.")
+        list[str] | None,
+        typer.Option(
+            "--mask", metavar="MAP", help="Map that is 1 where the map is good and 0 where not; or GHZ=MAP."
+        ),
     ] = None,
     percentiles: Annotated[
         str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
@@ -91,6 +102,8 @@ def estimate(
 ) -> None:
     """Masses for every cluster of a catalogue, from a map.
 
+    Models of several bands need a map for each: --map 95=a.fits --map 150=b.fits CATALOG.
+
     All rows and columns of the catalogue come out, with M200c [1e14 Msun], its percentiles,
     the signal-to-noise and flags added.
 
@@ -98,22 +111,27 @@ def estimate(
     where an interrupted run stopped.
     """
     from szmass_cli.api import chosen_executor
+    from szmass_cli.bandmaps import map_requests
     from szmass_cli.cli.console import note, progress_display
+    from szmass_cli.cli.mapoptions import beam_of, input_files, noise_of, per_map, unit_of
     from szmass_cli.cli.reports import print_estimates
     from szmass_cli.estimation import estimate_catalog, estimate_shard
     from szmass_cli.preparation import Request
     from szmass_cli.runplan import Shard
 
+    settings = {
+        "units": per_map(units, "--units", unit_of),
+        "beam": per_map(beam, "--beam", beam_of),
+        "pixel_window": pixel_window,
+        "noise_uk_arcmin": per_map(noise, "--noise", noise_of),
+        "ivar": per_map(ivar, "--ivar", Path),
+        "mask": per_map(mask, "--mask", Path),
+    }
+    map_files, catalog = input_files(files, maps)
     request = Request(
-        map_path,
+        map_requests(map_files, settings),
         catalog,
         model,
-        units=units.value if units else None,
-        beam=beam_of(beam),
-        pixel_window=pixel_window,
-        noise_uk_arcmin=noise,
-        ivar=ivar,
-        mask=mask,
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=[part.strip() for part in mass_def.split(",")],
         columns=pairs(column),

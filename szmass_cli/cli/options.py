@@ -1,20 +1,10 @@
 """Options that mean the same in every command, and how their text is read."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 CONFIG_HELP = "YAML file, or a preset: default, paper, spt-sz, sptpol, spt-3g, act-dr6, so-lat."
-
-
-class Units(StrEnum):
-    """Units a map can be in."""
-
-    K = "K"
-    MK = "mK"
-    UK = "uK"
-    Y = "y"
 
 
 Config = Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)]
@@ -56,23 +46,3 @@ def numbers(text: str | None, option: str) -> list[float]:
         raise UsageError(
             f"{option} {text}: not numbers separated by commas.", "For example 2.5,16,50."
         ) from None
-
-
-def beam_of(text: str | None) -> float | str | None:
-    """The width [arcmin] or file that ``--beam`` names."""
-    from pathlib import Path
-
-    from szmass_cli.errors import UsageError
-
-    if text is None or Path(text).is_file():
-        return text
-    try:
-        width_arcmin = float(text)
-    except ValueError:
-        width_arcmin = float("nan")
-    if not 0.01 <= width_arcmin < 600.0:
-        raise UsageError(
-            f"--beam {text}: neither a number of arcmin from 0.01 on nor the name of a file.",
-            "Give the full width at half maximum, such as 1.4, or a table of B(theta) or B_ell.",
-        )
-    return width_arcmin
