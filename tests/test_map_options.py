@@ -48,22 +48,23 @@ def with_values(field, path, spoil, dtype="f4"):
 
 @pytest.fixture(scope="module")
 def sharper(field, tmp_path_factory):
-    """A field as the shared one, behind a beam of 0.75' and with little noise; and the same sky behind 1'."""
+    """Clusters as in the shared field behind a beam of 0.75', little noise; and that map smoothed to 1'."""
     from szmass_cli.config import FieldConfig, SurveyConfig
     from szmass_cli.simulate_field import simulate_survey_field
 
     folder = tmp_path_factory.mktemp("sharper")
     size = {"center_ra_deg": 40.0, "center_dec_deg": -30.0, "width_deg": 3.0, "height_deg": 2.0}
-    paths = []
-    for width in (0.75, 1.0):
-        sky = {"beam_fwhm_arcmin": width, "noise_uk_arcmin": 0.5}
-        survey = SurveyConfig(field=FieldConfig(**size, pixel_arcmin=0.25), sky=sky)
-        path = folder / f"{width}.fits"
-        simulate_survey_field(
-            survey, path, seed=11, catalog=field.catalog_path, columns={"m200c": "M200c_true"}
-        )
-        paths.append(path)
-    return paths
+    sky = {"beam_fwhm_arcmin": 0.75, "noise_uk_arcmin": 0.5}
+    survey = SurveyConfig(field=FieldConfig(**size, pixel_arcmin=0.25), sky=sky)
+    columns = {"m200c": "M200c_true"}
+    simulate_survey_field(survey, folder / "sharp.fits", seed=11, catalog=field.catalog_path, columns=columns)
+    with fits.open(folder / "sharp.fits") as hdus:
+        data, header = hdus[0].data.astype(float), hdus[0].header.copy()
+    sigma = np.sqrt(1.0 - 0.75**2) / FWHM_PER_SIGMA / 0.25
+    smooth = gaussian_filter(data, (sigma, sigma / np.cos(np.radians(30.0))))
+    header["BEAM"] = 1.0
+    fits.writeto(folder / "smooth.fits", smooth.astype("f4"), header)
+    return folder / "sharp.fits", folder / "smooth.fits"
 
 
 def test_a_sharper_map_is_smoothed_to_the_model(sharper, field, measure):
