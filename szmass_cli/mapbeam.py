@@ -80,7 +80,7 @@ def width_arcmin(beam: AnyBeam) -> float:
     ell = np.arange(100.0, 200_000.0, 10.0)
     below = int(np.argmax(beam.b_ell(ell) < 0.5))
     ell_half = np.interp(-0.5, -beam.b_ell(ell[[below - 1, below]]), ell[[below - 1, below]])
-    return float(4.0 * np.log(2.0) / ell_half / ARCMIN)
+    return round(float(4.0 * np.log(2.0) / ell_half / ARCMIN), 6)
 
 
 def map_beam(
