@@ -54,6 +54,8 @@ site: $(BIN)/python  ## the documentation as a web site, in build/site
 benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/estimate.py
+	$(BIN)/python benchmarks/field.py
+	$(BIN)/python benchmarks/simulate.py
 
 model: $(VENV)/.szmass  ## train the shipped default model again (about an hour on two cores)
 	$(BIN)/szmass train --config default -o models/z07 --overwrite

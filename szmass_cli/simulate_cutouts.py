@@ -19,7 +19,7 @@ from szmass_cli.lightcone import HaloStamps, halo_stamps
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
-from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
+from szmass_cli.stamp import edge_taper
 
 
 def write_cutouts(
@@ -211,9 +211,7 @@ def apodised(width_arcmin: float) -> Callable[[CutoutBlock], CutoutBlock]:
     """A function that tapers the images, not the labels, with a cosine of the given width at their edges."""
     if width_arcmin == 0.0:
         return lambda block: block
-    distance = 0.5 * N_PIXELS * PIXEL_ARCMIN - np.abs(pixel_offsets_arcmin())
-    taper = 0.5 - 0.5 * np.cos(np.pi * np.clip(distance / width_arcmin, 0.0, 1.0))
-    window = np.outer(taper, taper)[:, :, None].astype(np.float32)
+    window = edge_taper(width_arcmin)[:, :, None].astype(np.float32)
     return lambda block: replace(block, image=block.image * window)
 
 

@@ -15,3 +15,12 @@ def pixel_radii_arcmin() -> np.ndarray:
     """Distance of each pixel centre from the cluster, shape (40, 40) [arcmin]."""
     offsets = pixel_offsets_arcmin()
     return np.hypot(offsets[:, None], offsets[None, :])
+
+
+def edge_taper(width_arcmin: float) -> np.ndarray:
+    """Weights (40, 40) that fall as a cosine of the given width towards the edges; 1 for no width."""
+    if width_arcmin == 0.0:
+        return np.ones((N_PIXELS, N_PIXELS))
+    distance = 0.5 * N_PIXELS * PIXEL_ARCMIN - np.abs(pixel_offsets_arcmin())
+    taper = 0.5 - 0.5 * np.cos(np.pi * np.clip(distance / width_arcmin, 0.0, 1.0))
+    return np.outer(taper, taper)

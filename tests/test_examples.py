@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import matplotlib.image
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,8 +27,14 @@ def test_the_demos_picture_is_drawn(field, measure, tmp_path):
     assert picture.shape[1] > 1200 and picture[..., :3].std() > 0.05
 
 
-def test_benchmarks_can_be_loaded():
-    assert callable(load(ROOT / "benchmarks" / "run.py").main)
+@pytest.mark.parametrize("name", ["run.py", "simulate.py"])
+def test_benchmarks_can_be_loaded(name):
+    assert callable(load(ROOT / "benchmarks" / name).main)
+
+
+def test_what_a_benchmark_runs_in_a_process_of_its_own_works(tmp_path):
+    costs = load(ROOT / "benchmarks" / "simulate.py").costs("default", 600, 1, tmp_path)
+    assert costs["rate"] > 0 and costs["seconds"] > 0 and costs["peak_mib"] > 50
 
 
 def test_the_demos_folder_is_made(tmp_path):

@@ -1,5 +1,6 @@
 """Options that mean the same in every command, and how their text is read."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,10 @@ Columns = Annotated[
 Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
 Frequencies = Annotated[
     str | None, typer.Option("--freq", help="Only these of the configuration's bands, as 95,150 [GHz].")
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option("--plot", help="Draw what was simulated, and its power spectra: PNG, PDF or SVG."),
 ]
 
 

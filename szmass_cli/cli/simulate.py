@@ -10,6 +10,7 @@ from szmass_cli.cli.options import (
     Config,
     Frequencies,
     Overwrite,
+    Plot,
     Quiet,
     Seed,
     Verbose,
@@ -42,6 +43,7 @@ def simulate_cutouts(
         typer.Option("--halos", help="Its halos: positions, redshifts, M200c or M500c [1e14 Msun]."),
     ] = None,
     column: Columns = None,
+    plot: Plot = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -54,11 +56,15 @@ def simulate_cutouts(
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.files import check_not_an_input
+    from szmass_cli.pictures.cutouts import plot_cutouts
+    from szmass_cli.pictures.files import check_picture_path
     from szmass_cli.simulate_cutouts import write_cutouts, write_halo_cutouts
 
     check_not_an_input(output, config)
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
     source = _halo_source(from_y_map, halos, n)
+    if plot is not None:
+        check_picture_path(plot, overwrite, output, config, from_y_map, halos)
     with progress_display(quiet) as progress:
         if source is None:
             written = write_cutouts(
@@ -80,6 +86,9 @@ def simulate_cutouts(
                 f"{counts.off_map:,} halos left out: not all of their surroundings are on the map",
                 f"{counts.incomplete:,} rows left out: no position, redshift or mass",
             ]
+        if plot is not None:
+            plot_cutouts(settings, output, plot, seed=seed, overwrite=overwrite, progress=progress)
+            messages.append(f"Picture written to {plot}")
     for message in [] if quiet else messages:
         note(message)
 
@@ -124,6 +133,7 @@ def simulate_field(
     column: Columns = None,
     freq: Frequencies = None,
     seed: Seed = 1,
+    plot: Plot = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -136,11 +146,16 @@ def simulate_field(
     from szmass_cli.config import load_config
     from szmass_cli.fieldfiles import field_paths
     from szmass_cli.files import check_not_an_input
+    from szmass_cli.pictures.field import plot_field
+    from szmass_cli.pictures.files import check_picture_path
     from szmass_cli.simulate_field import simulate_survey_field
 
     settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
-    for file in field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all:
+    files = field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all
+    for file in files:
         check_not_an_input(file, config)
+    if plot is not None:
+        check_picture_path(plot, overwrite, config, catalog, *files)
     with progress_display(quiet) as progress:
         field = simulate_survey_field(
             settings,
@@ -152,7 +167,20 @@ def simulate_field(
             overwrite=overwrite,
             progress=progress,
         )
+        if plot is not None:
+            paths = field.paths
+            plot_field(
+                settings,
+                paths.maps,
+                paths.mask,
+                field.truth,
+                plot,
+                overwrite=overwrite,
+                progress=progress,
+            )
     if not quiet:
         *maps, truth = field.paths.all
         note(f"{field.description} written to {', '.join(path.name for path in maps)}")
         note(f"{len(field.truth)} clusters written to {truth}")
+        if plot is not None:
+            note(f"Picture written to {plot}")

@@ -57,6 +57,14 @@ class HealpixMap:
             row, column = np.mgrid[slice(*rows), slice(*columns)]
             theta, phi = angles_of(row, column, chart, self.nside)
             numbers = healpy.ang2pix(self.nside, theta, phi, nest=self.nested)
+        return self._values_of(numbers)
+
+    def nearest(self, directions: np.ndarray) -> np.ndarray:
+        in_frame = np.moveaxis(directions @ self.rotation.T, -1, 0)
+        return self._values_of(healpy.vec2pix(self.nside, *in_frame, nest=self.nested))[0]
+
+    def _values_of(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values of pixels, NaN outside, and which are outside."""
         if self.pixel_numbers is None:
             return self._values_at(numbers), np.zeros(numbers.shape, dtype=bool)
         place = np.minimum(np.searchsorted(self.pixel_numbers, numbers), len(self.pixel_numbers) - 1)

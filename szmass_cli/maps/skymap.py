@@ -86,6 +86,10 @@ class SkyMap(Protocol):
         """Values (ny, nx), float64 in map units, of a window of a chart, and which are outside the map."""
         ...
 
+    def nearest(self, directions: np.ndarray) -> np.ndarray:
+        """Values (...), in map units, of the pixels that ICRS unit vectors (..., 3) lie in; NaN outside."""
+        ...
+
     def kinked_pixels(
         self, chart: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
     ) -> np.ndarray | None:

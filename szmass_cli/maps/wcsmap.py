@@ -105,6 +105,18 @@ class WcsMap:
             values[inside] = self.plane[np.ix_(row[row_in], column[column_in])].ravel()
         return values, ~inside
 
+    def nearest(self, directions: np.ndarray) -> np.ndarray:
+        height, width = self.plane.raw.shape
+        pixels = self._pixels(directions)
+        row, column = pixels[..., 0], pixels[..., 1]
+        if self.turn_columns is not None:
+            column = _nearest_turn(column, (width - 1) / 2, self.turn_columns)
+        # comparisons with NaN, where the projection does not reach, are false
+        inside = (row > -0.5) & (row < height - 0.5) & (column > -0.5) & (column < width - 0.5)
+        values = np.full(inside.shape, np.nan)
+        values[inside] = self.plane[np.rint(row[inside]).astype(int), np.rint(column[inside]).astype(int)]
+        return values
+
     def kinked_pixels(self, chart: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> None:
         return None
 

@@ -53,18 +53,22 @@ def apodised_mask(
 
 
 def noise_uk(field: FieldConfig, pixels: Pixels, noise_uk_arcmin: float, part: Part) -> np.ndarray:
-    """Standard deviation of the white noise in pixels of a part of the map [µK].
-
-    It is `noise_uk_arcmin` in the middle of the field and grows, as a cosine of the distance in right
-    ascension and in declination, by the fraction ``depth_variation`` up to the edges.
-    """
+    """Standard deviation of the white noise in pixels of a part of the map [µK]; see `shallowness`."""
     sigma = noise_uk_arcmin / np.sqrt(pixels.area_arcmin2(part))
     if field.depth_variation == 0:
         return sigma
+    return sigma * shallowness(field, *pixels.ra_dec_deg(part))
+
+
+def shallowness(field: FieldConfig, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+    """Noise at positions over that in the middle of the field.
+
+    It grows, as a cosine of the distance in right ascension and in declination, by the fraction
+    ``depth_variation`` up to the edges.
+    """
     patch = Patch.of(field)
-    ra_deg, dec_deg = pixels.ra_dec_deg(part)
     middle = (patch.south_deg + patch.north_deg) / 2.0
     across = patch.offset_deg(ra_deg) / patch.width_deg
     upright = (dec_deg - middle) / (patch.north_deg - patch.south_deg)
     central = np.cos(np.pi * np.clip(across, -0.5, 0.5)) * np.cos(np.pi * np.clip(upright, -0.5, 0.5))
-    return sigma * (1.0 + field.depth_variation * (1.0 - central))
+    return 1.0 + field.depth_variation * (1.0 - central)

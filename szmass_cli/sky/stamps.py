@@ -138,15 +138,24 @@ class StampSky:
         """n independent cutouts of sky plus noise, shape (n, 40, 40, f) float32 [µK]."""
         image = rng.standard_normal((n, N_PIXELS, N_PIXELS, self.n_bands), dtype=np.float32)
         image *= self.noise_uk
+        self._add_sky(image, rng)
+        return image
+
+    def draw_sky(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """n independent cutouts of the sky without noise, shape (n, 40, 40, f) float32 [µK]."""
+        image = np.zeros((n, N_PIXELS, N_PIXELS, self.n_bands), np.float32)
+        self._add_sky(image, rng)
+        return image
+
+    def _add_sky(self, image: np.ndarray, rng: np.random.Generator) -> None:
         for factor, (in_y, in_x) in zip(self._factors, _PARITIES, strict=True):
-            modes = rng.standard_normal((n, len(factor)), dtype=np.float32)
+            modes = rng.standard_normal((len(image), len(factor)), dtype=np.float32)
             with one_blas_thread():
-                quarter = (modes @ factor).reshape(n, _HALF, _HALF, self.n_bands)
+                quarter = (modes @ factor).reshape(len(image), _HALF, _HALF, self.n_bands)
             image[:, :_HALF, :_HALF] += quarter
             image[:, :_HALF, _HALF:] += in_x * quarter[:, :, ::-1]
             image[:, _HALF:, :_HALF] += in_y * quarter[:, ::-1]
             image[:, _HALF:, _HALF:] += in_y * in_x * quarter[:, ::-1, ::-1]
-        return image
 
     def sz_filter(self) -> np.ndarray:
         """The stamp filtered for SZ signals: the inverse covariance, then the beams, (1600, 1600 f) [1/µK^2].

@@ -1,0 +1,229 @@
+"""Power spectra measured on flat patches of sky, and what to expect of them under the same window."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import fft
+
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.sky.power import SkyPower
+
+_PATCHES_AT_A_TIME = 64
+
+
+@dataclass(frozen=True)
+class MeasuredSpectra:
+    """Power spectra [µK^2] of patches beside what they were made from, between f bands.
+
+    Parameters
+    ----------
+    label : str
+        What the patches are.
+    ell : numpy.ndarray, shape (bins,)
+        Mean multipole of each bin.
+    measured, expected, error : numpy.ndarray, shape (f, f, bins)
+        Mean D_ell of the patches, what it is on average under their window, and its standard deviation.
+    input : numpy.ndarray, shape (f, f, bins)
+        D_ell of beamed sky and noise, without a window.
+    """
+
+    label: str
+    ell: np.ndarray
+    measured: np.ndarray
+    expected: np.ndarray
+    error: np.ndarray
+    input: np.ndarray
+
+    @property
+    def unwindowed(self) -> np.ndarray:
+        """D_ell without what the window mixed into it, (f, f, bins)."""
+        return self.measured - (self.expected - self.input)
+
+
+def hann_window(shape: tuple[int, int]) -> np.ndarray:
+    """A taper (ny, nx) that falls to zero, with its slope, at all edges: a patch is not periodic."""
+    ny, nx = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in shape)
+    return np.outer(ny, nx)
+
+
+class PatchSpectra:
+    """Binned power spectra of patches of square pixels under a window.
+
+    A patch is multiplied by the window and Fourier transformed; D_ell is the mean of
+    ell (ell + 1) / 2 pi |F|^2 A / sum w^2 over the modes of a bin, A the area of a pixel. The window mixes
+    multipoles, so this is not quite the sky's D_ell: `expect` says what it is on average, exactly.
+
+    Parameters
+    ----------
+    window : numpy.ndarray, shape (ny, nx)
+        What patches are multiplied by; `hann_window`, or that times a mask.
+    pixel_arcmin : float
+        Pixel side.
+    edges : array_like, shape (bins + 1,)
+        Ascending multipoles between bins. Each bin must hold a mode.
+    """
+
+    def __init__(self, window: np.ndarray, pixel_arcmin: float, edges):
+        self._window = np.asarray(window, float)
+        pixel_rad = pixel_arcmin * ARCMIN
+        ell_y, ell_x = (2.0 * np.pi * fft.fftfreq(n, pixel_rad) for n in self._window.shape)
+        ell = np.hypot(ell_y[:, None], ell_x[None, :]).ravel()
+        self._bin = np.digitize(ell, edges) - 1
+        self._used = (self._bin >= 0) & (self._bin < len(edges) - 1)
+        self._n_modes = np.bincount(self._bin[self._used], minlength=len(edges) - 1)
+        if not self._n_modes.all():
+            raise ValueError("the patch has no modes in some of the bins")
+        self._ell = ell
+        self.ell = self._binned(ell)
+        self._dl_of_power = ell * (ell + 1.0) / (2.0 * np.pi) * pixel_rad**2 / np.sum(self._window**2)
+
+    def measure(self, patches_uk: np.ndarray) -> np.ndarray:
+        """D_ell [µK^2] of patches (n, f, ny, nx) between their f bands, shape (n, f, f, bins)."""
+        parts = range(0, len(patches_uk), _PATCHES_AT_A_TIME)
+        windowed = (patches_uk[i : i + _PATCHES_AT_A_TIME] * self._window for i in parts)
+        return np.concatenate([self.measure_windowed(part) for part in windowed])
+
+    def measure_windowed(self, patches_uk: np.ndarray) -> np.ndarray:
+        """The same of patches that the window has been multiplied into, such as those of a masked map."""
+        modes = fft.fft2(patches_uk)
+        n, f = modes.shape[:2]
+        modes = modes.reshape(n, f, -1)
+        dl = np.empty((n, f, f, len(self._n_modes)))
+        for i in range(f):
+            for j in range(i, f):
+                power = (modes[:, i] * modes[:, j].conj()).real * self._dl_of_power
+                dl[:, i, j] = dl[:, j, i] = [self._binned(row) for row in power]
+        return dl
+
+    def expect(self, lag_covariance_uk2: np.ndarray) -> np.ndarray:
+        """Mean of `measure` over skies with the given covariance.
+
+        Parameters
+        ----------
+        lag_covariance_uk2 : numpy.ndarray, shape (f, f, ny, nx)
+            Between pixels so many rows and columns apart, noise included; the same in all directions.
+
+        Returns
+        -------
+        numpy.ndarray, shape (f, f, bins)
+            [µK^2].
+        """
+        ny, nx = self._window.shape
+        # twice as large, so that lags do not wrap around
+        autocorrelation = fft.irfft2(np.abs(fft.rfft2(self._window, (2 * ny, 2 * nx))) ** 2)
+        lag_y, lag_x = (np.abs(fft.fftfreq(2 * n, 0.5 / n)).astype(int) % n for n in (ny, nx))
+        f = len(lag_covariance_uk2)
+        dl = np.empty((f, f, len(self._n_modes)))
+        for i in range(f):
+            for j in range(f):
+                covariance = lag_covariance_uk2[i, j][np.ix_(lag_y, lag_x)]
+                power = fft.fft2(covariance * autocorrelation).real[::2, ::2]
+                dl[i, j] = self._binned(power.ravel() * self._dl_of_power)
+        return dl
+
+    def errors(self, expected: np.ndarray, n_patches: int) -> np.ndarray:
+        """Standard deviation of the mean of `measure` over n Gaussian patches, shape (f, f, bins).
+
+        Parameters
+        ----------
+        expected : numpy.ndarray, shape (f, f, bins)
+            See `expect`.
+        n_patches : int
+        """
+        autos = np.einsum("iib->ib", expected)
+        return np.sqrt((expected**2 + autos[:, None] * autos[None, :]) / (self._independent * n_patches))
+
+    @cached_property
+    def _independent(self) -> np.ndarray:
+        """Independent modes in each bin: the window correlates neighbours, by the transform of its square."""
+        correlation = np.abs(fft.fft2(self._window**2)) ** 2 / np.sum(self._window**2) ** 2
+        spread = fft.fft2(correlation).real
+        pairs = []
+        for number in range(len(self._n_modes)):
+            ring = np.abs(fft.fft2((self._bin == number).reshape(self._window.shape))) ** 2
+            pairs.append(np.sum(ring * spread) / ring.size)
+        return self._n_modes**2 / np.array(pairs)
+
+    def average(self, dl_uk2: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Mean (f, f, bins) over each bin's modes of power spectra, a function of ell (n,) to (f, f, n)."""
+        # a smooth function of ell; the mode at ell = 0 is in no bin
+        ell = np.linspace(1.0, self._ell.max(), 4000)
+        spectra = dl_uk2(ell)
+        of_modes = [[self._binned(np.interp(self._ell, ell, dl)) for dl in row] for row in spectra]
+        return np.array(of_modes)
+
+    def _binned(self, values: np.ndarray) -> np.ndarray:
+        used = self._used
+        return np.bincount(self._bin[used], values[used], len(self._n_modes)) / self._n_modes
+
+
+def plane_lag_covariance_uk2(
+    power: SkyPower, bands: Sequence[Band], shape: tuple[int, int], pixel_arcmin: float
+) -> np.ndarray:
+    """Covariance of the beamed sky between pixels of a patch that lie some rows and columns apart.
+
+    For patches of degrees: by FFT, on a box so much larger that only scales of the patch itself are amiss.
+    Of cutouts it is `lag_covariance_uk2`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (f, f, ny, nx)
+        [µK^2].
+    """
+    box = [2 * n for n in shape]
+    pixel_rad = pixel_arcmin * ARCMIN
+    ell_y, ell_x = (2.0 * np.pi * fft.fftfreq(n, pixel_rad) for n in box)
+    ell = np.hypot(ell_y[:, None], ell_x[None, : box[1] // 2 + 1])
+    beams = np.array([band.beam.b_ell(power.ell) for band in bands])
+    covariance = np.empty((len(bands), len(bands), *shape))
+    for i in range(len(bands)):
+        for j in range(i, len(bands)):
+            cl = np.interp(ell, power.ell, power.cl_uk2_sr[i, j] * beams[i] * beams[j], left=0.0, right=0.0)
+            whole = fft.irfft2(cl, s=box) / pixel_rad**2
+            covariance[i, j] = covariance[j, i] = whole[: shape[0], : shape[1]]
+    return covariance
+
+
+def with_white_noise(
+    lag_covariance_uk2: np.ndarray, bands: Sequence[Band], pixel_arcmin: float
+) -> np.ndarray:
+    """A covariance by lags (f, f, ny, nx) to which the bands' noise is added [µK^2]."""
+    total = lag_covariance_uk2.copy()
+    for i, band in enumerate(bands):
+        total[i, i, 0, 0] += (band.noise_uk_arcmin / pixel_arcmin) ** 2
+    return total
+
+
+def beamed_dl_uk2(power: SkyPower, bands: Sequence[Band], ell: np.ndarray) -> np.ndarray:
+    """D_ell [µK^2] of the sky behind the beams with the bands' noise, (f, f, n) at multipoles (n,)."""
+    beams = np.array([band.beam.b_ell(ell) for band in bands])
+    cl = power.cl(ell) * beams[:, None] * beams[None, :]
+    for i, band in enumerate(bands):
+        cl[i, i] += (band.noise_uk_arcmin * ARCMIN) ** 2
+    return cl * ell * (ell + 1.0) / (2.0 * np.pi)
+
+
+def measured_spectra(
+    label: str,
+    patches_uk: np.ndarray,
+    spectra: PatchSpectra,
+    lag_covariance_uk2: np.ndarray,
+    power: SkyPower,
+    bands: Sequence[Band],
+) -> MeasuredSpectra:
+    """Measure patches (n, f, ny, nx) of sky and noise, and say what was to be expected of them.
+
+    `lag_covariance_uk2` (f, f, ny, nx) is that of sky and noise; see `PatchSpectra.expect`.
+    """
+    expected = spectra.expect(lag_covariance_uk2)
+    return MeasuredSpectra(
+        label,
+        spectra.ell,
+        spectra.measure(patches_uk).mean(axis=0),
+        expected,
+        spectra.errors(expected, len(patches_uk)),
+        spectra.average(lambda ell: beamed_dl_uk2(power, bands, ell)),
+    )
