@@ -53,6 +53,7 @@ site: $(BIN)/python  ## the documentation as a web site, in build/site
 
 benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/estimate.py
 	$(BIN)/python benchmarks/field.py
 	$(BIN)/python benchmarks/simulate.py
 

@@ -1,5 +1,12 @@
 """szmass: calibrated galaxy-cluster masses from microwave-sky maps."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from szmass_cli.api import estimate
+
+__all__ = ["BATCH_SIZE", "DEFAULT_MODEL", "__version__", "estimate"]
+
 __version__ = "0.1.0"
 
 DEFAULT_MODEL = "z07"
@@ -7,3 +14,12 @@ DEFAULT_MODEL = "z07"
 
 BATCH_SIZE = 256
 """Cutouts that go through the network at once, if nothing else is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public functions when they are first asked for: they bring numpy, astropy and more."""
+    if name == "estimate":
+        from szmass_cli.api import estimate
+
+        return estimate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ def model_card(bundle: Bundle, comparisons: list[Comparison]) -> str:
     rows = "\n".join(_comparison_row(c) for c in comparisons)
     return f"""# {m.name}
 
-Masses M200c of galaxy clusters from {m.n_pixels} x {m.n_pixels} cutouts of {m.pixel_arcmin}' pixels at {m.frequency_ghz:g} GHz:
+Masses M200c of galaxy clusters from {m.n_pixels} x {m.n_pixels} cutouts of {m.pixel_arcmin}' pixels at {m.per_band("frequency_ghz")} GHz:
 an mResUNet (Gupta & Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.base_filters} base filters and
 `{bundle.recipe.network.input}` input, trained by `szmass train` {m.szmass_version} on {m.cutouts_trained_on:,} simulated cutouts.
 
@@ -21,8 +21,8 @@ an mResUNet (Gupta & Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.b
 |---|---|
 | masses | M200c {low:g} to {high:g} x 1e14 Msun |
 | redshift | {m.trained_redshift[0]:g} in training, calibrated from {m.calibrated_redshift[0]:g} to {m.calibrated_redshift[1]:g} |
-| beam | {m.beam_fwhm_arcmin:g}' FWHM Gaussian |
-| noise | {m.noise_uk_arcmin:g} µK-arcmin, white |
+| beam | {m.per_band("beam_fwhm_arcmin")} arcmin FWHM |
+| noise | {m.per_band("noise_uk_arcmin")} µK-arcmin, white |
 | sky | lensed CMB (CAMB, Planck 2018), foregrounds of George et al. (2015) |
 | clusters | Arnaud et al. (2010) profile and scaling, spherical, {m.sz_scatter_ln:g} log-normal scatter of the SZ amplitude |
 | prior of the percentiles | {m.prior} |

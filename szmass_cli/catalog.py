@@ -36,6 +36,7 @@ LENIENT_ROLES = frozenset({"name", "redshift_err", "m200c", "m500c"})
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "--"})
 #: Unit of every mass column.
 MASS_UNIT = u.Unit("1e14 solMass")
+MASKED_COLUMN = "sz_masked_fraction"
 FLAGS_COLUMN = "szmass_flags"
 
 
@@ -45,7 +46,7 @@ class Flag(enum.IntFlag):
     ====  ============================  ==============================================================
     bit   name                          meaning
     ====  ============================  ==============================================================
-    1     BAD_COORDINATES               right ascension or declination is missing; no mass
+    1     BAD_COORDINATES               right ascension or declination is missing or impossible; no mass
     2     OFF_MAP                       the map has no data anywhere near; no mass
     4     CUT_BY_EDGE                   the cutout reaches over the edge of the map
     8     MASKED                        the core, or too much of the cutout, has no data; no mass
@@ -54,8 +55,10 @@ class Flag(enum.IntFlag):
     64    REDSHIFT_OUTSIDE_TRAINING     the network was not trained there, only calibrated
     128   REDSHIFT_OUTSIDE_CALIBRATION  redshift beyond the calibration; no mass
     256   MASS_OUTSIDE_TRAINING         the mass lies outside the training range
-    512   NOISE_MISMATCH                the map's noise differs from the training noise
+    512   NOISE_MISMATCH                the map's noise, measured or stated, differs from the training noise
     1024  INPAINTED                     holes in the cutout were filled from the sky around them
+    2048  BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
+    4096  UNLIKE_TRAINING               something the network never saw is left, a bright source say
     ====  ============================  ==============================================================
     """
 
@@ -70,10 +73,12 @@ class Flag(enum.IntFlag):
     MASS_OUTSIDE_TRAINING = 256
     NOISE_MISMATCH = 512
     INPAINTED = 1024
+    BEAM_MISMATCH = 2048
+    UNLIKE_TRAINING = 4096
 
 
 _MEANINGS = {
-    Flag.BAD_COORDINATES: "right ascension or declination is missing; no mass",
+    Flag.BAD_COORDINATES: "right ascension or declination is missing or impossible; no mass",
     Flag.OFF_MAP: "the map has no data anywhere near; no mass",
     Flag.CUT_BY_EDGE: "the cutout reaches over the edge of the map",
     Flag.MASKED: "the core, or too much of the cutout, has no data; no mass",
@@ -82,8 +87,10 @@ _MEANINGS = {
     Flag.REDSHIFT_OUTSIDE_TRAINING: "the network was not trained there, only calibrated",
     Flag.REDSHIFT_OUTSIDE_CALIBRATION: "redshift beyond the calibration; no mass",
     Flag.MASS_OUTSIDE_TRAINING: "the mass lies outside the training range",
-    Flag.NOISE_MISMATCH: "the map's noise differs from the training noise",
+    Flag.NOISE_MISMATCH: "the map's noise, measured or stated, differs from the training noise",
     Flag.INPAINTED: "holes in the cutout were filled from the sky around them",
+    Flag.BEAM_MISMATCH: "the map's beam is wider than the model's and was sharpened",
+    Flag.UNLIKE_TRAINING: "something the network never saw is left, a bright source say",
 }
 
 
@@ -193,7 +200,8 @@ def read_catalog(path: str | os.PathLike[str], columns: Mapping[str, str] | None
         `columns` names an unknown role or a column that is not there.
     InputError
         The file cannot be read, has no rows, lacks coordinates, has two columns for one role, or holds
-        something that is no coordinate or redshift (the message says in which row).
+        something that is no number, or mostly impossible ones, as a coordinate or redshift (the message says
+        in which row).
     """
     path = Path(path)
     table, source = read_table(path)
@@ -362,11 +370,17 @@ def _positions(path: Path, table: Table, roles: dict[str, str]) -> tuple[np.ndar
 
 
 def _angle(path: Path, column: Column, limit_deg: float) -> np.ndarray:
-    """A coordinate column in degrees, NaN where a cell is empty."""
+    """A coordinate column in degrees, NaN where a cell is empty or, here and there, impossible."""
     values_deg = _to_degrees(path, column, _numbers(path, column))
     outside = np.abs(values_deg) > limit_deg
-    _reject(path, column, outside, f"is not within -{limit_deg:g} to {limit_deg:g} degrees")
-    return values_deg
+    if _are_the_rule(outside, values_deg):
+        _reject(path, column, outside, f"is not within -{limit_deg:g} to {limit_deg:g} degrees")
+    return np.where(outside, np.nan, values_deg)
+
+
+def _are_the_rule(wrong: np.ndarray, values: np.ndarray) -> bool:
+    """Whether most of the filled cells are wrong: then the column or its unit is, not the rows."""
+    return bool(2 * wrong.sum() > np.sum(~np.isnan(values)))
 
 
 def _redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
@@ -374,7 +388,8 @@ def _redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
         return np.full(len(table), np.nan)
     column = table[roles["redshift"]]
     values = _numbers(path, column)
-    _reject(path, column, np.isinf(values), "is not finite")
+    if _are_the_rule(np.isinf(values), values):
+        _reject(path, column, np.isinf(values), "is not finite")
     return np.where(values > 0, values, np.nan)
 
 

@@ -19,6 +19,9 @@ class SzmassError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self):
+        return type(self), (self.message, self.hint)  # on its way back from a worker
+
 
 class InputError(SzmassError):
     """A map, catalogue or bundle that cannot be used as given."""

@@ -127,7 +127,7 @@ def compare(
     clusters = recipe.clusters.model_copy(update={"sz_scatter_ln": sz_scatter_ln, "masses": TEST_MASSES})
     network_masses, best_masses, true_masses = [], [], []
     for block in simulator.blocks(clusters, n, seed, Stream.TEST):
-        images = block.image[..., 0]
+        images = block.image
         raw = predictor(images).raw_mass_msun
         network_masses.append(bundle.calibration.percentiles(raw, block.redshift, PERCENTILES))
         posterior = best.posterior(images)

@@ -1,9 +1,10 @@
 """Files that are either whole or absent: check first, write beside the target, rename when done."""
 
+import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -170,8 +171,12 @@ def check_not_an_input(output: str | os.PathLike[str], *inputs: str | os.PathLik
             raise UsageError(f"{output} is an input: it would be lost.", "Give the output another name.")
 
 
-def sha256_of(path: str | os.PathLike[str], chunk_bytes: int = 1 << 20) -> str:
+def sha256_of(
+    path: str | os.PathLike[str], chunk_bytes: int = 1 << 20, wanted: Callable[[], bool] = lambda: True
+) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in pieces of `chunk_bytes`.
+
+    Before each piece it is asked whether the hash is still `wanted`; if not, what is returned means nothing.
 
     Raises
     ------
@@ -180,7 +185,7 @@ def sha256_of(path: str | os.PathLike[str], chunk_bytes: int = 1 << 20) -> str:
     """
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        while chunk := stream.read(chunk_bytes):
+        while wanted() and (chunk := stream.read(chunk_bytes)):
             digest.update(chunk)
     return digest.hexdigest()
 
@@ -192,3 +197,32 @@ def _taken(path: str | os.PathLike[str]) -> OutputError:
 def _suffix(path: Path) -> str:
     """The part of the name writers look at: `.fits`, or `.fits.gz` when compressed."""
     return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+
+
+@contextmanager
+def lock(path: Path, *, shared: bool, busy: SzmassError) -> Iterator[None]:
+    """Hold a file or folder so that no other process does; released when the process ends, however.
+
+    Parameters
+    ----------
+    path : Path
+        There already.
+    shared : bool
+        Whether others may hold it too, if they share it as well.
+    busy : SzmassError
+        Raised if somebody else holds it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # who held it has finished, and removed it, in this very moment
+        raise busy from None
+    try:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        except OSError:  # some network file systems lock nothing; two runs then write the same bytes twice
+            pass
+        yield
+    finally:
+        os.close(descriptor)

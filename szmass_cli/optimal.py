@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.stamps import StampSky, stamp_smoothing
-from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
+from szmass_cli.sky.stamps import StampSky
+from szmass_cli.stamp import pixel_radii_arcmin
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class MatchedFilter:
         self._inverse_covariance = sky.inverse_covariance
 
     def snr(self, images_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
-        """S/N of each cutout against its own template, both (n, 40, 40) [µK]; returns (n,)."""
+        """S/N of each cutout against its own template, both (n, 40, 40, f) [µK]; returns (n,)."""
         templates = templates_uk.reshape(len(templates_uk), -1)
         weighted = templates @ self._inverse_covariance
         signal = np.einsum("np,np->n", weighted, images_uk.reshape(len(images_uk), -1))
@@ -102,16 +101,21 @@ class NoiseLevel:
     """How the fluctuations around a cluster compare with those of the sky a model was trained on.
 
     The stamp is filtered by B C^-1 (inverse covariance, then the beam), which removes the CMB gradient and
-    the pixel scales on which maps differ; its rms outside 3' is compared with the one expected.
+    the pixel scales on which maps differ; its rms outside 3' is compared with the one expected, and its
+    extreme anywhere with the scatter expected there.
     """
 
-    def __init__(self, sky: StampSky, beam: AnyBeam):
-        outside = pixel_radii_arcmin().ravel() > 3.0
-        filtering = (stamp_smoothing(beam).T @ sky.inverse_covariance)[outside]
-        variance = np.einsum("ij,jk,ik->i", filtering, sky.covariance_uk2, filtering, optimize=True)
+    def __init__(self, sky: StampSky):
+        self._outside = pixel_radii_arcmin().ravel() > 3.0
+        filtering = sky.sz_filter()
+        variance = np.einsum("ij,ij->i", filtering @ sky.covariance_uk2, filtering)
         self._filter = (filtering / np.sqrt(variance)[:, None]).T.astype(np.float32)
 
     def ratio(self, images_uk: np.ndarray) -> np.ndarray:
-        """Filtered rms over the expected one, (n,), for stamps (n, 40, 40) [µK]."""
-        filtered = images_uk.reshape(len(images_uk), N_PIXELS**2) @ self._filter
-        return np.sqrt(np.mean(filtered**2, axis=1))
+        """Filtered rms over the expected one, (n,), for stamps (n, 40, 40, f) [µK]."""
+        return self.ratio_and_extreme(images_uk)[0]
+
+    def ratio_and_extreme(self, images_uk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Filtered rms over the expected one, (n,), and the largest deviation [sigma], (n,)."""
+        filtered = images_uk.reshape(len(images_uk), -1) @ self._filter
+        return np.sqrt(np.mean(filtered[:, self._outside] ** 2, axis=1)), np.abs(filtered).max(axis=1)

@@ -65,8 +65,7 @@ def train(
     check_bundle_folder(output, overwrite)
     simulator = CutoutSimulator(config)
     labels = Labels.create(config, simulator.stamps)
-    (band,) = simulator.bands
-    inputs = NetworkInput.create(config.network, simulator.sky, band.beam, labels.scale_uk)
+    inputs = NetworkInput.create(config.network, simulator.sky, simulator.bands, labels.scale_uk)
     checkpoints = output.with_name(output.name + ".training")
     network, state = fit(config, simulator, Encoder(config, inputs, labels), checkpoints, resume, progress)
     calibration = calibrate(config, simulator, Predictor(network, inputs, labels), progress)
@@ -116,12 +115,6 @@ def check_trainable(config: SurveyConfig) -> None:
     ConfigError
         Naming the key to change.
     """
-    if len(config.sky.bands) > 1:
-        frequencies = ", ".join(f"{band.frequency_ghz:g}" for band in config.sky.bands)
-        raise ConfigError(
-            f"sky.bands: a network is trained on one band, and there are {len(config.sky.bands)}.",
-            f"Pick one with --freq: {frequencies}.",
-        )
     if not isinstance(config.clusters.redshift, float):
         raise ConfigError("clusters.redshift: a network is trained at one redshift.", "Give a number.")
     if config.cutouts.apodisation_arcmin > 0:
@@ -182,7 +175,7 @@ def calibrate(
         raw.append([])
         true.append([])
         for block in blocks:
-            raw[-1].append(predictor(block.image[..., 0]).raw_mass_msun)
+            raw[-1].append(predictor(block.image).raw_mass_msun)
             true[-1].append(block.m200c)
             done += len(block)
             progress("calibration", done, total)

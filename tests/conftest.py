@@ -20,6 +20,11 @@ ENVIRONMENT = {
 }
 
 
+MAP_OPTIONS = {"units", "beam", "pixel_window", "noise_uk_arcmin", "ivar", "mask"}
+RUN_OPTIONS = {"executor", "resume", "overwrite", "progress"}
+"""Options of `estimate_catalog` itself; the others are the request's."""
+
+
 @dataclass(frozen=True)
 class Field:
     """A simulated map [µK] with its catalogue, on disk."""
@@ -68,8 +73,10 @@ def field(tmp_path_factory):
 def measure(tmp_path_factory):
     """A function that runs `estimate` and returns what it returns; the network is built only once."""
     from szmass_cli import BATCH_SIZE
-    from szmass_cli.estimate import estimate
+    from szmass_cli.bandmaps import map_requests
+    from szmass_cli.estimation import estimate_catalog
     from szmass_cli.network.model import Predictor
+    from szmass_cli.preparation import Request
 
     build, built = Predictor.from_bundle, {}
 
@@ -81,7 +88,10 @@ def measure(tmp_path_factory):
 
     def measure(map_path, catalog_path, output=None, **options):
         output = output or tmp_path_factory.mktemp("measured") / "out.fits"
-        return estimate(map_path, catalog_path, output, **options)
+        how = {name: options.pop(name) for name in RUN_OPTIONS & options.keys()}
+        settings = {name: options.pop(name) for name in MAP_OPTIONS & options.keys()}
+        request = Request(map_requests(map_path, settings), catalog_path, **options)
+        return estimate_catalog(request, output, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Predictor, "from_bundle", build_once)

@@ -15,12 +15,12 @@ from astropy.wcs import WCS
 from scipy.ndimage import map_coordinates, spline_filter
 from scipy.stats import spearmanr
 
-from szmass_cli import estimate as stage
 from szmass_cli.catalog import MASS_UNIT, Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.maps.cutouts import Cutouts, robust_rms
 from szmass_cli.network.bundle import read_bundle
 from szmass_cli.physics.spectra import tsz_uk_per_y
+from szmass_cli.rows import redshifts_to_use
 
 SIGNAL_TO_NOISE = {2.0: 3.2, 4.0: 8.4, 6.0: 14.6}
 """Mean S/N of the matched filter at M200c [1e14 Msun] and z = 0.7, from an independent calculation."""
@@ -230,7 +230,7 @@ def test_masses_in_other_definitions_are_those_of_colossus(awkward):
 def wide(field, measure, tmp_path_factory):
     """Estimates with more percentiles, in CSV, with the map's beam given."""
     output = tmp_path_factory.mktemp("wide") / "out.csv"
-    options = {"percentiles": (97.5, 2.5), "mass_definitions": ("200c", "200m"), "beam_fwhm_arcmin": 1.05}
+    options = {"percentiles": (97.5, 2.5), "mass_definitions": ("200c", "200m"), "beam": 1.005}
     return output, measure(field.map_path, field.catalog_path, output, **options)
 
 
@@ -257,7 +257,7 @@ def test_a_csv_keeps_its_cells_and_has_a_sidecar(field, wide):
     sidecar = json.loads(output.with_name("out.csv.meta.json").read_text())
     assert sidecar["units"]["M200c"] == "1e+14 solMass" or sidecar["units"]["M200c"] == "1e14 solMass"
     assert sidecar["meta"]["SZM_MAPH"] == hashlib.sha256(field.map_path.read_bytes()).hexdigest()
-    assert sidecar["meta"]["SZM_BEAM"] == 1.05 and "beam was not given" not in sidecar["meta"]["SZM_NOTE"]
+    assert sidecar["meta"]["SZM_BEAM"] == 1.005 and "beam was not given" not in sidecar["meta"]["SZM_NOTE"]
 
 
 @pytest.mark.parametrize("suffix", [".ecsv", ".vot", ".parquet"])
@@ -442,7 +442,7 @@ def test_redshifts_need_not_be_those_of_the_training_to_the_last_digit():
     """A model calibrated at one redshift, and z = 0.7 in single precision, or rounded."""
     metadata = SimpleNamespace(trained_redshift=(0.7, 0.7), calibrated_redshift=(0.7, 0.7))
     given = np.array([0.7, np.float32(0.7), 0.69, 0.71, 0.65, 0.73, np.nan])
-    redshift, flags, _ = stage._redshifts(Rows(given), SimpleNamespace(metadata=metadata))
+    redshift, flags, _ = redshifts_to_use(given, SimpleNamespace(metadata=metadata))
     assert redshift[[0, 1, 2, 3, 6]].tolist() == [0.7] * 5
     assert np.isnan(redshift[4:6]).all()
     both = Flag.REDSHIFT_OUTSIDE_TRAINING | Flag.REDSHIFT_OUTSIDE_CALIBRATION
@@ -452,20 +452,8 @@ def test_redshifts_need_not_be_those_of_the_training_to_the_last_digit():
 def test_nearby_clusters_get_no_slack_to_speak_of():
     """At z = 0.1 two hundredths are a fifth of the angular size, and a tenth of the mass."""
     metadata = SimpleNamespace(trained_redshift=(0.7, 0.7), calibrated_redshift=(0.1, 2.0))
-    redshift, _, _ = stage._redshifts(
-        Rows(np.array([0.08, 0.097, 0.099])), SimpleNamespace(metadata=metadata)
-    )
+    redshift, _, _ = redshifts_to_use(np.array([0.08, 0.097, 0.099]), SimpleNamespace(metadata=metadata))
     assert np.isnan(redshift).tolist() == [True, True, False]
-
-
-class Rows(SimpleNamespace):
-    """As much of a catalogue as redshifts need."""
-
-    def __init__(self, redshift):
-        super().__init__(redshift=redshift)
-
-    def __len__(self):
-        return len(self.redshift)
 
 
 def test_a_wrong_unit_is_seen_however_few_rows_are_on_the_map(field, measure, tmp_path):

@@ -5,7 +5,7 @@ from astropy.io import fits
 from astropy.table import Table, vstack
 from astropy.wcs import WCS
 
-from szmass_cli import measure as stage
+from szmass_cli import runplan
 
 VALUES = ["M200c", "M200c_p16", "M200c_p84", "M200c_err_plus", "M200c_err_minus", "sz_snr", "szmass_flags"]
 ROUNDING = 1e-6
@@ -43,11 +43,14 @@ def test_neighbours_without_a_mass_change_nothing(field, measure, measured, tmp_
     assert np.isnan(estimates.columns["M200c"][[0, 1, 2, -4, -3, -2, -1]]).all()
 
 
-def test_a_block_without_any_mass_changes_nothing(field, measure, measured, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "BLOCK_ROWS", 7)
+def test_a_strip_without_any_mass_changes_nothing(field, measure, measured, tmp_path, monkeypatch):
+    monkeypatch.setattr(runplan, "STRIP_ROWS", 7)
     lost = field.truth[:7].copy()
-    lost["ra"] += 90.0
-    estimates = measure(field.map_path, write(tmp_path / "in.csv", vstack([lost, field.truth, lost])))
+    lost["dec"] -= 20.0
+    above = field.truth[:7].copy()
+    above["dec"] += 20.0
+    table = vstack([lost, field.truth, above])
+    estimates = measure(field.map_path, write(tmp_path / "in.csv", table), batch_size=7)
     assert_same(estimates.columns[7:-7], measured.columns)
     assert np.isnan(np.concatenate([estimates.columns["M200c"][:7], estimates.columns["M200c"][-7:]])).all()
 
@@ -59,14 +62,21 @@ def test_a_turn_in_right_ascension_changes_nothing(field, measure, measured, tmp
     assert_same(estimates.columns, measured.columns)
 
 
-def test_block_size_changes_nothing(field, measure, measured, monkeypatch):
-    monkeypatch.setattr(stage, "BLOCK_ROWS", 7)
+def test_the_size_of_a_block_changes_no_byte(field, measure, tmp_path, monkeypatch):
+    monkeypatch.setattr(runplan, "STRIP_ROWS", 7)
     calls = []
-    estimates = measure(
-        field.map_path, field.catalog_path, progress=lambda task, done, total, detail="": calls.append(done)
-    )
-    assert calls == [7, 14, 21, 24]
-    assert_same(estimates.columns, measured.columns)
+    for rows in (1, 15, 1000):
+        measure(
+            field.map_path,
+            field.catalog_path,
+            tmp_path / f"{rows}.fits",
+            batch_size=7,
+            block_rows=rows,
+            progress=lambda task, done, total, detail="": calls.append(done),
+        )
+    assert calls == [7, 14, 21, 24, 21, 24, 24]
+    first, *others = (path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    assert len(others) == 2 and others == [first, first]
 
 
 def test_one_bright_place_does_not_depend_on_the_block_it_falls_in(field, measure, tmp_path, monkeypatch):
@@ -78,8 +88,8 @@ def test_one_bright_place_does_not_depend_on_the_block_it_falls_in(field, measur
     data[near] *= 1000
     fits.writeto(tmp_path / "map.fits", data, header)
     whole = measure(tmp_path / "map.fits", field.catalog_path).columns
-    monkeypatch.setattr(stage, "BLOCK_ROWS", 1)
-    assert_same(measure(tmp_path / "map.fits", field.catalog_path).columns, whole)
+    monkeypatch.setattr(runplan, "STRIP_ROWS", 1)
+    assert_same(measure(tmp_path / "map.fits", field.catalog_path, batch_size=1).columns, whole)
 
 
 def test_right_ascension_has_no_origin(field, measure, measured, tmp_path):

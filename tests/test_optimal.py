@@ -214,7 +214,7 @@ def test_comparisons_survive_json(tmp_path, best_estimates, paper_test_set):
 
 @pytest.fixture(scope="module")
 def noise_level(simulator):
-    return NoiseLevel(simulator.sky, simulator.bands[0].beam)
+    return NoiseLevel(simulator.sky)
 
 
 def test_noise_level_is_one_on_the_sky_it_knows(noise_level, simulator):

@@ -140,19 +140,27 @@ def test_a_full_disk(field, szmass_here, folder):
         arguments = ("estimate", field.map_path, field.catalog_path, "-o", "disk/out.fits")
         outcome = szmass_here(*arguments, cwd=folder)
         assert outcome.code == 1
-        assert "disk/out.fits: could not be written" in words(outcome.err)
+        assert "disk/out.fits.parts/" in words(outcome.err) and "could not be written" in words(outcome.err)
         assert "space" in words(outcome.err)
         assert outcome.err.count("╭") == 1 and "Traceback" not in outcome.err and outcome.out == ""
         assert names(disk) == []
 
 
-def test_a_full_disk_for_the_second_of_two_files(field, szmass_here, folder):
-    """A CSV and its sidecar: either both are there or neither is."""
-    with small_disk(folder, "size=8k") as disk:
-        arguments = ("estimate", field.map_path, field.catalog_path, "-o", "disk/out.csv")
+@pytest.mark.parametrize("output", ["out.fits", "out.csv"])
+def test_a_disk_that_fills_up_at_the_end_and_is_cleared(field, szmass_here, folder, output):
+    """What was measured is kept and used; of a CSV and its sidecar both are there or neither is."""
+    with small_disk(folder, "size=64k") as disk:
+        (disk / "ballast").write_bytes(bytes(52 * 1024))
+        arguments = ("estimate", field.map_path, field.catalog_path, "-o", f"disk/{output}")
         outcome = szmass_here(*arguments, cwd=folder)
         assert outcome.code == 1
-        assert names(disk) == []
+        assert f"disk/{output}" in words(outcome.err) and "could not be written" in words(outcome.err)
+        assert names(disk) == ["ballast", f"{output}.parts"]
+        (disk / "ballast").unlink()
+        again = szmass_here(*arguments, cwd=folder)
+        assert again.code == 0, again.err
+        assert not [name for name in names(disk) if name.endswith(".parts")]
+        assert len(Table.read(disk / output)) == 24
 
 
 @pytest.fixture(scope="module", params=["simulate cutouts", "simulate field"])
@@ -196,7 +204,7 @@ def test_a_failing_write_leaves_the_file_that_was_there(field, szmass_here, fold
         (disk / "out.fits").write_text("last week's masses")
         arguments = ("estimate", field.map_path, field.catalog_path, "-o", "disk/out.fits", "--overwrite")
         assert szmass_here(*arguments, cwd=folder).code == 1
-        assert names(disk) == ["out.fits"]
+        assert "out.fits" in names(disk)
         assert (disk / "out.fits").read_text() == "last week's masses"
 
 

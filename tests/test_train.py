@@ -101,7 +101,7 @@ def resumed(trained, tmp_path_factory):
     folder = Path(shutil.copytree(trained.killed, tmp_path_factory.mktemp("resumed") / "tiny.training"))
     simulator = CutoutSimulator(TINY)
     labels = Labels.create(TINY, simulator.stamps)
-    inputs = NetworkInput.create(TINY.network, simulator.sky, simulator.bands[0].beam, labels.scale_uk)
+    inputs = NetworkInput.create(TINY.network, simulator.sky, simulator.bands, labels.scale_uk)
     reports = []
     encoder = Encoder(TINY, inputs, labels)
     _, state = fit(TINY, simulator, encoder, folder, progress=lambda *what: reports.append(what))

@@ -5,20 +5,18 @@ from typing import Annotated
 
 import typer
 
-from szmass_cli import BATCH_SIZE, DEFAULT_MODEL
+from szmass_cli import DEFAULT_MODEL
+from szmass_cli.cli.estimate_commands import estimate, merge
 from szmass_cli.cli.options import (
     CONFIG_HELP,
     AsJson,
-    Columns,
     Frequencies,
     Model,
     Overwrite,
     Quiet,
     Seed,
-    Units,
     Verbose,
     numbers,
-    pairs,
 )
 from szmass_cli.cli.simulate import simulate_app
 
@@ -51,61 +49,8 @@ def _root(
     pass
 
 
-@app.command()
-def estimate(
-    map_path: Annotated[
-        Path, typer.Argument(metavar="MAP", help="FITS map: CAR, any WCS image, or HEALPix.")
-    ],
-    catalog: Annotated[Path, typer.Argument(metavar="CATALOG", help="CSV, ECSV, FITS, VOTable or Parquet.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue with masses; format by suffix.")],
-    model: Model = DEFAULT_MODEL,
-    units: Annotated[
-        Units | None, typer.Option("--units", help="Unit of the map. [default: its header's]")
-    ] = None,
-    beam: Annotated[
-        float | None,
-        typer.Option(
-            "--beam", min=0.01, help="Beam FWHM of the map, arcmin. [default: its header's or the model's]"
-        ),
-    ] = None,
-    percentiles: Annotated[
-        str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
-    ] = "16,50,84",
-    mass_def: Annotated[str, typer.Option("--mass-def", help="Of 200c, 500c and 200m.")] = "200c",
-    column: Columns = None,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", "-b", min=1, max=1024, help="Cutouts in the network at once.")
-    ] = BATCH_SIZE,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Masses for every cluster of a catalogue, from a map.
-
-    All rows and columns of the catalogue come out, with M200c [1e14 Msun], its percentiles,
-    the signal-to-noise and flags added.
-    """
-    from szmass_cli.cli.console import progress_display
-    from szmass_cli.cli.reports import print_estimates
-    from szmass_cli.estimate import estimate as run_estimate
-
-    with progress_display(quiet) as progress:
-        estimates = run_estimate(
-            map_path,
-            catalog,
-            output,
-            model=model,
-            units=units.value if units else None,
-            beam_fwhm_arcmin=beam,
-            percentiles=numbers(percentiles, "--percentiles"),
-            mass_definitions=[part.strip() for part in mass_def.split(",")],
-            columns=pairs(column),
-            batch_size=batch_size,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    print_estimates(estimates, output, as_json=as_json, quiet=quiet)
+app.command()(estimate)
+app.command()(merge)
 
 
 @app.command()

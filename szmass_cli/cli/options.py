@@ -1,21 +1,11 @@
 """Options that mean the same in every command, and how their text is read."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 CONFIG_HELP = "YAML file, or a preset: default, paper, spt-sz, sptpol, spt-3g, act-dr6, so-lat."
-
-
-class Units(StrEnum):
-    """Units a map can be in."""
-
-    K = "K"
-    MK = "mK"
-    UK = "uK"
-    Y = "y"
 
 
 Config = Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)]

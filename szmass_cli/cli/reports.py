@@ -10,7 +10,7 @@ from rich.table import Table
 
 from szmass_cli.cli.console import note, stderr
 from szmass_cli.errors import SzmassError
-from szmass_cli.estimate import Estimates
+from szmass_cli.estimation import Estimates
 from szmass_cli.evaluate import Comparison, read_comparisons
 from szmass_cli.network.bundle import METRICS, Bundle
 
@@ -82,9 +82,9 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
         "trained by": f"szmass {m.szmass_version}, {m.cutouts_trained_on:,} cutouts, seed {m.seed}",
         "network": f"mResUNet, {bundle.recipe.network.base_filters} base filters, "
         f"{sum(w.size for w in bundle.weights):,} weights",
-        "frequency": f"{m.frequency_ghz:g} GHz",
-        "beam": f"{m.beam_fwhm_arcmin:g}' FWHM",
-        "noise": f"{m.noise_uk_arcmin:g} µK-arcmin",
+        "frequency": f"{m.per_band('frequency_ghz')} GHz",
+        "beam": f"{m.per_band('beam_fwhm_arcmin')} arcmin FWHM",
+        "noise": f"{m.per_band('noise_uk_arcmin')} µK-arcmin",
         "masses": f"M200c {low:g} to {high:g} x 1e14 Msun",
         "redshift": f"{m.trained_redshift[0]:g}, calibrated {m.calibrated_redshift[0]:g} to "
         f"{m.calibrated_redshift[1]:g}",

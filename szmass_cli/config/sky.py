@@ -164,6 +164,11 @@ class SkyConfig(Strict):
         bands = [{k: v for k, v in band.items() if v is not None} for band in values.pop("bands")]
         return {**bands[0], **values} if len(bands) == 1 else {"bands": bands, **values}
 
+    @property
+    def frequencies_ghz(self) -> list[float]:
+        """Of all bands."""
+        return [band.frequency_ghz for band in self.bands]
+
     def build_bands(self) -> tuple[Band, ...]:
         """The bands with their beams read; see `BandConfig.build`."""
         return tuple(band.build() for band in self.bands)

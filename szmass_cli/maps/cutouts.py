@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from szmass_cli.maps.sampling import sample
 from szmass_cli.maps.skymap import PixelStatus, SkyMap
 from szmass_cli.maps.stamps import lay_stamps
+from szmass_cli.maps.transfer import Transfer
 from szmass_cli.stamp import N_PIXELS
 
 _MAD_TO_SIGMA = 1.4826
@@ -40,6 +41,15 @@ class Cutouts:
     cut_by_edge: np.ndarray
     nonfinite_fraction: np.ndarray
 
+    def masked(self, bad: np.ndarray) -> Cutouts:
+        """The same stamps with more bad pixels (n, 40, 40), which then hold the mean of the good ones."""
+        if not bad.any():
+            return self
+        images, worse = self.images.copy(), self.bad | bad
+        for i in np.flatnonzero(bad.any(axis=(1, 2))):
+            images[i] = _filled(images[i], worse[i])
+        return replace(self, images=images, bad=worse)
+
     @property
     def bad_fraction(self) -> np.ndarray:
         """Fraction (n,) of each stamp's pixels without data."""
@@ -54,7 +64,9 @@ def robust_rms(values: np.ndarray) -> float:
     return float(_MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
-def extract_cutouts(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Cutouts:
+def extract_cutouts(
+    sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray, transfer: Transfer | None = None
+) -> Cutouts:
     """Cut stamps out of a map.
 
     Parameters
@@ -63,6 +75,8 @@ def extract_cutouts(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) ->
         An open map.
     ra_deg, dec_deg : (n,) array
         ICRS positions [deg]; any RA turn will do. Memory grows with n, so give blocks of a thousand or so.
+    transfer : Transfer, optional
+        From the map's beam to the one that the stamps are to have.
 
     Returns
     -------
@@ -76,8 +90,10 @@ def extract_cutouts(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) ->
     real = np.flatnonzero(np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90.0))
     stamps = lay_stamps(sky_map, ra_deg[real], dec_deg[real])
     for number, i in enumerate(real):
-        values, status[i] = sample(sky_map, stamps, number)
-        images[i] = _filled(values * sky_map.units.to_uk, status[i] != 0)
+        values, status[i] = sample(sky_map, stamps, number, transfer)
+        images[i] = values * sky_map.units.to_uk
+        if status[i].any():
+            images[i] = _filled(images[i], status[i] != 0)
     bad = status != 0
     outside = (status & PixelStatus.OUTSIDE) != 0
     return Cutouts(

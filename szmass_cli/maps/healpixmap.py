@@ -11,7 +11,7 @@ from astropy.coordinates import BaseCoordinateFrame
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps.frames import frame_of_coordsys, rotation_from_icrs
-from szmass_cli.maps.healpixplane import angles_of, charts_of, lattice_of
+from szmass_cli.maps.healpixplane import angles_of, charts_of, lattice_of, pixels_of
 from szmass_cli.maps.instrument import Instrument, stated_instrument
 from szmass_cli.maps.skymap import has_data, scattered_slices
 from szmass_cli.maps.units import MapUnits, resolve_units
@@ -39,6 +39,10 @@ class HealpixMap:
     description: str
     assumptions: tuple[str, ...]
 
+    @property
+    def raw(self) -> np.ndarray:
+        return self.values
+
     def charts(self, centres: np.ndarray) -> np.ndarray:
         return charts_of(centres @ self.rotation.T)
 
@@ -48,9 +52,12 @@ class HealpixMap:
     def read(
         self, chart: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        row, column = np.mgrid[slice(*rows), slice(*columns)]
-        theta, phi = angles_of(row, column, chart, self.nside)
-        return self._values_of(healpy.ang2pix(self.nside, theta, phi, nest=self.nested))
+        numbers = pixels_of(rows, columns, chart, self.nside, self.nested)
+        if numbers is None:
+            row, column = np.mgrid[slice(*rows), slice(*columns)]
+            theta, phi = angles_of(row, column, chart, self.nside)
+            numbers = healpy.ang2pix(self.nside, theta, phi, nest=self.nested)
+        return self._values_of(numbers)
 
     def nearest(self, directions: np.ndarray) -> np.ndarray:
         in_frame = np.moveaxis(directions @ self.rotation.T, -1, 0)

@@ -13,7 +13,11 @@ a southern chart y is mirrored, so that every cap is a northern one.
 
 from __future__ import annotations
 
+import healpy
 import numpy as np
+
+# Base pixels around that of a cap (in the middle, for quadrant 0), south-west to north-east.
+_FACES = np.array([[8, 5, 1], [4, 0, 1], [3, 3, 2]])
 
 
 def charts_of(vectors: np.ndarray) -> np.ndarray:
@@ -65,3 +69,30 @@ def _quarter_turns(vectors: np.ndarray) -> np.ndarray:
 
 def _right_angles(steps: np.ndarray) -> np.ndarray:
     return np.array([1, 1j, -1, -1j])[np.mod(steps, 4).astype(int)]
+
+
+def pixels_of(rows: tuple[int, int], columns: tuple[int, int], chart: np.ndarray, nside: int, nested: bool):
+    """Pixel numbers (ny, nx) of a window of a chart's lattice, or None where it reaches too far to be simple.
+
+    The lattice consists of the twelve base pixels, each nside x nside; that of the chart's own cap is at
+    (0, 0), and beyond its two edges at the pole its neighbours follow, turned by right angles.
+    """
+    quadrant, hemisphere = int(chart[0]), chart[1]
+    # base pixel and place in it, along each axis; `east` counts from the western corner to the north-east
+    across, east = np.divmod(np.arange(*columns) - nside * quadrant, nside)
+    along, west = np.divmod(np.arange(*rows) + nside * (quadrant + 1), nside)
+    if min(across[0], along[0]) < -1 or max(across[-1], along[-1]) > 1:
+        return None
+    x, y = np.meshgrid(east, west)
+    a, b = np.meshgrid(across, along)
+    face = _FACES[b + 1, a + 1]
+    face = face // 4 * 4 + (face + quadrant) % 4
+    last = nside - 1
+    beyond_east, beyond_west = (a == 1) & (b >= 0), (b == 1) & (a >= 0)
+    turned_x = np.where(beyond_east & beyond_west, last - x, np.where(beyond_east, y, last - y))
+    turned_y = np.where(beyond_east & beyond_west, last - y, np.where(beyond_east, last - x, x))
+    turned = beyond_east | beyond_west
+    x, y = np.where(turned, turned_x, x), np.where(turned, turned_y, y)
+    if hemisphere < 0:  # the chart is a mirror image
+        face, x, y = np.where(face < 4, face + 8, np.where(face >= 8, face - 8, face)), last - y, last - x
+    return healpy.xyf2pix(nside, x, y, face, nest=nested)

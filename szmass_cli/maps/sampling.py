@@ -7,13 +7,14 @@ spline about 0.1 per cent.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+from scipy import fft, ndimage
 from scipy.interpolate import RBFInterpolator
 
 from szmass_cli.maps.skymap import PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
-from szmass_cli.stamp import pixel_offsets_arcmin
+from szmass_cli.maps.transfer import Transfer
+from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 
 _SPLINE_ORDER = 5
 # The prefilter's memory of a window's edge falls by 0.43 a pixel, so 12 leave less than 1e-4 of it.
@@ -22,8 +23,10 @@ _RBF_NEIGHBOURS = 60
 _RBF_REACH_PIXELS = 6.0
 
 
-def sample(sky_map: SkyMap, stamps: Stamps, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate a map at the pixels of stamp `i`.
+def sample(
+    sky_map: SkyMap, stamps: Stamps, i: int, transfer: Transfer | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate a map at the pixels of stamp `i`, its beam exchanged where there is a `transfer`.
 
     Returns
     -------
@@ -36,22 +39,60 @@ def sample(sky_map: SkyMap, stamps: Stamps, i: int) -> tuple[np.ndarray, np.ndar
     nowhere = np.isnan(pixels).any(axis=-1)
     if nowhere.all():
         return np.zeros(nowhere.shape), np.full(nowhere.shape, PixelStatus.OUTSIDE, dtype=np.uint8)
-    low = np.floor(np.nanmin(pixels, axis=(0, 1))).astype(int) - _MARGIN
-    high = np.floor(np.nanmax(pixels, axis=(0, 1))).astype(int) + 2 + _MARGIN
+    if nowhere.any():
+        pixels = np.where(nowhere[..., None], np.nanmean(pixels, axis=(0, 1)), pixels)
+    low = np.floor(pixels.min(axis=(0, 1))).astype(int) - _MARGIN
+    high = np.floor(pixels.max(axis=(0, 1))).astype(int) + 2 + _MARGIN
+    if transfer is not None:
+        high = low + [fft.next_fast_len(int(size), real=True) for size in high - low]
     rows, columns = (low[0], high[0]), (low[1], high[1])
     window, outside = sky_map.read(chart, rows, columns)
     window_status = pixel_status(window, outside)
-    local = np.where(nowhere[..., None], 0.0, pixels - low)
-    status = _around(window_status, local)
+    local = pixels - low
+    if window_status.any():
+        status = _around(window_status, local)
+        window = _fill(window, window_status != 0)
+    else:
+        status = np.zeros(nowhere.shape, np.uint8)
     status[nowhere] = PixelStatus.OUTSIDE
     if (status != 0).all():
         return np.zeros(status.shape), status
-    filled = _fill(window, window_status != 0)
     scattered = sky_map.kinked_pixels(chart, rows, columns) if stamps.rough[i] else None
     if scattered is None:
-        return _interpolate_lattice(filled, local), status
+        if transfer is not None:
+            window = transfer.on_lattice(window, pixels_per_arcmin(pixels))
+        return _interpolate_lattice(window, local), status
     north, west = tangent_offsets_arcmin(stamps.ra_deg[i], stamps.dec_deg[i], scattered)
-    return _interpolate_scattered(filled, north, west, sky_map.pixel_arcmin), status
+    values = _interpolate_scattered(window, north, west, sky_map.pixel_arcmin)
+    if transfer is not None:
+        values = transfer.on_stamp(values, PIXEL_ARCMIN, sky_map.pixel_arcmin)
+    return values, status
+
+
+def sample_around(sky_map: SkyMap, stamps: Stamps, i: int) -> np.ndarray:
+    """The smallest value (40, 40) of the four map pixels around each pixel of a stamp, NaN for lack of one.
+
+    For masks and weights, which must not be interpolated.
+    """
+    chart, pixels = stamps.charts[i], stamps.pixels[i]
+    nowhere = np.isnan(pixels).any(axis=-1)
+    if nowhere.all():
+        return np.full(nowhere.shape, np.nan)
+    low = np.floor(np.nanmin(pixels, axis=(0, 1))).astype(int)
+    high = np.floor(np.nanmax(pixels, axis=(0, 1))).astype(int) + 2
+    window, outside = sky_map.read(chart, (low[0], high[0]), (low[1], high[1]))
+    window = np.where(outside, np.nan, window)
+    row, column = np.moveaxis(np.floor(np.where(nowhere[..., None], 0.0, pixels - low)).astype(int), -1, 0)
+    corners = [window[row + up, column + right] for up in (0, 1) for right in (0, 1)]
+    return np.where(nowhere, np.nan, np.min(corners, axis=0))
+
+
+def pixels_per_arcmin(pixels: np.ndarray) -> np.ndarray:
+    """Change of row and column (2, 2) with the way north and west, in the middle of a stamp (40, 40, 2)."""
+    south, north = N_PIXELS // 4, N_PIXELS - N_PIXELS // 4
+    core = pixels[south:north:, south:north]
+    steps = core[-1].mean(axis=0) - core[0].mean(axis=0), core[:, -1].mean(axis=0) - core[:, 0].mean(axis=0)
+    return np.stack(steps, axis=1) / ((len(core) - 1) * PIXEL_ARCMIN)
 
 
 def _around(status: np.ndarray, local: np.ndarray) -> np.ndarray:

@@ -40,6 +40,11 @@ class SkyMap(Protocol):
         ...
 
     @property
+    def raw(self) -> np.ndarray:
+        """The values as they lie in the file, memory-mapped where it allows."""
+        ...
+
+    @property
     def pixel_arcmin(self) -> float:
         """Mean pixel side."""
         ...

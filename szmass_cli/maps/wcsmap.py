@@ -35,7 +35,9 @@ class ImagePlane:
 
     def __getitem__(self, key) -> np.ndarray:
         raw = self.raw[key]
-        values = raw.astype(np.float64) * self.scale + self.zero
+        values = raw.astype(np.float64)
+        if (self.scale, self.zero) != (1.0, 0.0):
+            values = values * self.scale + self.zero
         if self.blank is not None:
             values[raw == self.blank] = np.nan
         return values
@@ -56,6 +58,10 @@ class WcsMap:
     assumptions: tuple[str, ...]
     turn_columns: float | None
     """Columns in 360 degrees of longitude, for projections where longitude simply repeats."""
+
+    @property
+    def raw(self) -> np.ndarray:
+        return self.plane.raw
 
     @property
     def full_circle(self) -> int | None:

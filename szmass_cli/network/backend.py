@@ -4,6 +4,16 @@ import os
 from contextlib import contextmanager
 from types import ModuleType
 
+import numpy as np
+
+from szmass_cli.config import NetworkConfig
+from szmass_cli.stamp import N_PIXELS
+
+CPU_BATCH_SIZE = 32
+
+BYTES_PER_FILTER = 40 * N_PIXELS**2 * 4
+"""Memory of a cutout on its way through the network, for each base filter: some 40 maps are held at once."""
+
 
 def load_keras() -> ModuleType:
     """The keras module, on TensorFlow."""
@@ -17,6 +27,44 @@ def load_tensorflow() -> ModuleType:
     with _native_stderr_silenced():
         import tensorflow
     return tensorflow
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: a batch system often grants fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def one_thread_per_operation(n_threads: int) -> None:
+    """Let TensorFlow compute each operation in one thread, `n_threads` of them at once, in full float32.
+
+    An operation that is split over threads adds its terms in an order that depends on their number. Where
+    TensorFlow has already been used in this process nothing changes: answers then differ by rounding.
+    """
+    tensorflow = load_tensorflow()
+    try:
+        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(n_threads)
+        for gpu in tensorflow.config.list_physical_devices("GPU"):
+            tensorflow.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        pass
+    # TensorFloat-32, the default on GPUs, keeps ten bits: a part in a thousand
+    tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def fitting_batch_size(config: NetworkConfig) -> int:
+    """Cutouts that go through a network at once: few on a CPU, whose caches are small, many on a GPU.
+
+    On a GPU as many as fill half of its memory, a power of two between 64 and 1024.
+    """
+    one_thread_per_operation(usable_cores())
+    if not load_tensorflow().config.list_physical_devices("GPU"):
+        return CPU_BATCH_SIZE
+    from tensorflow.python.client import device_lib
+
+    memory = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+    fitting = 0.5 * min(memory) / (config.base_filters * BYTES_PER_FILTER)
+    return 1 << int(np.clip(np.log2(max(fitting, 1.0)), 6, 10))
 
 
 @contextmanager

@@ -11,18 +11,19 @@ import h5py
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from szmass_cli.config import SurveyConfig, parse_config
+from szmass_cli.config import SurveyConfig, band_label, parse_config
 from szmass_cli.errors import InputError
 from szmass_cli.files import atomic_path, sha256_of
 from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.network.inputs import Labels
 from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import read_beam
 from szmass_cli.physics.cosmology import Cosmology
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.posterior import Calibration
 from szmass_cli.sky.clusters import mass_range, redshift_range
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky
+from szmass_cli.sky.stamps import StampSky, reference_band
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
 RECIPE, WEIGHTS, CALIBRATION, METADATA, METRICS, CARD = (
@@ -36,6 +37,10 @@ RECIPE, WEIGHTS, CALIBRATION, METADATA, METRICS, CARD = (
 HASHED = (RECIPE, WEIGHTS, CALIBRATION)
 
 
+PerBand = float | tuple[float, ...]
+"""A number, or one for each of several bands."""
+
+
 class Metadata(BaseModel):
     """What a bundle states about itself; the file is refused if any of it is missing or unknown."""
 
@@ -44,9 +49,9 @@ class Metadata(BaseModel):
     format_version: Literal[1]
     name: str
     szmass_version: str
-    frequency_ghz: float
-    beam_fwhm_arcmin: float
-    noise_uk_arcmin: float
+    frequency_ghz: PerBand
+    beam_fwhm_arcmin: PerBand
+    noise_uk_arcmin: PerBand
     pixel_arcmin: float
     n_pixels: int
     units: Literal["uK_CMB"]
@@ -62,6 +67,11 @@ class Metadata(BaseModel):
     seed: int
     cutouts_trained_on: int
     sha256: dict[str, str]
+
+    def per_band(self, key: Literal["frequency_ghz", "beam_fwhm_arcmin", "noise_uk_arcmin"]) -> str:
+        """Numbers of all bands as text: ``95, 150``."""
+        value = getattr(self, key)
+        return ", ".join(f"{number:g}" for number in (value if isinstance(value, tuple) else (value,)))
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,10 @@ def read_bundle(model: str | Path) -> Bundle:
     """
     path = find_bundle(model)
     metadata = _read_metadata(path / METADATA)
-    for name in HASHED:
+    # beam files beside the recipe, where it has any
+    for name in {*HASHED, *metadata.sha256}:
+        if Path(name).name != name:
+            raise InputError(f"{path / METADATA}: {name!r} is no file's name.", "Fetch the bundle again.")
         if not (path / name).is_file():
             raise InputError(f"The model {path} lacks {name}.", "Fetch the bundle again.")
         if metadata.sha256.get(name) != sha256_of(path / name):
@@ -171,16 +184,21 @@ def read_bundle(model: str | Path) -> Bundle:
             )
     try:
         recipe = parse_config((path / RECIPE).read_text(), str(path / RECIPE), path)
+        _check_beam_files(path, recipe, metadata)
         with h5py.File(path / WEIGHTS) as file:
             weights = [file[name][()].astype(np.float32) for name in sorted(file)]
-            labels = Labels(float(file.attrs["normalisation_uk"]), float(file.attrs["mean_mass_msun"]))
+            scale_uk, mean_mass = (float(file.attrs[name]) for name in ("normalisation_uk", "mean_mass_msun"))
+            labels = Labels(
+                scale_uk, mean_mass, reference_band([band.frequency_ghz for band in recipe.sky.bands])
+            )
         with h5py.File(path / CALIBRATION) as file:
             table = {name: file[name][()] for name in file}
         low, high = table["prior_range_msun"]
         calibration = Calibration(
             table["redshifts"], table["nodes"], table["ln_mass"], table["edges"], (float(low), float(high))
         )
-        power = SkyPower(table["sky_ell"], table["sky_cl_uk2_sr"][None, None])
+        cl = table["sky_cl_uk2_sr"]
+        power = SkyPower(table["sky_ell"], cl[None, None] if cl.ndim == 1 else cl)  # early ones had one band
         stated = _stated(recipe, labels, calibration)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"The model {path} cannot be read: {error}.", "Fetch the bundle again.") from error
@@ -193,14 +211,36 @@ def read_bundle(model: str | Path) -> Bundle:
     return Bundle(path, metadata, recipe, weights, labels, calibration, power)
 
 
+def _check_beam_files(path: Path, recipe: SurveyConfig, metadata: Metadata) -> None:
+    """Refuse a recipe whose beams are files of somewhere else."""
+    for band in recipe.sky.bands:
+        file = band.beam_file
+        if file is not None and (file.parent != path or file.name not in metadata.sha256):
+            raise InputError(f"{path / RECIPE}: {file} is not part of the bundle.", "Fetch the bundle again.")
+
+
+def _keep_beams(folder: Path, recipe: SurveyConfig) -> tuple[SurveyConfig, list[str]]:
+    """The recipe with its measured beams in files of the bundle, and their names."""
+    kept, names = [], []
+    for band in recipe.sky.bands:
+        if band.beam_file is None:
+            kept.append(band)
+            continue
+        beam = read_beam(band.beam_file)
+        names.append(f"beam_{band_label(band.frequency_ghz)}.txt")
+        np.savetxt(folder / names[-1], np.column_stack([beam.ell, beam.transfer]), header="ell, B_ell")
+        kept.append(band.model_copy(update={"beam_file": Path(names[-1])}))
+    return recipe.model_copy(update={"sky": recipe.sky.model_copy(update={"bands": tuple(kept)})}), names
+
+
 def _stated(recipe: SurveyConfig, labels: Labels, calibration: Calibration) -> dict[str, Any]:
     """Metadata that follow from the hashed files: repeated for people, and never to contradict them."""
     low, high = (value / 1e14 for value in calibration.prior_range_msun)
-    (band,) = recipe.sky.build_bands()
+    bands = recipe.sky.build_bands()
     return {
-        "frequency_ghz": band.frequency_ghz,
-        "beam_fwhm_arcmin": band.beam.fwhm_arcmin,
-        "noise_uk_arcmin": band.noise_uk_arcmin,
+        "frequency_ghz": _per_band([band.frequency_ghz for band in bands]),
+        "beam_fwhm_arcmin": _per_band([band.beam.fwhm_arcmin for band in bands]),
+        "noise_uk_arcmin": _per_band([band.noise_uk_arcmin for band in bands]),
         "cosmology": recipe.sky.cosmology.build().name,
         "normalisation_uk": labels.scale_uk,
         "mean_mass_msun": labels.mean_mass_msun,
@@ -211,6 +251,10 @@ def _stated(recipe: SurveyConfig, labels: Labels, calibration: Calibration) -> d
         "sz_scatter_ln": recipe.clusters.sz_scatter_ln,
         "seed": recipe.training.seed,
     }
+
+
+def _per_band(values: list[float]) -> PerBand:
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 def _read_metadata(path: Path) -> Metadata:
@@ -258,7 +302,9 @@ def write_bundle(
     calibration : Calibration
     sky_power : SkyPower
     """
+    recipe, beam_files = _keep_beams(folder, recipe)
     (folder / RECIPE).write_text(recipe.to_yaml())
+    recipe = parse_config(recipe.to_yaml(), str(folder / RECIPE), folder)  # as it will be read
     with Hdf5Sink(folder / WEIGHTS) as sink, h5py.File(sink, "w") as file:
         file.attrs.update(normalisation_uk=labels.scale_uk, mean_mass_msun=labels.mean_mass_msun)
         for index, values in enumerate(weights):
@@ -266,14 +312,14 @@ def write_bundle(
     with Hdf5Sink(folder / CALIBRATION) as sink, h5py.File(sink, "w") as file:
         for name in ("redshifts", "nodes", "ln_mass", "edges", "prior_range_msun"):
             file[name] = np.asarray(getattr(calibration, name), float)
-        file["sky_ell"], file["sky_cl_uk2_sr"] = sky_power.ell, sky_power.cl_uk2_sr[0, 0]
+        file["sky_ell"], file["sky_cl_uk2_sr"] = sky_power.ell, sky_power.cl_uk2_sr
     metadata = Metadata(
         format_version=1,
         pixel_arcmin=PIXEL_ARCMIN,
         n_pixels=N_PIXELS,
         units="uK_CMB",
         mass_definition="200c",
-        sha256={name: sha256_of(folder / name) for name in HASHED},
+        sha256={name: sha256_of(folder / name) for name in (*HASHED, *beam_files)},
         **_stated(recipe, labels, calibration),
         **facts,
     )

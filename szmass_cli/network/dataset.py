@@ -71,4 +71,4 @@ class Encoder:
         training = self.config.training
         weights = self.labels.weights(block, training.mass_pixel_weight, training.mass_error)
         targets = np.concatenate([self.labels.maps(block), weights], axis=-1)
-        return self.inputs(block.image[..., 0]), targets
+        return self.inputs(block.image), targets

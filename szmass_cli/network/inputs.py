@@ -1,15 +1,16 @@
 """From µK to what the network sees, and from labels to what it is taught."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from szmass_cli.config import NetworkConfig, SurveyConfig
-from szmass_cli.physics.beams import AnyBeam
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import projected_nfw
 from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass, redshift_range
 from szmass_cli.sky.cutouts import CutoutBlock
-from szmass_cli.sky.stamps import StampSky, stamp_smoothing
+from szmass_cli.sky.stamps import StampSky, reference_band, stamp_smoothing
 from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
 MASS_PIXEL = (N_PIXELS // 2, N_PIXELS // 2)
@@ -21,49 +22,57 @@ NFW_SCALE_ARCMIN = 0.6
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """A fixed linear map from a cutout [µK] to the network's input channels.
+    """A fixed linear map from a cutout [µK] in f bands to the network's input channels.
 
     Parameters
     ----------
-    matrices : numpy.ndarray, shape (channels, 1600, 1600) or None
+    matrices : numpy.ndarray, shape (channels, 1600 f, 1600) or None
         None divides the cutout by `scale_uk` and changes nothing else, as the paper does.
     scale_uk : float
         The constant that brings cutouts to about [-1, 1].
+    n_bands : int
+        f.
     """
 
     matrices: np.ndarray | None
     scale_uk: float
+    n_bands: int = 1
 
     @classmethod
-    def create(cls, config: NetworkConfig, sky: StampSky, beam: AnyBeam, scale_uk: float) -> "NetworkInput":
+    def create(
+        cls, config: NetworkConfig, sky: StampSky, bands: Sequence[Band], scale_uk: float
+    ) -> "NetworkInput":
         """The input of a configuration: plain, or filtered by the known power of sky and noise.
 
-        Filtered channels are the cutout smoothed by the beam, and B C^-1 d: the inverse pixel covariance
-        takes the CMB gradient and the noise off the network's hands, the beam B removes scales on which
-        there is no cluster and on which maps of other pixels differ.
+        Filtered channels are the cutout smoothed by the beam in each band, and B C^-1 d: the inverse pixel
+        covariance takes the CMB gradient and the noise off the network's hands, the beam B removes scales on
+        which there is no cluster and on which maps of other pixels differ.
         """
         if config.input == "plain":
-            return cls(None, scale_uk)
-        smooth = stamp_smoothing(beam)
-        whitened = smooth.T @ sky.inverse_covariance
-        spread = np.sqrt(
-            np.einsum("ij,jk,ik->i", whitened, sky.covariance_uk2, whitened, optimize=True).mean()
-        )
+            return cls(None, scale_uk, len(bands))
+        filtered = sky.sz_filter()
+        spread = np.sqrt(np.einsum("ij,ij->i", filtered @ sky.covariance_uk2, filtered).mean())
+        smoothed = np.zeros((len(bands), N_PIXELS**2, N_PIXELS**2, len(bands)))
+        for index, band in enumerate(bands):
+            smoothed[index, :, :, index] = stamp_smoothing(band.beam) / scale_uk
         # unit variance on bare sky, and a third of it, so that massive clusters stay of order one
-        matrices = np.stack([smooth / scale_uk, whitened / (3.0 * spread)])
-        return cls(np.ascontiguousarray(matrices.transpose(0, 2, 1)), scale_uk)
+        matrices = np.concatenate(
+            [smoothed.reshape(len(bands), N_PIXELS**2, -1), filtered[None] / (3.0 * spread)]
+        )
+        return cls(np.ascontiguousarray(matrices.transpose(0, 2, 1)), scale_uk, len(bands))
 
     @property
     def channels(self) -> int:
-        return 1 if self.matrices is None else len(self.matrices)
+        return self.n_bands if self.matrices is None else len(self.matrices)
 
     def __call__(self, images_uk: np.ndarray) -> np.ndarray:
-        """Network input (n, 40, 40, channels) float32 of cutouts (n, 40, 40) [µK]."""
+        """Network input (n, 40, 40, channels) float32 of cutouts (n, 40, 40, f) [µK], or (n, 40, 40)."""
+        shape = (len(images_uk), N_PIXELS, N_PIXELS, self.n_bands)
         if self.matrices is None:
-            return (np.asarray(images_uk, np.float32) / np.float32(self.scale_uk))[..., None]
+            return np.asarray(images_uk, np.float32).reshape(shape) / np.float32(self.scale_uk)
         # in double precision: a product's order of summation depends on the row's place in the batch
         flat = np.asarray(images_uk, float).reshape(len(images_uk), -1)
-        channels = [(flat @ matrix).astype(np.float32).reshape(images_uk.shape) for matrix in self.matrices]
+        channels = [(flat @ matrix).astype(np.float32).reshape(shape[:3]) for matrix in self.matrices]
         return np.stack(channels, axis=-1)
 
 
@@ -77,22 +86,30 @@ class Labels:
         Divides the SZ map.
     mean_mass_msun : float
         Mean mass of the training set; times the mass pixel it is M200c.
+    band : int
+        Which band's SZ map is taught.
     """
 
     scale_uk: float
     mean_mass_msun: float
+    band: int = 0
 
     @classmethod
     def create(cls, config: SurveyConfig, stamps: ClusterStamps) -> "Labels":
         """Scale of the heaviest cluster's peak plus three sigma of CMB, so that cutouts fall in [-1, 1]."""
         heaviest = stamps.mean_images(mass_range(config.clusters)[1], redshift_range(config.clusters)[0])
-        return cls(float(np.ceil(np.abs(heaviest).max() / 50.0) * 50.0 + 350.0), mean_mass(config.clusters))
+        scale_uk = float(np.ceil(np.abs(heaviest).max() / 50.0) * 50.0 + 350.0)
+        return cls(
+            scale_uk,
+            mean_mass(config.clusters),
+            reference_band(config.sky.frequencies_ghz),
+        )
 
     def maps(self, block: CutoutBlock) -> np.ndarray:
         """Label maps, shape (n, 40, 40, 2) float32."""
         nfw = projected_nfw(np.maximum(pixel_radii_arcmin(), 0.2) / NFW_SCALE_ARCMIN)
         labels = np.empty((len(block), N_PIXELS, N_PIXELS, 2), np.float32)
-        labels[..., 0] = block.sz[..., 0] / self.scale_uk
+        labels[..., 0] = block.sz[..., self.band] / self.scale_uk
         labels[..., 1] = nfw / nfw.max()
         labels[:, MASS_PIXEL[0], MASS_PIXEL[1], 1] = block.m200c / self.mean_mass_msun
         return labels

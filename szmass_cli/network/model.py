@@ -6,10 +6,12 @@ import numpy as np
 
 from szmass_cli import BATCH_SIZE
 from szmass_cli.errors import InputError
+from szmass_cli.network.backend import load_tensorflow
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.mresunet import build_mresunet
 from szmass_cli.sky.stamps import StampSky
+from szmass_cli.stamp import N_PIXELS
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Prediction:
     raw_mass_msun : numpy.ndarray, shape (n,)
         Mass pixel times the mean training mass.
     sz_uk : numpy.ndarray, shape (n, 40, 40)
-        The cluster's own signal [µK_CMB].
+        The cluster's own signal in the reference band [µK_CMB].
     """
 
     raw_mass_msun: np.ndarray
@@ -29,7 +31,7 @@ class Prediction:
 
 
 class Predictor:
-    """A Keras network with its input filters and labels.
+    """A Keras network with its input filters and labels; may be asked from several threads at once.
 
     Parameters
     ----------
@@ -43,25 +45,31 @@ class Predictor:
     def __init__(self, network, inputs: NetworkInput, labels: Labels, batch_size: int = BATCH_SIZE):
         self._network, self._inputs, self._labels = network, inputs, labels
         self._batch_size = batch_size
+        tensorflow = load_tensorflow()
+        shape = (batch_size, N_PIXELS, N_PIXELS, inputs.channels)
+        # traced here, once: tracing in several threads is not safe, running a trace is
+        self._forward = tensorflow.function(lambda x: network(x, training=False)).get_concrete_function(
+            tensorflow.TensorSpec(shape, tensorflow.float32)
+        )
+        self._constant = tensorflow.constant
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, sky: StampSky, batch_size: int = BATCH_SIZE) -> "Predictor":
         """Build the network of a bundle; `sky` is the sky it was trained on."""
-        (band,) = bundle.bands
-        inputs = NetworkInput.create(bundle.recipe.network, sky, band.beam, bundle.labels.scale_uk)
+        inputs = NetworkInput.create(bundle.recipe.network, sky, bundle.bands, bundle.labels.scale_uk)
         network = build_mresunet(bundle.recipe.network, inputs.channels)
         set_weights(network, bundle.weights, str(bundle.path))
         return cls(network, inputs, bundle.labels, batch_size)
 
     def __call__(self, images_uk: np.ndarray) -> Prediction:
-        """Prediction for cutouts (n, 40, 40) [µK], in batches of one size whatever n is."""
+        """Prediction for cutouts (n, 40, 40, f) [µK], in batches of one size whatever n is."""
         masses, profiles = [], []
         for start in range(0, len(images_uk), self._batch_size):
             batch = images_uk[start : start + self._batch_size]
             # the last batch is padded: another shape would be computed in another order
             padded = np.zeros((self._batch_size, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
-            outputs = np.asarray(self._network.predict_on_batch(self._inputs(padded)))[: len(batch)]
+            outputs = self._forward(self._constant(self._inputs(padded))).numpy()[: len(batch)]
             masses.append(self._labels.mass_msun(outputs))
             profiles.append(self._labels.sz_uk(outputs))
         if not masses:

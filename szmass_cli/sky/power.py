@@ -18,7 +18,7 @@ def sky_dl_uk2(config: SkyConfig, ell) -> dict[str, np.ndarray]:
     dict of numpy.ndarray, shape (f, f, n)
         For f bands and n multipoles.
     """
-    frequencies = [band.frequency_ghz for band in config.bands]
+    frequencies = config.frequencies_ghz
     components = {}
     if config.cmb:
         everywhere = np.ones((len(frequencies), len(frequencies), 1))

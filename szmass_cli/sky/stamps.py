@@ -9,6 +9,7 @@ from scipy.special import j0
 from szmass_cli.blas import one_blas_thread
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, beam_profile
+from szmass_cli.physics.spectra import PIVOT_GHZ, tsz_f
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 
@@ -19,6 +20,18 @@ _PARITIES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 def pixel_noise_uk(noise_uk_arcmin: float, pixel_arcmin: float = PIXEL_ARCMIN) -> float:
     """Standard deviation [µK] of white noise in one pixel; 5 µK-arcmin is 20 µK in 0.25'."""
     return noise_uk_arcmin / pixel_arcmin
+
+
+def reference_band(frequencies_ghz: Sequence[float]) -> int:
+    """The band whose SZ signal stands for all: the one nearest to 150 GHz."""
+    return int(np.argmin([abs(frequency - PIVOT_GHZ) for frequency in frequencies_ghz]))
+
+
+def sz_weights(bands: Sequence[Band]) -> np.ndarray:
+    """SZ signal of each band over that of the reference band, (f,)."""
+    frequencies = [band.frequency_ghz for band in bands]
+    signal = np.array([tsz_f(frequency) for frequency in frequencies])
+    return signal / signal[reference_band(frequencies)]
 
 
 def lag_covariance_uk2(power: SkyPower, bands: Sequence[Band]) -> np.ndarray:
@@ -143,6 +156,19 @@ class StampSky:
             image[:, :_HALF, _HALF:] += in_x * quarter[:, :, ::-1]
             image[:, _HALF:, :_HALF] += in_y * quarter[:, ::-1]
             image[:, _HALF:, _HALF:] += in_y * in_x * quarter[:, ::-1, ::-1]
+
+    def sz_filter(self) -> np.ndarray:
+        """The stamp filtered for SZ signals: the inverse covariance, then the beams, (1600, 1600 f) [1/µK^2].
+
+        Each band counts by its SZ signal, f(nu) over that of the reference band: for a cluster of image t its
+        product with t is what a matched filter adds up, t^T C^-1 d, spread over the pixels.
+        """
+        inverse = self.inverse_covariance.reshape(N_PIXELS**2, self.n_bands, -1)
+        parts = [
+            weight * stamp_smoothing(band.beam).T @ inverse[:, index]
+            for index, (weight, band) in enumerate(zip(sz_weights(self._bands), self._bands, strict=True))
+        ]
+        return np.sum(parts, axis=0)
 
     @cached_property
     def sky_covariance_uk2(self) -> np.ndarray:

@@ -12,9 +12,9 @@ import sys
 import tempfile
 import traceback
 
+import szmass_cli.api
 import szmass_cli.cli.app
 import szmass_cli.cli.reports
-import szmass_cli.estimate
 import szmass_cli.simulate_cutouts
 import szmass_cli.simulate_field  # noqa: F401
 from szmass_cli.__main__ import main

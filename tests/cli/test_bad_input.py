@@ -48,13 +48,16 @@ def write_catalogues(folder):
         values[row - 1] = value
         return values
 
+    def from_row(column, row, value):
+        return [str(v) for v in table[column][: row - 1]] + [value] * (len(table) - row + 1)
+
     table[[n for n in table.colnames if n != "ra"]].write(folder / "no_ra.csv")
     changed("two_dec.csv", DEJ2000=table["dec"])
     changed("two_z.fits", z_cl=table["redshift"])
     changed("hours.csv", ra=cell("ra", 3, "02:40:00"))
-    changed("far_dec.csv", dec=cell("dec", 4, "-95.5"))
-    changed("far_ra.csv", ra=cell("ra", 5, "1e9"))
-    changed("inf_z.csv", redshift=cell("redshift", 6, "inf"))
+    changed("far_dec.csv", dec=from_row("dec", 4, "-95.5"))
+    changed("far_ra.csv", ra=from_row("ra", 5, "1e9"))
+    changed("inf_z.csv", redshift=from_row("redshift", 6, "inf"))
     changed("word_z.csv", redshift=cell("redshift", 7, "about 0.7"))
     changed("own.csv", M200c=table["M200c_true"], szmass_flags=np.zeros(24, int))
     table[:0].write(folder / "no_rows.csv")

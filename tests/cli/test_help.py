@@ -27,7 +27,10 @@ OPTIONS = {
     ("estimate",): (
         *("MAP", "CATALOG", "--output", "-o", "--model", "--units", "--beam", "--percentiles", "--mass-def"),
         *("--column", "--overwrite", "--json", "--quiet", "-q", "--verbose", "-v", "z07", "K|mK|uK|y"),
+        *("--pixel-window", "--noise", "--ivar", "--mask", "--block-rows", "--workers", "--scheduler"),
+        *("--shard", "I/N", "--resume", "--no-resume"),
     ),
+    ("merge",): ("OUTPUT", "--overwrite", "--json", "-q", "-v"),
     ("evaluate",): ("--model", "--n", "--output", "-o", "--seed", "--overwrite", "--json", "-q", "-v"),
     ("info",): ("--json", "z07"),
     ("config",): ("default", "paper"),
@@ -51,7 +54,7 @@ def test_help_is_complete_narrow_and_light(szmass_python, tmp_path, command):
 
 def test_every_command_is_listed(szmass_process, tmp_path):
     outcome = szmass_process("--help", cwd=tmp_path)
-    for command in ("simulate", "train", "estimate", "evaluate", "info", "config"):
+    for command in ("simulate", "train", "estimate", "merge", "evaluate", "info", "config"):
         assert f"│ {command} " in outcome.out
     assert outcome.err == ""
 

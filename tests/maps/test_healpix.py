@@ -11,7 +11,7 @@ from skies import SmoothSource, healpix_partial, worst_fraction_of_peak, write_h
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps import extract_cutouts, open_map
-from szmass_cli.maps.healpixplane import angles_of, charts_of, lattice_of
+from szmass_cli.maps.healpixplane import angles_of, charts_of, lattice_of, pixels_of
 
 
 def cut(path, source):
@@ -234,3 +234,24 @@ def test_full_sky_table_stays_on_disk(tmp_path):
     while isinstance(base, np.ndarray):
         base = base.base
     assert isinstance(base, mmap.mmap)
+
+
+@given(
+    st.sampled_from([64, 1024, 4096, 8192]),
+    st.floats(0, 2 * np.pi, exclude_max=True),
+    st.one_of(st.floats(-1, 1), st.floats(0.99999, 1), st.floats(-1, -0.99999), st.floats(0.65, 0.68)),
+    st.booleans(),
+)
+def test_pixel_numbers_of_a_window_are_those_of_its_angles(nside, phi, z, nested):
+    """By base pixels, as windows are read, and by angles, which is slower."""
+    vector = np.array([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z])
+    chart = charts_of(vector[None])
+    row, column = np.round(lattice_of(vector[None, None], chart, nside)[0, 0]).astype(int)
+    rows, columns = (row - 20, row + 21), (column - 25, column + 24)
+    numbers = pixels_of(rows, columns, chart[0], nside, nested)
+    grid = np.mgrid[slice(*rows), slice(*columns)]
+    expected = healpy.ang2pix(nside, *angles_of(*grid, chart[0], nside), nest=nested)
+    if numbers is None:
+        assert nside == 64
+    else:
+        np.testing.assert_array_equal(numbers, expected)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from szmass_cli.config import ClusterConfig, ListedMasses, NetworkConfig, SurveyConfig
 from szmass_cli.network.inputs import MASS_PIXEL, Labels, NetworkInput
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.cutouts import CutoutBlock
 from szmass_cli.stamp import pixel_radii_arcmin
@@ -16,7 +17,7 @@ SCALE = 600.0
 
 @pytest.fixture(scope="module")
 def filtered(simulator):
-    return NetworkInput.create(NetworkConfig(input="filtered"), simulator.sky, simulator.bands[0].beam, SCALE)
+    return NetworkInput.create(NetworkConfig(input="filtered"), simulator.sky, simulator.bands, SCALE)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def block_of(masses):
 
 
 def test_plain_input_is_the_image_over_the_scale(simulator, cutouts):
-    plain = NetworkInput.create(NetworkConfig(input="plain"), simulator.sky, simulator.bands[0].beam, SCALE)
+    plain = NetworkInput.create(NetworkConfig(input="plain"), simulator.sky, simulator.bands, SCALE)
     images = cutouts.image[:20, ..., 0]
     got = plain(images)
     assert plain.channels == 1
@@ -160,7 +161,9 @@ def test_listed_masses_have_their_own_mean(simulator):
 
 def test_a_wider_beam_smooths_more(simulator):
     narrow, wide = (
-        NetworkInput.create(NetworkConfig(input="filtered"), simulator.sky, Beam(fwhm), SCALE)
+        NetworkInput.create(
+            NetworkConfig(input="filtered"), simulator.sky, (Band(150.0, Beam(fwhm), 5.0),), SCALE
+        )
         for fwhm in (1.0, 2.0)
     )
     noise = np.random.default_rng(4).standard_normal((50, 40, 40))

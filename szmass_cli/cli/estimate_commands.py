@@ -1,0 +1,173 @@
+"""The commands that measure masses: `estimate`, and `merge` for a run that was shared out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from szmass_cli import DEFAULT_MODEL
+from szmass_cli.cli.options import AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
+
+
+def estimate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MAP CATALOG",
+            help="FITS map: CAR, any WCS image, or HEALPix; and CSV, ECSV, FITS, VOTable or Parquet.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue with masses; format by suffix.")],
+    model: Model = DEFAULT_MODEL,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="GHZ=MAP", help="For models of several bands, in place of MAP. Repeatable."
+        ),
+    ] = None,
+    units: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--units", metavar="K|mK|uK|y", help="Unit of the map, or GHZ=UNIT. [default: its header's]"
+        ),
+    ] = None,
+    beam: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--beam",
+            metavar="ARCMIN|FILE",
+            help="Beam of the map: FWHM, or a table of B(theta) or B_ell; or GHZ=BEAM. "
+            "[default: its header's or the model's]",
+        ),
+    ] = None,
+    pixel_window: Annotated[
+        bool,
+        typer.Option(
+            "--pixel-window/--no-pixel-window",
+            help="Pixels are means over their area, and the beam does not include that.",
+        ),
+    ] = False,
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--noise", metavar="NUMBER", help="White noise of the map, uK-arcmin, to compare; or GHZ=NUMBER."
+        ),
+    ] = None,
+    ivar: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ivar",
+            metavar="MAP",
+            help="Map of inverse variances, in the map's unit to the -2; or GHZ=MAP.",
+        ),
+    ] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mask", metavar="MAP", help="Map that is 1 where the map is good and 0 where not; or GHZ=MAP."
+        ),
+    ] = None,
+    percentiles: Annotated[
+        str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
+    ] = "16,50,84",
+    mass_def: Annotated[str, typer.Option("--mass-def", help="Of 200c, 500c and 200m.")] = "200c",
+    column: Columns = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size", "-b", min=1, max=1024, help="Cutouts in the network at once. [default: by device]"
+        ),
+    ] = None,
+    block_rows: Annotated[
+        int, typer.Option("--block-rows", min=1, help="Rows kept together in one part of the run.")
+    ] = 1024,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes on this machine (needs Dask).")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Dask cluster to run on (needs Dask)."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Measure one share of N; `szmass merge` joins them."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on from finished parts, if there are any.")
+    ] = True,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Masses for every cluster of a catalogue, from a map.
+
+    Models of several bands need a map for each: --map 95=a.fits --map 150=b.fits CATALOG.
+
+    All rows and columns of the catalogue come out, with M200c [1e14 Msun], its percentiles,
+    the signal-to-noise and flags added.
+
+    Finished parts are kept in OUTPUT.parts until the output is written: the same command goes on
+    where an interrupted run stopped.
+    """
+    from szmass_cli.api import chosen_executor
+    from szmass_cli.bandmaps import map_requests
+    from szmass_cli.cli.console import note, progress_display
+    from szmass_cli.cli.mapoptions import beam_of, input_files, noise_of, per_map, unit_of
+    from szmass_cli.cli.reports import print_estimates
+    from szmass_cli.estimation import estimate_catalog, estimate_shard
+    from szmass_cli.preparation import Request
+    from szmass_cli.runplan import Shard
+
+    settings = {
+        "units": per_map(units, "--units", unit_of),
+        "beam": per_map(beam, "--beam", beam_of),
+        "pixel_window": pixel_window,
+        "noise_uk_arcmin": per_map(noise, "--noise", noise_of),
+        "ivar": per_map(ivar, "--ivar", Path),
+        "mask": per_map(mask, "--mask", Path),
+    }
+    map_files, catalog = input_files(files, maps)
+    request = Request(
+        map_requests(map_files, settings),
+        catalog,
+        model,
+        percentiles=numbers(percentiles, "--percentiles"),
+        mass_definitions=[part.strip() for part in mass_def.split(",")],
+        columns=pairs(column),
+        batch_size=batch_size,
+        block_rows=block_rows,
+    )
+    executor = chosen_executor(workers, scheduler)
+    if shard is not None:
+        share = Shard.parse(shard)
+        with progress_display(quiet) as progress:
+            folder = estimate_shard(
+                request, output, share, executor=executor, resume=resume, progress=progress
+            )
+        if not quiet:
+            note(f"Shard {share} is finished, in {folder}. When all are: szmass merge {output}")
+        return
+    with progress_display(quiet) as progress:
+        estimates = estimate_catalog(
+            request, output, executor=executor, resume=resume, overwrite=overwrite, progress=progress
+        )
+    print_estimates(estimates, output, as_json=as_json, quiet=quiet)
+
+
+def merge(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The output that the shards were given.")],
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write the catalogue of a run whose shards have all finished.
+
+    Rows that are missing are an error that names their shards. Map, catalogue and model are those
+    that the shards were given, under the same paths.
+    """
+    from szmass_cli.cli.reports import print_estimates
+    from szmass_cli.estimation import merge_shards
+
+    print_estimates(merge_shards(output, overwrite=overwrite), output, as_json=as_json, quiet=quiet)

@@ -1,0 +1,74 @@
+"""Maps that go with a map: masks, and inverse variances. They are looked up, not interpolated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from szmass_cli.maps.reader import open_map
+from szmass_cli.maps.sampling import pixels_per_arcmin, sample_around
+from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.maps.stamps import lay_stamps
+from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
+
+_MASKED_BELOW = 0.5
+_NOISE_WITHIN_ARCMIN = 4.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A mask, an inverse-variance map, or both.
+
+    Parameters
+    ----------
+    mask : SkyMap, optional
+        1 where the map is good and 0 where not; below one half is not.
+    ivar : SkyMap, optional
+        Inverse variance of a pixel, in the map's own unit to the power -2; where it is 0 there are no data.
+    """
+
+    mask: SkyMap | None = None
+    ivar: SkyMap | None = None
+
+    @classmethod
+    def open(cls, mask: Path | None, ivar: Path | None) -> Weights:
+        """Open the files, on any pixels that maps may have.
+
+        Raises
+        ------
+        InputError
+            One cannot be read.
+        """
+        # they have no temperature unit, and whatever theirs says is not to be converted
+        maps = [None if path is None else open_map(path, units="uK") for path in (mask, ivar)]
+        return cls(*maps)
+
+    def bad(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+        """Which pixels (n, 40, 40) of the stamps at these positions are masked or without weight.
+
+        A stamp's pixel is bad if any of the four map pixels around it is.
+        """
+        bad = np.zeros((len(ra_deg), N_PIXELS, N_PIXELS), bool)
+        real = np.flatnonzero(np.isfinite(ra_deg + dec_deg))
+        for sky_map, lowest in ((self.mask, _MASKED_BELOW), (self.ivar, np.finfo(float).tiny)):
+            if sky_map is not None:
+                stamps = lay_stamps(sky_map, ra_deg[real], dec_deg[real])
+                for number, i in enumerate(real):
+                    bad[i] |= ~(sample_around(sky_map, stamps, number) >= lowest)
+        return bad
+
+    def noise_per_arcmin(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray | None:
+        """White noise (n,) within 4' of positions, in the map's unit times arcmin; None without weights."""
+        if self.ivar is None:
+            return None
+        near = pixel_radii_arcmin() < _NOISE_WITHIN_ARCMIN
+        stamps = lay_stamps(self.ivar, ra_deg, dec_deg)
+        noise = np.full(len(ra_deg), np.nan)
+        for i in range(len(ra_deg)):
+            values = sample_around(self.ivar, stamps, i)[near]
+            if np.any(values > 0):
+                area = 1.0 / np.abs(np.linalg.det(pixels_per_arcmin(stamps.pixels[i])))
+                noise[i] = np.sqrt(area / np.median(values[values > 0]))
+        return noise

@@ -1,0 +1,142 @@
+"""What is asked for, and everything that is opened and checked before the long work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from szmass_cli import DEFAULT_MODEL, __version__
+from szmass_cli.bandmaps import BandMap, MapRequest, by_band, open_band_maps
+from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
+from szmass_cli.files import check_not_an_input, sha256_of
+from szmass_cli.masstable import check_mass_definitions, check_percentiles, column_names
+from szmass_cli.measure import ALWAYS, Job, check_plausible
+from szmass_cli.network.backend import fitting_batch_size
+from szmass_cli.network.bundle import Bundle, read_bundle
+from szmass_cli.rows import Rows, catalog_rows
+from szmass_cli.runplan import BLOCK_ROWS, RunPlan, make_plan
+from szmass_cli.tables.formats import output_files
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: everything that masses depend on.
+
+    Parameters
+    ----------
+    maps : MapRequest or mapping
+        The map; for a model of several bands one for each by its frequency [GHz].
+    catalog_path : Path
+        CSV, ECSV, FITS, VOTable or Parquet.
+    model : str
+        A shipped model or a bundle's folder.
+    percentiles : sequence of float
+        Percentiles of the posterior to write besides 16, 50 and 84.
+    mass_definitions : sequence of str
+        Of ``200c``, ``500c``, ``200m``.
+    columns : mapping, optional
+        Role -> column name where the catalogue's names are not known or ambiguous.
+    batch_size : int, optional
+        Cutouts that go through the network at once; as many as suit the device otherwise. Masses depend on
+        it by rounding only.
+    block_rows : int
+        Rows that are kept together in one part; masses do not depend on it.
+    """
+
+    maps: MapRequest | Mapping[float, MapRequest]
+    catalog_path: Path
+    model: str = DEFAULT_MODEL
+    percentiles: Sequence[float] = ALWAYS
+    mass_definitions: Sequence[str] = ("200c",)
+    columns: Mapping[str, str] | None = None
+    batch_size: int | None = None
+    block_rows: int = BLOCK_ROWS
+
+    @property
+    def all_maps(self) -> list[MapRequest]:
+        """The maps, in the order in which they were given."""
+        return [self.maps] if isinstance(self.maps, MapRequest) else list(self.maps.values())
+
+    def stated(self, model: Path) -> dict[str, Any]:
+        """As JSON holds it, with absolute paths."""
+        if isinstance(self.maps, MapRequest):
+            maps: Any = self.maps.stated()
+        else:
+            maps = {str(frequency): request.stated() for frequency, request in self.maps.items()}
+        others = {field.name: getattr(self, field.name) for field in fields(self)}
+        absolute = {"maps": maps, "catalog_path": str(self.catalog_path.resolve()), "model": str(model)}
+        return {**others, **absolute}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A request whose inputs were opened and found fit for each other."""
+
+    request: Request
+    bundle: Bundle
+    catalog: Catalog
+    maps: tuple[BandMap, ...]
+    rows: Rows
+    job: Job
+    plan: RunPlan
+    notes: tuple[str, ...]
+
+    def stated(self) -> dict[str, Any]:
+        """The request as JSON holds it, for `merge_shards`."""
+        return self.request.stated(self.bundle.path.resolve())
+
+
+def check_paths(request: Request, output: Path) -> None:
+    """Refuse an output that is one of the inputs."""
+    inputs = [request.catalog_path, *(file for one in request.all_maps for file in one.files)]
+    for file in output_files(output):
+        check_not_an_input(file, *inputs)
+
+
+def request_from(stated: dict[str, Any]) -> Request:
+    """What `Request.stated` gave."""
+    maps = stated["maps"]
+    if "path" in maps:
+        read: MapRequest | dict[float, MapRequest] = MapRequest.from_stated(maps)
+    else:
+        read = {float(frequency): MapRequest.from_stated(one) for frequency, one in maps.items()}
+    return Request(**{**stated, "maps": read, "catalog_path": Path(stated["catalog_path"])})
+
+
+def prepared(request: Request) -> Run:
+    """Open and check all inputs, before the long work."""
+    levels = check_percentiles(request.percentiles)
+    check_mass_definitions(request.mass_definitions)
+    bundle = read_bundle(request.model)
+    catalog = read_catalog(request.catalog_path, request.columns)
+    check_output_columns(catalog, column_names(levels, request.mass_definitions))
+    requests = by_band(request.maps, bundle) if isinstance(request.maps, Mapping) else (request.maps,)
+    maps = open_band_maps(requests, bundle)
+    rows, notes = catalog_rows(catalog, bundle)
+    for band_map in maps:
+        rows = replace(rows, flags=rows.flags | band_map.flags)
+    rms_uk = np.sqrt(np.diag(bundle.training_sky().covariance_uk2))
+    for index, band_map in enumerate(maps):
+        check_plausible(band_map.sky_map, rows, float(rms_uk[index]))
+    batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
+    request = replace(request, batch_size=batch_size)
+    job = Job(tuple(one.resolved() for one in requests), bundle.path.resolve(), levels, batch_size)
+    identity = _identity(bundle, catalog, maps, job)
+    plan = make_plan(catalog.dec_deg, identity, batch_size, request.block_rows)
+    notes = (*(note for band_map in maps for note in band_map.notes), *notes)
+    return Run(request, bundle, catalog, maps, rows, job, plan, notes)
+
+
+def _identity(bundle: Bundle, catalog: Catalog, maps: Sequence[BandMap], job: Job) -> dict[str, Any]:
+    """All that the measured numbers depend on."""
+    return {
+        "szmass": __version__,
+        "maps": [band_map.identity() for band_map in maps],
+        "catalogue": sha256_of(catalog.path),
+        "columns of the catalogue": dict(sorted(catalog.roles.items())),
+        "model": bundle.sha256,
+        "percentiles": list(job.percentiles),
+        "batch size": job.batch_size,
+    }
