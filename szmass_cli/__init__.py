@@ -13,7 +13,7 @@ DEFAULT_MODEL = "z07"
 """The shipped model that is used when none is named."""
 
 BATCH_SIZE = 256
-"""Cutouts that go through the network at once, if nothing else is asked for."""
+"""Cutouts that go through the network at once in training's evaluations; `estimate` chooses by device."""
 
 
 def __getattr__(name: str) -> Any:

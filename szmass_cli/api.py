@@ -46,7 +46,7 @@ def estimate(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Table:
-    """Masses for every cluster of a catalogue, from a map: `szmass estimate` for scripts.
+    """Masses for every cluster of a catalogue, from a map: `szmass estimate` for scripts, but for its shards.
 
     Parameters
     ----------
@@ -136,6 +136,8 @@ def chosen_executor(workers: int | None, scheduler: str | None) -> Executor:
     UsageError
         If both are given.
     """
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers {workers}: not 1 or more.", "Leave it out for threads of one process.")
     if workers is not None and scheduler is not None:
         raise UsageError("--workers and --scheduler exclude each other.", "Give one of them.")
     if scheduler is not None:

@@ -59,6 +59,16 @@ class MapRequest:
     ivar: Path | None = None
     mask: Path | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.beam, float | int) and not 0.01 <= self.beam < 600.0:
+            raise UsageError(
+                f"beam {self.beam:g}: not 0.01 to 600 arcmin.", "Give the full width at half maximum."
+            )
+        if self.noise_uk_arcmin is not None and not 0.0 <= self.noise_uk_arcmin < 1e6:
+            raise UsageError(
+                f"noise {self.noise_uk_arcmin:g}: not a number from 0 on.", "Give it in µK-arcmin."
+            )
+
     def resolved(self) -> "MapRequest":
         """The same with absolute paths, for workers elsewhere."""
         return replace(
@@ -242,7 +252,8 @@ def by_band(values: Mapping[float, MapRequest], bundle: Bundle) -> tuple[MapRequ
     needed = bundle.metadata.per_band("frequency_ghz")
     for frequency, request in values.items():
         nearest = int(np.argmin(np.abs(frequencies - frequency)))
-        if abs(frequencies[nearest] / frequency - 1.0) > FREQUENCY_TOLERANCE or nearest in chosen:
+        fits = abs(frequencies[nearest] / frequency - 1.0) <= FREQUENCY_TOLERANCE if frequency > 0 else False
+        if not fits or nearest in chosen:
             raise UsageError(
                 f"--map {frequency:g}={request.path}: no band of {bundle.metadata.name}, or twice.",
                 f"Give one map for each of {needed} GHz.",

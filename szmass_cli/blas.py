@@ -16,6 +16,12 @@ def one_blas_thread() -> AbstractContextManager:
 
 
 @cache
+def limit_blas_threads() -> None:
+    """Give BLAS one thread for as long as the process lives."""
+    one_blas_thread().__enter__()
+
+
+@cache
 def _controller() -> ThreadpoolController:
     # it searches all loaded libraries, which takes longer than a block of cutouts
     return ThreadpoolController()

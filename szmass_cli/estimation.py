@@ -170,7 +170,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     if run.plan.fingerprint != stated["fingerprint"]:
         raise InputError(
             f"{parts_folder(output)}: map, catalogue, model or szmass are not those of the shards.",
-            "Run them again, with --no-resume.",
+            f"Remove {parts_folder(output)} and run the shards again.",
         )
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
         measured = parts.collect(len(run.rows), stated["shards"])
@@ -192,6 +192,9 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
     for block, measured in executor(run.job, run.rows, pending):
         for band_map, identity in zip(run.maps, run.plan.identity["maps"], strict=True):
             check_unchanged(band_map.sky_map.path, identity["map"])
+            for name in ("mask", "ivar"):
+                if identity[name]:
+                    check_unchanged(getattr(band_map.request, name), identity[name])
         parts.write(block, measured)
         done += len(block.rows)
         progress("clusters", done, total)

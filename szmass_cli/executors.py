@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
-from szmass_cli.blas import one_blas_thread
+from szmass_cli.blas import limit_blas_threads, one_blas_thread
 from szmass_cli.errors import InputError, SzmassError, UsageError
 from szmass_cli.measure import Bench, Job, Measured, join
 from szmass_cli.network.backend import usable_cores
@@ -19,17 +20,25 @@ Executor = Callable[[Job, Rows, Sequence[Block]], Iterator[tuple[Block, Measured
 """Measures blocks of rows, and gives each as it finishes, in any order."""
 
 
-@lru_cache(maxsize=1)
+_opening = Lock()
+
+
 def bench_of(job: Job, n_threads: int) -> Bench:
-    """The opened map and model of a job; opened once in a process."""
+    """The opened map and model of a job; opened once in a process, whichever thread comes first."""
+    with _opening:
+        return _opened(job, n_threads)
+
+
+@lru_cache(maxsize=1)
+def _opened(job: Job, n_threads: int) -> Bench:
     return Bench(job, n_threads)
 
 
 def measure_block(job: Job, strips: Sequence[Rows], n_threads: int) -> Measured:
     """Measure one block: what every worker runs."""
+    limit_blas_threads()  # for good: a worker's other threads are in the middle of theirs
     bench = bench_of(job, n_threads)
-    with one_blas_thread():
-        return join([bench(rows) for rows in strips])
+    return join([bench(rows) for rows in strips])
 
 
 def in_threads(job: Job, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from szmass_cli import __version__
 from szmass_cli.config import band_label
 from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import Beam
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,14 @@ def _split(output: Path) -> tuple[str, str]:
 
 def map_cards(band: Band, seed: int) -> dict[str, tuple]:
     """Header cards of a temperature map."""
+    # a number would be taken for the width of a Gaussian
+    beam = (
+        {"BEAM": (band.beam.fwhm_arcmin, "[arcmin] FWHM of the beam")} if isinstance(band.beam, Beam) else {}
+    )
     return {
         "BUNIT": ("uK", "thermodynamic (CMB) temperature"),
         "FREQ": (band.frequency_ghz, "[GHz]"),
-        "BEAM": (band.beam.fwhm_arcmin, "[arcmin] FWHM of the beam"),
+        **beam,
         "NOISE": (band.noise_uk_arcmin, "[uK arcmin] white noise in the middle"),
         **_origin(seed),
     }

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -84,7 +85,10 @@ class _Swap:
     """Puts a new file in the place of another, which is kept aside and can come back."""
 
     def __init__(self, final: Path):
-        self.final, self.old = final, final.with_name(f".{final.name[:100]}.{os.getpid()}.old")
+        self.final, self.old = (
+            final,
+            final.with_name(f".{final.name[:100]}.{_token()}.old"),
+        )
         self._was_there, self._begun = final.exists(), False
 
     def put(self, part: Path) -> None:
@@ -106,7 +110,7 @@ def _part_beside(target: str | os.PathLike[str], overwrite: bool) -> Iterator[Pa
     check_writable(target, overwrite)
     final = Path(os.path.realpath(target))
     # Writers such as astropy choose compression by the suffix, so `.part` must not come last.
-    part = final.with_name(f".{final.name[:100]}.{os.getpid()}.part{_suffix(final)}")
+    part = final.with_name(f".{final.name[:100]}.{_token()}.part{_suffix(final)}")
     try:
         yield part
     except OSError as error:
@@ -192,6 +196,11 @@ def sha256_of(
 
 def _taken(path: str | os.PathLike[str]) -> OutputError:
     return OutputError(f"{path}: already there; --overwrite replaces it", "Or choose another name.")
+
+
+def _token() -> str:
+    """For names that no other process has, on this machine or on another that shares the disk."""
+    return f"{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def _suffix(path: Path) -> str:

@@ -77,6 +77,8 @@ def width_arcmin(beam: AnyBeam) -> float:
 
     For a Gaussian beam its FWHM; for a measured one it does not depend on how its wings are cut.
     """
+    if isinstance(beam, Beam):
+        return beam.fwhm_arcmin
     ell = np.arange(100.0, 200_000.0, 10.0)
     below = int(np.argmax(beam.b_ell(ell) < 0.5))
     ell_half = np.interp(-0.5, -beam.b_ell(ell[[below - 1, below]]), ell[[below - 1, below]])

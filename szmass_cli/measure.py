@@ -1,5 +1,7 @@
 """The path of a strip of rows: cutouts, network, calibration, with a flag for whatever is odd on the way."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,7 +22,6 @@ from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
 from szmass_cli.rows import Rows
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.stamps import sz_weights
 from szmass_cli.stamp import pixel_radii_arcmin
 
 MAX_BAD_FRACTION = 0.4
@@ -87,12 +88,21 @@ class Job:
         Percentiles of the posterior to give, the median among them.
     batch_size : int
         Cutouts that go through the network at once.
+    inputs : str
+        `inputs_identity` of maps and model, which must be what a worker finds under their paths.
     """
 
     maps: tuple[MapRequest, ...]
     model: Path
     percentiles: tuple[float, ...]
     batch_size: int
+    inputs: str
+
+
+def inputs_identity(maps: Sequence[BandMap], bundle: Bundle) -> str:
+    """Hexadecimal digits that differ for other maps, beams, masks, weights or models."""
+    text = json.dumps([[band_map.identity() for band_map in maps], bundle.sha256], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Bench:
@@ -112,6 +122,12 @@ class Bench:
         one_thread_per_operation(n_threads)
         bundle = read_bundle(job.model)
         self._maps = open_band_maps(job.maps, bundle)
+        if inputs_identity(self._maps, bundle) != job.inputs:
+            names = ", ".join(str(one.path) for one in job.maps)
+            raise InputError(
+                f"{names}, or the model {job.model}: not the files that the run began with.",
+                "Do not change them during a run. Workers elsewhere must see the same; cp -p keeps dates.",
+            )
         with one_blas_thread():
             self._meter = Meter(bundle, job.percentiles, job.batch_size)
 
@@ -173,7 +189,7 @@ class Meter:
         self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
         self._filter = MatchedFilter(self.sky)
         self._noise = NoiseLevel(self.sky)
-        self._sz_weights = sz_weights(bundle.bands).astype(np.float32)
+        self._band = bundle.labels.band
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
         """Masses of stamps (n, 40, 40, f) [µK] without holes, at redshifts (n,)."""
@@ -183,13 +199,22 @@ class Meter:
         flags = np.zeros(len(raw), np.int32)
         flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
         flags[~np.isfinite(raw)] |= Flag.NONFINITE
-        residual = images_uk - prediction.sz_uk[..., None] * self._sz_weights
+        median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
+        templates = self._stamps.mean_images(median, redshift)
+        residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
         ratio, extreme = self._noise.ratio_and_extreme(residual)
         flags[extreme > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
         flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
-        median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
-        snr = self._filter.snr(images_uk, self._stamps.mean_images(median, redshift))
+        snr = self._filter.snr(images_uk, templates)
         return Measured(masses, snr, flags, np.zeros(len(raw)))
+
+    def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
+        """The SZ signal behind every beam (n, 40, 40, f), of which the network gave one (n, 40, 40)."""
+        reference = templates_uk[..., self._band]
+        amplitude = np.sum(sz_uk * reference, axis=(1, 2)) / np.sum(reference**2, axis=(1, 2))
+        signal = templates_uk * amplitude[:, None, None, None].astype(np.float32)
+        signal[..., self._band] = sz_uk
+        return signal
 
 
 def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:

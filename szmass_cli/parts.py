@@ -2,7 +2,7 @@
 
 import json
 import os
-import shutil
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +19,7 @@ from szmass_cli.runplan import Block, RunPlan, Shard, shard_of
 
 PLAN = "plan.json"
 FORMAT = 1
+_OWN = re.compile(r"plan\.json|part-\d+-[0-9a-f]+\.npz|shard-\d+-of-\d+\.lock|\..*\.(part|old).*|\.szmass-.*")
 
 
 def parts_folder(output: Path) -> Path:
@@ -99,7 +100,10 @@ class Parts:
 
     def remove(self) -> None:
         """Drop the folder and all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for path in _own_files(self.folder):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # somebody else put something into it
+            self.folder.rmdir()
 
 
 @contextmanager
@@ -134,8 +138,15 @@ def opened_parts(
             stated = read_plan(folder) if (folder / PLAN).exists() else None
             if stated and stated["fingerprint"] != plan.fingerprint and (resume or shard):
                 raise _another_run(folder, stated["identity"], plan.identity)
+            if stated and shard and stated["shards"] not in (None, shard.count):
+                raise UsageError(
+                    f"--shard {shard}: {folder} is shared out between {stated['shards']}.",
+                    "Give all shards of a run the same number of them, or remove the folder.",
+                )
             if not resume:
-                for path in [parts.path(b) for b in shard.share(plan.blocks)] if shard else folder.iterdir():
+                for path in (
+                    [parts.path(b) for b in shard.share(plan.blocks)] if shard else _own_files(folder)
+                ):
                     path.unlink(missing_ok=True)
             content = {
                 "format": FORMAT,
@@ -173,6 +184,21 @@ def read_plan(folder: Path) -> dict[str, Any]:
     )
 
 
+def _own_files(folder: Path) -> list[Path]:
+    """The files of a parts folder that szmass made."""
+    return [path for path in folder.iterdir() if path.is_file() and _OWN.fullmatch(path.name)]
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse a folder that happens to have the name of a parts folder."""
+    foreign = [path.name for path in folder.iterdir() if not (path.is_file() and _OWN.fullmatch(path.name))]
+    if foreign:
+        raise OutputError(
+            f"{folder}: holds {foreign[0]!r}, which is no part of a run.",
+            "Move it, or choose another output.",
+        )
+
+
 @contextmanager
 def _claimed(folder: Path, shard: Shard | None) -> Iterator[None]:
     """The folder, made and locked: whole for a run alone, shared between shards."""
@@ -183,6 +209,7 @@ def _claimed(folder: Path, shard: Shard | None) -> Iterator[None]:
             f"{folder}: cannot be made: {error.strerror or error}",
             "Finished parts are kept there; choose a folder you may write to.",
         ) from error
+    _check_own(folder)
     busy = OutputError(
         f"{folder}: another szmass estimate is writing there.", "Wait for it, or choose another output."
     )
@@ -207,7 +234,7 @@ def _another_run(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> 
     what = f": other {', '.join(names)}" if names else ""
     return UsageError(
         f"{folder} holds parts of another run{what}.",
-        "--no-resume drops them and starts again; or remove the folder, or choose another output.",
+        "Remove the folder, or choose another output. Without shards, --no-resume drops them.",
     )
 
 

@@ -12,7 +12,7 @@ from szmass_cli.bandmaps import BandMap, MapRequest, by_band, open_band_maps
 from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
 from szmass_cli.files import check_not_an_input, sha256_of
 from szmass_cli.masstable import check_mass_definitions, check_percentiles, column_names
-from szmass_cli.measure import ALWAYS, Job, check_plausible
+from szmass_cli.measure import ALWAYS, Job, check_plausible, inputs_identity
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.rows import Rows, catalog_rows
@@ -122,14 +122,22 @@ def prepared(request: Request) -> Run:
         check_plausible(band_map.sky_map, rows, float(rms_uk[index]))
     batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
     request = replace(request, batch_size=batch_size)
-    job = Job(tuple(one.resolved() for one in requests), bundle.path.resolve(), levels, batch_size)
-    identity = _identity(bundle, catalog, maps, job)
+    job = Job(
+        tuple(one.resolved() for one in requests),
+        bundle.path.resolve(),
+        levels,
+        batch_size,
+        inputs_identity(maps, bundle),
+    )
+    identity = _identity(request, bundle, catalog, maps, job)
     plan = make_plan(catalog.dec_deg, identity, batch_size, request.block_rows)
     notes = (*(note for band_map in maps for note in band_map.notes), *notes)
     return Run(request, bundle, catalog, maps, rows, job, plan, notes)
 
 
-def _identity(bundle: Bundle, catalog: Catalog, maps: Sequence[BandMap], job: Job) -> dict[str, Any]:
+def _identity(
+    request: Request, bundle: Bundle, catalog: Catalog, maps: Sequence[BandMap], job: Job
+) -> dict[str, Any]:
     """All that the measured numbers depend on."""
     return {
         "szmass": __version__,
@@ -139,4 +147,5 @@ def _identity(bundle: Bundle, catalog: Catalog, maps: Sequence[BandMap], job: Jo
         "model": bundle.sha256,
         "percentiles": list(job.percentiles),
         "batch size": job.batch_size,
+        "mass definitions": list(request.mass_definitions),
     }

@@ -62,6 +62,7 @@ def write_cutouts(
         If the clusters are irregular and `pitszi` is not installed.
     """
     n = n or config.cutouts.n
+    check_not_an_input(path, *config.beam_files)
     check_writable(path, overwrite)
     simulator = _simulator(config, progress)
     workers = workers or len(os.sched_getaffinity(0))
@@ -117,7 +118,7 @@ def write_halo_cutouts(
     ------
     InputError, OutputError
     """
-    check_not_an_input(path, y_map, halos)
+    check_not_an_input(path, y_map, halos, *config.beam_files)
     check_writable(path, overwrite)
     bands, cosmology = config.sky.build_bands(), config.sky.cosmology.build()
     beams = tuple(band.beam for band in bands)

@@ -99,7 +99,7 @@ def simulate_survey_field(
     if catalog is not None and n_clusters is not None:
         raise UsageError("--catalog and --n-clusters are two sets of clusters.", "Give one of them.")
     paths = field_paths(output, [band.frequency_ghz for band in config.sky.bands])
-    inputs = [catalog, *(band.beam_file for band in config.sky.bands)]
+    inputs = [catalog, *config.beam_files]
     for path in paths.all:
         check_not_an_input(path, *(source for source in inputs if source is not None))
         check_writable(path, overwrite)

@@ -186,6 +186,7 @@ def test_the_command_takes_maps_by_frequency(survey, both_car, szmass_here, tmp_
     [
         (["--map", "150=a.fits", "m.fits", "c.csv"], "the catalogue; 2 are given"),
         (["--map", "a.fits", "c.csv"], "not GHZ=MAP"),
+        (["--map", "nan=a.fits", "c.csv"], "no frequency"),
         (["--map", "150=a.fits", "--map", "150=b.fits", "c.csv"], "there twice"),
         (["m.fits"], "A map and a catalogue are needed"),
         (["m.fits", "c.csv", "--units", "Jy"], "--units Jy"),
@@ -206,3 +207,30 @@ def test_predictions_need_the_bands_that_were_taught(survey, tmp_path):
     assert predictor(np.zeros((3, 40, 40, 2), np.float32)).sz_uk.shape == (3, 40, 40)
     with pytest.raises(ValueError, match=r"reshape|size|dimension"):
         predictor(np.zeros((3, 40, 40), np.float32))
+
+
+def test_a_perfect_prediction_leaves_nothing_in_any_band(survey):
+    """Beams differ between bands: a massive cluster must not look like something unlike the training."""
+    from szmass_cli.measure import Meter
+    from szmass_cli.sky.clusters import ClusterStamps
+
+    bundle = read_bundle(survey / "model")
+    meter = Meter(bundle)
+    clusters = ClusterStamps(bundle.bands).mean_images(np.array([5e14, 1.2e15]), 0.7)
+    in_all = meter._in_all_bands(1.2 * clusters[..., bundle.labels.band], clusters)
+    np.testing.assert_allclose(in_all, 1.2 * clusters, rtol=1e-4, atol=1e-3)
+
+
+def test_a_map_that_was_replaced_is_measured_anew(survey, both_car, tmp_path):
+    """The second call in one process, with another map under the same path."""
+    for band in (95, 150):
+        shutil.copy(survey / f"car_{band}.fits", tmp_path / f"m_{band}.fits")
+    given = {band: tmp_path / f"m_{band}.fits" for band in (95, 150)}
+    first = estimate(survey, given)
+    np.testing.assert_array_equal(first["M200c"], both_car["M200c"])
+    with fits.open(survey / "car_150.fits") as hdus:
+        hdus[0].data *= 1.5
+        hdus.writeto(tmp_path / "other.fits")
+    (tmp_path / "other.fits").replace(given[150])
+    second = estimate(survey, given)
+    assert np.all(np.asarray(second["sz_snr"]) != np.asarray(first["sz_snr"]))

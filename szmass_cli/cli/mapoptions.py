@@ -23,8 +23,8 @@ def input_files(files: list[Path], maps: list[str] | None) -> tuple[Path | dict[
         return by_frequency, files[0]
     if len(files) != 2:
         raise UsageError(
-            f"A map and a catalogue are needed; {len(files)} files are given.",
-            "For example szmass estimate map.fits clusters.csv -o masses.fits.",
+            f"A map and a catalogue are needed; given: {', '.join(map(str, files))}.",
+            "Usage: szmass estimate MAP CATALOG -o OUTPUT.",
         )
     return files[0], files[1]
 
@@ -40,6 +40,8 @@ def per_map(texts: list[str] | None, option: str, read: Callable[[str], Any]) ->
             ghz = float(frequency)
         except ValueError:
             separator = ""  # the name of a file may have an = in it
+        if separator and not 0 < ghz < 1e4:
+            raise UsageError(f"{option} {text}: {frequency} is no frequency [GHz].", "For example 150=...")
         if not separator:
             if len(texts) > 1:
                 raise UsageError(f"{option} {text}: several are given, and not by GHZ=.", "Give it once.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-CONFIG_HELP = "YAML file, or a preset: default, paper, spt-sz, sptpol, spt-3g, act-dr6, so-lat."
+CONFIG_HELP = "YAML file, or a preset: default, paper, irregular, spt-sz, sptpol, spt-3g, act-dr6, so-lat."
 
 
 Config = Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)]
@@ -46,8 +46,11 @@ def numbers(text: str | None, option: str) -> list[float]:
     from szmass_cli.errors import UsageError
 
     try:
-        return [float(part) for part in text.split(",")] if text else []
+        values = [float(part) for part in text.split(",")] if text else []
+        if not all(0 < value < float("inf") for value in values):
+            raise ValueError
+        return values
     except ValueError:
         raise UsageError(
-            f"{option} {text}: not numbers separated by commas.", "For example 2.5,16,50."
+            f"{option} {text}: not positive numbers separated by commas.", "For example 2.5,16,50."
         ) from None

@@ -83,7 +83,7 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
         "network": f"mResUNet, {bundle.recipe.network.base_filters} base filters, "
         f"{sum(w.size for w in bundle.weights):,} weights",
         "frequency": f"{m.per_band('frequency_ghz')} GHz",
-        "beam": f"{m.per_band('beam_fwhm_arcmin')} arcmin FWHM",
+        "beam": f"{m.per_band('beam_fwhm_arcmin')}' FWHM",
         "noise": f"{m.per_band('noise_uk_arcmin')} µK-arcmin",
         "masses": f"M200c {low:g} to {high:g} x 1e14 Msun",
         "redshift": f"{m.trained_redshift[0]:g}, calibrated {m.calibrated_redshift[0]:g} to "

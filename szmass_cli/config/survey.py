@@ -51,6 +51,11 @@ class SurveyConfig(Strict):
         return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
 
     @property
+    def beam_files(self) -> list[Path]:
+        """Files of measured beams."""
+        return [band.beam_file for band in self.sky.bands if band.beam_file is not None]
+
+    @property
     def cutout_clusters(self) -> ClusterConfig:
         """The clusters in simulated cutouts: those of training, with other masses where the file says so."""
         masses = self.cutouts.masses

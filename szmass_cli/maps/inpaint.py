@@ -1,5 +1,7 @@
 """Holes in stamps, filled with what the sky's known power makes most likely."""
 
+import math
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
@@ -25,8 +27,10 @@ def inpaint(images_uk: np.ndarray, bad: np.ndarray, covariance_uk2: np.ndarray) 
         Stamps with their holes filled; those without holes, or without any good pixel, are unchanged.
     """
     filled = images_uk.copy()
-    any_bad, all_bad = (test(bad.reshape(len(bad), -1), axis=1) for test in (np.any, np.all))
-    n_bands = int(np.prod(images_uk.shape[3:]))
+    any_bad, all_bad = (
+        test(bad.reshape(len(bad), math.prod(bad.shape[1:])), axis=1) for test in (np.any, np.all)
+    )
+    n_bands = math.prod(images_uk.shape[3:])
     for i in np.flatnonzero(any_bad & ~all_bad):
         hole, good = bad[i].ravel(), ~bad[i].ravel()
         pixels = filled[i].reshape(-1)

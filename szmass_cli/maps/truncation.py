@@ -9,6 +9,7 @@ import ctypes
 import mmap
 import os
 import signal
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ class _Guard:
         if not any(replaced):  # a real one: let it happen
             self._libc.signal(signal.SIGBUS, None)
 
+    def forget(self, mapping: _Mapping) -> None:
+        """Watch over a file no longer."""
+        self.mappings.remove(mapping)
+        os.close(mapping.descriptor)
+
     def _replace_lost_pages(self, mapping: _Mapping) -> bool:
         kept = -(-os.fstat(mapping.descriptor).st_size // mmap.PAGESIZE) * mmap.PAGESIZE
         if kept >= mapping.length:
@@ -76,4 +82,7 @@ def survive_truncation(path: Path, values: np.ndarray) -> None:
     if not _guards:
         _guards.append(_Guard())
     address = np.frombuffer(base, np.uint8).ctypes.data
-    _guards[0].mappings.append(_Mapping(address, len(base), os.open(path, os.O_RDONLY)))
+    mapping = _Mapping(address, len(base), os.open(path, os.O_RDONLY))
+    _guards[0].mappings.append(mapping)
+    # once it is unmapped something else may lie there
+    weakref.finalize(base, _guards[0].forget, mapping)

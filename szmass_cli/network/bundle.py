@@ -186,13 +186,13 @@ def read_bundle(model: str | Path) -> Bundle:
         recipe = parse_config((path / RECIPE).read_text(), str(path / RECIPE), path)
         _check_beam_files(path, recipe, metadata)
         with h5py.File(path / WEIGHTS) as file:
-            weights = [file[name][()].astype(np.float32) for name in sorted(file)]
+            weights = [_own_data(file, name).astype(np.float32) for name in sorted(file)]
             scale_uk, mean_mass = (float(file.attrs[name]) for name in ("normalisation_uk", "mean_mass_msun"))
             labels = Labels(
                 scale_uk, mean_mass, reference_band([band.frequency_ghz for band in recipe.sky.bands])
             )
         with h5py.File(path / CALIBRATION) as file:
-            table = {name: file[name][()] for name in file}
+            table = {name: _own_data(file, name) for name in file}
         low, high = table["prior_range_msun"]
         calibration = Calibration(
             table["redshifts"], table["nodes"], table["ln_mass"], table["edges"], (float(low), float(high))
@@ -209,6 +209,14 @@ def read_bundle(model: str | Path) -> Bundle:
                 "It was altered. Fetch the bundle again.",
             )
     return Bundle(path, metadata, recipe, weights, labels, calibration, power)
+
+
+def _own_data(file: h5py.File, name: str) -> np.ndarray:
+    """A dataset that lies in the file itself: HDF5 can link to others, of which no hash is known."""
+    link = file.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink) or not isinstance(file[name], h5py.Dataset) or file[name].external:
+        raise ValueError(f"{name} is no data of its own")
+    return file[name][()]
 
 
 def _check_beam_files(path: Path, recipe: SurveyConfig, metadata: Metadata) -> None:

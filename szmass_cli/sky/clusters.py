@@ -86,7 +86,8 @@ def mean_mass(config: ClusterConfig) -> float:
     if isinstance(masses, LogUniformMasses):
         return (high - low) / float(np.log(high / low))
     if isinstance(masses, MassFunctionMasses):
-        return float(draw_masses(config, np.random.Generator(np.random.PCG64DXSM(0)), 20_000).mean())
+        rng, n = np.random.Generator(np.random.PCG64DXSM(0)), 20_000
+        return float(draw_masses(config, rng, n, redshift=draw_redshifts(config, rng, n)).mean())
     return 0.5 * (low + high)
 
 

@@ -8,12 +8,18 @@ from typing import Protocol
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, IrregularShape
+from szmass_cli.errors import ConfigError
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes
 from szmass_cli.sky.irregular import IrregularClusters, IrregularSettings
-from szmass_cli.sky.ystamps import beamed_stamps
+from szmass_cli.sky.ygrid import DEFAULT_GRID
+from szmass_cli.sky.ystamps import beam_reach_arcmin, beamed_stamps
+from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
+
+IRREGULAR_MARGIN_ARCMIN = DEFAULT_GRID.half_width_arcmin - 0.5 * N_PIXELS * PIXEL_ARCMIN + 1.0
+"""Reach of the widest beam: the map goes on for 3' around a cutout, whose edge may lose a little."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,13 @@ def signal_source(
     shape = clusters.shape
     if not isinstance(shape, IrregularShape):
         return RoundSignals(stamps)
+    for band in bands:
+        if beam_reach_arcmin(band.beam) > IRREGULAR_MARGIN_ARCMIN:
+            raise ConfigError(
+                f"clusters.shape: the surroundings of irregular clusters are too small for the beam of "
+                f"{band.beam.fwhm_arcmin:.3g}' at {band.frequency_ghz:g} GHz.",
+                "Pick other bands with --freq, or make the beam 2.2' or less.",
+            )
     settings = IrregularSettings(
         gas_eccentricity_ratio=shape.gas_eccentricity_ratio,
         fluctuation_rms=shape.fluctuation_rms,
