@@ -186,7 +186,8 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
 def _own_files(folder: Path) -> list[Path]:
     """The files of a parts folder that szmass made."""
-    return [path for path in folder.iterdir() if path.is_file() and _OWN.fullmatch(path.name)]
+    there = folder.iterdir() if folder.is_dir() else ()
+    return [path for path in there if path.is_file() and _OWN.fullmatch(path.name)]
 
 
 def _check_own(folder: Path) -> None:

@@ -21,7 +21,7 @@ def names(folder):
 def test_part_is_hidden_beside_the_target_and_keeps_its_suffix(tmp_path, name, suffix):
     with atomic_path(tmp_path / name) as part:
         assert part.parent == tmp_path
-        assert part.name.startswith(f".{name}.{os.getpid()}.part")
+        assert part.name.startswith(f".{name}.{os.getpid()}-") and ".part" in part.name
         assert part.name.endswith(suffix)
         part.write_text("whole")
         assert not (tmp_path / name).exists()

@@ -16,7 +16,7 @@ from szmass_cli.cli.options import (
     Quiet,
     Seed,
     Verbose,
-    numbers,
+    frequencies,
 )
 from szmass_cli.cli.simulate import simulate_app
 
@@ -76,7 +76,7 @@ def train(
     from szmass_cli.config import load_config
     from szmass_cli.train import train as run_train
 
-    settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
+    settings = load_config(config).with_frequencies(frequencies(freq))
     with progress_display(quiet) as progress:
         bundle = run_train(settings, output, resume, overwrite, progress)
     print_bundle(bundle, as_json=as_json, quiet=quiet)

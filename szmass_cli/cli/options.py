@@ -46,11 +46,18 @@ def numbers(text: str | None, option: str) -> list[float]:
     from szmass_cli.errors import UsageError
 
     try:
-        values = [float(part) for part in text.split(",")] if text else []
-        if not all(0 < value < float("inf") for value in values):
-            raise ValueError
-        return values
+        return [float(part) for part in text.split(",")] if text else []
     except ValueError:
         raise UsageError(
-            f"{option} {text}: not positive numbers separated by commas.", "For example 2.5,16,50."
+            f"{option} {text}: not numbers separated by commas.", "For example 2.5,16,50."
         ) from None
+
+
+def frequencies(text: str | None) -> list[float]:
+    """Frequencies [GHz] of ``--freq``."""
+    from szmass_cli.errors import UsageError
+
+    values = numbers(text, "--freq")
+    if not all(0 < value < float("inf") for value in values):
+        raise UsageError(f"--freq {text}: not frequencies.", "For example 95,150 [GHz].")
+    return values

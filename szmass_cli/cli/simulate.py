@@ -14,7 +14,7 @@ from szmass_cli.cli.options import (
     Quiet,
     Seed,
     Verbose,
-    numbers,
+    frequencies,
     pairs,
 )
 
@@ -61,7 +61,7 @@ def simulate_cutouts(
     from szmass_cli.simulate_cutouts import write_cutouts, write_halo_cutouts
 
     check_not_an_input(output, config)
-    settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
+    settings = load_config(config).with_frequencies(frequencies(freq))
     source = _halo_source(from_y_map, halos, n)
     if plot is not None:
         check_picture_path(plot, overwrite, output, config, from_y_map, halos)
@@ -150,7 +150,7 @@ def simulate_field(
     from szmass_cli.pictures.files import check_picture_path
     from szmass_cli.simulate_field import simulate_survey_field
 
-    settings = load_config(config).with_frequencies(numbers(freq, "--freq"))
+    settings = load_config(config).with_frequencies(frequencies(freq))
     files = field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all
     for file in files:
         check_not_an_input(file, config)

@@ -158,9 +158,9 @@ def test_impossible_configurations_are_refused(text, words, folder, szmass_fork)
     ("options", "words"),
     [
         (["--freq", "90"], "no band at 90 GHz"),
-        (["--freq", "many"], "not positive numbers"),
-        (["--freq", "nan"], "not positive numbers"),
-        (["--freq", "0"], "not positive numbers"),
+        (["--freq", "many"], "not numbers"),
+        (["--freq", "nan"], "not frequencies"),
+        (["--freq", "0"], "not frequencies"),
         (["--from-y-map", "y.fits"], "go together"),
         (["--halos", "h.csv"], "go together"),
         (["--from-y-map", "y.fits", "--halos", "h.csv", "--n", "5"], "as many cutouts as halos"),
