@@ -58,7 +58,7 @@ class Flag(enum.IntFlag):
     512   NOISE_MISMATCH                the map's noise, measured or stated, differs from the training noise
     1024  INPAINTED                     holes in the cutout were filled from the sky around them
     2048  BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
-    4096  UNLIKE_TRAINING               something the network never saw is left, a bright source say
+    4096  UNLIKE_TRAINING               more is left than training skies have: a bright source, a neighbour
     ====  ============================  ==============================================================
     """
 
@@ -90,7 +90,7 @@ _MEANINGS = {
     Flag.NOISE_MISMATCH: "the map's noise, measured or stated, differs from the training noise",
     Flag.INPAINTED: "holes in the cutout were filled from the sky around them",
     Flag.BEAM_MISMATCH: "the map's beam is wider than the model's and was sharpened",
-    Flag.UNLIKE_TRAINING: "something the network never saw is left, a bright source say",
+    Flag.UNLIKE_TRAINING: "more is left than training skies have: a bright source, a neighbour",
 }
 
 

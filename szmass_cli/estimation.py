@@ -135,8 +135,8 @@ def estimate_shard(
         See `estimate_catalog`.
     """
     check_paths(request, output)
-    check_output(output, overwrite=True)
-    run = prepared(request)
+    check_output(output)
+    run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
         _measure(run, parts, shard.share(run.plan.blocks), executor, progress)
     return parts_folder(output)

@@ -105,8 +105,8 @@ def request_from(stated: dict[str, Any]) -> Request:
     return Request(**{**stated, "maps": read, "catalog_path": Path(stated["catalog_path"])})
 
 
-def prepared(request: Request) -> Run:
-    """Open and check all inputs, before the long work."""
+def prepared(request: Request, shares: int = 1) -> Run:
+    """Open and check all inputs, before the long work, of which there shall be something for each share."""
     levels = check_percentiles(request.percentiles)
     check_mass_definitions(request.mass_definitions)
     bundle = read_bundle(request.model)
@@ -121,7 +121,8 @@ def prepared(request: Request) -> Run:
     for index, band_map in enumerate(maps):
         check_plausible(band_map.sky_map, rows, float(rms_uk[index]))
     batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
-    request = replace(request, batch_size=batch_size)
+    block_rows = min(request.block_rows, -(-len(catalog) // shares))
+    request = replace(request, batch_size=batch_size, block_rows=block_rows)
     job = Job(
         tuple(one.resolved() for one in requests),
         bundle.path.resolve(),

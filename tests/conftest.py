@@ -105,6 +105,12 @@ def measured(field, measure):
 
 
 @pytest.fixture(scope="session")
+def environment():
+    """Environment of processes that have the package in reach."""
+    return ENVIRONMENT
+
+
+@pytest.fixture(scope="session")
 def szmass_python():
     """A function that runs Python with the package in reach."""
 

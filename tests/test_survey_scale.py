@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import Table
-from conftest import ENVIRONMENT
 
 ROWS = 900
 BLOCKS = 8
@@ -43,14 +42,14 @@ def crowd(field, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def szmass(field, crowd, tmp_path_factory):
+def szmass(field, crowd, environment, tmp_path_factory):
     """A function that starts `szmass estimate` on the crowd as a process of its own."""
 
     def start(output, *options, map_path=field.map_path, command="estimate"):
         inputs = (map_path, crowd, "-o", output, *OPTIONS) if command == "estimate" else (output, "-q")
         return subprocess.Popen(
             [sys.executable, "-m", "szmass_cli", command, *map(str, (*inputs, *options))],
-            env=ENVIRONMENT,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

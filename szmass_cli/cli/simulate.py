@@ -113,7 +113,7 @@ def simulate_field(
         typer.Option(
             "--output",
             "-o",
-            help="FITS file of the map, in uK. Of several bands each has its own, as field_95.fits.",
+            help="FITS file of the map, in uK. Of several bands each has its own, as field_95p7.fits.",
         ),
     ],
     config: Config = "default",

@@ -13,7 +13,7 @@ from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.stamps import lay_stamps
 from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
-_MASKED_BELOW = 0.5
+_MASKED_BELOW = 0.99  # maps are multiplied by their masks: in a taper clusters are damped
 _NOISE_WITHIN_ARCMIN = 4.0
 
 
@@ -24,7 +24,7 @@ class Weights:
     Parameters
     ----------
     mask : SkyMap, optional
-        1 where the map is good and 0 where not; below one half is not.
+        1 where the map is good, 0 where not; a taper between them damps the clusters, and is not good either.
     ivar : SkyMap, optional
         Inverse variance of a pixel, in the map's own unit to the power -2; where it is 0 there are no data.
     """
