@@ -22,6 +22,11 @@ def words(panel):
     return " ".join(panel.replace("│", " ").split())
 
 
+def unbroken(panel):
+    """Without spaces, which a long path gets where a line ends."""
+    return words(panel).replace(" ", "")
+
+
 @pytest.fixture(scope="module")
 def crowd(field, tmp_path_factory):
     """900 rows around the clusters of the simulated field, in no order, some of them off the map."""
@@ -182,7 +187,7 @@ def test_shards_in_any_order_make_the_same_output(szmass, whole, tmp_path):
 
 def test_merging_what_is_no_run(szmass, tmp_path):
     code, messages = ended(szmass(tmp_path / "out.fits", command="merge"))
-    assert code == 2 and "out.fits.parts holds no run" in words(messages)
+    assert code == 2 and "out.fits.partsholdsnorun" in unbroken(messages)
 
 
 # --- two at once --------------------------------------------------------------------------------------------
@@ -224,7 +229,7 @@ def test_a_map_cut_short_while_it_is_read(szmass, whole, field, tmp_path, moment
     os.truncate(path, path.stat().st_size // 8)
     code, messages = ended(process)
     assert code in (1, 2) and messages.count("╭─ error") == 1, messages
-    assert "map.fits" in words(messages) and "Traceback" not in messages
+    assert "map.fits" in unbroken(messages) and "Traceback" not in messages
     assert not output.exists()
     assert all(part.read_bytes() == content for part, content in kept)
     path.write_bytes(field.map_path.read_bytes())
