@@ -74,7 +74,7 @@ def pixel_bias(config: SurveyConfig, map_path: Path, truth) -> None:
     stamps = ClusterStamps(config.sky.build_bands())
     ideal = stamps.mean_images(np.asarray(truth["M200c_true"]) * 1e14, truth["redshift"])[..., 0]
     # the same Gaussian sky on both, so that only the pixels differ
-    background = sky.draw(np.random.default_rng(1), len(truth))
+    background = sky.draw(np.random.default_rng(1), len(truth))[..., 0]
     ratio = predictor(images + background).raw_mass_msun / predictor(ideal + background).raw_mass_msun
     error = np.std(ratio) / np.sqrt(len(ratio)) * norm.ppf(0.975)
     bias = f"{np.mean(ratio) - 1:+.3%} +- {error:.3%} (95 %)"
