@@ -97,7 +97,7 @@ def main() -> None:
                 "sky": config.sky.model_copy(
                     update={
                         "cmb": False,
-                        "noise_uk_arcmin": 1e-4,
+                        "bands": (config.sky.bands[0].model_copy(update={"noise_uk_arcmin": 1e-4}),),
                         "foregrounds_dl3000_uk2": config.sky.foregrounds_dl3000_uk2.model_copy(
                             update=dict.fromkeys(
                                 ("tsz", "ksz", "dusty_poisson", "dusty_clustered", "radio"), 0.0
