@@ -4,8 +4,8 @@ Usage: python benchmarks/simulate.py [--deepszsim-python PYTHON]
 
 DeepSZSim (MIT) needs older numpy and pixell than szmass, so it lives in an environment of its own:
 
-    python3.11 -m venv /tmp/deepszsim && /tmp/deepszsim/bin/pip install deepszsim==0.1.2
-    python benchmarks/simulate.py --deepszsim-python /tmp/deepszsim/bin/python
+    python3.11 -m venv deepszsim-venv && deepszsim-venv/bin/pip install deepszsim==0.1.2
+    python benchmarks/simulate.py --deepszsim-python deepszsim-venv/bin/python
 """
 
 import argparse

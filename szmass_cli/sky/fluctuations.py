@@ -174,8 +174,8 @@ def _import_model():
 @contextmanager
 def _global_random_state() -> Iterator[None]:
     """Put numpy's global generator back, whatever is done to it inside."""
-    state = np.random.get_state()  # noqa: NPY002
+    state = np.random.get_state()  # noqa: NPY002 - pitszi draws from it
     try:
         yield
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        np.random.set_state(state)  # noqa: NPY002 - pitszi draws from it

@@ -12,7 +12,7 @@ from szmass_cli.catalog import Flag
 from szmass_cli.config import load_config
 
 
-def test_estimate_in_a_process_of_its_own_and_again_in_this_one(field, szmass_process, szmass_here, tmp_path):
+def test_estimate_in_a_process_of_its_own_and_again_in_another(field, szmass_process, tmp_path):
     folders = [tmp_path / "loud", tmp_path / "quiet"]
     for folder in folders:
         folder.mkdir()
@@ -31,19 +31,13 @@ def test_estimate_in_a_process_of_its_own_and_again_in_this_one(field, szmass_pr
     assert max(map(len, loud.err.splitlines())) <= 80
     assert "Traceback" not in loud.err and "Warning" not in loud.err and "{" not in loud.err
 
-    quiet = szmass_here(*arguments, "-q", cwd=folders[1])
+    quiet = szmass_process(*arguments, "-q", cwd=folders[1], PYTHONHASHSEED="2")
     assert quiet.code == 0 and quiet.err == ""
     assert quiet.out == loud.out
     for folder in folders:
         assert sorted(p.name for p in folder.iterdir()) == ["out.csv", "out.csv.meta.json"]
-    assert (folders[0] / "out.csv.meta.json").read_bytes() == (folders[1] / "out.csv.meta.json").read_bytes()
-    # TensorFlow may have been started here before, with more threads and so another order of summation
-    again = Table.read(folders[1] / "out.csv")
-    for name, column in Table.read(folders[0] / "out.csv").columns.items():
-        if column.dtype.kind == "f":
-            np.testing.assert_allclose(again[name], column, rtol=1e-5, atol=1e-6)
-        else:
-            assert list(again[name]) == list(column)
+    for name in ("out.csv", "out.csv.meta.json"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 
 def test_without_json_nothing_is_printed_to_stdout(field, szmass_here, tmp_path):
