@@ -15,6 +15,9 @@ DEFAULT_MODEL = "z07"
 BATCH_SIZE = 256
 """Cutouts that go through the network at once in training's evaluations; `estimate` chooses by device."""
 
+N_EVALUATED = 10_000
+"""Fresh cutouts in each test set of 2-7e14 Msun."""
+
 
 def __getattr__(name: str) -> Any:
     """Load the public functions when they are first asked for: they bring numpy, astropy and more."""

@@ -1,14 +1,15 @@
 """The model card: what a bundle is, how good it was measured to be, and where it must not be used."""
 
-from szmass_cli.evaluate import Comparison
+from szmass_cli.evaluation.estimators import ESTIMATORS
+from szmass_cli.evaluation.metrics import Comparison, Metrics
 from szmass_cli.network.bundle import Bundle
 
 
-def model_card(bundle: Bundle, comparisons: list[Comparison]) -> str:
-    """Markdown text of the card, every number from the bundle or from the comparisons."""
+def model_card(bundle: Bundle, metrics: Metrics) -> str:
+    """Markdown text of the card, every number from the bundle or from its report."""
     m = bundle.metadata
     low, high = (mass / 1e14 for mass in m.trained_m200c_msun)
-    rows = "\n".join(_comparison_row(c) for c in comparisons)
+    rows = "\n".join(_comparison_row(c) for c in metrics.scatter)
     return f"""# {m.name}
 
 Masses M200c of galaxy clusters from {m.n_pixels} x {m.n_pixels} cutouts of {m.pixel_arcmin}' pixels at {m.per_band("frequency_ghz")} GHz:
@@ -30,13 +31,15 @@ an mResUNet (Gupta & Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.b
 ## How good it is
 
 Fresh clusters of 2 to 7 x 1e14 Msun at z = {m.trained_redshift[0]:g}, uniform in mass, never seen in training or calibration.
-x = ln(M_est / M_true); best possible: the exact posterior on the same cutouts, under the same prior.
+x = ln(M_est / M_true); matched filter: amplitude of a fixed template with a fitted scaling relation;
+best possible: the exact posterior. All on the same cutouts, under the same prior.
 
 | SZ scatter | cutouts | estimator | std of x | Gaussian fit | median of x | in p16-p84 | in p2.5-p97.5 |
 |---|---|---|---|---|---|---|---|
 {rows}
 
-`szmass evaluate --model {m.name}` measures these again. Where the test set has no SZ scatter the estimators still
+`report/` has more: each mass of the paper's Figure 4, mean SZ maps, irregular clusters, and the figures.
+`szmass evaluate --model {m.name} -o report` makes it again. Where the test set has no SZ scatter the estimators still
 allow for {m.sz_scatter_ln:g}, so their intervals cover more than they state.
 
 ## Where it must not be used
@@ -51,7 +54,7 @@ allow for {m.sz_scatter_ln:g}, so their intervals cover more than they state.
 
 def _comparison_row(c: Comparison) -> str:
     rows = []
-    for name, s in (("network", c.network), ("best possible", c.best_possible)):
+    for name, s in zip(ESTIMATORS, (c.network, c.matched_filter, c.best_possible), strict=True):
         cells = [f"{v:.3f}" for v in (s.std, s.gaussian_sigma, s.median, s.coverage_68, s.coverage_95)]
         rows.append(f"| {c.sz_scatter_ln:g} | {c.n_cutouts} | {name} | {' | '.join(cells)} |")
     return "\n".join(rows)

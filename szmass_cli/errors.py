@@ -39,3 +39,9 @@ class UsageError(InputError):
 
 class OutputError(InputError):
     """An output path that is taken or cannot be written."""
+
+
+class Interrupted(SzmassError):
+    """Work that was stopped with Ctrl-C and can be gone on with."""
+
+    exit_code = 130

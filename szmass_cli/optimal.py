@@ -60,23 +60,39 @@ class OptimalEstimator:
         prior_range_msun: tuple[float, float],
     ):
         self._m200c = np.linspace(*prior_range_msun, 600)
-        templates = stamps.mean_images(self._m200c, redshift).reshape(self._m200c.size, -1)
-        self._weighted = (templates @ sky.inverse_covariance).astype(np.float32)
-        self._fisher = np.einsum("mp,mp->m", self._weighted, templates)
+        self._templates = stamps.mean_images(self._m200c, redshift).reshape(self._m200c.size, -1)
+        self._weighted = (self._templates @ sky.inverse_covariance).astype(np.float32)
+        self._fisher = np.einsum("mp,mp->m", self._weighted, self._templates)
         nodes, weights = np.polynomial.hermite_e.hermegauss(25)
         self._amplitudes = np.exp(sz_scatter_ln * nodes)
         self._ln_weights = np.log(weights / weights.sum())
 
     def posterior(self, images_uk: np.ndarray) -> GridPosterior:
         """Posterior of each cutout, images (n, 40, 40) or (n, 40, 40, f) [µK]."""
-        projected = images_uk.reshape(len(images_uk), -1) @ self._weighted.T
-        terms = [
-            w + a * projected - 0.5 * a**2 * self._fisher
-            for a, w in zip(self._amplitudes, self._ln_weights, strict=True)
-        ]
-        ln_likelihood = logsumexp(terms, axis=0)
+        ln_likelihood = logsumexp(self._ln_terms(images_uk), axis=0)
         probability = np.exp(ln_likelihood - ln_likelihood.max(axis=1, keepdims=True))
         return GridPosterior(self._m200c, probability / probability.sum(axis=1, keepdims=True))
+
+    def mean_signal_uk(self, images_uk: np.ndarray) -> np.ndarray:
+        """Posterior mean of the cluster's own signal A t(M) [µK], in the shape of the images.
+
+        Of all estimates of the signal it has the least mean squared error.
+        """
+        terms = self._ln_terms(images_uk)
+        joint = np.exp(terms - terms.max(axis=(0, 2), keepdims=True))
+        joint /= joint.sum(axis=(0, 2), keepdims=True)
+        amplitudes = np.einsum("a,anm->nm", self._amplitudes, joint)
+        return (amplitudes @ self._templates).reshape(images_uk.shape)
+
+    def _ln_terms(self, images_uk: np.ndarray) -> np.ndarray:
+        """ln of the joint posterior of amplitude and mass, up to a constant, shape (amplitudes, n, m)."""
+        projected = images_uk.reshape(len(images_uk), -1) @ self._weighted.T
+        return np.stack(
+            [
+                w + a * projected - 0.5 * a**2 * self._fisher
+                for a, w in zip(self._amplitudes, self._ln_weights, strict=True)
+            ]
+        )
 
 
 class MatchedFilter:

@@ -3,29 +3,39 @@
 import json
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from szmass_cli import __version__
+from szmass_cli import N_EVALUATED, __version__
 from szmass_cli.card import model_card
 from szmass_cli.config import LogUniformMasses, SurveyConfig
 from szmass_cli.errors import ConfigError, OutputError, SzmassError
-from szmass_cli.evaluate import evaluate
+from szmass_cli.evaluate import evaluate_fully
 from szmass_cli.files import check_writable
-from szmass_cli.network.bundle import CARD, METADATA, METRICS, Bundle, read_bundle, write_bundle
+from szmass_cli.network.bundle import (
+    CARD,
+    HISTORY,
+    METADATA,
+    REPORT,
+    Bundle,
+    as_stored,
+    read_bundle,
+    write_bundle,
+)
 from szmass_cli.network.checkpoints import TrainingState
 from szmass_cli.network.dataset import Encoder
 from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.network.model import Predictor, model_variables
-from szmass_cli.network.training import fit
+from szmass_cli.network.model import Predictor, model_variables, network_of
+from szmass_cli.network.training import best_so_far, fit
 from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
 from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.progress import Progress, silent
+from szmass_cli.report import write_report
 from szmass_cli.sky.clusters import mass_range, redshift_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
-
-N_EVALUATED = 5000
 
 
 def train(
@@ -41,8 +51,8 @@ def train(
     ----------
     config : SurveyConfig
     output : Path
-        Folder of the bundle; its name is the model's. Checkpoints live in ``<output>.training`` beside it
-        until the bundle is written.
+        Folder of the bundle; its name is the model's. Checkpoints and logs live in ``<output>.training``
+        beside it until the bundle is written.
     resume : bool
         Go on from a checkpoint of the same configuration, if there is one.
     overwrite : bool
@@ -59,36 +69,87 @@ def train(
         If the folder is already there or cannot be made.
     InputError
         If the checkpoints are of another configuration, or the calibration does not cover the clusters.
+    Interrupted
+        After Ctrl-C, once the epoch has ended.
     """
-    check_trainable(config)
-    check_calibration(config)
-    check_bundle_folder(output, overwrite)
-    simulator = CutoutSimulator(config)
-    labels = Labels.create(config, simulator.stamps)
-    inputs = NetworkInput.create(config.network, simulator.sky, simulator.bands, labels.scale_uk)
-    checkpoints = output.with_name(output.name + ".training")
-    network, state = fit(config, simulator, Encoder(config, inputs, labels), checkpoints, resume, progress)
-    calibration = calibrate(config, simulator, Predictor(network, inputs, labels), progress)
-    facts = {
-        "name": output.name,
-        "szmass_version": __version__,
-        "cutouts_trained_on": _cutouts_seen(config, state),
-    }
-    weights = [np.asarray(v) for v in model_variables(network)]
-    try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
-            part = Path(temporary) / output.name
-            part.mkdir()
-            write_bundle(part, facts, config, labels, weights, calibration, simulator.power)
-            _report(part, state, progress)
-            _move_bundle(part, output)
-    except OSError as error:
-        raise SzmassError(
-            f"{output} could not be written: {error.strerror or error}",
-            f"The trained network is kept in {checkpoints}: free some space and give the same command again.",
-        ) from error
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    return read_bundle(output)
+    workshop = _Workshop.open(config, output, overwrite)
+    network, state = fit(config, workshop.simulator, workshop.encoder, workshop.checkpoints, resume, progress)
+    return workshop.complete(network, state, progress)
+
+
+def finish(
+    config: SurveyConfig, output: Path, overwrite: bool = False, progress: Progress = silent
+) -> Bundle:
+    """Make a bundle of the best model of an unfinished run, without training on.
+
+    Parameters
+    ----------
+    config, output, overwrite, progress
+        As for `train`, which began the run.
+
+    Raises
+    ------
+    InputError
+        If there is no run of this configuration.
+    """
+    workshop = _Workshop.open(config, output, overwrite)
+    network, state = best_so_far(config, workshop.encoder, workshop.checkpoints)
+    return workshop.complete(network, state, progress)
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """What is needed from the first batch to the finished bundle."""
+
+    config: SurveyConfig
+    output: Path
+    simulator: CutoutSimulator
+    encoder: Encoder
+
+    @classmethod
+    def open(cls, config: SurveyConfig, output: Path, overwrite: bool) -> "_Workshop":
+        """Check all that can be checked before the long work, and prepare for it."""
+        check_trainable(config)
+        check_calibration(config)
+        check_bundle_folder(output, overwrite)
+        simulator = CutoutSimulator(config)
+        labels = Labels.create(config, simulator.stamps)
+        inputs = NetworkInput.create(config.network, simulator.sky, simulator.bands, labels.scale_uk)
+        return cls(config, output, simulator, Encoder(config, inputs, labels))
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the run's state lives while it lasts."""
+        return self.output.with_name(self.output.name + ".training")
+
+    def complete(self, network: Any, state: TrainingState, progress: Progress) -> Bundle:
+        """Calibrate, write and evaluate a trained network."""
+        inputs, labels, config = self.encoder.inputs, self.encoder.labels, self.config
+        # as they will be read: calibration and report are those of the rounded weights, in single precision
+        weights = [as_stored(np.asarray(v)) for v in model_variables(network)]
+        predictor = Predictor(network_of(config.network, inputs.channels, weights), inputs, labels)
+        calibration = calibrate(config, self.simulator, predictor, progress)
+        facts = {
+            "name": self.output.name,
+            "szmass_version": __version__,
+            "cutouts_trained_on": _cutouts_seen(config, state),
+        }
+        parent = self.output.parent
+        try:
+            with tempfile.TemporaryDirectory(dir=parent, prefix=f".{self.output.name}.") as temporary:
+                part = Path(temporary) / self.output.name
+                part.mkdir()
+                write_bundle(part, facts, config, labels, weights, calibration, self.simulator.power)
+                _report(part, state, progress)
+                _move_bundle(part, self.output)
+        except OSError as error:
+            raise SzmassError(
+                f"{self.output} could not be written: {error.strerror or error}",
+                f"The trained network is kept in {self.checkpoints}: free some space and give the same "
+                "command again.",
+            ) from error
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        return read_bundle(self.output)
 
 
 def check_bundle_folder(output: Path, overwrite: bool) -> None:
@@ -194,11 +255,12 @@ def _cutouts_seen(config: SurveyConfig, state: TrainingState) -> int:
 
 
 def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
-    """Evaluate the bundle on fresh cutouts and write its metrics and card."""
+    """Evaluate the bundle on fresh cutouts and write its report and card."""
     bundle = read_bundle(folder)
-    comparisons = evaluate(folder, N_EVALUATED, bundle.metadata.seed, folder / METRICS, progress=progress)
-    (folder / CARD).write_text(model_card(bundle, comparisons))
-    (folder / "history.json").write_text(json.dumps(state.history, indent=1) + "\n")
+    (folder / HISTORY).write_text(json.dumps(state.history, indent=1) + "\n")
+    evaluation = evaluate_fully(folder, N_EVALUATED, bundle.metadata.seed, progress)
+    write_report(evaluation, state.history, folder / REPORT)
+    (folder / CARD).write_text(model_card(bundle, evaluation.metrics))
 
 
 def _move_bundle(part: Path, output: Path) -> None:

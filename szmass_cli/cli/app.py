@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from szmass_cli import DEFAULT_MODEL
+from szmass_cli import DEFAULT_MODEL, N_EVALUATED
 from szmass_cli.cli.estimate_commands import estimate, merge
 from szmass_cli.cli.options import (
     CONFIG_HELP,
@@ -61,6 +61,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on from a checkpoint, if there is one.")
     ] = True,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Make the bundle of the best epoch so far; train no further.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -68,26 +71,37 @@ def train(
 ) -> None:
     """Train a network for a survey: simulate, fit, calibrate, evaluate.
 
-    Runs on the GPU where TensorFlow finds one, on the CPU otherwise. An interrupted run goes on
-    from its last whole epoch when the same command is given again.
+    Runs on all GPUs that TensorFlow finds, on the CPU otherwise. An interrupted run goes on from its last
+    whole epoch when the same command is given again. Ctrl-C ends the epoch under way and saves it; a second
+    Ctrl-C stops at once. `OUTPUT.training/` holds the loss of each epoch as `log.csv` and for TensorBoard.
     """
-    from szmass_cli.cli.console import progress_display
+    from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.reports import print_bundle
     from szmass_cli.config import load_config
+    from szmass_cli.network.device import training_device
+    from szmass_cli.train import finish as run_finish
     from szmass_cli.train import train as run_train
 
     settings = load_config(config).with_frequencies(frequencies(freq))
+    if not quiet:
+        note(f"on {training_device(settings.training).description}")
     with progress_display(quiet) as progress:
-        bundle = run_train(settings, output, resume, overwrite, progress)
+        if finish:
+            bundle = run_finish(settings, output, overwrite, progress)
+        else:
+            bundle = run_train(settings, output, resume, overwrite, progress)
     print_bundle(bundle, as_json=as_json, quiet=quiet)
 
 
 @app.command()
 def evaluate(
     model: Model = DEFAULT_MODEL,
-    n: Annotated[int, typer.Option("--n", min=100, max=10_000_000, help="Number of fresh cutouts.")] = 5000,
+    n: Annotated[
+        int, typer.Option("--n", min=100, max=10_000_000, help="Number of fresh cutouts.")
+    ] = N_EVALUATED,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the metrics there as JSON.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the whole report: metrics, summary, figures."),
     ] = None,
     seed: Seed = 1,
     overwrite: Overwrite = False,
@@ -95,18 +109,31 @@ def evaluate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """How good a model is, beside the best possible estimator.
+    """How good a model is, beside a matched filter and the best possible estimator.
 
-    Fresh clusters of 2-7e14 Msun, with the model's SZ scatter and without. A model that is better than
-    the best possible has seen the answers: that is exit code 1.
+    Fresh clusters of 2-7e14 Msun, with the model's SZ scatter and without. With `-o` also each mass of
+    the paper's Figure 4, mean SZ maps, and irregular clusters. A model that is better than the best
+    possible has seen the answers: that is exit code 1.
     """
-    from szmass_cli.cli.console import progress_display
-    from szmass_cli.cli.reports import print_comparisons
+    from szmass_cli.cli.console import note, progress_display
+    from szmass_cli.cli.reports import print_metrics
     from szmass_cli.evaluate import evaluate as run_evaluate
+    from szmass_cli.evaluate import evaluate_fully
+    from szmass_cli.network.bundle import read_bundle, read_history
+    from szmass_cli.report import check_report_folder, write_report
 
-    with progress_display(quiet) as progress:
-        comparisons = run_evaluate(model, n, seed, output, overwrite, progress)
-    print_comparisons(comparisons, as_json=as_json)
+    if output is None:
+        with progress_display(quiet) as progress:
+            evaluation = run_evaluate(model, n, seed, progress)
+    else:
+        check_report_folder(output, overwrite)
+        history = read_history(read_bundle(model))
+        with progress_display(quiet) as progress:
+            evaluation = evaluate_fully(model, n, seed, progress)
+        write_report(evaluation, history, output, overwrite)
+        if not evaluation.metrics.irregular and not quiet:
+            note("note: no irregular clusters: `pip install 'szmass[irregular]'` for them.")
+    print_metrics(evaluation.metrics, as_json=as_json)
 
 
 @app.command()

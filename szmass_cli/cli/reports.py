@@ -1,7 +1,6 @@
 """Tables of results, 80 columns wide."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,10 @@ from rich.table import Table
 from szmass_cli.cli.console import note, stderr
 from szmass_cli.errors import SzmassError
 from szmass_cli.estimation import Estimates
-from szmass_cli.evaluate import Comparison, read_comparisons
-from szmass_cli.network.bundle import METRICS, Bundle
+from szmass_cli.evaluation.estimators import ESTIMATORS
+from szmass_cli.evaluation.metrics import Metrics, read_metrics
+from szmass_cli.network.bundle import REPORT, Bundle
+from szmass_cli.report import LEAK, LEAK_HINT, METRICS
 
 WIDTH = 80
 
@@ -94,11 +95,12 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
         table.add_row(key, value)
     stdout = Console(highlight=False)
     stdout.print(table)
-    print_comparisons(read_comparisons(bundle.path / METRICS), as_json=False)
+    if (bundle.path / REPORT / METRICS).is_file():
+        print_metrics(read_metrics(bundle.path / REPORT / METRICS), as_json=False)
 
 
-def print_comparisons(comparisons: list[Comparison], *, as_json: bool) -> None:
-    """Network beside best possible, to stdout; an error if the network is the better one.
+def print_metrics(metrics: Metrics, *, as_json: bool) -> None:
+    """Network, matched filter and best possible side by side, to stdout; an error if the network is best.
 
     Raises
     ------
@@ -106,20 +108,22 @@ def print_comparisons(comparisons: list[Comparison], *, as_json: bool) -> None:
         If a comparison shows a leak.
     """
     if as_json:
-        print(json.dumps([asdict(c) for c in comparisons]))
+        print(metrics.to_json().decode(), end="")
     else:
-        table = Table(title="x = ln(M_est / M_true), M200c 2-7e14 Msun", width=WIDTH, title_justify="left")
-        for heading in ("SZ scatter", "estimator"):
-            table.add_column(heading)
-        for heading in ("std x", "Gauss", "median x", "in 68 %", "in 95 %"):
-            table.add_column(heading, justify="right")
-        for c in comparisons:
-            for name, s in (("network", c.network), ("best possible", c.best_possible)):
-                values = (s.std, s.gaussian_sigma, s.median, s.coverage_68, s.coverage_95)
-                table.add_row(f"{c.sz_scatter_ln:g}", name, *(f"{v:.3f}" for v in values))
-        Console(highlight=False).print(table)
-    if any(c.leaks for c in comparisons):
-        raise SzmassError(
-            "The network is better than the best possible estimator by over three sigma.",
-            "It has seen the test set, or its skies have weaker foregrounds than they should.",
-        )
+        _print_scatter(metrics)
+    if metrics.leaks:
+        raise SzmassError(LEAK, LEAK_HINT)
+
+
+def _print_scatter(metrics: Metrics) -> None:
+    table = Table(title="x = ln(M_est / M_true), M200c 2-7e14 Msun", width=WIDTH, title_justify="left")
+    for heading in ("SZ scatter", "estimator"):
+        table.add_column(heading)
+    for heading in ("std x", "Gauss", "median x", "in 68 %", "in 95 %"):
+        table.add_column(heading, justify="right")
+    for c in metrics.scatter:
+        each = (c.network, c.matched_filter, c.best_possible)
+        for name, s in zip(ESTIMATORS, each, strict=True):
+            values = (s.std, s.gaussian_sigma, s.median, s.coverage_68, s.coverage_95)
+            table.add_row(f"{c.sz_scatter_ln:g}", name, *(f"{v:.3f}" for v in values))
+    Console(highlight=False).print(table)

@@ -14,6 +14,9 @@ class NetworkConfig(Strict):
     dropout_rate: float = Field(0.3, ge=0, lt=1)
     dropout_in: Literal["decoder", "encoder"] = "decoder"
     input: Literal["plain", "filtered"] = "plain"
+    residual: Literal["identity", "projected"] = Field(
+        "projected", description="added where a skip joins: the map before it, or a projection of both"
+    )
     batch_norm_momentum: float = Field(0.99, gt=0, lt=1)
 
 
@@ -28,9 +31,15 @@ class TrainingConfig(Strict):
     max_epochs: int = Field(40, ge=1, le=100_000)
     learning_rate: float = Field(1e-3, gt=0, le=1)
     schedule: Literal["plateau", "cosine"] = "cosine"
+    warm_up_epochs: float = Field(0.5, ge=0, le=1000, description="cosine: epochs of a rising learning rate")
     halve_after_epochs: int = Field(5, ge=1, description="plateau: epochs without gain before halving")
     stop_after_epochs: int = Field(15, ge=1, description="epochs without gain before stopping")
+    average_decay: float = Field(0.0, ge=0, lt=1, description="of the running average of weights; 0 is none")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="of activations; auto is float32 on CPUs, half on GPUs"
+    )
     mass_pixel_weight: float = Field(300.0, gt=0)
+    sz_map_weight: float = Field(1.0, gt=0, description="of the SZ map's pixels; the NFW map's have 1")
     mass_error: Literal["absolute", "relative"] = "absolute"
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Loading TensorFlow: late, because it takes seconds, and without its start-up chatter."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -27,6 +28,18 @@ def load_tensorflow() -> ModuleType:
     with _native_stderr_silenced():
         import tensorflow
     return tensorflow
+
+
+@contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Layers made in this context compute in the numbers of a Keras policy, such as ``mixed_bfloat16``."""
+    keras = load_keras()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def usable_cores() -> int:

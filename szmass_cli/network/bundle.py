@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import h5py
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from szmass_cli.config import SurveyConfig, band_label, parse_config
 from szmass_cli.errors import InputError
@@ -26,13 +26,14 @@ from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.stamps import StampSky, reference_band
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
-RECIPE, WEIGHTS, CALIBRATION, METADATA, METRICS, CARD = (
+RECIPE, WEIGHTS, CALIBRATION, METADATA, REPORT, CARD, HISTORY = (
     "recipe.yaml",
     "weights.h5",
     "calibration.h5",
     "metadata.json",
-    "metrics.json",
+    "report",
     "README.md",
+    "history.json",
 )
 HASHED = (RECIPE, WEIGHTS, CALIBRATION)
 
@@ -287,6 +288,36 @@ def _read_metadata(path: Path) -> Metadata:
     return metadata
 
 
+def as_stored(values: np.ndarray) -> np.ndarray:
+    """The values of one variable as they are read back from a bundle, float32."""
+    return _in_file(values).astype(np.float32)
+
+
+def _in_file(values: np.ndarray) -> np.ndarray:
+    """Kernels in half precision; biases and running statistics, few and of any size, in single."""
+    half = values.astype(np.float16)
+    return half if values.ndim > 1 and np.isfinite(half).all() else values.astype(np.float32)
+
+
+def read_history(bundle: Bundle) -> list[dict[str, float]]:
+    """The epochs of a bundle's training; empty where it does not tell.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    path = bundle.path / HISTORY
+    if not path.is_file():
+        return []
+    try:
+        return TypeAdapter(list[dict[str, float]]).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise InputError(
+            f"{path} is no history of a training run: {error.errors()[0]['msg']}.", "Fetch the bundle again."
+        ) from None
+
+
 def write_bundle(
     folder: Path,
     facts: dict,
@@ -316,7 +347,7 @@ def write_bundle(
     with Hdf5Sink(folder / WEIGHTS) as sink, h5py.File(sink, "w") as file:
         file.attrs.update(normalisation_uk=labels.scale_uk, mean_mass_msun=labels.mean_mass_msun)
         for index, values in enumerate(weights):
-            file.create_dataset(f"{index:04d}", data=values.astype(np.float32))
+            file.create_dataset(f"{index:04d}", data=_in_file(values))
     with Hdf5Sink(folder / CALIBRATION) as sink, h5py.File(sink, "w") as file:
         for name in ("redshifts", "nodes", "ln_mass", "edges", "prior_range_msun"):
             file[name] = np.asarray(getattr(calibration, name), float)

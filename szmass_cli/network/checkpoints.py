@@ -2,19 +2,21 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
 
-from szmass_cli.errors import InputError
+from szmass_cli.config import parse_config
+from szmass_cli.errors import ConfigError, InputError
 from szmass_cli.files import atomic_path
 from szmass_cli.hdf5 import Hdf5Sink
 
-if TYPE_CHECKING:
-    import keras
+Variables = Mapping[str, Sequence[Any]]
+"""All that training changes, by kind: weights and running statistics, Adam's moments, averages."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Checkpoints:
         self._state_file = folder / "state.json"
 
     def load(self, recipe: str) -> TrainingState | None:
-        """The state to go on from, if there is one of this very recipe.
+        """The state to go on from, if there is one of this very recipe (YAML of the whole configuration).
 
         Raises
         ------
@@ -63,15 +65,16 @@ class Checkpoints:
                 f"{self._state_file} is not the state of a training run: {error}.",
                 "--no-resume begins anew.",
             ) from None
-        if state.recipe != recipe:
+        if not _same_recipe(state.recipe, recipe):
             raise InputError(
                 f"{self.folder} holds a training run of another configuration.",
                 "Use the configuration it was begun with, or --no-resume to begin anew.",
             )
+        state.recipe = recipe
         return state
 
-    def restore(self, epoch: int, model: "keras.Model") -> None:
-        """Give a model, and its optimizer, the variables that they had after an epoch.
+    def restore(self, epoch: int, variables: Variables) -> None:
+        """Give all variables the values that they had after an epoch.
 
         Raises
         ------
@@ -81,15 +84,15 @@ class Checkpoints:
         path = self._variables(epoch)
         try:
             with h5py.File(path) as file:
-                for name, variables in _variables_of(model).items():
-                    values = [dataset[()] for _, dataset in sorted(file[name].items())]
-                    for variable, value in zip(variables, values, strict=True):
+                for name, group in variables.items():
+                    values = [dataset[()] for _, dataset in sorted(file[name].items())] if group else []
+                    for variable, value in zip(group, values, strict=True):
                         variable.assign(value)
         except (OSError, KeyError, ValueError) as error:
             raise InputError(f"{path} cannot be read: {error}.", "--no-resume begins anew.") from None
 
-    def save(self, state: TrainingState, model: "keras.Model") -> None:
-        """Save a state and the model's variables, and remove those that nothing needs any more.
+    def save(self, state: TrainingState, variables: Variables) -> None:
+        """Save a state and all variables, and remove those that nothing needs any more.
 
         Raises
         ------
@@ -99,8 +102,8 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         new = atomic_path(self._variables(state.epoch), overwrite=True)
         with new as part, Hdf5Sink(part) as sink, h5py.File(sink, "w") as file:
-            for name, variables in _variables_of(model).items():
-                for index, variable in enumerate(variables):
+            for name, group in variables.items():
+                for index, variable in enumerate(group):
                     file[f"{name}/{index:04d}"] = np.asarray(variable)
         with atomic_path(self._state_file, overwrite=True) as part:
             part.write_text(json.dumps(asdict(state), indent=1))
@@ -112,6 +115,9 @@ class Checkpoints:
         return self.folder / f"epoch-{epoch:05d}.h5"
 
 
-def _variables_of(model: "keras.Model") -> dict[str, list[Any]]:
-    """All that training changes: weights, running statistics, dropout's random state, Adam's moments."""
-    return {"model": model.variables, "optimizer": model.optimizer.variables}
+def _same_recipe(one: str, other: str) -> bool:
+    """Whether two recipes ask for the same; one from before a key was there has that key's default."""
+    try:
+        return one == other or parse_config(one, "the checkpoint") == parse_config(other, "the recipe")
+    except ConfigError:
+        return False

@@ -68,7 +68,6 @@ class Encoder:
 
     def __call__(self, block: CutoutBlock) -> tuple[np.ndarray, np.ndarray]:
         """Network input (n, 40, 40, channels), and targets with their weights (n, 40, 40, 4)."""
-        training = self.config.training
-        weights = self.labels.weights(block, training.mass_pixel_weight, training.mass_error)
+        weights = self.labels.weights(block, self.config.training)
         targets = np.concatenate([self.labels.maps(block), weights], axis=-1)
         return self.inputs(block.image), targets

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from szmass_cli.config import NetworkConfig, SurveyConfig
+from szmass_cli.config import NetworkConfig, SurveyConfig, TrainingConfig
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import projected_nfw
 from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass, redshift_range
@@ -114,11 +114,12 @@ class Labels:
         labels[:, MASS_PIXEL[0], MASS_PIXEL[1], 1] = block.m200c / self.mean_mass_msun
         return labels
 
-    def weights(self, block: CutoutBlock, mass_pixel_weight: float, mass_error: str) -> np.ndarray:
-        """Weight of each squared error, (n, 40, 40, 2): one but for the mass pixel."""
+    def weights(self, block: CutoutBlock, training: TrainingConfig) -> np.ndarray:
+        """Weight of each squared error, (n, 40, 40, 2): of the SZ map, and of the NFW map and mass pixel."""
         weights = np.ones((len(block), N_PIXELS, N_PIXELS, 2), np.float32)
-        relative = (block.m200c / self.mean_mass_msun) ** -2.0 if mass_error == "relative" else 1.0
-        weights[:, MASS_PIXEL[0], MASS_PIXEL[1], 1] = mass_pixel_weight * relative
+        weights[..., 0] = training.sz_map_weight
+        relative = (block.m200c / self.mean_mass_msun) ** -2.0 if training.mass_error == "relative" else 1.0
+        weights[:, MASS_PIXEL[0], MASS_PIXEL[1], 1] = training.mass_pixel_weight * relative
         return weights
 
     def mass_msun(self, outputs: np.ndarray) -> np.ndarray:

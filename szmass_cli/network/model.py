@@ -1,10 +1,12 @@
 """A trained network ready to be asked: cutouts in, raw masses and SZ maps out."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
+from szmass_cli.config import NetworkConfig
 from szmass_cli.errors import InputError
 from szmass_cli.network.backend import load_tensorflow
 from szmass_cli.network.bundle import Bundle
@@ -12,6 +14,9 @@ from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.mresunet import build_mresunet
 from szmass_cli.sky.stamps import StampSky
 from szmass_cli.stamp import N_PIXELS
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,7 @@ class Predictor:
     def from_bundle(cls, bundle: Bundle, sky: StampSky, batch_size: int = BATCH_SIZE) -> "Predictor":
         """Build the network of a bundle; `sky` is the sky it was trained on."""
         inputs = NetworkInput.create(bundle.recipe.network, sky, bundle.bands, bundle.labels.scale_uk)
-        network = build_mresunet(bundle.recipe.network, inputs.channels)
-        set_weights(network, bundle.weights, str(bundle.path))
+        network = network_of(bundle.recipe.network, inputs.channels, bundle.weights, str(bundle.path))
         return cls(network, inputs, bundle.labels, batch_size)
 
     def __call__(self, images_uk: np.ndarray) -> Prediction:
@@ -80,6 +84,21 @@ class Predictor:
 def model_variables(network) -> list:
     """The variables that make up a trained network, in a fixed order, without dropout's random state."""
     return [v for v in network.variables if "seed_generator" not in v.path]
+
+
+def network_of(
+    config: NetworkConfig, channels: int, weights: list[np.ndarray], name: str = "the model"
+) -> "keras.Model":
+    """A network in single precision with given weights.
+
+    Raises
+    ------
+    InputError
+        If they are not those of such a network.
+    """
+    network = build_mresunet(config, channels)
+    set_weights(network, weights, name)
+    return network
 
 
 def set_weights(network, weights: list[np.ndarray], name: str) -> None:

@@ -1,16 +1,22 @@
 """Fitting the network: loss, learning-rate schedule, early stopping, and going on after an interruption."""
 
 import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from szmass_cli.allocator import keep_freed_memory
 from szmass_cli.config import SurveyConfig, TrainingConfig
-from szmass_cli.errors import SzmassError
-from szmass_cli.network.backend import load_keras, load_tensorflow
+from szmass_cli.errors import ConfigError, Interrupted, SzmassError
+from szmass_cli.network.averaging import WeightAverage
+from szmass_cli.network.backend import dtype_policy, load_keras, load_tensorflow
 from szmass_cli.network.checkpoints import Checkpoints, TrainingState
 from szmass_cli.network.dataset import SOURCES, Encoder
+from szmass_cli.network.device import Device, training_device
+from szmass_cli.network.interrupt import EndOfEpoch
+from szmass_cli.network.logs import write_csv, write_tensorboard
 from szmass_cli.network.mresunet import OUTPUTS, build_mresunet
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
@@ -18,7 +24,7 @@ from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 if TYPE_CHECKING:
     import keras
 
-WARM_UP_EPOCHS = 0.5
+VALIDATION_BATCH = 64
 
 
 def weighted_mse(targets, outputs):
@@ -32,7 +38,7 @@ def learning_rate(config: TrainingConfig, state: TrainingState, progress_epochs:
     """Learning rate after a (fractional) number of epochs."""
     if config.schedule == "plateau":
         return config.learning_rate * state.learning_rate_factor
-    warm_up = min(1.0, (progress_epochs + 1e-3) / WARM_UP_EPOCHS)
+    warm_up = min(1.0, (progress_epochs + 1e-3) / max(config.warm_up_epochs, 1e-3))
     return (
         config.learning_rate * warm_up * 0.5 * (1.0 + math.cos(math.pi * progress_epochs / config.max_epochs))
     )
@@ -57,6 +63,7 @@ def fit(
     folder: Path,
     resume: bool = True,
     progress: Progress = silent,
+    device: Device | None = None,
 ) -> tuple["keras.Model", TrainingState]:
     """Train a network until its validation loss stops improving or its epochs are used up.
 
@@ -66,10 +73,12 @@ def fit(
     simulator : CutoutSimulator
     encoder : Encoder
     folder : Path
-        Where checkpoints live while the run lasts.
+        Where checkpoints and logs live while the run lasts.
     resume : bool
         Go on from a checkpoint of the same configuration, if there is one.
     progress : Progress
+    device : Device, optional
+        Where to train; all GPUs or the CPU by default.
 
     Returns
     -------
@@ -80,36 +89,96 @@ def fit(
     ------
     InputError
         If the folder holds a run of another configuration.
+    Interrupted
+        After the epoch in which Ctrl-C came; that epoch is saved.
     """
-    keras = load_keras()
+    keep_freed_memory()
     training, recipe = config.training, config.to_yaml()
-    keras.utils.set_random_seed(training.seed)
-    model = build_mresunet(config.network, encoder.inputs.channels)
-    model.compile(keras.optimizers.Adam(training.learning_rate), loss=weighted_mse)
+    device = device or training_device(training)
+    model, average = compiled_model(config, encoder.inputs.channels, device)
+    variables = {
+        "model": model.variables,
+        "optimizer": model.optimizer.variables,
+        "average": average.variables,
+    }
     checkpoints = Checkpoints(folder)
     state = (checkpoints.load(recipe) if resume else None) or TrainingState(recipe=recipe)
-    model.optimizer.build(model.trainable_variables)
     if state.epoch:
-        checkpoints.restore(state.epoch, model)
+        checkpoints.restore(state.epoch, variables)
 
     source = SOURCES[training.cutouts](config, simulator)
     validation = _validation_set(config, simulator, encoder)
-    while state.epoch < training.max_epochs and state.epochs_without_gain < training.stop_after_epochs:
-        loss = _train_epoch(model, source.epoch(state.epoch), encoder, training, state, progress)
-        validation_loss = float(model.evaluate(*validation, batch_size=256, verbose=0))
-        _check_finite(validation_loss, state.epoch + 1)
-        rate = float(model.optimizer.learning_rate)
-        row = {
-            "epoch": state.epoch + 1,
-            "loss": loss,
-            "validation_loss": validation_loss,
-            "learning_rate": rate,
-        }
-        state.history.append(row)
-        update_state(state, training, validation_loss)
-        checkpoints.save(state, model)
-    checkpoints.restore(state.best_epoch, model)
+    while not _is_finished(state, training):
+        began = time.monotonic()
+        with EndOfEpoch() as end:
+            loss = _train_epoch(model, source.epoch(state.epoch), encoder, training, state, average, progress)
+            rate = training.cutouts_per_epoch / (time.monotonic() - began)
+            with average.in_place():
+                validation_loss = float(model.evaluate(*validation, batch_size=VALIDATION_BATCH, verbose=0))
+            _check_finite(validation_loss, state.epoch + 1)
+            row = {
+                "epoch": state.epoch + 1,
+                "loss": loss,
+                "validation_loss": validation_loss,
+                "learning_rate": float(model.optimizer.learning_rate),
+                "cutouts_per_second": round(rate, 2),
+            }
+            state.history.append(row)
+            update_state(state, training, validation_loss)
+            checkpoints.save(state, variables)
+            write_csv(state.history, folder / "log.csv")
+            write_tensorboard(row, folder / "tensorboard")
+        if end.wanted and not _is_finished(state, training):
+            raise Interrupted(
+                f"Interrupted after epoch {state.epoch} of {training.max_epochs}, which is saved.",
+                f"The best model so far, of epoch {state.best_epoch}, is kept in {folder}. The same command "
+                "goes on; with --finish it makes a bundle of the best model as it is.",
+            )
+    checkpoints.restore(state.best_epoch, variables)
+    average.take()
     return model, state
+
+
+def best_so_far(config: SurveyConfig, encoder: Encoder, folder: Path) -> tuple["keras.Model", TrainingState]:
+    """The network with the best weights of an unfinished run, and the run's history.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run, or one of another configuration.
+    """
+    checkpoints = Checkpoints(folder)
+    state = checkpoints.load(config.to_yaml())
+    if state is None:
+        raise ConfigError(f"{folder} holds no training run to finish.", "Train without --finish first.")
+    model, average = compiled_model(config, encoder.inputs.channels, training_device(config.training))
+    checkpoints.restore(state.best_epoch, {"model": model.variables, "average": average.variables})
+    average.take()
+    return model, state
+
+
+def compiled_model(
+    config: SurveyConfig, channels: int, device: Device
+) -> tuple["keras.Model", WeightAverage]:
+    """A network ready to be trained on a device, its weights drawn from the configured seed."""
+    keras, training = load_keras(), config.training
+    if training.batch_size % device.n_replicas:
+        raise ConfigError(
+            f"training.batch_size: {training.batch_size} cannot be shared by {device.n_replicas} devices.",
+            "Give a multiple of their number.",
+        )
+    keras.utils.set_random_seed(training.seed)
+    with device.strategy.scope(), dtype_policy(device.policy):
+        model = build_mresunet(config.network, channels, synchronised=device.n_replicas > 1)
+        # compiled by XLA, dilated convolutions are no faster on CPUs, and start minutes later
+        model.compile(keras.optimizers.Adam(training.learning_rate), loss=weighted_mse, jit_compile=False)
+        model.optimizer.build(model.trainable_variables)
+        average = WeightAverage(model, training.average_decay)
+    return model, average
+
+
+def _is_finished(state: TrainingState, training: TrainingConfig) -> bool:
+    return state.epoch >= training.max_epochs or state.epochs_without_gain >= training.stop_after_epochs
 
 
 def _check_finite(loss: float, epoch: int) -> None:
@@ -126,7 +195,15 @@ def _validation_set(config: SurveyConfig, simulator: CutoutSimulator, encoder: E
     return encoder(CutoutBlock.concatenate(list(blocks)))
 
 
-def _train_epoch(model, batches, encoder, training: TrainingConfig, state: TrainingState, progress) -> float:
+def _train_epoch(
+    model,
+    batches,
+    encoder,
+    training: TrainingConfig,
+    state: TrainingState,
+    average: WeightAverage,
+    progress,
+) -> float:
     """One pass over the epoch's batches; returns the mean loss."""
     keras: Any = load_keras()
     tf = load_tensorflow()
@@ -139,7 +216,7 @@ def _train_epoch(model, batches, encoder, training: TrainingConfig, state: Train
     data = tf.data.Dataset.from_generator(
         lambda: (encoder(batch) for batch in batches), output_signature=signature
     ).prefetch(8)
-    last_validation = state.history[-1]["validation_loss"] if state.history else math.nan
+    before = f"  validation {state.history[-1]['validation_loss']:.4f}" if state.history else ""
 
     class PerBatch(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
@@ -147,7 +224,8 @@ def _train_epoch(model, batches, encoder, training: TrainingConfig, state: Train
             self.model.optimizer.learning_rate.assign(learning_rate(training, state, done))
 
         def on_train_batch_end(self, batch, logs=None):
-            detail = f"epoch {state.epoch + 1}  loss {logs['loss']:.4f}  validation {last_validation:.4f}"
+            average.update(state.epoch * n_batches + batch + 1)
+            detail = f"epoch {state.epoch + 1}  loss {logs['loss']:.4f}{before}"
             done = (state.epoch * n_batches + batch + 1) * training.batch_size
             progress("training", done, training.max_epochs * n_batches * training.batch_size, detail)
 

@@ -1,0 +1,74 @@
+"""What a network is trained on, and with which numbers: chosen from what there is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from szmass_cli.config import TrainingConfig
+from szmass_cli.network.backend import load_tensorflow, usable_cores
+
+BFLOAT16_CAPABILITY = (8, 0)
+"""CUDA compute capability from which bfloat16 is as quick as float16."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where training runs.
+
+    Parameters
+    ----------
+    strategy : tf.distribute.Strategy
+        Copies of the network on every device; on one device the default strategy.
+    policy : str
+        Keras' name of the numbers used: weights are float32 in all of them.
+    description : str
+        For people: ``2 CPU cores, float32``.
+    """
+
+    strategy: Any
+    policy: str
+    description: str
+
+    @property
+    def n_replicas(self) -> int:
+        """Copies of the network that a batch is divided among."""
+        return self.strategy.num_replicas_in_sync
+
+
+def training_device(config: TrainingConfig, devices: list[str] | None = None) -> Device:
+    """All GPUs, or the CPU where there is none.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Its ``precision``.
+    devices : list of str, optional
+        TensorFlow's names of the devices to use, instead of those found.
+    """
+    tensorflow = load_tensorflow()
+    gpus = tensorflow.config.list_physical_devices("GPU")
+    names = [f"GPU:{index}" for index in range(len(gpus))] if devices is None else devices
+    strategy = (
+        tensorflow.distribute.MirroredStrategy(names)
+        if len(names) > 1
+        else tensorflow.distribute.get_strategy()
+    )
+    precision = _half_of(gpus) if config.precision == "auto" else config.precision
+    policy = precision if precision == "float32" else f"mixed_{precision}"
+    if gpus:
+        name = tensorflow.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+        where = f"{len(names)} x {name}"
+    else:
+        n = max(len(names), 1)
+        where = f"{usable_cores()} CPU cores" + (f" as {n} devices" if n > 1 else "")
+    return Device(strategy, policy, f"{where}, {policy.replace('mixed_', 'mixed ')}")
+
+
+def _half_of(gpus: list) -> str:
+    """The numbers that a machine is quickest with: half precision on GPUs that have units for it."""
+    if not gpus:
+        return "float32"
+    details = load_tensorflow().config.experimental.get_device_details(gpus[0])
+    capability = details.get("compute_capability", (0, 0))
+    if capability >= BFLOAT16_CAPABILITY:
+        return "bfloat16"
+    return "float16" if capability >= (7, 0) else "float32"

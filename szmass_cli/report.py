@@ -1,0 +1,155 @@
+"""The report of an evaluation: metrics.json, a summary to read, and the paper's figures."""
+
+import tempfile
+from pathlib import Path
+
+from szmass_cli.errors import OutputError, SzmassError
+from szmass_cli.evaluation.estimators import ESTIMATORS
+from szmass_cli.evaluation.metrics import Comparison, Metrics
+from szmass_cli.evaluation.results import Evaluation
+from szmass_cli.evaluation.statistics import MassScatter
+from szmass_cli.files import check_writable
+from szmass_cli.pictures.evaluation import save_figures
+
+METRICS, SUMMARY = "metrics.json", "summary.md"
+
+LEAK = "The network is better than the best possible estimator by over three sigma."
+LEAK_HINT = "It has seen the test set, or its skies have weaker foregrounds than they should."
+
+
+def check_report_folder(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that is taken by anything but a report to be replaced, or cannot be made.
+
+    Raises
+    ------
+    OutputError
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; a report is a folder.", "Give a folder, such as report/.")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / METRICS).is_file() or not (folder / SUMMARY).is_file():
+            raise OutputError(f"{folder} is not a report, so it is not replaced.", "Give another name.")
+        if not overwrite:
+            raise OutputError(f"{folder} is already there.", "--overwrite replaces it.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: its folder cannot be made: {error.strerror or error}", "Give another name."
+        ) from None
+    check_writable(folder.parent / f".{folder.name}.check")
+
+
+def write_report(
+    evaluation: Evaluation, history: list[dict[str, float]], folder: Path, overwrite: bool = False
+) -> None:
+    """Write a report; the folder appears, or is replaced, when it is complete.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    history : list of dict
+        The epochs of training, for the loss curve.
+    folder : Path
+    overwrite : bool
+
+    Raises
+    ------
+    OutputError
+        See `check_report_folder`.
+    SzmassError
+        If it cannot be written.
+    """
+    check_report_folder(folder, overwrite)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            part = Path(temporary) / "report"
+            part.mkdir()
+            (part / METRICS).write_bytes(evaluation.metrics.to_json())
+            (part / SUMMARY).write_text(summary(evaluation.metrics))
+            save_figures(evaluation, history, part)
+            if folder.exists():
+                folder.rename(Path(temporary) / "replaced")
+            part.rename(folder)
+    except OSError as error:
+        raise SzmassError(
+            f"{folder} could not be written: {error.strerror or error}", "Free some space and evaluate again."
+        ) from error
+
+
+def summary(metrics: Metrics) -> str:
+    """The numbers as Markdown tables: network, matched filter and best possible in three columns."""
+    parts = [f"# How good {metrics.model} is", _introduction(metrics)]
+    for comparison in metrics.scatter:
+        parts += [
+            f"## 2 to 7 x 1e14 Msun, SZ scatter {comparison.sz_scatter_ln:g}",
+            _scatter_table(comparison),
+        ]
+    if metrics.masses:
+        parts += ["## Each mass of the paper's Figure 4", _mass_table(metrics)]
+    if metrics.profiles:
+        parts += ["## Mean SZ maps (Figure 3)", _profile_table(metrics)]
+    for comparison in metrics.irregular:
+        title = f"## {comparison.n_cutouts:,} irregular clusters at z = 0.67 and 0.73 (Figure 6)"
+        parts += [title, _scatter_table(comparison)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _introduction(metrics: Metrics) -> str:
+    text = (
+        "x = ln(M_est / M_true), M_est the median of the posterior. All estimators see the same cutouts, "
+        f"fresh ones of seed {metrics.seed}, and have the same flat prior in mass.\n\n"
+        "- matched filter: the amplitude of a fixed template, with a fitted scaling relation\n"
+        "- best possible: the exact posterior on all pixels"
+    )
+    return f"**FAILED: {LEAK}** {LEAK_HINT}\n\n{text}" if metrics.leaks else text
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _of_each(comparison: Comparison) -> tuple[MassScatter, MassScatter, MassScatter]:
+    return comparison.network, comparison.matched_filter, comparison.best_possible
+
+
+def _scatter_table(comparison: Comparison) -> str:
+    each = _of_each(comparison)
+    rows = [
+        ["standard deviation of x", *(f"{s.std:.4f}" for s in each)],
+        ["Gaussian fit to x", *(f"{s.gaussian_sigma:.4f}" for s in each)],
+        ["median of x", *(f"{s.median:+.4f}" for s in each)],
+        ["between 16th and 84th percentile", *(f"{s.coverage_68:.3f}" for s in each)],
+        ["between 2.5th and 97.5th percentile", *(f"{s.coverage_95:.3f}" for s in each)],
+        ["standard deviation over best possible", *(f"{s.std / each[-1].std:.3f}" for s in each)],
+    ]
+    return _table([f"{comparison.n_cutouts:,} cutouts", *ESTIMATORS], rows)
+
+
+def _mass_table(metrics: Metrics) -> str:
+    headings = ["M_true [1e14]", "cutouts"]
+    headings += [f"{name}: {what}" for name in ESTIMATORS for what in ("M_est", "dM/M", "bias/sigma")]
+    rows = []
+    for row in metrics.masses:
+        cells = [f"{row.m200c_msun / 1e14:g}", str(row.n_cutouts)]
+        for found in (row.network, row.matched_filter, row.best_possible):
+            bias = found.bias_over_sigma(row.m200c_msun)
+            cells += [f"{found.median_msun / 1e14:.2f}", f"{found.relative_error:.3f}", f"{bias:+.2f}"]
+        rows.append(cells)
+    return _table(headings, rows)
+
+
+def _profile_table(metrics: Metrics) -> str:
+    rows = [
+        [
+            f"{row.m200c_msun / 1e14:g}",
+            str(row.n_cutouts),
+            f"{row.true_centre_uk:.1f}",
+            f"{row.network_residual:.2%}",
+            f"{row.best_residual:.2%}",
+        ]
+        for row in metrics.profiles
+    ]
+    headings = ["M_true [1e14]", "maps", "mean central signal [µK]", "network: largest residual"]
+    return _table([*headings, "posterior mean: largest residual"], rows)
