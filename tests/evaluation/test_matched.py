@@ -52,9 +52,7 @@ def test_the_amplitude_is_that_of_generalised_least_squares(simulator, estimator
 
 
 @pytest.mark.parametrize("amplitude", [0.0, 0.4, 1.0, 2.5])
-def test_the_amplitude_has_no_bias_and_the_stated_error(
-    estimator, template, skies, stated_error, amplitude
-):
+def test_the_amplitude_has_no_bias_and_the_stated_error(estimator, template, skies, stated_error, amplitude):
     """3,000 skies: 3.5 standard errors of mean and width."""
     found = estimator.amplitudes(skies + np.float32(amplitude) * template)
     assert found.mean() == pytest.approx(amplitude, abs=3.5 * stated_error / np.sqrt(3000))
@@ -99,9 +97,7 @@ def test_the_posterior_is_the_integral_done_by_hand(estimator, template, skies, 
         mean = -0.1 + 1.5 * np.log(mass / PIVOT_MSUN)
 
         def integrand(x):
-            return np.exp(
-                -0.5 * x**2 - 0.5 * ((amplitude - np.exp(mean + 0.25 * x)) / stated_error) ** 2
-            )
+            return np.exp(-0.5 * x**2 - 0.5 * ((amplitude - np.exp(mean + 0.25 * x)) / stated_error) ** 2)
 
         return quad(integrand, -7, 7, limit=200)[0]
 
