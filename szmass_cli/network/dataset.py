@@ -41,7 +41,8 @@ class FixedCutouts:
             yield self._all[order[start : start + self._size]]
 
 
-SOURCES: dict[str, type[FreshCutouts] | type[FixedCutouts]] = {"fresh": FreshCutouts, "fixed": FixedCutouts}
+Source = FreshCutouts | FixedCutouts
+SOURCES: dict[str, type[Source]] = {"fresh": FreshCutouts, "fixed": FixedCutouts}
 
 
 def _rebatch(blocks: Iterator[CutoutBlock], size: int) -> Iterator[CutoutBlock]:

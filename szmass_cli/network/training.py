@@ -13,7 +13,7 @@ from szmass_cli.errors import ConfigError, Interrupted, SzmassError
 from szmass_cli.network.averaging import WeightAverage
 from szmass_cli.network.backend import dtype_policy, load_keras, load_tensorflow
 from szmass_cli.network.checkpoints import Checkpoints, TrainingState
-from szmass_cli.network.dataset import SOURCES, Encoder
+from szmass_cli.network.dataset import SOURCES, Encoder, Source
 from szmass_cli.network.device import Device, training_device
 from szmass_cli.network.interrupt import EndOfEpoch
 from szmass_cli.network.logs import write_csv, write_tensorboard
@@ -28,10 +28,13 @@ VALIDATION_BATCH = 64
 
 
 def weighted_mse(targets, outputs):
-    """Mean squared error with the weights carried in the targets' last channels."""
+    """Mean squared error of each cutout, with the weights carried in the targets' last channels.
+
+    Keras takes the mean over the batch: a mean taken here would count once on each device.
+    """
     ops = load_keras().ops
     wanted, weights = targets[..., :OUTPUTS], targets[..., OUTPUTS:]
-    return ops.mean(weights * ops.square(wanted - outputs))
+    return ops.mean(weights * ops.square(wanted - outputs), axis=(1, 2, 3))
 
 
 def learning_rate(config: TrainingConfig, state: TrainingState, progress_epochs: float) -> float:
@@ -111,7 +114,7 @@ def fit(
     while not _is_finished(state, training):
         began = time.monotonic()
         with EndOfEpoch() as end:
-            loss = _train_epoch(model, source.epoch(state.epoch), encoder, training, state, average, progress)
+            loss = _train_epoch(model, source, encoder, training, state, average, progress)
             rate = training.cutouts_per_epoch / (time.monotonic() - began)
             with average.in_place():
                 validation_loss = float(model.evaluate(*validation, batch_size=VALIDATION_BATCH, verbose=0))
@@ -120,7 +123,7 @@ def fit(
                 "epoch": state.epoch + 1,
                 "loss": loss,
                 "validation_loss": validation_loss,
-                "learning_rate": float(model.optimizer.learning_rate),
+                "learning_rate": float(np.asarray(model.optimizer.learning_rate)),
                 "cutouts_per_second": round(rate, 2),
             }
             state.history.append(row)
@@ -197,14 +200,14 @@ def _validation_set(config: SurveyConfig, simulator: CutoutSimulator, encoder: E
 
 def _train_epoch(
     model,
-    batches,
+    source: Source,
     encoder,
     training: TrainingConfig,
     state: TrainingState,
     average: WeightAverage,
     progress,
 ) -> float:
-    """One pass over the epoch's batches; returns the mean loss."""
+    """One pass over the batches of the next epoch; returns the mean loss."""
     keras: Any = load_keras()
     tf = load_tensorflow()
     n_batches = training.cutouts_per_epoch // training.batch_size
@@ -212,9 +215,10 @@ def _train_epoch(
         tf.TensorSpec((training.batch_size, *model.input_shape[1:]), tf.float32),
         tf.TensorSpec((training.batch_size, *model.output_shape[1:-1], 2 * OUTPUTS), tf.float32),
     )
-    # simulation runs in tf.data's own thread while the network trains
+    # simulation runs in tf.data's own thread while the network trains; on several devices Keras looks at
+    # the first batch and begins the epoch again
     data = tf.data.Dataset.from_generator(
-        lambda: (encoder(batch) for batch in batches), output_signature=signature
+        lambda: (encoder(batch) for batch in source.epoch(state.epoch)), output_signature=signature
     ).prefetch(8)
     before = f"  validation {state.history[-1]['validation_loss']:.4f}" if state.history else ""
 

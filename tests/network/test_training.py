@@ -1,6 +1,10 @@
 """Loss, schedules, stopping and checkpoints; whole runs are in tests/test_train.py."""
 
+import csv
 import math
+import os
+import signal
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,16 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
-from szmass_cli.errors import InputError, SzmassError
-from szmass_cli.hdf5 import Hdf5Sink
-from szmass_cli.network import checkpoints, training
-from szmass_cli.network.checkpoints import Checkpoints, TrainingState
-from szmass_cli.network.training import (
-    fit,
-    learning_rate,
-    update_state,
-    weighted_mse,
-)
+from szmass_cli.errors import InputError, Interrupted, SzmassError
+from szmass_cli.network import training
+from szmass_cli.network.checkpoints import TrainingState
+from szmass_cli.network.training import best_so_far, fit, learning_rate, update_state, weighted_mse
 
 PLATEAU = TrainingConfig(schedule="plateau", learning_rate=1e-3, halve_after_epochs=5, stop_after_epochs=15)
 COSINE = TrainingConfig(schedule="cosine", learning_rate=2e-3, max_epochs=20, stop_after_epochs=3)
@@ -27,9 +25,9 @@ def test_weighted_mse_is_what_numpy_says():
     rng = np.random.default_rng(1)
     targets = rng.random((3, 5, 5, 4)).astype(np.float32)
     outputs = rng.random((3, 5, 5, 2)).astype(np.float32)
-    expected = np.mean(targets[..., 2:] * (targets[..., :2] - outputs) ** 2)
-    assert float(weighted_mse(targets, outputs)) == pytest.approx(expected, rel=1e-5)
-    assert float(weighted_mse(targets, targets[..., :2])) == 0.0
+    expected = np.mean(targets[..., 2:] * (targets[..., :2] - outputs) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(weighted_mse(targets, outputs), expected, rtol=1e-5)
+    np.testing.assert_array_equal(weighted_mse(targets, targets[..., :2]), np.zeros(3))
 
 
 def test_plateau_halves_after_five_epochs_without_gain_as_the_paper_does():
@@ -64,6 +62,24 @@ def test_cosine_warms_up_and_falls_to_nothing():
     assert learning_rate(COSINE, state, 20.0) == pytest.approx(0, abs=1e-9)
     after_warm_up = [learning_rate(COSINE, state, e) for e in np.linspace(0.5, 20, 100)]
     assert np.all(np.diff(after_warm_up) < 0)
+
+
+@given(st.floats(0.01, 5), st.floats(0, 20))
+@settings(max_examples=80, deadline=None)
+def test_warm_up_is_a_straight_line_for_as_long_as_configured(warm_up, epochs):
+    """A share of the cosine that is the share of the warm-up that is over; none is the cosine itself."""
+    state = TrainingState()
+    warmed = COSINE.model_copy(update={"warm_up_epochs": warm_up})
+    at_once = COSINE.model_copy(update={"warm_up_epochs": 0.0})
+    full = learning_rate(at_once, state, epochs)
+    expected = min(epochs / warm_up, 1.0) * full
+    # it begins at a thousandth of an epoch: a rate of zero would waste the first step
+    assert learning_rate(warmed, state, epochs) == pytest.approx(expected, abs=full * 0.0011 / warm_up)
+
+
+def test_warm_up_is_for_the_cosine_only():
+    plateau = PLATEAU.model_copy(update={"warm_up_epochs": 5.0})
+    assert learning_rate(plateau, TrainingState(), 0.0) == 1e-3
 
 
 def test_cosine_does_not_halve():
@@ -103,14 +119,7 @@ class ScriptedModel:
         self.losses, self.loaded, self.seen = iter(losses), [], []
         self.epochs = 0
         self.variables = [self]
-        self.optimizer = type(
-            "Optimizer",
-            (),
-            {"learning_rate": 0.0, "variables": [Moment()], "build": lambda self, variables: None},
-        )()
-
-    def compile(self, *_, **__):
-        pass
+        self.optimizer = type("Optimizer", (), {"learning_rate": 0.0, "variables": [Moment()]})()
 
     def evaluate(self, *_, **__):
         loss = next(self.losses)
@@ -125,18 +134,30 @@ class ScriptedModel:
         self.loaded.append(f"epoch-{self.epochs:05d}.h5")
 
 
+class NoAverage:
+    """Stands where a running average does that was not asked for."""
+
+    variables = ()
+
+    def in_place(self):
+        return nullcontext()
+
+    def take(self):
+        pass
+
+
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """A function that fits a model of scripted validation losses; returns it and its state."""
 
     def run(losses, resume=True, **settings):
         model = ScriptedModel(losses)
-        monkeypatch.setattr(training, "build_mresunet", lambda *_: model)
+        monkeypatch.setattr(training, "compiled_model", lambda *_: (model, NoAverage()))
         monkeypatch.setattr(training, "_validation_set", lambda *_: (None, None))
-        monkeypatch.setattr(training, "SOURCES", {"fresh": lambda *_: Epochs()})
+        monkeypatch.setattr(training, "SOURCES", {"fresh": lambda *_: None})
 
-        def one_epoch(model, epoch, *_):
-            model.seen.append(epoch)
+        def one_epoch(model, source, encoder, training, state, *_):
+            model.seen.append(state.epoch)
             return 1.0
 
         monkeypatch.setattr(training, "_train_epoch", one_epoch)
@@ -146,11 +167,6 @@ def run(monkeypatch, tmp_path):
         return model, state
 
     return run
-
-
-class Epochs:
-    def epoch(self, index):
-        return index
 
 
 def test_training_stops_early_and_takes_the_best_weights(run):
@@ -171,7 +187,7 @@ def test_training_ends_after_its_epochs(run):
 def test_only_the_last_and_the_best_weights_are_kept(run, tmp_path):
     run([5.0, 3.0, 4.0, 3.5], max_epochs=4)
     names = sorted(p.name for p in (tmp_path / "run.training").iterdir())
-    assert names == ["epoch-00002.h5", "epoch-00004.h5", "state.json"]
+    assert names == ["epoch-00002.h5", "epoch-00004.h5", "log.csv", "state.json", "tensorboard"]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(run):
@@ -201,6 +217,56 @@ def test_no_resume_begins_anew(run):
     assert state.best_epoch == 1 and model.loaded == ["epoch-00001.h5"]
 
 
+def interrupt_after(*losses):
+    """Validation losses, and Ctrl-C in the epoch of the last one."""
+    *before, last = losses
+    yield from before
+    os.kill(os.getpid(), signal.SIGINT)
+    yield last
+
+
+def test_ctrl_c_ends_the_epoch_and_the_run_goes_on_after_it(run, tmp_path):
+    with pytest.raises(Interrupted, match="after epoch 2 of 5, which is saved") as told:
+        run(interrupt_after(3.0, 4.0), max_epochs=5)
+    assert told.value.exit_code == 130
+    assert "of epoch 1," in told.value.hint and "--finish" in told.value.hint
+    assert str(tmp_path / "run.training") in told.value.hint
+    model, state = run([2.0, 2.5, 2.6], max_epochs=5)
+    assert model.seen == [2, 3, 4]
+    assert [row["validation_loss"] for row in state.history] == [3.0, 4.0, 2.0, 2.5, 2.6]
+    assert state.best_epoch == 3
+
+
+def test_ctrl_c_in_the_last_epoch_ends_the_run_as_usual(run):
+    _, state = run(interrupt_after(3.0, 2.0), max_epochs=2)
+    assert state.epoch == 2 and state.best_epoch == 2
+
+
+def test_the_log_has_a_line_for_each_epoch_of_all_sessions(run, tmp_path):
+    with pytest.raises(Interrupted):
+        run(interrupt_after(3.0, 4.0), max_epochs=3)
+    _, state = run([2.0], max_epochs=3)
+    with (tmp_path / "run.training" / "log.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [int(line["epoch"]) for line in lines] == [1, 2, 3]
+    assert [float(line["validation_loss"]) for line in lines] == [3.0, 4.0, 2.0]
+    assert [{k: float(v) for k, v in line.items()} for line in lines] == state.history
+
+
+def test_the_best_of_an_unfinished_run_is_that_of_its_best_epoch(run, tmp_path, monkeypatch):
+    with pytest.raises(Interrupted):
+        run(interrupt_after(3.0, 2.0, 4.0), max_epochs=9)
+    model = ScriptedModel([])
+    monkeypatch.setattr(training, "compiled_model", lambda *_: (model, NoAverage()))
+    encoder = type("Encoder", (), {"inputs": type("Inputs", (), {"channels": 1})})
+    config = SurveyConfig(training=TrainingConfig(max_epochs=9))
+    found, state = best_so_far(config, encoder, tmp_path / "run.training")
+    assert found is model and model.loaded == ["epoch-00002.h5"]
+    assert (state.epoch, state.best_epoch, state.best_loss) == (3, 2, 2.0)
+    with pytest.raises(InputError, match="no training run to finish"):
+        best_so_far(config, encoder, tmp_path / "elsewhere.training")
+
+
 def test_a_run_of_another_configuration_is_not_continued(run):
     run([2.0], max_epochs=1)
     with pytest.raises(InputError, match="another configuration") as caught:
@@ -210,45 +276,6 @@ def test_a_run_of_another_configuration_is_not_continued(run):
         run([1.0], max_epochs=1, seed=2)
 
 
-@pytest.mark.parametrize("state", ["{", "[]", '{"epochs": 3}'])
-def test_a_damaged_checkpoint_is_an_input_error(tmp_path, state):
-    (tmp_path / "state.json").write_text(state)
-    with pytest.raises(InputError):
-        Checkpoints(tmp_path).load("")
-
-
-def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch):
-    model, saved = ScriptedModel([]), Checkpoints(tmp_path)
-    saved.save(TrainingState(epoch=1, best_epoch=1, recipe="r"), model)
-    before = sorted(p.name for p in tmp_path.iterdir())
-    monkeypatch.setattr(checkpoints, "Hdf5Sink", lambda part: Hdf5Sink("/dev/full"))
-    with pytest.raises(SzmassError, match=r"epoch-00002\.h5.*space"):
-        saved.save(TrainingState(epoch=2, best_epoch=1, recipe="r"), model)
-    assert sorted(p.name for p in tmp_path.iterdir()) == before
-    assert saved.load("r").epoch == 1
-
-
-@pytest.mark.parametrize("spoil", ["missing", "garbage", "other variables"])
-def test_damaged_variables_are_an_input_error(tmp_path, spoil):
-    model, saved = ScriptedModel([]), Checkpoints(tmp_path)
-    saved.save(TrainingState(epoch=1, best_epoch=1), model)
-    if spoil == "missing":
-        (tmp_path / "epoch-00001.h5").unlink()
-    if spoil == "garbage":
-        (tmp_path / "epoch-00001.h5").write_text("no numbers")
-    if spoil == "other variables":
-        model.variables.append(Moment())
-    with pytest.raises(InputError, match=r"epoch-00001\.h5"):
-        saved.restore(1, model)
-
-
-def test_an_endless_best_loss_survives_the_state_file(tmp_path):
-    state = TrainingState(recipe="r")
-    Checkpoints(tmp_path).save(state, ScriptedModel([]))
-    assert Checkpoints(tmp_path).load("r").best_loss == math.inf
-    assert Checkpoints(tmp_path / "elsewhere").load("r") is None
-
-
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_not_a_number_ends_the_run(loss):
     class Diverged(ScriptedModel):
@@ -256,5 +283,5 @@ def test_a_loss_that_is_not_a_number_ends_the_run(loss):
             return type("History", (), {"history": {"loss": [loss]}})
 
     with pytest.raises(SzmassError, match=f"loss became {loss} in epoch 1") as caught:
-        training._train_epoch(Diverged([]), iter(()), None, COSINE, TrainingState(), lambda *_: None)
+        training._train_epoch(Diverged([]), None, None, COSINE, TrainingState(), NoAverage(), lambda *_: None)
     assert "learning_rate" in caught.value.hint and caught.value.exit_code == 1
