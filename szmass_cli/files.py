@@ -162,6 +162,31 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> Non
         ) from error
 
 
+def move_folder(part: Path, output: Path) -> None:
+    """Put a finished folder in its place; an old one is gone only once the new one stands there.
+
+    Parameters
+    ----------
+    part : Path
+        In a temporary folder on the same disk, which the caller removes with all that is in it.
+    output : Path
+
+    Raises
+    ------
+    OSError
+        If it cannot be moved; an old one is then where it was.
+    """
+    old = part.with_name("replaced")
+    if output.exists():
+        output.rename(old)
+    try:
+        part.rename(output)
+    except BaseException:
+        if old.exists():
+            old.rename(output)
+        raise
+
+
 def check_not_an_input(output: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
     """Refuse an output that would replace one of the inputs, whatever ``--overwrite`` says.
 

@@ -8,7 +8,7 @@ from szmass_cli.evaluation.estimators import ESTIMATORS
 from szmass_cli.evaluation.metrics import Comparison, Metrics
 from szmass_cli.evaluation.results import Evaluation
 from szmass_cli.evaluation.statistics import MassScatter
-from szmass_cli.files import check_writable
+from szmass_cli.files import check_writable, move_folder
 from szmass_cli.pictures.evaluation import save_figures
 
 METRICS, SUMMARY = "metrics.json", "summary.md"
@@ -68,9 +68,7 @@ def write_report(
             (part / METRICS).write_bytes(evaluation.metrics.to_json())
             (part / SUMMARY).write_text(summary(evaluation.metrics))
             save_figures(evaluation, history, part)
-            if folder.exists():
-                folder.rename(Path(temporary) / "replaced")
-            part.rename(folder)
+            move_folder(part, folder)
     except OSError as error:
         raise SzmassError(
             f"{folder} could not be written: {error.strerror or error}", "Free some space and evaluate again."

@@ -14,7 +14,7 @@ from szmass_cli.card import model_card
 from szmass_cli.config import LogUniformMasses, SurveyConfig
 from szmass_cli.errors import ConfigError, OutputError, SzmassError
 from szmass_cli.evaluate import evaluate_fully
-from szmass_cli.files import check_writable
+from szmass_cli.files import check_writable, move_folder
 from szmass_cli.network.bundle import (
     CARD,
     HISTORY,
@@ -139,7 +139,7 @@ class _Workshop:
                 part.mkdir()
                 write_bundle(part, facts, config, labels, weights, calibration, self.simulator.power)
                 _report(part, state, progress)
-                _move_bundle(part, self.output)
+                move_folder(part, self.output)
         except OSError as error:
             raise SzmassError(
                 f"{self.output} could not be written: {error.strerror or error}",
@@ -271,16 +271,3 @@ def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
     evaluation = evaluate_fully(folder, N_EVALUATED, bundle.metadata.seed, progress)
     write_report(evaluation, state.history, folder / REPORT)
     (folder / CARD).write_text(model_card(bundle, evaluation.metrics))
-
-
-def _move_bundle(part: Path, output: Path) -> None:
-    """Put a finished bundle in its place; an old one is gone only once the new one stands there."""
-    old = part.with_name("replaced")  # beside the new one in a temporary folder that is removed
-    if output.exists():
-        output.rename(old)
-    try:
-        part.rename(output)
-    except OSError:
-        if old.exists():
-            old.rename(output)
-        raise

@@ -3,12 +3,13 @@
 import errno
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
 from szmass_cli import files
 from szmass_cli.errors import OutputError, SzmassError
-from szmass_cli.files import atomic_path, check_writable, sha256_of
+from szmass_cli.files import atomic_path, check_writable, move_folder, sha256_of
 
 
 def names(folder):
@@ -149,3 +150,36 @@ def test_sha256_reads_in_pieces(tmp_path, size):
     data = bytes(range(size))
     (tmp_path / "f").write_bytes(data)
     assert sha256_of(tmp_path / "f", chunk_bytes=5) == hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def two_folders(tmp_path):
+    """An old folder, and a new one in a temporary folder beside it."""
+    old, new = tmp_path / "report", tmp_path / "temporary" / "report"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "which").write_text(folder.parent.name)
+    return old, new
+
+
+def test_a_moved_folder_takes_the_place_of_the_old_one(two_folders, tmp_path):
+    old, new = two_folders
+    move_folder(new, old)
+    assert (old / "which").read_text() == "temporary"
+    assert names(tmp_path) == ["report", "temporary"]
+
+
+@pytest.mark.parametrize("error", [OSError("no space"), KeyboardInterrupt()])
+def test_a_failed_move_puts_the_old_folder_back(two_folders, tmp_path, monkeypatch, error):
+    old, new = two_folders
+    rename = Path.rename
+
+    def full(self, target):
+        if self == new:
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(type(error)):
+        move_folder(new, old)
+    assert (old / "which").read_text() == tmp_path.name
