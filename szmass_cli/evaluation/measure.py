@@ -125,7 +125,7 @@ def estimate_set(
     masses: list[np.ndarray] = []
     percentiles: dict[str, list[np.ndarray]] = {name: [] for name in ESTIMATORS}
     for block in simulator.blocks(clusters, n, seed, Stream.TEST, salt=salt):
-        found = {name: np.empty((len(block), len(PERCENTILES))) for name in ESTIMATORS}
+        found = {name: np.full((len(block), len(PERCENTILES)), np.nan) for name in ESTIMATORS}
         for redshift, by_name in estimators.items():
             rows = np.flatnonzero(np.isclose(block.redshift, redshift))
             if not rows.size:
