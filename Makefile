@@ -56,6 +56,7 @@ benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/estimate.py
 	$(BIN)/python benchmarks/field.py
 	$(BIN)/python benchmarks/simulate.py
+	$(BIN)/python benchmarks/train.py
 
 model: $(VENV)/.szmass  ## train the shipped default model again (about an hour on two cores)
 	$(BIN)/szmass train --config default -o models/z07 --overwrite

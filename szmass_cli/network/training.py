@@ -171,7 +171,9 @@ def compiled_model(
     with device.strategy.scope(), dtype_policy(device.policy):
         model = build_mresunet(config.network, channels, synchronised=device.n_replicas > 1)
         # compiled by XLA, dilated convolutions are no faster on CPUs, and start minutes later
-        model.compile(keras.optimizers.Adam(training.learning_rate), loss=weighted_mse, jit_compile=False)
+        clip = training.gradient_clip_norm or None
+        adam = keras.optimizers.Adam(training.learning_rate, global_clipnorm=clip)
+        model.compile(adam, loss=weighted_mse, jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         average = WeightAverage(model, training.average_decay)
     return model, average
