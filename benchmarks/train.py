@@ -1,8 +1,8 @@
-"""Throughput of `szmass train` against a bare Keras loop on arrays already in memory, same batch and precision.
+"""Throughput of `szmass train` against a bare Keras loop on arrays in memory, same batch and precision.
 
 Usage: python benchmarks/train.py [--config paper-fresh] [--batches 20]
 
-Both take the same number of steps with the same network, in turn and twice; the better of the two rates counts.
+Both take the same number of steps with the same network, in turn and twice; the better rate of each counts.
 """
 
 import argparse
