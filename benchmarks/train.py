@@ -61,9 +61,8 @@ def main() -> None:
             for _ in range(2)
         ]
     ).max(axis=0)
-    print(
-        f"{arguments.config}, {training_device(config.training).description}, batch {config.training.batch_size}"
-    )
+    where = training_device(config.training).description
+    print(f"{arguments.config} on {where}, batch {config.training.batch_size}")
     print(f"szmass train         {rates[0]:8.2f} cutouts/s")
     print(f"bare train_on_batch  {rates[1]:8.2f} cutouts/s")
     print(f"ratio                {rates[0] / rates[1]:8.3f}")
