@@ -185,9 +185,11 @@ def _irregular_figure(evaluation: Evaluation) -> "Figure":
 
 def _loss_figure(history: list[dict[str, float]]) -> "Figure":
     """Loss against epoch."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = _new_figure(6.0, 4.0)
     axis = figure.subplots()
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     epochs = [row["epoch"] for row in history]
     axis.semilogy(epochs, [row["loss"] for row in history], "o-", ms=3, label="training")
     axis.semilogy(epochs, [row["validation_loss"] for row in history], "s-", ms=3, label="validation")
