@@ -10,14 +10,16 @@ import numpy as np
 from szmass_cli import DEFAULT_MODEL, __version__
 from szmass_cli.bandmaps import BandMap, MapRequest, by_band, open_band_maps
 from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
+from szmass_cli.errors import InputError, UsageError
 from szmass_cli.files import check_not_an_input, sha256_of
+from szmass_cli.maps.reader import open_map
 from szmass_cli.masstable import check_mass_definitions, check_percentiles, column_names
 from szmass_cli.measure import ALWAYS, Job, check_plausible, inputs_identity
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.rows import Rows, catalog_rows
 from szmass_cli.runplan import BLOCK_ROWS, RunPlan, make_plan
-from szmass_cli.tables.formats import output_files
+from szmass_cli.tables.formats import output_files, read_table
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def prepared(request: Request, shares: int = 1) -> Run:
     levels = check_percentiles(request.percentiles)
     check_mass_definitions(request.mass_definitions)
     bundle = read_bundle(request.model)
-    catalog = read_catalog(request.catalog_path, request.columns)
+    catalog = _catalog_of(request)
     check_output_columns(catalog, column_names(levels, request.mass_definitions))
     requests = by_band(request.maps, bundle) if isinstance(request.maps, Mapping) else (request.maps,)
     maps = open_band_maps(requests, bundle)
@@ -134,6 +136,35 @@ def prepared(request: Request, shares: int = 1) -> Run:
     plan = make_plan(catalog.dec_deg, identity, batch_size, request.block_rows)
     notes = (*(note for band_map in maps for note in band_map.notes), *notes)
     return Run(request, bundle, catalog, maps, rows, job, plan, notes)
+
+
+def _catalog_of(request: Request) -> Catalog:
+    """The catalogue; an error of its own where it and the map have changed places."""
+    try:
+        return read_catalog(request.catalog_path, request.columns)
+    except InputError as error:
+        first = request.all_maps[0].path
+        if len(request.all_maps) == 1 and request.catalog_path.is_file() and _is_a_table_and_no_map(first):
+            raise UsageError(
+                f"Map and catalogue look swapped: {first} is a table, and {request.catalog_path} is not a "
+                "catalogue.",
+                "The map comes first: szmass estimate MAP CATALOG -o OUTPUT.",
+            ) from error
+        raise
+
+
+def _is_a_table_and_no_map(path: Path) -> bool:
+    try:
+        open_map(path)
+    except InputError:
+        pass
+    else:
+        return False
+    try:
+        read_table(path)
+    except InputError:
+        return False
+    return True
 
 
 def _identity(
