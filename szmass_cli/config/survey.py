@@ -14,9 +14,7 @@ from szmass_cli.config.network import CalibrationConfig, NetworkConfig, Training
 from szmass_cli.config.products import CutoutConfig, FieldConfig
 from szmass_cli.config.sky import BandConfig, SkyConfig
 from szmass_cli.errors import ConfigError, did_you_mean
-
-FREQUENCY_TOLERANCE = 0.05
-"""A band is meant by its name, too: SPT-3G's 150 GHz band is centred on 148.9 GHz for the SZ effect."""
+from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 
 
 class SurveyConfig(Strict):
