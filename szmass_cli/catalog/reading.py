@@ -3,18 +3,24 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import Table
+from astropy.table import Column, Table
 
 from szmass_cli.catalog.cells import numbers, positions, redshifts
 from szmass_cli.catalog.columns import MASS_UNIT
 from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, resolve_roles
 from szmass_cli.errors import InputError
+from szmass_cli.files import sha256_of
+from szmass_cli.tables.fitstable import native
 from szmass_cli.tables.formats import read_table
+
+IN_MEMORY = Path("the table")
+"""What is said in place of a file's name of a table that was never in one."""
 
 
 @dataclass(eq=False)
@@ -26,7 +32,7 @@ class Catalog:
     table : astropy.table.Table
         Every input column, untouched; a CSV's cells are kept as text.
     path : pathlib.Path
-        Where it came from, for messages.
+        Where it came from, for messages; `IN_MEMORY` for a table that a script gave.
     ra_deg, dec_deg : ndarray of float64
         ICRS position in degrees, 0 <= ra < 360; both NaN where either is missing.
     redshift : ndarray of float64
@@ -50,6 +56,12 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def sha256(self) -> str:
+        """Of the file; of a table in memory, of the numbers that are used."""
+        if self.path is not IN_MEMORY:
+            return sha256_of(self.path)
+        return sha256(np.stack([self.ra_deg, self.dec_deg, self.redshift]).tobytes()).hexdigest()
 
     @property
     def names(self) -> np.ndarray:
@@ -89,13 +101,13 @@ class Catalog:
         return np.where(values > 0, values, np.nan) * unit.to(u.Msun)
 
 
-def read_catalog(path: str | os.PathLike[str], columns: Mapping[str, str] | None = None) -> Catalog:
-    """Read a catalogue: CSV, ECSV, FITS, VOTable or Parquet.
+def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, str] | None = None) -> Catalog:
+    """Read a catalogue: CSV, ECSV, FITS, VOTable or Parquet, or a table in memory.
 
     Parameters
     ----------
-    path : path
-        The catalogue. Its format follows from the content, else from the suffix.
+    source : path or astropy.table.Table
+        The catalogue. A file's format follows from the content, else from the suffix.
     columns : mapping, optional
         Role -> column name, for columns the aliases do not find or find twice.
 
@@ -108,9 +120,23 @@ def read_catalog(path: str | os.PathLike[str], columns: Mapping[str, str] | None
         something that is no number, or mostly impossible ones, as a coordinate or redshift (the message says
         in which row).
     """
-    path = Path(path)
-    table, source = read_table(path)
+    if isinstance(source, Table):
+        path, table, original = IN_MEMORY, _own_copy(source), None
+    else:
+        path = Path(source)
+        table, original = read_table(path)
     roles = resolve_roles(path, table.colnames, dict(columns or {}))
     ra_deg, dec_deg = positions(path, table, roles)
     redshift = redshifts(path, table, roles)
-    return Catalog(table, path, ra_deg, dec_deg, redshift, roles, source, frozenset(columns or ()))
+    return Catalog(table, path, ra_deg, dec_deg, redshift, roles, original, frozenset(columns or ()))
+
+
+def _own_copy(table: Table) -> Table:
+    """A table in memory as `read_table` would give it: no quantities, no bytes for text."""
+    if not len(table):
+        raise InputError(f"{IN_MEMORY}: the catalogue has no rows", "Give at least one cluster.")
+    copy = Table(table)
+    for name in copy.colnames:
+        if isinstance(copy[name], Column):
+            copy.replace_column(name, native(copy[name]))
+    return copy
