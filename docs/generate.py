@@ -72,7 +72,7 @@ In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<o
 | `SZM_VER` | szmass version |
 | `SZM_MODL`, `SZM_MSHA` | model name and hash |
 | `SZM_MAP`, `SZM_MAPH` | map file and its SHA-256 |
-| `SZM_CAT` | catalogue file |
+| `SZM_CAT` | catalogue file, or `the table` for one that a script gave |
 | `SZM_UNIT`, `SZM_UNSR` | unit of the map, and whether it came from the option, the header or an assumption |
 | `SZM_BEAM`, `SZM_BMSR` | beam [arcmin FWHM], and whether it is from the option, the header or assumed |
 | `SZM_PIXW` | whether the map's pixels were taken for means over their area |

@@ -9,6 +9,9 @@ from szmass_cli.config import band_label
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 
+SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
+"""Of files of maps."""
+
 
 @dataclass(frozen=True)
 class FieldPaths:

@@ -13,13 +13,16 @@ import numpy as np
 from szmass_cli import __version__
 from szmass_cli.blas import one_blas_thread
 from szmass_cli.config import ClusterConfig, SplitConfig, SurveyConfig
-from szmass_cli.files import atomic_path, check_not_an_input, check_writable
+from szmass_cli.files import atomic_path, check_not_an_input, check_suffix, check_writable
 from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.lightcone import HaloStamps, halo_stamps
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
 from szmass_cli.stamp import edge_taper
+
+SUFFIXES = (".h5", ".hdf5")
+"""Of files of cutouts."""
 
 
 def write_cutouts(
@@ -56,6 +59,8 @@ def write_cutouts(
 
     Raises
     ------
+    UsageError
+        If the file's suffix is none of `SUFFIXES`.
     OutputError
         If the file is already there or cannot be written.
     SzmassError
@@ -63,6 +68,7 @@ def write_cutouts(
     """
     n = n or config.cutouts.n
     check_not_an_input(path, *config.beam_files)
+    check_suffix(path, SUFFIXES)
     check_writable(path, overwrite)
     simulator = _simulator(config, progress)
     workers = workers or len(os.sched_getaffinity(0))
@@ -116,9 +122,10 @@ def write_halo_cutouts(
 
     Raises
     ------
-    InputError, OutputError
+    InputError, UsageError, OutputError
     """
     check_not_an_input(path, y_map, halos, *config.beam_files)
+    check_suffix(path, SUFFIXES)
     check_writable(path, overwrite)
     bands, cosmology = config.sky.build_bands(), config.sky.cosmology.build()
     beams = tuple(band.beam for band in bands)

@@ -11,8 +11,8 @@ from astropy.table import Table
 from szmass_cli.catalog import read_catalog
 from szmass_cli.config import SurveyConfig
 from szmass_cli.errors import InputError, OutputError, UsageError
-from szmass_cli.fieldfiles import FieldPaths, field_paths, ivar_cards, map_cards, mask_cards
-from szmass_cli.files import atomic_paths, check_not_an_input, check_writable
+from szmass_cli.fieldfiles import SUFFIXES, FieldPaths, field_paths, ivar_cards, map_cards, mask_cards
+from szmass_cli.files import atomic_paths, check_not_an_input, check_suffix, check_writable
 from szmass_cli.fitsmap import write_map
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import Stream, block_generator
@@ -102,6 +102,8 @@ def simulate_survey_field(
     inputs = [catalog, *config.beam_files]
     for path in paths.all:
         check_not_an_input(path, *(source for source in inputs if source is not None))
+    check_suffix(output, SUFFIXES)
+    for path in paths.all:
         check_writable(path, overwrite)
     _check_disk(config, output)
     if catalog is not None:
