@@ -92,7 +92,6 @@ def fit(
     Interrupted
         After the epoch in which Ctrl-C came; that epoch is saved.
     """
-    keep_freed_memory()
     training, recipe = config.training, config.to_yaml()
     device = device or training_device(training)
     model, average = compiled_model(config, encoder.inputs.channels, device)
@@ -226,6 +225,8 @@ def _train_epoch(
             self.model.optimizer.learning_rate.assign(learning_rate(training, state, done))
 
         def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:  # TensorFlow, given a Python generator, has set the allocator back
+                keep_freed_memory()
             average.update(state.epoch * n_batches + batch + 1)
             detail = f"epoch {state.epoch + 1}  loss {logs['loss']:.4f}{before}"
             done = (state.epoch * n_batches + batch + 1) * training.batch_size
