@@ -108,10 +108,8 @@ class _Workshop:
 
     @classmethod
     def open(cls, config: SurveyConfig, output: Path, overwrite: bool) -> "_Workshop":
-        """Check all that can be checked before the long work, and prepare for it."""
-        check_trainable(config)
-        check_calibration(config)
-        check_bundle_folder(output, overwrite)
+        """Check first, then prepare for the long work."""
+        check(config, output, overwrite)
         simulator = CutoutSimulator(config)
         labels = Labels.create(config, simulator.stamps)
         inputs = NetworkInput.create(config.network, simulator.sky, simulator.bands, labels.scale_uk)
@@ -150,6 +148,18 @@ class _Workshop:
             ) from error
         shutil.rmtree(self.checkpoints, ignore_errors=True)
         return read_bundle(self.output)
+
+
+def check(config: SurveyConfig, output: Path, overwrite: bool) -> None:
+    """All that can be checked before the long work.
+
+    Raises
+    ------
+    ConfigError, OutputError
+    """
+    check_trainable(config)
+    check_calibration(config)
+    check_bundle_folder(output, overwrite)
 
 
 def check_bundle_folder(output: Path, overwrite: bool) -> None:

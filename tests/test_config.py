@@ -14,6 +14,7 @@ from szmass_cli.config import (
     ListedMasses,
     LogUniformMasses,
     SurveyConfig,
+    UniformMasses,
     load_config,
     parse_config,
     preset_names,
@@ -112,6 +113,10 @@ def test_the_nearest_preset_is_suggested():
         ("network: {base_filters: 1}", "network.base_filters", "1"),
         ("training: {batch_size: 0}", "training.batch_size", "0"),
         ("training: {learning_rate: 0}", "training.learning_rate", "0"),
+        ("training: {warm_up_epochs: -1}", "training.warm_up_epochs", "-1"),
+        ("training: {average_decay: 1}", "training.average_decay", "1"),
+        ("training: {average_decay: -0.1}", "training.average_decay", "-0.1"),
+        ("training: {sz_map_weight: 0}", "training.sz_map_weight", "0"),
         ("calibration: {cutouts_per_redshift: 5}", "calibration.cutouts_per_redshift", "5"),
         ("calibration: {redshifts: []}", "calibration.redshifts", ""),
         ("calibration: {redshifts: [0.5, 9]}", "calibration.redshifts.1", "9"),
@@ -138,6 +143,8 @@ def test_a_value_out_of_range_is_named_and_shown(text, key, shown):
         ("network: {input: whitened}", "network.input"),
         ("training: {cutouts: stale}", "training.cutouts"),
         ("training: {schedule: warp}", "training.schedule"),
+        ("training: {precision: float8}", "training.precision"),
+        ("network: {residual: none}", "network.residual"),
         ("clusters: {masses: 3}", "clusters.masses"),
         ("clusters: {masses: {kind: gaussian}}", "clusters.masses"),
         ("clusters: {masses: {min_m200c_msun: 2.0e+14}}", "clusters.masses"),
@@ -423,6 +430,26 @@ def test_the_paper_preset_is_the_paper():
     assert training.cutouts_per_epoch == 8 * 400 and training.validation_cutouts == 8 * 200
     assert training.schedule == "plateau"
     assert training.halve_after_epochs == 5 and training.stop_after_epochs == 15
+    assert training.average_decay == 0 and training.sz_map_weight == 1 and training.mass_error == "absolute"
+
+
+def test_the_full_size_preset_trains_the_papers_network_on_the_papers_sky():
+    fresh, paper = load_config("paper-fresh"), load_config("paper")
+    assert fresh.sky == paper.sky
+    assert fresh.clusters.redshift == 0.7 and fresh.clusters.sz_scatter_ln == 0.2
+    assert isinstance(fresh.clusters.masses, UniformMasses)
+    same = ("base_filters", "residual", "batch_norm_momentum")
+    assert all(getattr(fresh.network, key) == getattr(paper.network, key) for key in same)
+    assert fresh.training.cutouts == "fresh" and fresh.training.schedule == "cosine"
+    assert 0 < fresh.training.warm_up_epochs < fresh.training.max_epochs
+    assert fresh.training.average_decay > 0
+
+
+def test_recipes_from_before_a_key_was_there_have_its_default():
+    """The shipped recipes, and checkpoints begun by an earlier version, go on to mean the same."""
+    training = parse_config("training: {seed: 3}", "old.yaml").training
+    assert training.average_decay == 0 and training.precision == "auto"
+    assert training.warm_up_epochs == 0.5 and training.sz_map_weight == 1
 
 
 def test_default_foregrounds_are_those_of_george_et_al():

@@ -79,11 +79,13 @@ def train(
     from szmass_cli.cli.reports import print_bundle
     from szmass_cli.config import load_config
     from szmass_cli.network.device import training_device
+    from szmass_cli.train import check
     from szmass_cli.train import finish as run_finish
     from szmass_cli.train import train as run_train
 
     settings = load_config(config).with_frequencies(frequencies(freq))
-    if not quiet:
+    check(settings, output, overwrite)
+    if not (quiet or finish):
         note(f"on {training_device(settings.training).description}")
     with progress_display(quiet) as progress:
         if finish:

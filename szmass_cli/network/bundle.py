@@ -295,7 +295,8 @@ def as_stored(values: np.ndarray) -> np.ndarray:
 
 def _in_file(values: np.ndarray) -> np.ndarray:
     """Kernels in half precision; biases and running statistics, few and of any size, in single."""
-    half = values.astype(np.float16)
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
     return half if values.ndim > 1 and np.isfinite(half).all() else values.astype(np.float32)
 
 

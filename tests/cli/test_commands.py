@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from szmass_cli.catalog import Flag
 from szmass_cli.config import load_config
+from szmass_cli.network.bundle import find_bundle
 
 
 def test_estimate_in_a_process_of_its_own_and_again_in_another(field, szmass_process, tmp_path):
@@ -88,8 +89,11 @@ def test_info_says_what_a_model_is(szmass_fork, tmp_path):
     shown = szmass_fork("info", cwd=tmp_path)
     assert shown.code == 0 and shown.err == ""
     assert max(map(len, shown.out.splitlines())) <= 80
-    for words in ("z07", "150 GHz", "1' FWHM", "5 µK-arcmin", "best possible"):
+    for words in ("z07", "150 GHz", "1' FWHM", "5 µK-arcmin"):
         assert words in shown.out
+    reported = (find_bundle("z07") / "report" / "metrics.json").is_file()
+    for estimator in ("network  ", "matched filter", "best possible"):
+        assert (estimator in shown.out) is reported
     listed = szmass_fork("info", "z07", "--json", cwd=tmp_path)
     facts = json.loads(listed.out)
     assert facts["beam_fwhm_arcmin"] == 1.0 and set(facts["sha256"]) >= {"weights.h5", "calibration.h5"}

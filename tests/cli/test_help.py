@@ -21,7 +21,7 @@ OPTIONS = {
         *("--quiet", "-q", "--verbose", "-v"),
     ),
     ("train",): (
-        *("--config", "-c", "--output", "-o", "--resume", "--no-resume", "--overwrite", "--json"),
+        *("--config", "-c", "--output", "-o", "--resume", "--no-resume", "--finish", "--overwrite", "--json"),
         *("--quiet", "-q", "--verbose", "-v"),
     ),
     ("estimate",): (

@@ -1,6 +1,5 @@
 """Networks of several bands: what they see, what they are taught, and how they are kept."""
 
-import json
 import shutil
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from szmass_cli.config import NetworkConfig, parse_config
 from szmass_cli.errors import InputError
+from szmass_cli.evaluation.metrics import read_metrics
 from szmass_cli.network.bundle import read_bundle
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.optimal import MatchedFilter, NoiseLevel, OptimalEstimator
@@ -134,9 +134,9 @@ def test_training_ends_in_a_bundle_of_two_bands_with_its_own_beam(bundle_folder,
     ell = np.array([1000.0, 5000.0])
     np.testing.assert_allclose(bundle.bands[1].beam.b_ell(ell), Beam(1.0).b_ell(ell), rtol=1e-3)
     assert "95, 150 GHz" in (bundle_folder / "README.md").read_text()
-    comparisons = json.loads((bundle_folder / "metrics.json").read_text())
+    with_scatter = read_metrics(bundle_folder / "report" / "metrics.json").scatter[0]
     # an epoch of 480 cutouts teaches little; the best possible is that of two bands
-    assert 0.1 < comparisons[0]["best_possible"]["std"] < comparisons[0]["network"]["std"]
+    assert 0.1 < with_scatter.best_possible.std < with_scatter.network.std
 
 
 def test_a_beam_of_somewhere_else_is_refused(bundle_folder, tmp_path):

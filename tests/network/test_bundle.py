@@ -5,10 +5,19 @@ import json
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from szmass_cli.config import NetworkConfig, SurveyConfig
 from szmass_cli.errors import InputError
-from szmass_cli.network.bundle import HASHED, find_bundle, read_bundle, shipped_models
+from szmass_cli.network.bundle import (
+    HASHED,
+    as_stored,
+    find_bundle,
+    read_bundle,
+    read_history,
+    shipped_models,
+)
 from szmass_cli.network.model import Predictor, model_variables, set_weights
 from szmass_cli.network.mresunet import build_mresunet
 
@@ -32,7 +41,12 @@ def test_a_bundle_comes_back_as_it_was_written(toy_bundle, random_weights, simul
     bundle = read_bundle(toy_bundle)
     assert len(bundle.weights) == len(random_weights)
     for got, written in zip(bundle.weights, random_weights, strict=True):
-        np.testing.assert_array_equal(got, written)
+        assert got.dtype == np.float32
+        if written.ndim > 1:
+            # half precision: eleven bits, and steps of 6e-8 below 6e-5
+            np.testing.assert_allclose(got, written, rtol=2.0**-11, atol=2.0**-25)
+        else:
+            np.testing.assert_array_equal(got, written)
     np.testing.assert_array_equal(bundle.sky_power.cl_uk2_sr, simulator.power.cl_uk2_sr)
     np.testing.assert_array_equal(bundle.sky_power.ell, simulator.power.ell)
     assert bundle.recipe.network.base_filters == 2 and bundle.recipe.network.input == "filtered"
@@ -45,6 +59,38 @@ def test_a_bundle_comes_back_as_it_was_written(toy_bundle, random_weights, simul
     assert (metadata.pixel_arcmin, metadata.n_pixels, metadata.units) == (0.25, 40, "uK_CMB")
     assert metadata.cosmology == "planck18" and metadata.mass_definition == "200c"
     assert metadata.trained_redshift == metadata.calibrated_redshift == (0.7, 0.7)
+
+
+def test_kernels_take_two_bytes_a_number_and_the_rest_four(toy_bundle):
+    with h5py.File(toy_bundle / "weights.h5") as file:
+        for name in file:
+            assert file[name].dtype == (np.float16 if file[name].ndim > 1 else np.float32), name
+        assert {file[name].ndim for name in file} == {1, 4}
+
+
+@given(st.lists(st.floats(-65000, 65000, width=32), min_size=4, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_what_is_stored_is_stored_again_without_a_change(values):
+    kernel = as_stored(np.reshape(np.array(values, np.float32), (2, 2)))
+    np.testing.assert_array_equal(as_stored(kernel), kernel)
+    bias = np.array(values, np.float32)
+    np.testing.assert_array_equal(as_stored(bias), bias)
+
+
+def test_a_kernel_too_large_for_half_precision_keeps_single():
+    kernel = np.array([[1e5, 1.0 + 2.0**-20]], np.float32)
+    np.testing.assert_array_equal(as_stored(kernel), kernel)
+
+
+def test_the_history_of_a_bundle_without_one_is_empty(toy_bundle):
+    assert read_history(read_bundle(toy_bundle)) == []
+
+
+@pytest.mark.parametrize("text", ["{", "3", '[{"epoch": "first"}]', "[1]"])
+def test_a_damaged_history_is_refused(bundle_folder, text):
+    (bundle_folder / "history.json").write_text(text)
+    with pytest.raises(InputError, match=r"history\.json"):
+        read_history(read_bundle(bundle_folder))
 
 
 def test_the_hash_of_a_bundle_stands_for_all_of_it(bundle_folder):
@@ -208,7 +254,7 @@ def test_weights_go_to_the_variables_they_came_from(random_weights, toy_bundle):
     network = build_mresunet(bundle.recipe.network, 2)
     set_weights(network, bundle.weights, "toy")
     for variable, written in zip(model_variables(network), random_weights, strict=True):
-        np.testing.assert_array_equal(np.asarray(variable), written)
+        np.testing.assert_array_equal(np.asarray(variable), as_stored(written))
 
 
 def test_dropout_has_no_place_among_the_weights():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from szmass_cli.config import ClusterConfig, ListedMasses, NetworkConfig, SurveyConfig
+from szmass_cli.config import ClusterConfig, ListedMasses, NetworkConfig, SurveyConfig, TrainingConfig
 from szmass_cli.network.inputs import MASS_PIXEL, Labels, NetworkInput
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
@@ -139,8 +139,8 @@ def test_label_maps_are_the_papers_two(labels):
 
 def test_only_the_mass_pixel_weighs_more(labels):
     block = block_of([2.25e14, 9e14])
-    absolute = labels.weights(block, 300.0, "absolute")
-    relative = labels.weights(block, 100.0, "relative")
+    absolute = labels.weights(block, TrainingConfig(mass_pixel_weight=300.0))
+    relative = labels.weights(block, TrainingConfig(mass_pixel_weight=100.0, mass_error="relative"))
     assert absolute.shape == (2, 40, 40, 2)
     np.testing.assert_array_equal(absolute[:, 20, 20, 1], 300.0)
     # (M / mean)^-2, so that what counts is dM / M
@@ -149,6 +149,14 @@ def test_only_the_mass_pixel_weighs_more(labels):
         rest = weights.copy()
         rest[:, 20, 20, 1] = 1.0
         np.testing.assert_array_equal(rest, 1.0)
+
+
+def test_the_sz_map_weighs_what_is_configured(labels):
+    block = block_of([2.25e14, 9e14])
+    plain = labels.weights(block, TrainingConfig())
+    heavy = labels.weights(block, TrainingConfig(sz_map_weight=7.0))
+    np.testing.assert_array_equal(heavy[..., 0], 7.0 * plain[..., 0])
+    np.testing.assert_array_equal(heavy[..., 1], plain[..., 1])
 
 
 def test_listed_masses_have_their_own_mean(simulator):
