@@ -45,7 +45,7 @@ def test_the_reading_of_fits_that_is_shown_is_silent_and_gives_the_unit(tmp_path
         warnings.simplefilter("error")
         names = {"Table": Table}
         exec(shown, names)
-    assert names["masses"]["M200c"].to("solMass") == pytest.approx(3e14)
+    assert names["masses"]["M200c"].to("solMass").value == pytest.approx([3e14])
 
 
 def test_flag_docstring_table_states_each_bit_and_meaning():
