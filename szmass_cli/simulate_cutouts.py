@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -19,7 +19,7 @@ from szmass_cli.lightcone import HaloStamps, halo_stamps
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
-from szmass_cli.stamp import edge_taper
+from szmass_cli.stamp import ORIENTATION, PIXEL_ARCMIN, edge_taper
 
 SUFFIXES = (".h5", ".hdf5")
 """Of files of cutouts."""
@@ -193,14 +193,15 @@ def _write(
     """Write n cutouts as they come, and further datasets."""
     with atomic_path(path, overwrite=overwrite) as part, Hdf5Sink(part) as sink, h5py.File(sink, "w") as file:
         file.attrs.update(config=config.to_yaml(), seed=seed, version=__version__)
+        file.attrs.update(pixel_arcmin=PIXEL_ARCMIN, orientation=ORIENTATION)
+        file.attrs["beam_fwhm_arcmin"] = [band.beam.fwhm_arcmin for band in simulator.bands]
         done = 0
         for block in map(apodised(config.cutouts.apodisation_arcmin), blocks):
-            for field in fields(block):
-                values = getattr(block, field.name)
+            for name, values in block.arrays().items():
                 if done == 0:
                     chunks = (min(n, BLOCK), *values.shape[1:])
-                    file.create_dataset(field.name, (n, *values.shape[1:]), values.dtype, chunks=chunks)
-                file[field.name][done : done + len(block)] = values
+                    file.create_dataset(name, (n, *values.shape[1:]), values.dtype, chunks=chunks)
+                file[name][done : done + len(block)] = values
             done += len(block)
             sink.check()
             progress("cutouts", done, n)
@@ -208,6 +209,8 @@ def _write(
             file[name].attrs["unit"] = "uK_CMB"
             file[name].attrs["frequency_ghz"] = [band.frequency_ghz for band in simulator.bands]
         file["m200c"].attrs["unit"] = "Msun"
+        if "offset_arcmin" in file:
+            file["offset_arcmin"].attrs["axes"] = "north, west"
         for name, dataset in further.items():
             file[name] = dataset
         if config.cutouts.split is not None:

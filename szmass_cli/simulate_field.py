@@ -111,8 +111,9 @@ def simulate_survey_field(
     else:
         clusters = random_clusters(config, block_generator(seed, Stream.USER, 0), n_clusters)
     simulation = FieldSimulation(config, clusters, seed, progress)
+    of_mask = mask_cards(config.field, seed)
     with atomic_paths(paths.all, overwrite) as parts:
-        _write(simulation, FieldPaths(*_grouped(parts, len(simulation.bands))), seed, progress)
+        _write(simulation, FieldPaths(*_grouped(parts, len(simulation.bands))), of_mask, seed, progress)
     return WrittenField(paths, simulation.pixels.description, simulation.truth)
 
 
@@ -121,9 +122,11 @@ def _grouped(parts: list[Path], n_bands: int) -> tuple[tuple[Path, ...], tuple[P
     return tuple(parts[:n_bands]), tuple(parts[n_bands : 2 * n_bands]), parts[-2], parts[-1]
 
 
-def _write(simulation: FieldSimulation, paths: FieldPaths, seed: int, progress: Progress) -> None:
+def _write(
+    simulation: FieldSimulation, paths: FieldPaths, of_mask: dict[str, tuple], seed: int, progress: Progress
+) -> None:
     pixels = simulation.pixels
-    write_map(paths.mask, pixels, simulation.mask.__getitem__, mask_cards(seed), progress)
+    write_map(paths.mask, pixels, simulation.mask.__getitem__, of_mask, progress)
     simulation.truth.write(paths.truth, format="ascii.csv")
     for band, path in zip(simulation.bands, paths.ivars, strict=True):
 

@@ -96,7 +96,10 @@ class Catalog:
                 f"Looked for {', '.join(ALIASES[role])} [1e14 Msun]; name yours with --column {role}=NAME.",
             )
         column = self.table[self.roles[role]]
-        unit = column.unit if column.unit and column.unit.is_equivalent(u.Msun) else MASS_UNIT
+        stated = u.Unit(
+            str(column.unit or ""), parse_strict="silent"
+        )  # FITS readers do not know "1e14 solMass"
+        unit = stated if stated.is_equivalent(u.Msun) else MASS_UNIT
         values = numbers(self.path, column)
         return np.where(values > 0, values, np.nan) * unit.to(u.Msun)
 
