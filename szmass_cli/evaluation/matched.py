@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from szmass_cli.optimal import GridPosterior
+from szmass_cli.optimal import GridPosterior, normal_nodes
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.stamps import StampSky
 
@@ -90,9 +90,9 @@ class MatchedFilterEstimator:
 
     def _ln_likelihood(self, amplitudes: np.ndarray, ln_mean: np.ndarray, scatter_ln: float) -> np.ndarray:
         """ln p(amplitude | mean of ln amplitude): log-normal scatter behind Gaussian noise."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(21)
+        nodes, ln_weights = normal_nodes(scatter_ln * float(np.exp(ln_mean.max())) / self._error)
         terms = [
-            -0.5 * ((amplitudes - np.exp(ln_mean + scatter_ln * node)) / self._error) ** 2 + np.log(weight)
-            for node, weight in zip(nodes, weights / weights.sum(), strict=True)
+            -0.5 * ((amplitudes - np.exp(ln_mean + scatter_ln * node)) / self._error) ** 2 + ln_weight
+            for node, ln_weight in zip(nodes, ln_weights, strict=True)
         ]
         return logsumexp(terms, axis=0)

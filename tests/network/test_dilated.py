@@ -9,6 +9,7 @@ from szmass_cli.network.backend import dtype_policy, load_keras, load_tensorflow
 from szmass_cli.network.dilated import SMALL_MAP, dilated_conv2d
 
 DILATIONS = (1, 2, 3, 4)
+CHANNELS = st.integers(1, 5)
 
 
 def pair(dilation, channels, filters, stride=1):
