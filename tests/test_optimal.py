@@ -210,7 +210,9 @@ def test_no_scaled_or_shifted_mean_signal_is_closer_to_the_truth(mean_signals, p
     own = np.mean((mean_signals - truth) ** 2)
     for scale in (0.85, 0.93, 1.07, 1.15):
         assert np.mean((scale * mean_signals - truth) ** 2) > own
-    smoothed = 0.5 * mean_signals + 0.25 * (np.roll(mean_signals, 1, axis=1) + np.roll(mean_signals, -1, axis=1))
+    smoothed = 0.5 * mean_signals + 0.25 * (
+        np.roll(mean_signals, 1, axis=1) + np.roll(mean_signals, -1, axis=1)
+    )
     assert np.mean((smoothed - truth) ** 2) > own
 
 

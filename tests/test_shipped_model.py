@@ -87,7 +87,8 @@ def test_half_precision_changes_masses_by_less_than_a_tenth_of_a_per_cent(bundle
     assert exact.raw_mass_msun.std() > 1e14
     np.testing.assert_allclose(stored.raw_mass_msun, exact.raw_mass_msun, rtol=1e-3)
     medians = [
-        bundle.calibration.percentiles(found.raw_mass_msun, block.redshift, (50.0,)) for found in (exact, stored)
+        bundle.calibration.percentiles(found.raw_mass_msun, block.redshift, (50.0,))
+        for found in (exact, stored)
     ]
     np.testing.assert_allclose(*medians, rtol=1e-3)
     assert np.abs(stored.sz_uk - exact.sz_uk).max() < 1e-3 * np.abs(exact.sz_uk).max()
