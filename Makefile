@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
-.PHONY: demo test test-slow lint wheel docs site benchmarks model clean help
+.PHONY: demo test test-slow lint wheel docs site benchmarks model model-paper clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,9 +56,13 @@ benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/estimate.py
 	$(BIN)/python benchmarks/field.py
 	$(BIN)/python benchmarks/simulate.py
+	$(BIN)/python benchmarks/train.py
 
 model: $(VENV)/.szmass  ## train the shipped default model again (about an hour on two cores)
 	$(BIN)/szmass train --config default -o models/z07 --overwrite
+
+model-paper: $(VENV)/.szmass  ## train the network of the paper at full size again (an hour on two cores)
+	$(BIN)/szmass train --config paper-fresh -o models/paper --overwrite
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache

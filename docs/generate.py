@@ -57,6 +57,16 @@ Every input row comes out, in order, with every input column untouched. For each
 
 A row without a usable answer holds NaN and a flag.
 
+In FITS the unit of masses is `1e14 solMass`, as in the field's catalogues. The FITS standard knows no such
+factor, so astropy warns of it; it is silent, and the column has the unit, with
+
+```python
+masses = Table.read("masses.fits", unit_parse_strict="silent")
+masses["M200c"].unit = str(masses["M200c"].unit)  # only to convert: before, it is a mere label
+```
+
+NaN are masked there; `mask_invalid=False` leaves them NaN. The other formats need none of this.
+
 ## Flags
 
 | bit | name | meaning |
@@ -72,7 +82,7 @@ In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<o
 | `SZM_VER` | szmass version |
 | `SZM_MODL`, `SZM_MSHA` | model name and hash |
 | `SZM_MAP`, `SZM_MAPH` | map file and its SHA-256 |
-| `SZM_CAT` | catalogue file |
+| `SZM_CAT` | catalogue file, or `the table` for one that a script gave |
 | `SZM_UNIT`, `SZM_UNSR` | unit of the map, and whether it came from the option, the header or an assumption |
 | `SZM_BEAM`, `SZM_BMSR` | beam [arcmin FWHM], and whether it is from the option, the header or assumed |
 | `SZM_PIXW` | whether the map's pixels were taken for means over their area |

@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 DEFAULT_MODEL = "z07"
 """The shipped model that is used when none is named."""
 
-BATCH_SIZE = 256
-"""Cutouts that go through the network at once in training's evaluations; `estimate` chooses by device."""
+BATCH_SIZE = 32
+"""Cutouts that go through the network at once in evaluations: few, as large maps leave caches and heap."""
 
 N_EVALUATED = 10_000
 """Fresh cutouts in each test set of 2-7e14 Msun."""

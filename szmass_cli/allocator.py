@@ -11,9 +11,9 @@ _STEP_BYTES = 64 * 2**20
 def keep_freed_memory() -> None:
     """Let freed memory be used again instead of going back to the system.
 
-    Training allocates and frees the same few hundred MB in every step. Handed back each time, every page of
-    it is a fault again, and half of the time goes into the kernel. Does nothing where the C library is
-    another than glibc.
+    A large network allocates and frees the same few hundred MB in every step. Handed back each time, every
+    page of it is a fault again, and half of the time goes into the kernel. Does nothing where the C library
+    is another than glibc.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -1,10 +1,11 @@
-"""What scripts call: the commands as functions that take paths and give tables."""
+"""What scripts call: the commands as functions that take paths or tables and give tables."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from astropy.table import Table
 
@@ -16,8 +17,12 @@ from szmass_cli.executors import Executor, in_threads, on_local_workers, on_sche
 from szmass_cli.measure import ALWAYS
 from szmass_cli.preparation import Request
 from szmass_cli.progress import Progress, silent
+from szmass_cli.runplan import BLOCK_ROWS
 from szmass_cli.tables.common import joined
 from szmass_cli.tables.csvtable import typed
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 T = TypeVar("T")
 PerMap = Union[T, Mapping[float, T], None]  # noqa: UP007 - generic aliases need Union
@@ -25,21 +30,22 @@ PerMap = Union[T, Mapping[float, T], None]  # noqa: UP007 - generic aliases need
 
 
 def estimate(
-    map_path: str | Path | Mapping[float, str | Path],
-    catalog_path: str | Path,
+    map: str | Path | Mapping[float, str | Path],
+    catalog: "str | Path | Table | DataFrame",
     output: str | Path | None = None,
     *,
     model: str | Path = DEFAULT_MODEL,
     units: PerMap[str] = None,
     beam: PerMap[float | str | Path] = None,
     pixel_window: bool = False,
-    noise_uk_arcmin: PerMap[float] = None,
+    noise: PerMap[float] = None,
     ivar: PerMap[str | Path] = None,
     mask: PerMap[str | Path] = None,
     percentiles: Sequence[float] = ALWAYS,
-    mass_definitions: Sequence[str] = ("200c",),
-    columns: Mapping[str, str] | None = None,
+    mass_def: str | Sequence[str] = "200c",
+    column: Mapping[str, str] | None = None,
     batch_size: int | None = None,
+    block_rows: int = BLOCK_ROWS,
     workers: int | None = None,
     scheduler: str | None = None,
     resume: bool = True,
@@ -50,17 +56,26 @@ def estimate(
 
     Parameters
     ----------
-    map_path : path or mapping
+    map : path or mapping
         CAR, any other WCS image, or HEALPix. For a model of several bands a map for each, by its frequency:
         ``{95: "a.fits", 150: "b.fits"}``; frames and pixels may differ.
-    catalog_path : path
-        CSV, ECSV, FITS, VOTable or Parquet.
+    catalog : path, astropy.table.Table or pandas.DataFrame
+        A file is CSV, ECSV, FITS, VOTable or Parquet. A table is left as it is.
     output : path, optional
         Catalogue to write, format by suffix; without it nothing is written, and an interrupted run
         cannot go on.
-    model, units, beam, pixel_window, noise_uk_arcmin, ivar, mask
-        See `szmass_cli.bandmaps.MapRequest`; with several maps a value for all, or one for each by frequency.
-    percentiles, mass_definitions, columns, batch_size
+    model : str or path
+        A shipped model, or a bundle's folder.
+    units, beam, pixel_window, noise, ivar, mask
+        What is said of the map, see `szmass_cli.bandmaps.MapRequest`; with several maps a value for all, or
+        one for each by frequency. Noise is in µK-arcmin.
+    percentiles : sequence of float
+        Percentiles of the posterior to write besides 16, 50 and 84.
+    mass_def : str or sequence of str
+        Of ``200c``, ``500c``, ``200m``; ``"200c,500c"`` are two.
+    column : mapping, optional
+        Role -> column name where the catalogue's names are not known or ambiguous: ``{"ra": "RADeg"}``.
+    batch_size, block_rows : int, optional
         See `szmass_cli.preparation.Request`.
     workers : int, optional
         Processes on this machine, of one thread each; otherwise the threads of this process.
@@ -84,23 +99,27 @@ def estimate(
     --------
     >>> masses = szmass_cli.estimate("map.fits", "clusters.csv")  # doctest: +SKIP
     >>> masses["M200c"][masses["szmass_flags"] == 0]  # doctest: +SKIP
+
+    >>> clusters = Table({"ra": [40.0], "dec": [-30.0], "redshift": [0.7]})
+    >>> szmass_cli.estimate("map.fits", clusters, mass_def="200c,500c", noise=6)  # doctest: +SKIP
     """
     settings = {
         "units": units,
         "beam": _each(beam, lambda value: str(value) if isinstance(value, Path) else value),
         "pixel_window": pixel_window,
-        "noise_uk_arcmin": noise_uk_arcmin,
+        "noise_uk_arcmin": noise,
         "ivar": _each(ivar, Path),
         "mask": _each(mask, Path),
     }
     request = Request(
-        map_requests(_each(map_path, Path), settings),
-        Path(catalog_path),
+        map_requests(_each(map, Path), settings),
+        _table_or_path(catalog),
         str(model),
         percentiles=percentiles,
-        mass_definitions=mass_definitions,
-        columns=columns,
+        mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
+        columns=column,
         batch_size=batch_size,
+        block_rows=block_rows,
     )
     with ExitStack() as stack:
         if output is None:
@@ -117,6 +136,25 @@ def estimate(
     if estimates.catalog.source == "csv":
         table = typed(table)
     return joined(table, estimates.columns, estimates.meta)
+
+
+def mass_definitions(text: str) -> list[str]:
+    """Those of ``--mass-def``."""
+    return [part.strip() for part in text.split(",")]
+
+
+def _table_or_path(catalog: Any) -> Path | Table:
+    """A catalogue as `Request` takes it."""
+    if isinstance(catalog, Table):
+        return catalog
+    if isinstance(catalog, str | os.PathLike):
+        return Path(catalog)
+    if hasattr(catalog, "iloc"):  # pandas is not imported for those who do not use it
+        return Table.from_pandas(catalog)
+    raise UsageError(
+        f"catalog: a {type(catalog).__name__} is no catalogue.",
+        "Give a file, an astropy Table or a pandas DataFrame.",
+    )
 
 
 def _each(value, change: Callable[[Any], Any]):

@@ -9,14 +9,14 @@ import numpy as np
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import UsageError
-from szmass_cli.mapbeam import FREQUENCY_TOLERANCE, MapBeam, beam_notes, check_frequency, map_beam
+from szmass_cli.mapbeam import MapBeam, beam_notes, check_frequency, map_beam
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
 from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.maps.weights import Weights
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
 from szmass_cli.rows import Rows
 from szmass_cli.runplan import quick_identity
 

@@ -1,5 +1,8 @@
 """The errors a user can meet; each knows its exit code and what to do next."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class SzmassError(Exception):
     """A failure with one clear message.
@@ -45,3 +48,10 @@ class Interrupted(SzmassError):
     """Work that was stopped with Ctrl-C and can be gone on with."""
 
     exit_code = 130
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question to put behind "... is not known", with the nearest known word; nothing if none is near."""
+    cased = {name.lower(): name for name in known}
+    nearest = get_close_matches(word.lower(), cased, n=1)
+    return f" Did you mean {cased[nearest[0]]}?" if nearest else ""

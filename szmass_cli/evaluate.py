@@ -94,6 +94,7 @@ class _Bench:
             self._bundle.sha256,
             self._seed,
             tuple(s.comparison(scatter) for s, scatter in zip(sets, scatters, strict=True)),
+            trained_m200c_msun=self._bundle.metadata.trained_m200c_msun,
         )
         return Evaluation(metrics, sets)
 

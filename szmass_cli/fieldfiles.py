@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from szmass_cli import __version__
-from szmass_cli.config import band_label
+from szmass_cli.config import FieldConfig, band_label
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
+
+SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
+"""Of files of maps."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,16 @@ def ivar_cards(band: Band, seed: int) -> dict[str, tuple]:
     }
 
 
-def mask_cards(seed: int) -> dict[str, tuple]:
+def mask_cards(field: FieldConfig, seed: int) -> dict[str, tuple]:
     """Header cards of a mask."""
-    return {"CONTENT": ("MASK", "1 inside, 0 in holes; maps are multiplied by it"), **_origin(seed)}
+    return {
+        "EXTNAME": ("MASK", "1 inside, 0 in holes; maps are multiplied by it"),
+        "CONTENT": ("MASK", "dimensionless"),
+        "APOD": (field.apodisation_arcmin, "[arcmin] cosine taper at edges and holes"),
+        "HOLERAD": (field.hole_radius_arcmin, "[arcmin] radius of holes"),
+        "HOLEDENS": (field.holes_per_deg2, "[deg-2] mean number of holes"),
+        **_origin(seed),
+    }
 
 
 def _origin(seed: int) -> dict[str, tuple]:

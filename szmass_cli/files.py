@@ -200,6 +200,21 @@ def check_not_an_input(output: str | os.PathLike[str], *inputs: str | os.PathLik
             raise UsageError(f"{output} is an input: it would be lost.", "Give the output another name.")
 
 
+def check_suffix(output: Path, suffixes: Sequence[str]) -> None:
+    """Refuse an output whose name says another format than the one that is written.
+
+    Raises
+    ------
+    UsageError
+        The name ends in none of the suffixes.
+    """
+    if not output.name.lower().endswith(tuple(suffixes)):
+        raise UsageError(
+            f"{output}: the suffix is not {' or '.join(suffixes)}.",
+            f"For example {output.name.split('.')[0] or 'output'}{suffixes[0]}.",
+        )
+
+
 def sha256_of(
     path: str | os.PathLike[str], chunk_bytes: int = 1 << 20, wanted: Callable[[], bool] = lambda: True
 ) -> str:

@@ -10,6 +10,7 @@ from scipy import fft, ndimage
 from szmass_cli.catalog import Catalog, read_catalog
 from szmass_cli.errors import InputError
 from szmass_cli.maps import SkyMap, open_map
+from szmass_cli.maps.sampling import pixels_per_arcmin
 from szmass_cli.maps.stamps import Stamps, lay_stamps
 from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.physics.cosmology import (
@@ -21,7 +22,7 @@ from szmass_cli.physics.cosmology import (
 )
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.ystamps import beam_is_resolved, beam_reach_arcmin, lattice_transfer
-from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
+from szmass_cli.stamp import N_PIXELS
 
 _SPLINE_ORDER = 5
 _ABSURD_Y = 1.0  # no cluster's gas scatters every photon; UNSEEN is -1.6e30
@@ -209,15 +210,7 @@ def _beamed(
     places = np.moveaxis(pixels - low, -1, 0)
     cut = np.empty((len(beams), N_PIXELS, N_PIXELS))
     for stamp, beam in zip(cut, beams, strict=True):
-        transfer = lattice_transfer((size[0], size[1]), _pixels_per_arcmin(pixels), beam)
+        transfer = lattice_transfer((size[0], size[1]), pixels_per_arcmin(pixels), beam)
         smooth = fft.irfft2(modes * transfer, s=size)
         stamp[:] = ndimage.map_coordinates(smooth, places, order=_SPLINE_ORDER, mode="nearest")
     return cut
-
-
-def _pixels_per_arcmin(pixels: np.ndarray) -> np.ndarray:
-    """Change (2, 2) of the map's (row, column) with an arcmin to the north and to the west, at the middle."""
-    middle = pixels[N_PIXELS // 2 - 1 : N_PIXELS // 2 + 1, N_PIXELS // 2 - 1 : N_PIXELS // 2 + 1]
-    north = np.mean(middle[1] - middle[0], axis=0)
-    west = np.mean(middle[:, 1] - middle[:, 0], axis=0)
-    return np.stack([north, west], axis=1) / PIXEL_ARCMIN

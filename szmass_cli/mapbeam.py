@@ -8,7 +8,7 @@ import numpy as np
 from szmass_cli.errors import InputError
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.transfer import Transfer
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, read_beam
 
 BEAM_TOLERANCE = 0.1
@@ -16,9 +16,6 @@ BEAM_TOLERANCE = 0.1
 
 SAME_BEAM = 0.01
 """Beams whose widths differ by no more than this fraction are taken for the same."""
-
-FREQUENCY_TOLERANCE = 0.05
-"""A map's frequency may differ by this fraction: SPT's 150 GHz band is centred on 152.9 GHz for SZ."""
 
 COARSE_PIXELS = 0.6
 """Pixels wider than this fraction of the beam cannot hold all that it lets through."""

@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL, __version__
 from szmass_cli.bandmaps import BandMap, MapRequest, by_band, open_band_maps
 from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
-from szmass_cli.files import check_not_an_input, sha256_of
+from szmass_cli.errors import InputError, UsageError
+from szmass_cli.files import check_not_an_input
+from szmass_cli.maps.reader import open_map
 from szmass_cli.masstable import check_mass_definitions, check_percentiles, column_names
 from szmass_cli.measure import ALWAYS, Job, check_plausible, inputs_identity
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.rows import Rows, catalog_rows
 from szmass_cli.runplan import BLOCK_ROWS, RunPlan, make_plan
-from szmass_cli.tables.formats import output_files
+from szmass_cli.tables.formats import output_files, read_table
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Request:
     ----------
     maps : MapRequest or mapping
         The map; for a model of several bands one for each by its frequency [GHz].
-    catalog_path : Path
-        CSV, ECSV, FITS, VOTable or Parquet.
+    catalog : Path or astropy.table.Table
+        CSV, ECSV, FITS, VOTable or Parquet; or a table in memory.
     model : str
         A shipped model or a bundle's folder.
     percentiles : sequence of float
@@ -46,7 +49,7 @@ class Request:
     """
 
     maps: MapRequest | Mapping[float, MapRequest]
-    catalog_path: Path
+    catalog: Path | Table
     model: str = DEFAULT_MODEL
     percentiles: Sequence[float] = ALWAYS
     mass_definitions: Sequence[str] = ("200c",)
@@ -66,8 +69,9 @@ class Request:
         else:
             maps = {str(frequency): request.stated() for frequency, request in self.maps.items()}
         others = {field.name: getattr(self, field.name) for field in fields(self)}
-        absolute = {"maps": maps, "catalog_path": str(self.catalog_path.resolve()), "model": str(model)}
-        return {**others, **absolute}
+        # shards, the only ones whose request is read again, have their catalogue in a file
+        catalog = str(self.catalog.resolve()) if isinstance(self.catalog, Path) else None
+        return {**others, "maps": maps, "catalog": catalog, "model": str(model)}
 
 
 @dataclass(frozen=True)
@@ -90,19 +94,29 @@ class Run:
 
 def check_paths(request: Request, output: Path) -> None:
     """Refuse an output that is one of the inputs."""
-    inputs = [request.catalog_path, *(file for one in request.all_maps for file in one.files)]
+    inputs = [file for one in request.all_maps for file in one.files]
+    if isinstance(request.catalog, Path):
+        inputs.append(request.catalog)
     for file in output_files(output):
         check_not_an_input(file, *inputs)
 
 
 def request_from(stated: dict[str, Any]) -> Request:
-    """What `Request.stated` gave."""
+    """What `Request.stated` gave.
+
+    Raises
+    ------
+    UsageError
+        The catalogue was a table in memory.
+    """
+    if stated["catalog"] is None:
+        raise UsageError("This run had no file for its catalogue.", "Call szmass_cli.estimate once more.")
     maps = stated["maps"]
     if "path" in maps:
         read: MapRequest | dict[float, MapRequest] = MapRequest.from_stated(maps)
     else:
         read = {float(frequency): MapRequest.from_stated(one) for frequency, one in maps.items()}
-    return Request(**{**stated, "maps": read, "catalog_path": Path(stated["catalog_path"])})
+    return Request(**{**stated, "maps": read, "catalog": Path(stated["catalog"])})
 
 
 def prepared(request: Request, shares: int = 1) -> Run:
@@ -110,7 +124,7 @@ def prepared(request: Request, shares: int = 1) -> Run:
     levels = check_percentiles(request.percentiles)
     check_mass_definitions(request.mass_definitions)
     bundle = read_bundle(request.model)
-    catalog = read_catalog(request.catalog_path, request.columns)
+    catalog = _catalog_of(request)
     check_output_columns(catalog, column_names(levels, request.mass_definitions))
     requests = by_band(request.maps, bundle) if isinstance(request.maps, Mapping) else (request.maps,)
     maps = open_band_maps(requests, bundle)
@@ -136,6 +150,35 @@ def prepared(request: Request, shares: int = 1) -> Run:
     return Run(request, bundle, catalog, maps, rows, job, plan, notes)
 
 
+def _catalog_of(request: Request) -> Catalog:
+    """The catalogue; an error of its own where it and the map have changed places."""
+    try:
+        return read_catalog(request.catalog, request.columns)
+    except InputError as error:
+        given, maps = request.catalog, request.all_maps
+        in_a_file = isinstance(given, Path) and given.is_file()
+        if in_a_file and len(maps) == 1 and _is_a_table_and_no_map(maps[0].path):
+            raise UsageError(
+                f"Map and catalogue look swapped: {maps[0].path} is a table, and {given} is not a catalogue.",
+                "The map comes first: szmass estimate MAP CATALOG -o OUTPUT.",
+            ) from error
+        raise
+
+
+def _is_a_table_and_no_map(path: Path) -> bool:
+    try:
+        open_map(path)
+    except InputError:
+        pass
+    else:
+        return False
+    try:
+        read_table(path)
+    except InputError:
+        return False
+    return True
+
+
 def _identity(
     request: Request, bundle: Bundle, catalog: Catalog, maps: Sequence[BandMap], job: Job
 ) -> dict[str, Any]:
@@ -143,7 +186,7 @@ def _identity(
     return {
         "szmass": __version__,
         "maps": [band_map.identity() for band_map in maps],
-        "catalogue": sha256_of(catalog.path),
+        "catalogue": catalog.sha256(),
         "columns of the catalogue": dict(sorted(catalog.roles.items())),
         "model": bundle.sha256,
         "percentiles": list(job.percentiles),

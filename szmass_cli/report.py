@@ -130,12 +130,16 @@ def _mass_table(metrics: Metrics) -> str:
     headings += [f"{name}: {what}" for name in ESTIMATORS for what in ("M_est", "dM/M", "bias/sigma")]
     rows = []
     for row in metrics.masses:
-        cells = [f"{row.m200c_msun / 1e14:g}", str(row.n_cutouts)]
+        mark = " *" if metrics.is_extrapolated(row.m200c_msun) else ""
+        cells = [f"{row.m200c_msun / 1e14:g}{mark}", str(row.n_cutouts)]
         for found in (row.network, row.matched_filter, row.best_possible):
             bias = found.bias_over_sigma(row.m200c_msun)
             cells += [f"{found.median_msun / 1e14:.2f}", f"{found.relative_error:.3f}", f"{bias:+.2f}"]
         rows.append(cells)
-    return _table(headings, rows)
+    return (
+        _table(headings, rows)
+        + "\n\n\\* outside of the trained range, where estimates end at its nearest mass"
+    )
 
 
 def _profile_table(metrics: Metrics) -> str:

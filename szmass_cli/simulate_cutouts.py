@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -13,13 +13,16 @@ import numpy as np
 from szmass_cli import __version__
 from szmass_cli.blas import one_blas_thread
 from szmass_cli.config import ClusterConfig, SplitConfig, SurveyConfig
-from szmass_cli.files import atomic_path, check_not_an_input, check_writable
+from szmass_cli.files import atomic_path, check_not_an_input, check_suffix, check_writable
 from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.lightcone import HaloStamps, halo_stamps
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
-from szmass_cli.stamp import edge_taper
+from szmass_cli.stamp import ORIENTATION, PIXEL_ARCMIN, edge_taper
+
+SUFFIXES = (".h5", ".hdf5")
+"""Of files of cutouts."""
 
 
 def write_cutouts(
@@ -56,6 +59,8 @@ def write_cutouts(
 
     Raises
     ------
+    UsageError
+        If the file's suffix is none of `SUFFIXES`.
     OutputError
         If the file is already there or cannot be written.
     SzmassError
@@ -63,6 +68,7 @@ def write_cutouts(
     """
     n = n or config.cutouts.n
     check_not_an_input(path, *config.beam_files)
+    check_suffix(path, SUFFIXES)
     check_writable(path, overwrite)
     simulator = _simulator(config, progress)
     workers = workers or len(os.sched_getaffinity(0))
@@ -116,9 +122,10 @@ def write_halo_cutouts(
 
     Raises
     ------
-    InputError, OutputError
+    InputError, UsageError, OutputError
     """
     check_not_an_input(path, y_map, halos, *config.beam_files)
+    check_suffix(path, SUFFIXES)
     check_writable(path, overwrite)
     bands, cosmology = config.sky.build_bands(), config.sky.cosmology.build()
     beams = tuple(band.beam for band in bands)
@@ -186,14 +193,15 @@ def _write(
     """Write n cutouts as they come, and further datasets."""
     with atomic_path(path, overwrite=overwrite) as part, Hdf5Sink(part) as sink, h5py.File(sink, "w") as file:
         file.attrs.update(config=config.to_yaml(), seed=seed, version=__version__)
+        file.attrs.update(pixel_arcmin=PIXEL_ARCMIN, orientation=ORIENTATION)
+        file.attrs["beam_fwhm_arcmin"] = [band.beam.fwhm_arcmin for band in simulator.bands]
         done = 0
         for block in map(apodised(config.cutouts.apodisation_arcmin), blocks):
-            for field in fields(block):
-                values = getattr(block, field.name)
+            for name, values in block.arrays().items():
                 if done == 0:
                     chunks = (min(n, BLOCK), *values.shape[1:])
-                    file.create_dataset(field.name, (n, *values.shape[1:]), values.dtype, chunks=chunks)
-                file[field.name][done : done + len(block)] = values
+                    file.create_dataset(name, (n, *values.shape[1:]), values.dtype, chunks=chunks)
+                file[name][done : done + len(block)] = values
             done += len(block)
             sink.check()
             progress("cutouts", done, n)
@@ -201,6 +209,8 @@ def _write(
             file[name].attrs["unit"] = "uK_CMB"
             file[name].attrs["frequency_ghz"] = [band.frequency_ghz for band in simulator.bands]
         file["m200c"].attrs["unit"] = "Msun"
+        if "offset_arcmin" in file:
+            file["offset_arcmin"].attrs["axes"] = "north, west"
         for name, dataset in further.items():
             file[name] = dataset
         if config.cutouts.split is not None:

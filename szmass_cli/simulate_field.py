@@ -11,8 +11,8 @@ from astropy.table import Table
 from szmass_cli.catalog import read_catalog
 from szmass_cli.config import SurveyConfig
 from szmass_cli.errors import InputError, OutputError, UsageError
-from szmass_cli.fieldfiles import FieldPaths, field_paths, ivar_cards, map_cards, mask_cards
-from szmass_cli.files import atomic_paths, check_not_an_input, check_writable
+from szmass_cli.fieldfiles import SUFFIXES, FieldPaths, field_paths, ivar_cards, map_cards, mask_cards
+from szmass_cli.files import atomic_paths, check_not_an_input, check_suffix, check_writable
 from szmass_cli.fitsmap import write_map
 from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import Stream, block_generator
@@ -102,6 +102,8 @@ def simulate_survey_field(
     inputs = [catalog, *config.beam_files]
     for path in paths.all:
         check_not_an_input(path, *(source for source in inputs if source is not None))
+    check_suffix(output, SUFFIXES)
+    for path in paths.all:
         check_writable(path, overwrite)
     _check_disk(config, output)
     if catalog is not None:
@@ -109,8 +111,9 @@ def simulate_survey_field(
     else:
         clusters = random_clusters(config, block_generator(seed, Stream.USER, 0), n_clusters)
     simulation = FieldSimulation(config, clusters, seed, progress)
+    of_mask = mask_cards(config.field, seed)
     with atomic_paths(paths.all, overwrite) as parts:
-        _write(simulation, FieldPaths(*_grouped(parts, len(simulation.bands))), seed, progress)
+        _write(simulation, FieldPaths(*_grouped(parts, len(simulation.bands))), of_mask, seed, progress)
     return WrittenField(paths, simulation.pixels.description, simulation.truth)
 
 
@@ -119,9 +122,11 @@ def _grouped(parts: list[Path], n_bands: int) -> tuple[tuple[Path, ...], tuple[P
     return tuple(parts[:n_bands]), tuple(parts[n_bands : 2 * n_bands]), parts[-2], parts[-1]
 
 
-def _write(simulation: FieldSimulation, paths: FieldPaths, seed: int, progress: Progress) -> None:
+def _write(
+    simulation: FieldSimulation, paths: FieldPaths, of_mask: dict[str, tuple], seed: int, progress: Progress
+) -> None:
     pixels = simulation.pixels
-    write_map(paths.mask, pixels, simulation.mask.__getitem__, mask_cards(seed), progress)
+    write_map(paths.mask, pixels, simulation.mask.__getitem__, of_mask, progress)
     simulation.truth.write(paths.truth, format="ascii.csv")
     for band, path in zip(simulation.bands, paths.ivars, strict=True):
 

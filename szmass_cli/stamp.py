@@ -4,6 +4,7 @@ import numpy as np
 
 N_PIXELS = 40
 PIXEL_ARCMIN = 0.25
+ORIENTATION = "first pixel axis south to north, second east to west"
 
 
 def pixel_offsets_arcmin() -> np.ndarray:

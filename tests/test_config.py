@@ -51,6 +51,46 @@ def test_an_unknown_key_is_named(text, key):
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("skyes: {}", "sky"),
+        ("sky: {noise_uk_arcmins: 5}", "noise_uk_arcmin"),
+        ("sky: {forgrounds_dl3000_uk2: {}}", "foregrounds_dl3000_uk2"),
+        ("sky: {bands: [{frequency: 95}]}", "frequency_ghz"),
+        ("clusters: {masses: {kind: list, m200c_msun: [2.0e+14], m200_msun: 1}}", "m200c_msun"),
+        ("clusters: {redshift: {kind: uniform, minimum: 0.2}}", "min"),
+        ("cutouts: {split: {validate: 0.2}}", "validation"),
+        ("network: {Base_Filter: 3}", "base_filters"),
+    ],
+)
+def test_the_nearest_key_is_suggested(text, meant):
+    assert f"is not a known key. Did you mean {meant}?" in refusal(text)
+
+
+def test_only_keys_of_the_same_kind_are_suggested():
+    """A list of masses knows no min_m200c_msun."""
+    said = refusal("clusters: {masses: {kind: list, m200c_msun: [2.0e+14], min_m200c: 1.0e+14}}")
+    assert "min_m200c_msun" not in said
+
+
+def test_a_word_that_is_like_no_key_brings_no_suggestion():
+    assert refusal("sky: {quux: 5}").endswith("sky.quux: is not a known key.")
+
+
+def test_the_hint_names_a_preset_that_prints_every_key():
+    with pytest.raises(ConfigError, match="quux") as caught:
+        parse_config("quux: 1", "survey.yaml")
+    assert "`szmass config default`" in caught.value.hint
+    printed = yaml.safe_load(load_config("default").to_yaml())
+    assert printed.keys() == SurveyConfig.model_fields.keys()
+
+
+def test_the_nearest_preset_is_suggested():
+    with pytest.raises(ConfigError, match=r"no configuration sptpool\. Did you mean sptpol\?"):
+        load_config("sptpool")
+
+
+@pytest.mark.parametrize(
     ("text", "key", "shown"),
     [
         ("sky: {noise_uk_arcmin: 0}", "sky.noise_uk_arcmin", "0"),

@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+from astropy.table import Column, Table
 
-from szmass_cli.catalog import ALIASES, Flag
+from szmass_cli.catalog import ALIASES, MASS_UNIT, Flag, read_catalog, write_catalog
 from szmass_cli.config import load_config, preset_names
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -31,6 +33,19 @@ def test_flags_named_in_the_text_exist(page):
     columns = {alias for aliases in ALIASES.values() for alias in aliases}
     named = {word for word in words if not word.startswith("SZM_")}
     assert named <= {flag.name for flag in Flag} | columns
+
+
+def test_the_reading_of_fits_that_is_shown_is_silent_and_gives_the_unit(tmp_path, monkeypatch):
+    masses = Table({"ra": [10.0], "dec": [-30.0]})
+    catalog = read_catalog(masses)
+    write_catalog(catalog, Table([Column([3.0], name="M200c", unit=MASS_UNIT)]), tmp_path / "masses.fits", {})
+    shown = (REPOSITORY / "docs" / "columns.md").read_text().partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        names = {"Table": Table}
+        exec(shown, names)
+    assert names["masses"]["M200c"].to("solMass").value == pytest.approx([3e14])
 
 
 def test_flag_docstring_table_states_each_bit_and_meaning():

@@ -87,6 +87,10 @@ def test_headers_say_what_the_files_hold(written):
     centre = WCS(header).pixel_to_world(179.5, 119.5)
     assert centre.separation(SkyCoord(0.0, -55.0, unit="deg")).arcmin < 0.5
     assert fits.getheader(folder / "f_ivar.fits")["BUNIT"] == "uK-2"
+    mask = fits.getheader(folder / "f_mask.fits")
+    assert mask["EXTNAME"] == "MASK" and "1 inside, 0 in holes" in mask.comments["EXTNAME"]
+    assert "BUNIT" not in mask and mask["SEED"] == 3
+    assert (mask["APOD"], mask["HOLERAD"], mask["HOLEDENS"]) == (10.0, 3.0, 0.5)
     for name in FILES - {"f_truth.csv"}:
         with fits.open(folder / name) as hdus:
             hdus.verify("exception")

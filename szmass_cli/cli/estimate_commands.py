@@ -110,7 +110,7 @@ def estimate(
     Finished parts are kept in OUTPUT.parts until the output is written: the same command goes on
     where an interrupted run stopped.
     """
-    from szmass_cli.api import chosen_executor
+    from szmass_cli.api import chosen_executor, mass_definitions
     from szmass_cli.bandmaps import map_requests
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.mapoptions import beam_of, input_files, noise_of, per_map, unit_of
@@ -133,7 +133,7 @@ def estimate(
         catalog,
         model,
         percentiles=numbers(percentiles, "--percentiles"),
-        mass_definitions=[part.strip() for part in mass_def.split(",")],
+        mass_definitions=mass_definitions(mass_def),
         columns=pairs(column),
         batch_size=batch_size,
         block_rows=block_rows,

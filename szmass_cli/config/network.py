@@ -34,6 +34,7 @@ class TrainingConfig(Strict):
     warm_up_epochs: float = Field(0.5, ge=0, le=1000, description="cosine: epochs of a rising learning rate")
     halve_after_epochs: int = Field(5, ge=1, description="plateau: epochs without gain before halving")
     stop_after_epochs: int = Field(15, ge=1, description="epochs without gain before stopping")
+    gradient_clip_norm: float = Field(0.0, ge=0, description="largest norm of all gradients; 0 is any")
     average_decay: float = Field(0.0, ge=0, lt=1, description="of the running average of weights; 0 is none")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="of activations; auto is float32 on CPUs, half on GPUs"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -12,11 +12,9 @@ from szmass_cli.config.base import Strict
 from szmass_cli.config.clusters import ClusterConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
 from szmass_cli.config.products import CutoutConfig, FieldConfig
-from szmass_cli.config.sky import SkyConfig
-from szmass_cli.errors import ConfigError
-
-FREQUENCY_TOLERANCE = 0.05
-"""A band is meant by its name, too: SPT-3G's 150 GHz band is centred on 148.9 GHz for the SZ effect."""
+from szmass_cli.config.sky import BandConfig, SkyConfig
+from szmass_cli.errors import ConfigError, did_you_mean
+from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 
 
 class SurveyConfig(Strict):
@@ -108,9 +106,10 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        names = ", ".join(preset_names())
+        names = preset_names()
         raise ConfigError(
-            f"There is no configuration {path}.", f"Give a YAML file or a preset: {names}."
+            f"There is no configuration {path}.{did_you_mean(str(path), names)}",
+            f"Give a YAML file or a preset: {', '.join(names)}.",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Give a YAML text file.") from None
@@ -148,7 +147,9 @@ def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConf
     try:
         return SurveyConfig.model_validate(values, context={"folder": folder})
     except ValidationError as error:
-        raise ConfigError(_describe(error, name, values), "`szmass config paper` prints every key.") from None
+        raise ConfigError(
+            _describe(error, name, values), "`szmass config default` prints every key."
+        ) from None
 
 
 # a discriminated union puts its tag into the location; the user's file does not have it
@@ -164,9 +165,37 @@ def _describe(error: ValidationError, name: str, values: dict[str, Any]) -> str:
         if place[:3] == ["sky", "bands", 0] and "bands" not in values["sky"]:
             del place[1:3]  # the band's keys stand in sky itself
         key = ".".join(map(str, place))
-        reason = "is not a known key" if problem["type"] == "extra_forbidden" else problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            reason = f"is not a known key.{did_you_mean(str(place[-1]), _keys_beside(problem['loc']))}"
+        else:
+            reason = problem["msg"]
         shown = (
             "" if problem["type"] in ("missing", "extra_forbidden") else f" (got {problem['input']!r:.60})"
         )
         lines.append(f"{name}: {key or 'the file'}: {reason}{shown}")
     return "\n".join(lines)
+
+
+def _keys_beside(location: Sequence[str | int]) -> set[str]:
+    """The keys that are known where pydantic found one that is not."""
+    sections: list[type[Strict]] = [SurveyConfig]
+    for part in location[:-1]:
+        fields = [section.model_fields[part] for section in sections if part in section.model_fields]
+        if fields:
+            sections = [found for field in fields for found in _sections_in(field.annotation)]
+        elif part in _TAGS:
+            sections = [section for section in sections if _kind(section) in (None, part)]
+    keys = {key for section in sections for key in section.model_fields}
+    return keys | BandConfig.model_fields.keys() if SkyConfig in sections else keys
+
+
+def _sections_in(annotation: Any) -> list[type[Strict]]:
+    """The sections that a field may hold, those of a union or of a list among them."""
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _sections_in(argument)]
+
+
+def _kind(section: type[Strict]) -> str | None:
+    field = section.model_fields.get("kind")
+    return get_args(field.annotation)[0] if field else None

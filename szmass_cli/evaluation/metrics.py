@@ -88,6 +88,8 @@ class Metrics:
     profiles : tuple of ProfileRow
     irregular : tuple of Comparison
         The first 140, and all; empty where irregular clusters cannot be simulated.
+    trained_m200c_msun : (float, float) or None
+        Mass range of training: clusters beyond it are extrapolated.
     """
 
     format_version: int
@@ -98,6 +100,12 @@ class Metrics:
     masses: tuple[MassRow, ...] = ()
     profiles: tuple[ProfileRow, ...] = ()
     irregular: tuple[Comparison, ...] = ()
+    trained_m200c_msun: tuple[float, float] | None = None
+
+    def is_extrapolated(self, m200c_msun: float) -> bool:
+        """Whether a mass lies outside of the trained range."""
+        low, high = self.trained_m200c_msun or (m200c_msun, m200c_msun)
+        return not low * (1.0 - 1e-9) <= m200c_msun <= high * (1.0 + 1e-9)
 
     @property
     def leaks(self) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from szmass_cli.config import SurveyConfig, band_label, parse_config
-from szmass_cli.errors import InputError
+from szmass_cli.errors import InputError, did_you_mean
 from szmass_cli.files import atomic_path, sha256_of
 from szmass_cli.hdf5 import Hdf5Sink
 from szmass_cli.network.inputs import Labels
@@ -153,7 +153,8 @@ def find_bundle(model: str | Path) -> Path:
         return path
     what = "holds no metadata.json, so it is not a model bundle" if path.exists() else "is not there"
     raise InputError(
-        f"The model {model} {what}.", f"Give a bundle's folder, or a shipped model: {', '.join(shipped)}."
+        f"The model {model} {what}.{did_you_mean(str(model), shipped)}",
+        f"Give a bundle's folder, or a shipped model: {', '.join(shipped)}.",
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
+from szmass_cli.allocator import keep_freed_memory
 from szmass_cli.config import NetworkConfig
 from szmass_cli.errors import InputError
 from szmass_cli.network.backend import load_tensorflow
@@ -48,6 +49,7 @@ class Predictor:
     """
 
     def __init__(self, network, inputs: NetworkInput, labels: Labels, batch_size: int = BATCH_SIZE):
+        keep_freed_memory()
         self._network, self._inputs, self._labels = network, inputs, labels
         self._batch_size = batch_size
         tensorflow = load_tensorflow()

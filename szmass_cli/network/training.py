@@ -95,7 +95,6 @@ def fit(
     Interrupted
         After the epoch in which Ctrl-C came; that epoch is saved.
     """
-    keep_freed_memory()
     training, recipe = config.training, config.to_yaml()
     device = device or training_device(training)
     model, average = compiled_model(config, encoder.inputs.channels, device)
@@ -174,7 +173,9 @@ def compiled_model(
     with device.strategy.scope(), dtype_policy(device.policy):
         model = build_mresunet(config.network, channels, synchronised=device.n_replicas > 1)
         # compiled by XLA, dilated convolutions are no faster on CPUs, and start minutes later
-        model.compile(keras.optimizers.Adam(training.learning_rate), loss=weighted_mse, jit_compile=False)
+        clip = training.gradient_clip_norm or None
+        adam = keras.optimizers.Adam(training.learning_rate, global_clipnorm=clip)
+        model.compile(adam, loss=weighted_mse, jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         average = WeightAverage(model, training.average_decay)
     return model, average
@@ -228,6 +229,8 @@ def _train_epoch(
             self.model.optimizer.learning_rate.assign(learning_rate(training, state, done))
 
         def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:  # TensorFlow, given a Python generator, has set the allocator back
+                keep_freed_memory()
             average.update(state.epoch * n_batches + batch + 1)
             detail = f"epoch {state.epoch + 1}  loss {logs['loss']:.4f}{before}"
             done = (state.epoch * n_batches + batch + 1) * training.batch_size

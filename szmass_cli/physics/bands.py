@@ -4,6 +4,13 @@ from dataclasses import dataclass
 
 from szmass_cli.physics.beams import AnyBeam
 
+FREQUENCY_TOLERANCE = 0.05
+"""Frequencies that differ by no more than this fraction mean the same band.
+
+Bands are meant by their names: for the SZ effect SPT's 150 GHz band is centred on 152.9 GHz, that of SPT-3G
+on 148.9.
+"""
+
 
 @dataclass(frozen=True)
 class Band:

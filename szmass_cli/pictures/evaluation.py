@@ -43,7 +43,7 @@ def save_figures(evaluation: Evaluation, history: list[dict[str, float]], folder
     if evaluation.masses is not None:
         figures["figure4_masses"] = _mass_figure(evaluation.metrics)
     if evaluation.irregular is not None:
-        figures["figure6_irregular"] = _irregular_figure(evaluation.irregular)
+        figures["figure6_irregular"] = _irregular_figure(evaluation)
     if history:
         figures["loss"] = _loss_figure(history)
     for name, figure in figures.items():
@@ -73,8 +73,9 @@ def _map_figure(maps: Mapping[float, MeanMaps]) -> "Figure":
         )
         for axis, (image, colours, low, high, title) in zip(row, panels, strict=True):
             shown = axis.imshow(image, extent=EXTENT, origin="lower", cmap=colours, vmin=low, vmax=high)
-            figure.colorbar(shown, ax=axis, label="µK")
+            figure.colorbar(shown, ax=axis, label="µK", shrink=0.8)
             axis.set_title(title, fontsize=9)
+        row[0].set(xticks=(4, 2, 0, -2, -4))
         row[0].set_ylabel(f"{mass / 1e14:g} × 10$^{{14}}$ M$_\\odot$\nnorth [arcmin]")
     for axis in axes[-1]:
         axis.set_xlabel("east [arcmin]")
@@ -102,13 +103,18 @@ def _mass_figure(metrics: Metrics) -> "Figure":
     lower.axhspan(-1.0, 1.0, color="0.92", zorder=-1)
     lower.set(ylabel="(M$_{est}$ - M$_{true}$) / σ", xlabel="true M$_{200c}$ [10$^{14}$ M$_\\odot$]")
     for axis in (upper, lower):
+        if metrics.trained_m200c_msun is not None:
+            low, high = (mass / 1e14 for mass in metrics.trained_m200c_msun)
+            axis.axvline(low, color="0.6", ls=":", lw=1.0)
+            axis.axvline(high, color="0.6", ls=":", lw=1.0)
         axis.set_xscale("log")
         axis.set_xticks([0.5, 1, 2, 3, 5, 7, 10], ["0.5", "1", "2", "3", "5", "7", "10"])
         axis.minorticks_off()
     upper.set_yscale("log")
     upper.set_yticks([0.5, 1, 2, 3, 5, 7, 10], ["0.5", "1", "2", "3", "5", "7", "10"])
     upper.minorticks_off()
-    upper.set_title("error bars: 16th to 84th percentile of the estimates", fontsize=9)
+    title = "error bars: 16th to 84th percentile of the estimates; between the dotted lines: trained"
+    upper.set_title(title, fontsize=9)
     return figure
 
 
@@ -126,19 +132,16 @@ def _scatter_figure(evaluation: Evaluation) -> "Figure":
     return figure
 
 
-def _histograms(axis: "Axes", found: Estimated, comparison: Comparison | None = None) -> None:
+def _histograms(axis: "Axes", found: Estimated, comparison: Comparison) -> None:
     for name in ESTIMATORS:
         ln_ratio = np.log(found.median_msun(name) / found.m200c_msun)
-        label = name
-        if comparison is not None:
-            sigma = getattr(comparison, name.replace(" ", "_")).gaussian_sigma
-            label = f"{name}: {sigma:.3f}"
+        label = f"{name}: {getattr(comparison, name.replace(' ', '_')).gaussian_sigma:.3f}"
         bins = _LN_BINS if ln_ratio.size > 2000 else _LN_BINS[::3]
         density, edges = np.histogram(ln_ratio, bins=bins, density=True)
         axis.stairs(density, edges, color=_COLOURS[name], lw=1.4, label=label)
         _draw_fit(axis, density, edges, _COLOURS[name])
     axis.set_xlim(_LN_BINS[0], _LN_BINS[-1])
-    axis.legend(frameon=False, fontsize=8, title="σ of a Gaussian fit" if comparison else None)
+    axis.legend(frameon=False, fontsize=8, title="σ of a Gaussian fit")
 
 
 def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str) -> None:
@@ -151,8 +154,10 @@ def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str)
     axis.plot(x, gaussian(x, *best), "--", color=colour, lw=0.9)
 
 
-def _irregular_figure(found: Estimated) -> "Figure":
+def _irregular_figure(evaluation: Evaluation) -> "Figure":
     """Figure 6: estimated against true mass of irregular clusters, and their scatter."""
+    found = evaluation.irregular
+    assert found is not None
     figure = _new_figure(9.6, 4.4)
     left, right = figure.subplots(1, 2)
     shown = slice(0, 300)
@@ -173,15 +178,18 @@ def _irregular_figure(found: Estimated) -> "Figure":
         title=f"the first {min(300, len(found))} of {len(found):,} irregular clusters",
     )
     left.legend(frameon=False, fontsize=8)
-    _histograms(right, found)
+    _histograms(right, found, evaluation.metrics.irregular[-1])
     right.set(xlabel="ln(M$_{est}$ / M$_{true}$)", ylabel="probability density")
     return figure
 
 
 def _loss_figure(history: list[dict[str, float]]) -> "Figure":
     """Loss against epoch."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = _new_figure(6.0, 4.0)
     axis = figure.subplots()
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     epochs = [row["epoch"] for row in history]
     axis.semilogy(epochs, [row["loss"] for row in history], "o-", ms=3, label="training")
     axis.semilogy(epochs, [row["validation_loss"] for row in history], "s-", ms=3, label="validation")

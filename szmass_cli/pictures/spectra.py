@@ -32,7 +32,9 @@ _MARKERS = (("o", "k"), ("s", "C3"))
 _ELL_MIN = 400.0
 _TICKS = (1000, 3000, 10_000)
 _TELLING = 0.1
-"""Points with larger errors do not set the scale of ratios: some cross spectra are all noise at high ell."""
+"""Points with larger errors do not set the scale of ratios; beyond it an arrow at the edge stands for one."""
+
+_BEYOND = "_beyond the panel"  # the underscore keeps it out of legends
 
 
 @dataclass(frozen=True)
@@ -142,12 +144,16 @@ def _draw_points(axes: "Axes", measured: Sequence[MeasuredSpectra], pair: tuple[
 def _draw_ratio(axes: "Axes", measured: Sequence[MeasuredSpectra], pair: tuple[int, int]) -> None:
     reach = 0.05
     for spectra, (marker, colour) in zip(measured, _MARKERS, strict=False):
-        ratio = spectra.measured[pair] / spectra.expected[pair]
-        error = np.abs(spectra.error[pair] / spectra.expected[pair])
-        axes.errorbar(spectra.ell, ratio, error, fmt=marker, color=colour, ms=3.5, mfc="white", lw=1)
-        telling = error < _TELLING
-        far = (np.abs(ratio - 1.0) + error)[telling]
+        ell, ratio, error = ratios(spectra, pair)
+        axes.errorbar(ell, ratio, error, fmt=marker, color=colour, ms=3.5, mfc="white", lw=1)
+        far = (np.abs(ratio - 1.0) + error)[error < _TELLING]
         reach = max(reach, 1.1 * float(far.max())) if far.size else max(reach, 0.5)
+    for spectra, (_, colour) in zip(measured, _MARKERS, strict=False):
+        ell, ratio, _ = ratios(spectra, pair)
+        for arrow, side in (("^", 1.0), ("v", -1.0)):
+            beyond = ell[side * (ratio - 1.0) > reach]
+            edge = np.full(beyond.size, 1.0 + 0.88 * side * reach)
+            axes.plot(beyond, edge, arrow, color=colour, ms=5, zorder=4, label=_BEYOND)
     axes.axhspan(1.0 - AGREEMENT, 1.0 + AGREEMENT, color="0.9", zorder=0)
     axes.axhline(1.0, color="k", lw=0.8)
     limits = axes.get_xlim()
@@ -155,3 +161,15 @@ def _draw_ratio(axes: "Axes", measured: Sequence[MeasuredSpectra], pair: tuple[i
     axes.set_xticks(_TICKS, [f"{tick:,}" for tick in _TICKS])
     axes.set_xticks([], minor=True)
     axes.set_xlim(limits)
+
+
+def ratios(spectra: MeasuredSpectra, pair: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Multipoles, measured over expected, and its error, of the bins that have a signal.
+
+    A bin whose error is larger than what is expected in it has none: its ratio is noise over nothing, as in
+    cross spectra at high multipoles, where beams have taken all and noise is not shared.
+    """
+    expected, error = np.abs(spectra.expected[pair]), spectra.error[pair]
+    there = expected > error
+    ratio = spectra.measured[pair][there] / spectra.expected[pair][there]
+    return spectra.ell[there], ratio, error[there] / expected[there]

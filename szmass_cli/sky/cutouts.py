@@ -38,6 +38,8 @@ class CutoutBlock:
         [Msun].
     redshift, amplitude : numpy.ndarray, shape (n,)
         Redshift, and the log-normal factor that multiplied the SZ signal.
+    offset_arcmin : numpy.ndarray, shape (n, 2), optional
+        Of the cluster from the middle of the cutout, north and west, where they are miscentred.
     """
 
     image: np.ndarray
@@ -45,16 +47,23 @@ class CutoutBlock:
     m200c: np.ndarray
     redshift: np.ndarray
     amplitude: np.ndarray
+    offset_arcmin: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.m200c)
 
     def __getitem__(self, rows: slice | np.ndarray) -> "CutoutBlock":
-        return CutoutBlock(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return CutoutBlock(**{name: values[rows] for name, values in self.arrays().items()})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that is there, by name."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: values for name, values in named.items() if values is not None}
 
     @classmethod
     def concatenate(cls, blocks: list["CutoutBlock"]) -> "CutoutBlock":
-        return cls(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(cls)))
+        each = [block.arrays() for block in blocks]
+        return cls(**{name: np.concatenate([arrays[name] for arrays in each]) for name in each[0]})
 
 
 def block_generator(seed: int, stream: Stream, block: int, salt: int = 0) -> np.random.Generator:
@@ -97,7 +106,9 @@ class CutoutSimulator:
         image = self.sky.draw(rng, size)[:n]
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
         image += signals.all
-        return CutoutBlock(image, signals.own, m200c[:n], redshift[:n], signals.amplitude)
+        return CutoutBlock(
+            image, signals.own, m200c[:n], redshift[:n], signals.amplitude, signals.offset_arcmin
+        )
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0

@@ -34,11 +34,14 @@ class Signals:
         With the halos that lie in front of and behind them [µK].
     amplitude : numpy.ndarray, shape (n,)
         The log-normal factors in `own`.
+    offset_arcmin : numpy.ndarray, shape (n, 2), optional
+        Of the clusters from the middle, north and west, where they are not centred.
     """
 
     own: np.ndarray
     all: np.ndarray
     amplitude: np.ndarray
+    offset_arcmin: np.ndarray | None = None
 
 
 class SignalSource(Protocol):
@@ -76,13 +79,14 @@ class RoundSignals:
         n: int,
     ) -> Signals:
         amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, len(m200c_msun))[:n]
+        offset = None
         if clusters.miscentring_arcmin == 0.0:
             own = self._stamps.mean_images(m200c_msun[:n], redshift[:n])
         else:
-            offset = clusters.miscentring_arcmin * rng.standard_normal((len(m200c_msun), 2))
-            own = self._stamps.offset_images(m200c_msun[:n], redshift[:n], offset[:n])
+            offset = clusters.miscentring_arcmin * rng.standard_normal((len(m200c_msun), 2))[:n]
+            own = self._stamps.offset_images(m200c_msun[:n], redshift[:n], offset)
         own *= amplitude.astype(np.float32)[:, None, None, None]
-        return Signals(own, own, amplitude)
+        return Signals(own, own, amplitude, offset)
 
 
 class IrregularSignals:

@@ -51,12 +51,12 @@ def read_fits(path: Path) -> tuple[Table, RawFits | None]:
         for i, name in enumerate(table.colnames, 1):
             if isinstance(table[name], Column):  # not a sky position or time that astropy made of columns
                 table[name].description = table.meta.pop(f"TCOMM{i}", None)
-                table.replace_column(name, _native(table[name]))
+                table.replace_column(name, native(table[name]))
     table.meta = {key: "" if isinstance(v, fits.card.Undefined) else v for key, v in table.meta.items()}
     return table, raw
 
 
-def _native(column: Column) -> Column:
+def native(column: Column) -> Column:
     """Numbers in the machine's byte order, bytes as text (UTF-8, else Latin-1, which never fails)."""
     if column.dtype.kind != "S":
         return column.astype(column.dtype.newbyteorder("="), copy=False)

@@ -28,7 +28,8 @@ def broken(field, tmp_path_factory):
     (folder / "bytes.yaml").write_bytes(b"\xff\xfe\x00\x81")
     (folder / "empty_folder").mkdir()
     (folder / "folder.fits").mkdir()
-    (folder / "taken.fits").write_text("somebody's work")
+    for name in ("taken.fits", "taken.h5"):
+        (folder / name).write_text("somebody's work")
     (folder / "sidecar.csv.meta.json").write_text("{}")
     return folder
 
@@ -186,7 +187,7 @@ BAD_OUTPUTS = {
     "not writable": ("/proc/out.fits", "cannot be written"),
 }
 BAD_CONFIGS = {
-    "unknown key": ("key.yaml", "sky.beam_arcmin", "not a known key"),
+    "unknown key": ("key.yaml", "sky.beam_arcmin", "not a known key. Did you mean beam_fwhm_arcmin?"),
     "value out of range": ("range.yaml", "sky.beam_fwhm_arcmin", "99"),
     "value of another type": ("type.yaml", "training.seed", "many"),
     "values that contradict": ("order.yaml", "calibration", "max_m200c_msun"),
@@ -205,7 +206,10 @@ CASES = [
     ),
     *((f"option: {k}", ("map.fits", "cat.csv", *OUT, *o), w) for k, (o, *w) in BAD_OPTIONS.items()),
     *((f"output: {k}", ("map.fits", "cat.csv", "-o", o), (o, *w)) for k, (o, *w) in BAD_OUTPUTS.items()),
-    ("swapped", ("cat.csv", "map.fits", *OUT), ("map.fits",)),
+    ("swapped", ("cat.csv", "map.fits", *OUT), ("look swapped", "cat.csv is a table", "MAP CATALOG")),
+    ("swapped, both FITS", ("cat.fits", "map.fits", *OUT), ("look swapped", "cat.fits is a table")),
+    ("two tables, one no catalogue", ("cat.csv", "no_ra.csv", *OUT), ("look swapped",)),
+    ("a bad catalogue and a good map", ("map.fits", "map.fits", *OUT), ("there is no table",)),
     ("no catalogue", ("map.fits", *OUT), ("CATALOG",)),
     ("no output", ("map.fits", "cat.csv"), ("--output",)),
 ]
@@ -268,7 +272,7 @@ def test_config_refuses(broken, szmass_fork, name, words):
     ("command", "words"),
     {
         ("train", "-c", "key.yaml", "-o", "new_model"): ("key.yaml", "sky.beam_arcmin"),
-        ("train", "-c", "default", "-o", "altered"): ("altered", "already there", "--overwrite"),
+        ("train", "-c", "default", "-o", "altered", "-q"): ("altered", "already there", "--overwrite"),
         ("train", "-c", "default", "-o", "empty_folder/deeper/taken.fits", "--batch", "4"): ("--batch",),
         ("train", "-c", "default"): ("--output",),
         ("simulate", "field", "-c", "range.yaml", "-o", "new.fits"): ("range.yaml", "sky.beam_fwhm_arcmin"),
@@ -277,7 +281,11 @@ def test_config_refuses(broken, szmass_fork, name, words):
         ("simulate", "field", "-o", "taken.fits"): ("taken.fits", "already there"),
         ("simulate", "field", "--n-clusters", "0", "-o", "new.fits"): ("--n-clusters",),
         ("simulate", "cutouts", "-c", "key.yaml", "-o", "new.h5"): ("key.yaml", "sky.beam_arcmin"),
-        ("simulate", "cutouts", "-o", "taken.fits"): ("taken.fits", "already there"),
+        ("simulate", "cutouts", "-o", "taken.h5"): ("taken.h5", "already there"),
+        ("simulate", "cutouts", "-o", "new.fits"): ("new.fits", ".h5 or .hdf5", "new.h5"),
+        ("simulate", "cutouts", "-o", "new"): ("the suffix is not .h5",),
+        ("simulate", "field", "-o", "new.h5"): ("new.h5", ".fits or .fits.gz", "new.fits"),
+        ("simulate", "field", "-o", "new"): ("the suffix is not .fits",),
         ("simulate", "cutouts", "--n", "0", "-o", "new.h5"): ("--n",),
         ("simulate", "cutouts", "--seed", "-1", "-o", "new.h5"): ("--seed",),
         ("simulate", "sky"): ("sky",),

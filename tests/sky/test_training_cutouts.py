@@ -229,6 +229,8 @@ def test_the_file_is_laid_out_as_the_contract_says(cutout_file, simulator):
         assert yaml.safe_load(file.attrs["config"])["sky"]["noise_uk_arcmin"] == 5.0
         assert file["image"].attrs["unit"] == file["sz"].attrs["unit"] == "uK_CMB"
         assert file["m200c"].attrs["unit"] == "Msun"
+        assert file.attrs["pixel_arcmin"] == 0.25 and list(file.attrs["beam_fwhm_arcmin"]) == [1.0]
+        assert file.attrs["orientation"] == "first pixel axis south to north, second east to west"
 
 
 def test_progress_counts_up_to_the_end(cutout_file):
@@ -301,3 +303,16 @@ def test_the_configured_number_is_written_where_none_is_asked_for(tmp_path):
     assert write_cutouts(SurveyConfig(cutouts=CutoutConfig(n=7)), tmp_path / "c.h5", seed=1) == 7
     with h5py.File(tmp_path / "c.h5") as file:
         assert len(file["image"]) == 7 and "split" not in file
+
+
+def test_offsets_of_miscentred_clusters_are_written_where_the_signal_is(tmp_path):
+    config = SurveyConfig(clusters=ClusterConfig(redshift=0.7, miscentring_arcmin=1.0))
+    write_cutouts(config, tmp_path / "c.h5", n=300, seed=3)
+    with h5py.File(tmp_path / "c.h5") as file:
+        offset, sz = file["offset_arcmin"][()], file["sz"][..., 0]
+        assert file["offset_arcmin"].attrs["axes"] == "north, west"
+    assert offset.shape == (300, 2) and np.std(offset) == pytest.approx(1.0, abs=0.1)
+    row, column = np.unravel_index(sz.reshape(300, -1).argmin(axis=1), (40, 40))
+    deepest_arcmin = (np.stack([row, column], axis=1) - 19.5) * 0.25
+    inside = np.abs(offset).max(axis=1) < 4.5
+    assert np.abs(deepest_arcmin - offset)[inside].max() <= 0.126

@@ -1,0 +1,24 @@
+"""The one column schema: which columns come in, under which names, and which columns go out."""
+
+from szmass_cli.catalog.columns import MASKED_COLUMN, MASS_UNIT, percentile_column
+from szmass_cli.catalog.flags import FLAGS_COLUMN, Flag, flag_table, flags_column
+from szmass_cli.catalog.reading import Catalog, read_catalog
+from szmass_cli.catalog.roles import ALIASES, LENIENT_ROLES
+from szmass_cli.catalog.writing import check_output, check_output_columns, write_catalog
+
+__all__ = [
+    "ALIASES",
+    "FLAGS_COLUMN",
+    "LENIENT_ROLES",
+    "MASKED_COLUMN",
+    "MASS_UNIT",
+    "Catalog",
+    "Flag",
+    "check_output",
+    "check_output_columns",
+    "flag_table",
+    "flags_column",
+    "percentile_column",
+    "read_catalog",
+    "write_catalog",
+]

@@ -1,0 +1,14 @@
+"""Names and units of the columns that go out."""
+
+import numpy as np
+from astropy import units as u
+
+#: Unit of every mass column.
+MASS_UNIT = u.Unit("1e14 solMass")
+MASKED_COLUMN = "sz_masked_fraction"
+
+
+def percentile_column(base: str, percentile: float) -> str:
+    """Name the column of one percentile: ('M200c', 16) -> 'M200c_p16', 2.5 -> 'M200c_p2p5'."""
+    text = np.format_float_positional(float(percentile), trim="-")
+    return f"{base}_p{text.replace('.', 'p')}"

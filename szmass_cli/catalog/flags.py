@@ -1,0 +1,74 @@
+"""What is said about a row: named bits of one column."""
+
+import enum
+
+import numpy as np
+from astropy.table import Column
+
+FLAGS_COLUMN = "szmass_flags"
+
+
+class Flag(enum.IntFlag):
+    """What is to be said about a row; 0 means nothing to say.
+
+    ====  ============================  ==============================================================
+    bit   name                          meaning
+    ====  ============================  ==============================================================
+    1     BAD_COORDINATES               right ascension or declination is missing or impossible; no mass
+    2     OFF_MAP                       the map has no data anywhere near; no mass
+    4     CUT_BY_EDGE                   the cutout reaches over the edge of the map
+    8     MASKED                        the core, or too much of the cutout, has no data; no mass
+    16    NONFINITE                     what has no data is NaN, or the network's answer is; no mass
+    32    NO_REDSHIFT                   no redshift given; the model's own was assumed
+    64    REDSHIFT_OUTSIDE_TRAINING     the network was not trained there, only calibrated
+    128   REDSHIFT_OUTSIDE_CALIBRATION  redshift beyond the calibration; no mass
+    256   MASS_OUTSIDE_TRAINING         the mass lies outside the training range
+    512   NOISE_MISMATCH                the map's noise, measured or stated, differs from the training noise
+    1024  INPAINTED                     holes in the cutout were filled from the sky around them
+    2048  BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
+    4096  UNLIKE_TRAINING               more is left than training skies have: a bright source, a neighbour
+    ====  ============================  ==============================================================
+    """
+
+    BAD_COORDINATES = 1
+    OFF_MAP = 2
+    CUT_BY_EDGE = 4
+    MASKED = 8
+    NONFINITE = 16
+    NO_REDSHIFT = 32
+    REDSHIFT_OUTSIDE_TRAINING = 64
+    REDSHIFT_OUTSIDE_CALIBRATION = 128
+    MASS_OUTSIDE_TRAINING = 256
+    NOISE_MISMATCH = 512
+    INPAINTED = 1024
+    BEAM_MISMATCH = 2048
+    UNLIKE_TRAINING = 4096
+
+
+_MEANINGS = {
+    Flag.BAD_COORDINATES: "right ascension or declination is missing or impossible; no mass",
+    Flag.OFF_MAP: "the map has no data anywhere near; no mass",
+    Flag.CUT_BY_EDGE: "the cutout reaches over the edge of the map",
+    Flag.MASKED: "the core, or too much of the cutout, has no data; no mass",
+    Flag.NONFINITE: "what has no data is NaN, or the network's answer is; no mass",
+    Flag.NO_REDSHIFT: "no redshift given; the model's own was assumed",
+    Flag.REDSHIFT_OUTSIDE_TRAINING: "the network was not trained there, only calibrated",
+    Flag.REDSHIFT_OUTSIDE_CALIBRATION: "redshift beyond the calibration; no mass",
+    Flag.MASS_OUTSIDE_TRAINING: "the mass lies outside the training range",
+    Flag.NOISE_MISMATCH: "the map's noise, measured or stated, differs from the training noise",
+    Flag.INPAINTED: "holes in the cutout were filled from the sky around them",
+    Flag.BEAM_MISMATCH: "the map's beam is wider than the model's and was sharpened",
+    Flag.UNLIKE_TRAINING: "more is left than training skies have: a bright source, a neighbour",
+}
+
+
+def flag_table() -> list[tuple[int, str, str]]:
+    """Return (bit, name, meaning) of every flag, lowest bit first."""
+    return [(flag.value, str(flag.name), _MEANINGS[flag]) for flag in Flag]
+
+
+def flags_column(flags: np.ndarray) -> Column:
+    """Return the flags as an output column whose description explains the bits."""
+    bits = [f"{bit} {name}" for bit, name, _ in flag_table()]
+    description = "; ".join(["0 nothing to say", *bits])
+    return Column(np.asarray(flags, dtype=np.int32), name=FLAGS_COLUMN, description=description)

@@ -1,0 +1,82 @@
+"""A catalogue that goes out: the input columns, and those that were added."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from astropy.table import Table
+
+from szmass_cli.catalog.reading import Catalog
+from szmass_cli.catalog.roles import listed
+from szmass_cli.errors import InputError
+from szmass_cli.files import check_writable
+from szmass_cli.tables.formats import output_files, write_table
+
+
+def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Make sure, before the long work, that a catalogue can be written to `path`.
+
+    Raises
+    ------
+    UsageError
+        The suffix stands for no format.
+    OutputError
+        The file (or the sidecar of a CSV) is already there or cannot be written.
+    """
+    for file in output_files(Path(path)):
+        check_writable(file, overwrite)
+
+
+def check_output_columns(catalog: Catalog, new_names: Iterable[str]) -> None:
+    """Make sure that the catalogue has none of the columns that are to be added, whatever their case.
+
+    Raises
+    ------
+    InputError
+        Some are there already, as in a catalogue szmass wrote itself.
+    """
+    new = {name.lower() for name in new_names}
+    clashes = [name for name in catalog.table.colnames if name.strip().lower() in new]
+    if clashes:
+        raise InputError(
+            f"{catalog.path}: already has what szmass would add: {listed(clashes)}",
+            "Drop or rename these columns, or start from the original catalogue.",
+        )
+
+
+def write_catalog(
+    catalog: Catalog,
+    new_columns: Table,
+    path: str | os.PathLike[str],
+    meta: Mapping[str, str | float],
+    overwrite: bool = False,
+) -> None:
+    """Write the input columns followed by the new ones, rows in the input's order.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        As read by `read_catalog`.
+    new_columns : astropy.table.Table
+        One row per catalogue row; units and descriptions are kept where the format has room for them.
+    path : path
+        The output; its suffix chooses the format. It appears only when it is complete.
+    meta : mapping
+        Provenance, under keys of at most 8 characters: FITS header cards, ECSV, VOTable and Parquet
+        metadata, or for CSV the sidecar ``<path>.meta.json``. The input's own metadata are kept.
+    overwrite : bool
+        Whether existing files may be replaced.
+
+    Raises
+    ------
+    UsageError
+        The suffix stands for no format.
+    InputError
+        The catalogue already has one of the new columns.
+    OutputError, SzmassError
+        The file cannot be written, or its format cannot hold one of the columns.
+    """
+    if len(new_columns) != len(catalog):
+        raise ValueError(f"{len(new_columns)} new rows for {len(catalog)} catalogue rows")
+    check_output_columns(catalog, new_columns.colnames)
+    write_table(Path(path), catalog.table, catalog.source, new_columns, dict(meta), overwrite)
