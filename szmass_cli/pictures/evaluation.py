@@ -137,7 +137,9 @@ def _histograms(axis: "Axes", found: Estimated, comparison: Comparison) -> None:
         ln_ratio = np.log(found.median_msun(name) / found.m200c_msun)
         label = f"{name}: {getattr(comparison, name.replace(' ', '_')).gaussian_sigma:.3f}"
         bins = _LN_BINS if ln_ratio.size > 2000 else _LN_BINS[::3]
-        density, edges = np.histogram(ln_ratio, bins=bins, density=True)
+        # of all clusters, those beyond the edges too
+        weights = np.full(ln_ratio.size, 1.0 / (ln_ratio.size * (bins[1] - bins[0])))
+        density, edges = np.histogram(ln_ratio, bins=bins, weights=weights)
         axis.stairs(density, edges, color=_COLOURS[name], lw=1.4, label=label)
         _draw_fit(axis, density, edges, _COLOURS[name])
     axis.set_xlim(_LN_BINS[0], _LN_BINS[-1])
@@ -146,6 +148,8 @@ def _histograms(axis: "Axes", found: Estimated, comparison: Comparison) -> None:
 
 def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str) -> None:
     centres = 0.5 * (edges[1:] + edges[:-1])
+    if not density.any():
+        return
     try:
         best, _ = curve_fit(gaussian, centres, density, p0=(density.max(), 0.0, 0.15))
     except RuntimeError:  # no Gaussian comes near it
