@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.config import SurveyConfig, load_config
-from szmass_cli.network.dataset import Encoder
 from szmass_cli.network.device import training_device
 from szmass_cli.network.inputs import Labels, NetworkInput
+from szmass_cli.network.lessons import Encoder
 from szmass_cli.network.training import compiled_model, fit
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 
@@ -26,7 +26,7 @@ def bare_rate(config: SurveyConfig, encoder: Encoder, simulator: CutoutSimulator
     size = training.batch_size
     blocks = simulator.blocks(config.clusters, n_batches * size, 1, Stream.USER)
     inputs, targets = encoder(CutoutBlock.concatenate(list(blocks)))
-    model, _ = compiled_model(config, encoder.inputs.channels, training_device(training))
+    model, _ = compiled_model(config, encoder, training_device(training))
     model.train_on_batch(inputs[:size], targets[:size])
     start = time.perf_counter()
     for first in range(0, n_batches * size, size):

@@ -20,6 +20,7 @@ from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
+from szmass_cli.posterior import Calibration
 from szmass_cli.rows import Rows
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.stamp import pixel_radii_arcmin
@@ -184,6 +185,7 @@ class Meter:
     def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
         self.sky = bundle.training_sky()
         self.percentiles = list(percentiles)
+        assert isinstance(bundle.calibration, Calibration)
         self._calibration = bundle.calibration
         self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
         self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)

@@ -12,7 +12,8 @@ from szmass_cli.catalog import Flag
 from szmass_cli.config import parse_config
 from szmass_cli.errors import UsageError
 from szmass_cli.network.backend import load_keras
-from szmass_cli.network.bundle import read_bundle, write_bundle
+from szmass_cli.network.bundle import read_bundle
+from szmass_cli.network.bundlewriting import write_bundle
 from szmass_cli.network.inputs import Labels
 from szmass_cli.network.model import Predictor, model_variables
 from szmass_cli.network.mresunet import build_mresunet

@@ -6,8 +6,10 @@ import pytest
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.evaluate import evaluate
 from szmass_cli.evaluation.metrics import read_metrics
-from szmass_cli.network.bundle import REPORT, as_stored, read_bundle, shipped_models
+from szmass_cli.network.bundle import read_bundle, shipped_models
+from szmass_cli.network.bundlewriting import as_stored
 from szmass_cli.network.inputs import NetworkInput
+from szmass_cli.network.metadata import REPORT
 from szmass_cli.network.model import Predictor, network_of
 from szmass_cli.report import METRICS, SUMMARY
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream

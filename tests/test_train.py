@@ -22,9 +22,11 @@ from szmass_cli.config import (
 from szmass_cli.errors import InputError, OutputError, SzmassError
 from szmass_cli.evaluation.metrics import read_metrics
 from szmass_cli.network import training
-from szmass_cli.network.bundle import Bundle, as_stored, read_bundle, read_history
-from szmass_cli.network.dataset import Encoder, FreshCutouts
+from szmass_cli.network.bundle import Bundle, read_bundle, read_history
+from szmass_cli.network.bundlewriting import as_stored
+from szmass_cli.network.dataset import FreshCutouts
 from szmass_cli.network.inputs import Labels, NetworkInput
+from szmass_cli.network.lessons import Encoder
 from szmass_cli.network.model import Predictor
 from szmass_cli.network.training import fit
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream

@@ -12,7 +12,8 @@ from szmass_cli.errors import SzmassError
 from szmass_cli.estimation import Estimates
 from szmass_cli.evaluation.estimators import ESTIMATORS
 from szmass_cli.evaluation.metrics import Metrics, read_metrics
-from szmass_cli.network.bundle import REPORT, Bundle
+from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.metadata import REPORT
 from szmass_cli.report import LEAK, LEAK_HINT, METRICS
 
 WIDTH = 80

@@ -6,11 +6,13 @@ from szmass_cli.config.clusters import (
     ListedMasses,
     ListedRedshifts,
     LogUniformMasses,
+    LogUniformRedshifts,
     MassFunctionMasses,
     UniformMasses,
     UniformRedshifts,
     VolumeRedshifts,
 )
+from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
 from szmass_cli.config.products import CutoutConfig, FieldConfig, SplitConfig
 from szmass_cli.config.sky import (
@@ -32,10 +34,12 @@ __all__ = [
     "FieldConfig",
     "ForegroundSpectraConfig",
     "Foregrounds",
+    "InstrumentsConfig",
     "IrregularShape",
     "ListedMasses",
     "ListedRedshifts",
     "LogUniformMasses",
+    "LogUniformRedshifts",
     "MassFunctionMasses",
     "NetworkConfig",
     "SkyConfig",

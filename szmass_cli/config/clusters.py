@@ -76,6 +76,18 @@ class UniformRedshifts(Strict):
         return _check_redshift_order(self)
 
 
+class LogUniformRedshifts(Strict):
+    """Redshifts drawn uniformly in ln z."""
+
+    kind: Literal["log_uniform"] = "log_uniform"
+    min: Redshift = 0.1
+    max: Redshift = 2.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_redshift_order(self)
+
+
 class VolumeRedshifts(Strict):
     """Redshifts as the sky has them: by comoving volume, and with a mass function by abundance."""
 
@@ -124,11 +136,12 @@ Redshifts = Annotated[
     Annotated[Redshift, Tag("number")]
     | Annotated[ListedRedshifts, Tag("list")]
     | Annotated[UniformRedshifts, Tag("uniform")]
+    | Annotated[LogUniformRedshifts, Tag("log_uniform")]
     | Annotated[VolumeRedshifts, Tag("volume")],
     Discriminator(
         _redshift_kind,
         custom_error_type="kind",
-        custom_error_message="must be a number, or have a kind: list, uniform or volume",
+        custom_error_message="must be a number, or have a kind: list, uniform, log_uniform or volume",
     ),
 ]
 

@@ -18,6 +18,11 @@ class NetworkConfig(Strict):
         "projected", description="added where a skip joins: the map before it, or a projection of both"
     )
     batch_norm_momentum: float = Field(0.99, gt=0, lt=1)
+    head: Literal["mass", "posterior"] = Field(
+        "mass", description="mass: the paper's mass pixel; posterior: p(ln M), given redshift, beam and noise"
+    )
+    matched_filters: int = Field(16, ge=0, le=64, description="posterior: filters that its head sees")
+    mixture_components: int = Field(3, ge=1, le=16, description="posterior: Gaussians in ln M")
 
 
 class TrainingConfig(Strict):
@@ -53,8 +58,9 @@ class TrainingConfig(Strict):
 class CalibrationConfig(Strict):
     """The held-out simulations that turn network outputs into percentiles."""
 
-    cutouts_per_redshift: int = Field(20_000, ge=100, le=10_000_000)
-    redshifts: tuple[Redshift, ...] = Field((0.7,), min_length=1)
+    cutouts: int = Field(100_000, ge=1000, le=10_000_000, description="posterior head")
+    cutouts_per_redshift: int = Field(20_000, ge=100, le=10_000_000, description="mass head")
+    redshifts: tuple[Redshift, ...] = Field((0.7,), min_length=1, description="mass head")
     min_m200c_msun: MassMsun = 1e14
     max_m200c_msun: MassMsun = 8e14
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from szmass_cli.config.base import Strict
 from szmass_cli.config.clusters import ClusterConfig
+from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
 from szmass_cli.config.products import CutoutConfig, FieldConfig
 from szmass_cli.config.sky import BandConfig, SkyConfig
@@ -22,6 +23,7 @@ class SurveyConfig(Strict):
 
     sky: SkyConfig = SkyConfig()
     clusters: ClusterConfig = ClusterConfig()
+    instruments: InstrumentsConfig | None = None
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     calibration: CalibrationConfig = CalibrationConfig()
@@ -47,6 +49,39 @@ class SurveyConfig(Strict):
                 raise ConfigError(f"--freq: there is no band at {wanted:g} GHz.", f"There are {there}.")
             chosen[nearest] = bands[nearest]
         return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
+
+    @property
+    def trained_instruments(self) -> InstrumentsConfig:
+        """Beams and noise that a posterior head is trained for; those of the sky's band without the section.
+
+        Raises
+        ------
+        ConfigError
+            If its beam is a file, whose width alone would not do.
+        """
+        if self.instruments is not None:
+            return self.instruments
+        band = self.sky.bands[0]
+        if band.beam_fwhm_arcmin is None:
+            raise ConfigError(
+                "network.head: posterior takes a Gaussian beam, and sky has a beam_file.",
+                "Give beam_fwhm_arcmin, or an instruments section; `szmass estimate --beam` takes the file.",
+            )
+        fwhm, noise = band.beam_fwhm_arcmin, band.noise_uk_arcmin
+        return InstrumentsConfig(
+            min_beam_fwhm_arcmin=fwhm,
+            max_beam_fwhm_arcmin=fwhm,
+            min_noise_uk_arcmin=noise,
+            max_noise_uk_arcmin=noise,
+        )
+
+    @model_validator(mode="after")
+    def _instruments_fit(self) -> Self:
+        if self.instruments is not None and self.network.head != "posterior":
+            raise ValueError("instruments: only networks with head: posterior take beam and noise as inputs")
+        if self.network.head == "posterior" and len(self.sky.bands) > 1:
+            raise ValueError("network.head: posterior is for one band")
+        return self
 
     @property
     def beam_files(self) -> list[Path]:

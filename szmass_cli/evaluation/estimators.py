@@ -10,6 +10,7 @@ from szmass_cli.evaluation.statistics import PERCENTILES
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import GridPosterior, OptimalEstimator
+from szmass_cli.posterior import Calibration
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 
 NETWORK, MATCHED_FILTER, BEST_POSSIBLE = "network", "matched filter", "best possible"
@@ -49,6 +50,7 @@ class NetworkEstimator:
 
     def __init__(self, bundle: Bundle):
         self._predictor = Predictor.from_bundle(bundle, bundle.training_sky())
+        assert isinstance(bundle.calibration, Calibration)
         self._calibration = bundle.calibration
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Estimates:

@@ -1,19 +1,18 @@
 """Batches for training, simulated on the fly or drawn once and shuffled."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-
-import numpy as np
 
 from szmass_cli.config import SurveyConfig
-from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream, block_generator
+from szmass_cli.sky.instruments import InstrumentSimulator
+
+Simulator = CutoutSimulator | InstrumentSimulator
 
 
 class FreshCutouts:
     """New cutouts in every epoch: nothing is ever seen twice, so nothing can be learnt by heart."""
 
-    def __init__(self, config: SurveyConfig, simulator: CutoutSimulator):
+    def __init__(self, config: SurveyConfig, simulator: Simulator):
         self._config, self._simulator = config, simulator
 
     def epoch(self, index: int) -> Iterator[CutoutBlock]:
@@ -28,7 +27,7 @@ class FreshCutouts:
 class FixedCutouts:
     """One set of cutouts for all epochs, in a new order in each, as the paper trains."""
 
-    def __init__(self, config: SurveyConfig, simulator: CutoutSimulator):
+    def __init__(self, config: SurveyConfig, simulator: Simulator):
         training = config.training
         self._seed, self._size = training.seed, training.batch_size
         blocks = simulator.blocks(config.clusters, training.cutouts_per_epoch, training.seed, Stream.TRAINING)
@@ -57,18 +56,3 @@ def _rebatch(blocks: Iterator[CutoutBlock], size: int) -> Iterator[CutoutBlock]:
         for start in range(0, whole, size):
             yield joined[start : start + size]
         waiting = [joined[whole:]]
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """Turns labelled cutouts into the arrays that training takes."""
-
-    config: SurveyConfig
-    inputs: NetworkInput
-    labels: Labels
-
-    def __call__(self, block: CutoutBlock) -> tuple[np.ndarray, np.ndarray]:
-        """Network input (n, 40, 40, channels), and targets with their weights (n, 40, 40, 4)."""
-        weights = self.labels.weights(block, self.config.training)
-        targets = np.concatenate([self.labels.maps(block), weights], axis=-1)
-        return self.inputs(block.image), targets

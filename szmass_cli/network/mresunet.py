@@ -8,6 +8,7 @@ convolution, with it (`projected`); dropout comes after the normalisation; the l
 convolution.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from szmass_cli.config import NetworkConfig
@@ -41,10 +42,73 @@ def build_mresunet(config: NetworkConfig, input_channels: int, synchronised: boo
     keras.Model
     """
     keras = load_keras()
-    layers = keras.layers
+    inputs = keras.Input((N_PIXELS, N_PIXELS, input_channels))
+    features = Trunk(config, synchronised)(inputs)
+    return keras.Model(inputs, output_maps(features.decoded, OUTPUTS), name="mresunet")
 
-    def substage(x, filters: int, dilation: int, stride: int, dropout: float, skip=None):
+
+def output_maps(decoded: Any, n_maps: int) -> Any:
+    """Linear maps of the trunk's last features, in single precision."""
+    # starting from zero output spares the first epoch, in which the residual sums are only scaled down
+    layer = load_keras().layers.Conv2D(
+        n_maps, 1, activation="linear", kernel_initializer="zeros", dtype="float32"
+    )
+    return layer(decoded)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the trunk makes of an input.
+
+    Parameters
+    ----------
+    bridge : keras tensor, (n, 5, 5, 8 base_filters)
+    decoded : keras tensor, (n, 40, 40, base_filters)
+    """
+
+    bridge: Any
+    decoded: Any
+
+
+class Trunk:
+    """Encoder, bridge and decoder, as layers are put one behind the other.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    synchronised : bool
+        See `build_mresunet`.
+    conditions : keras tensor, (n, c), optional
+        What every sub-stage's maps are scaled and shifted by, channel by channel (FiLM: Perez et al. 2018,
+        eq. 2), after their normalisation.
+    """
+
+    def __init__(self, config: NetworkConfig, synchronised: bool = False, conditions: Any = None):
+        self._config, self._synchronised, self._conditions = config, synchronised, conditions
+        rate, place = config.dropout_rate, config.dropout_in
+        self._encoder_dropout = rate if place == "encoder" else 0.0
+        self._decoder_dropout = rate if place == "decoder" else 0.0
+
+    def __call__(self, x: Any) -> Features:
+        layers, base = load_keras().layers, self._config.base_filters
+        skips: list[dict[int, Any]] = []
+        for level in range(LEVELS):  # the last level is the bridge, whose maps are not skipped
+            skips.append({})
+            for dilation in DILATIONS:
+                stride = 2 if level > 0 and dilation == 1 else 1
+                x = self._substage(x, base * 2**level, dilation, stride, self._encoder_dropout)
+                skips[level][dilation] = x
+        bridge = x
+        for level in reversed(range(LEVELS - 1)):
+            x = layers.UpSampling2D(2)(x)
+            for dilation in DILATIONS:
+                skip = skips[level][dilation] if dilation in SKIPPED else None
+                x = self._substage(x, base * 2**level, dilation, 1, self._decoder_dropout, skip)
+        return Features(bridge, x)
+
+    def _substage(self, x, filters: int, dilation: int, stride: int, dropout: float, skip=None):
         """Convolution, activation, normalisation, and the input added; a skip is joined to the input."""
+        layers, momentum = load_keras().layers, self._config.batch_norm_momentum
         joined = x if skip is None else layers.Concatenate()([x, skip])
         y = dilated_conv2d()(
             filters,
@@ -55,34 +119,20 @@ def build_mresunet(config: NetworkConfig, input_channels: int, synchronised: boo
             kernel_initializer="lecun_normal",
         )(joined)
         y = layers.Activation("selu")(y)
-        y = layers.BatchNormalization(momentum=config.batch_norm_momentum, synchronized=synchronised)(y)
+        y = layers.BatchNormalization(momentum=momentum, synchronized=self._synchronised)(y)
+        if self._conditions is not None:
+            y = self._modulated(y, filters)
         if dropout:
             y = layers.Dropout(dropout)(y)
-        if config.residual == "projected":
+        if self._config.residual == "projected":
             x = joined
         if stride != 1 or x.shape[-1] != filters:
             x = layers.Conv2D(filters, 1, strides=stride)(x)
         return layers.Add()([x, y])
 
-    encoder_dropout = config.dropout_rate if config.dropout_in == "encoder" else 0.0
-    decoder_dropout = config.dropout_rate if config.dropout_in == "decoder" else 0.0
-    inputs = keras.Input((N_PIXELS, N_PIXELS, input_channels))
-
-    x = inputs
-    skips: list[dict[int, Any]] = []
-    for level in range(LEVELS):  # the last level is the bridge, whose maps are not skipped
-        skips.append({})
-        for dilation in DILATIONS:
-            stride = 2 if level > 0 and dilation == 1 else 1
-            x = substage(x, config.base_filters * 2**level, dilation, stride, encoder_dropout)
-            skips[level][dilation] = x
-
-    for level in reversed(range(LEVELS - 1)):
-        x = layers.UpSampling2D(2)(x)
-        for dilation in DILATIONS:
-            skip = skips[level][dilation] if dilation in SKIPPED else None
-            x = substage(x, config.base_filters * 2**level, dilation, 1, decoder_dropout, skip)
-
-    # starting from zero output spares the first epoch, in which the residual sums are only scaled down
-    outputs = layers.Conv2D(OUTPUTS, 1, activation="linear", kernel_initializer="zeros", dtype="float32")(x)
-    return keras.Model(inputs, outputs, name="mresunet")
+    def _modulated(self, y, filters: int):
+        """y (1 + gamma) + beta, both linear in the conditions and zero at first."""
+        layers = load_keras().layers
+        linear = [layers.Dense(filters, kernel_initializer="zeros")(self._conditions) for _ in range(2)]
+        gamma, beta = (layers.Reshape((1, 1, filters))(values) for values in linear)
+        return layers.Add()([y, layers.Multiply()([y, gamma]), beta])

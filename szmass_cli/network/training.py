@@ -13,28 +13,18 @@ from szmass_cli.errors import ConfigError, Interrupted, SzmassError
 from szmass_cli.network.averaging import WeightAverage
 from szmass_cli.network.backend import dtype_policy, load_keras, load_tensorflow
 from szmass_cli.network.checkpoints import Checkpoints, TrainingState
-from szmass_cli.network.dataset import SOURCES, Encoder, Source
+from szmass_cli.network.dataset import SOURCES, Simulator, Source
 from szmass_cli.network.device import Device, training_device
 from szmass_cli.network.interrupt import EndOfEpoch
+from szmass_cli.network.lessons import Lesson
 from szmass_cli.network.logs import write_csv, write_tensorboard
-from szmass_cli.network.mresunet import OUTPUTS, build_mresunet
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
+from szmass_cli.sky.cutouts import CutoutBlock, Stream
 
 if TYPE_CHECKING:
     import keras
 
 VALIDATION_BATCH = 64
-
-
-def weighted_mse(targets, outputs):
-    """Mean squared error of each cutout, with the weights carried in the targets' last channels.
-
-    Keras takes the mean over the batch: a mean taken here would count once on each device.
-    """
-    ops = load_keras().ops
-    wanted, weights = targets[..., :OUTPUTS], targets[..., OUTPUTS:]
-    return ops.mean(weights * ops.square(wanted - outputs), axis=(1, 2, 3))
 
 
 def learning_rate(config: TrainingConfig, state: TrainingState, progress_epochs: float) -> float:
@@ -61,8 +51,8 @@ def update_state(state: TrainingState, config: TrainingConfig, validation_loss: 
 
 def fit(
     config: SurveyConfig,
-    simulator: CutoutSimulator,
-    encoder: Encoder,
+    simulator: Simulator,
+    lesson: Lesson,
     folder: Path,
     resume: bool = True,
     progress: Progress = silent,
@@ -74,7 +64,8 @@ def fit(
     ----------
     config : SurveyConfig
     simulator : CutoutSimulator
-    encoder : Encoder
+    lesson : Lesson
+        What is taught.
     folder : Path
         Where checkpoints and logs live while the run lasts.
     resume : bool
@@ -97,7 +88,7 @@ def fit(
     """
     training, recipe = config.training, config.to_yaml()
     device = device or training_device(training)
-    model, average = compiled_model(config, encoder.inputs.channels, device)
+    model, average = compiled_model(config, lesson, device)
     variables = {
         "model": model.variables,
         "optimizer": model.optimizer.variables,
@@ -109,14 +100,14 @@ def fit(
         checkpoints.restore(state.epoch, variables)
 
     source = SOURCES[training.cutouts](config, simulator)
-    validation = _validation_set(config, simulator, encoder)
+    validation = _validation_set(config, simulator, lesson)
     while not _is_finished(state, training):
         began = time.monotonic()
         with EndOfEpoch() as end:
-            loss = _train_epoch(model, source, encoder, training, state, average, progress)
+            loss = _train_epoch(model, source, lesson, validation, training, state, average, progress)
             rate = training.cutouts_per_epoch / (time.monotonic() - began)
             with average.in_place():
-                validation_loss = float(model.evaluate(*validation, batch_size=VALIDATION_BATCH, verbose=0))
+                validation_loss = _loss_on(model, validation)
             _check_finite(validation_loss, state.epoch + 1)
             row = {
                 "epoch": state.epoch + 1,
@@ -141,7 +132,7 @@ def fit(
     return model, state
 
 
-def best_so_far(config: SurveyConfig, encoder: Encoder, folder: Path) -> tuple["keras.Model", TrainingState]:
+def best_so_far(config: SurveyConfig, lesson: Lesson, folder: Path) -> tuple["keras.Model", TrainingState]:
     """The network with the best weights of an unfinished run, and the run's history.
 
     Raises
@@ -153,14 +144,14 @@ def best_so_far(config: SurveyConfig, encoder: Encoder, folder: Path) -> tuple["
     state = checkpoints.load(config.to_yaml())
     if state is None:
         raise ConfigError(f"{folder} holds no training run to finish.", "Train without --finish first.")
-    model, average = compiled_model(config, encoder.inputs.channels, training_device(config.training))
+    model, average = compiled_model(config, lesson, training_device(config.training))
     checkpoints.restore(state.best_epoch, {"model": model.variables, "average": average.variables})
     average.take()
     return model, state
 
 
 def compiled_model(
-    config: SurveyConfig, channels: int, device: Device
+    config: SurveyConfig, lesson: Lesson, device: Device
 ) -> tuple["keras.Model", WeightAverage]:
     """A network ready to be trained on a device, its weights drawn from the configured seed."""
     keras, training = load_keras(), config.training
@@ -171,11 +162,11 @@ def compiled_model(
         )
     keras.utils.set_random_seed(training.seed)
     with device.strategy.scope(), dtype_policy(device.policy):
-        model = build_mresunet(config.network, channels, synchronised=device.n_replicas > 1)
+        model = lesson.build(synchronised=device.n_replicas > 1)
         # compiled by XLA, dilated convolutions are no faster on CPUs, and start minutes later
         clip = training.gradient_clip_norm or None
         adam = keras.optimizers.Adam(training.learning_rate, global_clipnorm=clip)
-        model.compile(adam, loss=weighted_mse, jit_compile=False)
+        model.compile(adam, **lesson.losses, jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         average = WeightAverage(model, training.average_decay)
     return model, average
@@ -193,33 +184,38 @@ def _check_finite(loss: float, epoch: int) -> None:
         )
 
 
-def _validation_set(config: SurveyConfig, simulator: CutoutSimulator, encoder: Encoder):
+def _validation_set(config: SurveyConfig, simulator: Simulator, lesson: Lesson):
     training = config.training
     blocks = simulator.blocks(config.clusters, training.validation_cutouts, training.seed, Stream.VALIDATION)
-    return encoder(CutoutBlock.concatenate(list(blocks)))
+    return lesson(CutoutBlock.concatenate(list(blocks)))
+
+
+def _loss_on(model, validation) -> float:
+    found = model.evaluate(*validation, batch_size=VALIDATION_BATCH, verbose=0, return_dict=True)
+    return float(found["loss"])
 
 
 def _train_epoch(
     model,
     source: Source,
-    encoder,
+    lesson: Lesson,
+    like: Any,
     training: TrainingConfig,
     state: TrainingState,
     average: WeightAverage,
     progress,
 ) -> float:
-    """One pass over the batches of the next epoch; returns the mean loss."""
+    """One pass over the batches of the next epoch, of arrays like some others; returns the mean loss."""
     keras: Any = load_keras()
     tf = load_tensorflow()
     n_batches = training.cutouts_per_epoch // training.batch_size
-    signature = (
-        tf.TensorSpec((training.batch_size, *model.input_shape[1:]), tf.float32),
-        tf.TensorSpec((training.batch_size, *model.output_shape[1:-1], 2 * OUTPUTS), tf.float32),
+    signature = tf.nest.map_structure(
+        lambda array: tf.TensorSpec((training.batch_size, *array.shape[1:]), tf.float32), like
     )
     # simulation runs in tf.data's own thread while the network trains; on several devices Keras looks at
     # the first batch and begins the epoch again
     data = tf.data.Dataset.from_generator(
-        lambda: (encoder(batch) for batch in source.epoch(state.epoch)), output_signature=signature
+        lambda: (lesson(batch) for batch in source.epoch(state.epoch)), output_signature=signature
     ).prefetch(8)
     before = f"  validation {state.history[-1]['validation_loss']:.4f}" if state.history else ""
 

@@ -9,6 +9,7 @@ from szmass_cli.config import (
     ListedMasses,
     ListedRedshifts,
     LogUniformMasses,
+    LogUniformRedshifts,
     MassFunctionMasses,
     UniformRedshifts,
     VolumeRedshifts,
@@ -68,6 +69,8 @@ def draw_redshifts(
         return np.asarray(redshifts.redshifts)[(first + np.arange(n)) // each % len(redshifts.redshifts)]
     if isinstance(redshifts, UniformRedshifts):
         return rng.uniform(redshifts.min, redshifts.max, n)
+    if isinstance(redshifts, LogUniformRedshifts):
+        return np.exp(rng.uniform(np.log(redshifts.min), np.log(redshifts.max), n))
     if isinstance(redshifts, VolumeRedshifts):
         span = (redshifts.min, redshifts.max)
         if isinstance(masses, MassFunctionMasses):
@@ -104,7 +107,7 @@ def redshift_range(config: ClusterConfig) -> tuple[float, float]:
     redshifts = config.redshift
     if isinstance(redshifts, ListedRedshifts):
         return min(redshifts.redshifts), max(redshifts.redshifts)
-    if isinstance(redshifts, UniformRedshifts | VolumeRedshifts):
+    if isinstance(redshifts, UniformRedshifts | LogUniformRedshifts | VolumeRedshifts):
         return redshifts.min, redshifts.max
     return float(redshifts), float(redshifts)
 

@@ -17,7 +17,7 @@ _HALF = N_PIXELS // 2
 _PARITIES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-def pixel_noise_uk(noise_uk_arcmin: float, pixel_arcmin: float = PIXEL_ARCMIN) -> float:
+def pixel_noise_uk(noise_uk_arcmin, pixel_arcmin: float = PIXEL_ARCMIN):
     """Standard deviation [µK] of white noise in one pixel; 5 µK-arcmin is 20 µK in 0.25'."""
     return noise_uk_arcmin / pixel_arcmin
 

@@ -10,7 +10,7 @@ import pytest
 from szmass_cli.config import ClusterConfig, NetworkConfig, SurveyConfig
 from szmass_cli.files import sha256_of
 from szmass_cli.network.backend import load_keras
-from szmass_cli.network.bundle import write_bundle
+from szmass_cli.network.bundlewriting import write_bundle
 from szmass_cli.network.inputs import Labels
 from szmass_cli.network.model import model_variables
 from szmass_cli.network.mresunet import build_mresunet

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from szmass_cli.config import NetworkConfig, SurveyConfig
 from szmass_cli.errors import InputError
 from szmass_cli.network.bundle import (
-    HASHED,
-    as_stored,
     find_bundle,
     read_bundle,
     read_history,
     shipped_models,
 )
+from szmass_cli.network.bundlewriting import as_stored
+from szmass_cli.network.metadata import HASHED
 from szmass_cli.network.model import Predictor, model_variables, set_weights
 from szmass_cli.network.mresunet import build_mresunet
 

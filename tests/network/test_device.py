@@ -9,6 +9,8 @@ from szmass_cli.config import NetworkConfig, SurveyConfig, TrainingConfig
 from szmass_cli.errors import ConfigError
 from szmass_cli.network import device
 from szmass_cli.network.device import Device, training_device
+from szmass_cli.network.inputs import Labels, NetworkInput
+from szmass_cli.network.lessons import Encoder
 from szmass_cli.network.training import compiled_model
 
 pytestmark = pytest.mark.timeout(900)  # tracing a network for two devices takes most of a minute
@@ -33,7 +35,7 @@ from szmass_cli.network import training
 from szmass_cli.network.checkpoints import Checkpoints
 from szmass_cli.network.device import training_device
 from szmass_cli.network.inputs import Labels
-from szmass_cli.network.dataset import Encoder
+from szmass_cli.network.lessons import Encoder
 from szmass_cli.sky.cutouts import CutoutBlock
 
 config = parse_config(Path("recipe.yaml").read_text(), "recipe.yaml")
@@ -83,7 +85,7 @@ for name, devices in (("one", ["CPU:0"]), ("two", ["CPU:0", "CPU:1"])):
     }
     np.savez(name + ".npz", *[np.asarray(v) for v in model.variables])
     if name == "two":  # a killed run goes on: what is saved comes back on both devices
-        again, _ = training.compiled_model(config, 1, where)
+        again, _ = training.compiled_model(config, encoder, where)
         variables = {"model": again.variables}
         Checkpoints(Path(name)).restore(state.epoch, variables)
         own = [np.asarray(v) for v in again.variables]
@@ -152,7 +154,7 @@ class TwoReplicas:
 def test_a_batch_that_cannot_be_shared_is_a_configuration_error():
     config = TINY.model_copy(update={"training": TINY.training.model_copy(update={"batch_size": 9})})
     with pytest.raises(ConfigError, match=r"training\.batch_size: 9 cannot be shared by 2 devices") as caught:
-        compiled_model(config, 1, Device(TwoReplicas(), "float32", "two"))
+        compiled_model(config, None, Device(TwoReplicas(), "float32", "two"))
     assert "multiple" in caught.value.hint
 
 
@@ -194,7 +196,8 @@ def test_in_every_precision_weights_are_single_and_a_step_changes_them(precision
     training = TINY.training.model_copy(update={"precision": precision})
     config = TINY.model_copy(update={"training": training})
     where = training_device(training, ["CPU:0"])
-    model, average = compiled_model(config, 1, where)
+    lesson = Encoder(config, NetworkInput(None, 600.0), Labels(600.0, 4.5e14))
+    model, average = compiled_model(config, lesson, where)
     halves = {str(layer.compute_dtype) for layer in model.layers if layer.name.startswith("dilated")}
     assert halves == {precision}
     kinds = {str(v.dtype) for v in (*model.variables, *average.variables) if "int" not in str(v.dtype)}

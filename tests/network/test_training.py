@@ -15,7 +15,8 @@ from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import InputError, Interrupted, SzmassError
 from szmass_cli.network import training
 from szmass_cli.network.checkpoints import TrainingState
-from szmass_cli.network.training import best_so_far, fit, learning_rate, update_state, weighted_mse
+from szmass_cli.network.lessons import weighted_mse
+from szmass_cli.network.training import best_so_far, fit, learning_rate, update_state
 
 PLATEAU = TrainingConfig(schedule="plateau", learning_rate=1e-3, halve_after_epochs=5, stop_after_epochs=15)
 COSINE = TrainingConfig(schedule="cosine", learning_rate=2e-3, max_epochs=20, stop_after_epochs=3)
@@ -156,14 +157,13 @@ def run(monkeypatch, tmp_path):
         monkeypatch.setattr(training, "_validation_set", lambda *_: (None, None))
         monkeypatch.setattr(training, "SOURCES", {"fresh": lambda *_: None})
 
-        def one_epoch(model, source, encoder, training, state, *_):
+        def one_epoch(model, source, lesson, like, training, state, *_):
             model.seen.append(state.epoch)
             return 1.0
 
         monkeypatch.setattr(training, "_train_epoch", one_epoch)
         config = SurveyConfig(training=TrainingConfig(**settings))
-        encoder = type("Encoder", (), {"inputs": type("Inputs", (), {"channels": 1})})
-        _, state = fit(config, None, encoder, tmp_path / "run.training", resume)
+        _, state = fit(config, None, None, tmp_path / "run.training", resume)
         return model, state
 
     return run
@@ -258,13 +258,12 @@ def test_the_best_of_an_unfinished_run_is_that_of_its_best_epoch(run, tmp_path, 
         run(interrupt_after(3.0, 2.0, 4.0), max_epochs=9)
     model = ScriptedModel([])
     monkeypatch.setattr(training, "compiled_model", lambda *_: (model, NoAverage()))
-    encoder = type("Encoder", (), {"inputs": type("Inputs", (), {"channels": 1})})
     config = SurveyConfig(training=TrainingConfig(max_epochs=9))
-    found, state = best_so_far(config, encoder, tmp_path / "run.training")
+    found, state = best_so_far(config, None, tmp_path / "run.training")
     assert found is model and model.loaded == ["epoch-00002.h5"]
     assert (state.epoch, state.best_epoch, state.best_loss) == (3, 2, 2.0)
     with pytest.raises(InputError, match="no training run to finish"):
-        best_so_far(config, encoder, tmp_path / "elsewhere.training")
+        best_so_far(config, None, tmp_path / "elsewhere.training")
 
 
 def test_a_run_of_another_configuration_is_not_continued(run):

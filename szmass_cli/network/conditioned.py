@@ -1,0 +1,175 @@
+"""The mResUNet told of redshift, beam and noise, with a head for p(ln M): inputs and layers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from szmass_cli.config import NetworkConfig, SurveyConfig
+from szmass_cli.network.backend import load_keras
+from szmass_cli.network.mixture import first_biases
+from szmass_cli.network.mresunet import Trunk, output_maps
+from szmass_cli.sky.clusters import mass_range, redshift_range
+from szmass_cli.sky.cutouts import CutoutBlock
+from szmass_cli.sky.modes import BeamModes
+from szmass_cli.stamp import N_PIXELS
+
+if TYPE_CHECKING:
+    import keras
+
+IMAGE_SCALE_UK = 200.0
+SZ_SCALE_UK = 20.0
+"""The SZ map is taught as arcsinh of its signal over this: relative where it is strong."""
+
+CORE_PIXELS = 8
+"""Side of the middle of the decoded maps that the head averages."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a conditioned network is told beside the cutout.
+
+    Parameters
+    ----------
+    redshift, beam_fwhm_arcmin, noise_uk_arcmin : numpy.ndarray, shape (n,)
+    """
+
+    redshift: np.ndarray
+    beam_fwhm_arcmin: np.ndarray
+    noise_uk_arcmin: np.ndarray
+
+    @classmethod
+    def of(cls, block: CutoutBlock) -> "Conditions":
+        """Those of simulated cutouts of several instruments."""
+        assert block.beam_fwhm_arcmin is not None and block.noise_uk_arcmin is not None
+        return cls(block.redshift, block.beam_fwhm_arcmin, block.noise_uk_arcmin)
+
+    def __len__(self) -> int:
+        return len(self.redshift)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Conditions":
+        return Conditions(self.redshift[rows], self.beam_fwhm_arcmin[rows], self.noise_uk_arcmin[rows])
+
+
+class ConditionedInput:
+    """From cutouts of one band and their conditions to the inputs of the network.
+
+    The image has two channels: the cutout smoothed by its beam, and B C^-1 d with the beam and noise of the
+    cutout, which makes depths alike. The head also sees the answers of matched filters, for clusters of
+    several masses at the cutout's redshift.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+    modes : mapping of float to BeamModes
+        By beam FWHM [arcmin].
+    """
+
+    def __init__(self, config: SurveyConfig, modes: Mapping[float, BeamModes]):
+        self._modes = modes
+        ranges = config.trained_instruments
+        spans = [redshift_range(config.clusters), ranges.beam_range_arcmin, ranges.noise_range_uk_arcmin]
+        self._middle = np.array([0.5 * np.log(low * high) for low, high in spans])
+        # what does not vary is told as zero
+        self._half_width = np.array([max(0.5 * np.log(high / low), 1e-3) for low, high in spans])
+        self.filter_masses_msun = np.geomspace(*mass_range(config.clusters), config.network.matched_filters)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of each input, without the first axis."""
+        shapes: dict[str, tuple[int, ...]] = {"image": (N_PIXELS, N_PIXELS, 2), "conditions": (3,)}
+        if self.filter_masses_msun.size:
+            shapes["filters"] = (2 * self.filter_masses_msun.size,)
+        return shapes
+
+    def __call__(self, images_uk: np.ndarray, conditions: Conditions) -> dict[str, np.ndarray]:
+        """Network inputs, float32, of cutouts (n, 40, 40) or (n, 40, 40, 1) [µK]."""
+        n = len(images_uk)
+        images = np.asarray(images_uk).reshape(n, N_PIXELS, N_PIXELS)
+        inputs = {name: np.empty((n, *shape), np.float32) for name, shape in self.shapes.items()}
+        inputs["conditions"][:] = (self._ln(conditions) - self._middle) / self._half_width
+        for fwhm in np.unique(conditions.beam_fwhm_arcmin):
+            rows = np.flatnonzero(conditions.beam_fwhm_arcmin == fwhm)
+            self._fill(inputs, rows, images[rows], conditions[rows], self._modes[float(fwhm)])
+        return inputs
+
+    def snr(self, images_uk: np.ndarray, conditions: Conditions, m200c_msun: np.ndarray) -> np.ndarray:
+        """Matched-filter S/N of mean clusters of given masses (n,) in cutouts (n, 40, 40), shape (n,)."""
+        images = np.asarray(images_uk).reshape(len(conditions), N_PIXELS, N_PIXELS)
+        snr = np.empty(len(conditions))
+        for fwhm in np.unique(conditions.beam_fwhm_arcmin):
+            rows = np.flatnonzero(conditions.beam_fwhm_arcmin == fwhm)
+            at, modes = conditions[rows], self._modes[float(fwhm)]
+            projection, fisher = modes.matched(
+                modes.coefficients(images[rows]), at.noise_uk_arcmin, m200c_msun[rows, None], at.redshift
+            )
+            snr[rows] = (projection / np.sqrt(fisher))[:, 0]
+        return snr
+
+    def _fill(
+        self,
+        inputs: dict[str, np.ndarray],
+        rows: np.ndarray,
+        images: np.ndarray,
+        at: Conditions,
+        modes: BeamModes,
+    ) -> None:
+        """Inputs of cutouts behind one beam."""
+        coefficients = modes.coefficients(images)
+        inputs["image"][rows, ..., 0] = modes.smoothed(images) / IMAGE_SCALE_UK
+        inputs["image"][rows, ..., 1] = np.arcsinh(modes.filtered(coefficients, at.noise_uk_arcmin) / 3.0)
+        if "filters" in inputs:
+            projection, fisher = modes.matched(
+                coefficients, at.noise_uk_arcmin, self.filter_masses_msun, at.redshift
+            )
+            expected = np.arcsinh(0.5 * np.sqrt(fisher))
+            found = np.arcsinh(0.5 * projection / np.sqrt(fisher))
+            inputs["filters"][rows] = np.concatenate([found - expected, expected], axis=1)
+
+    @staticmethod
+    def _ln(conditions: Conditions) -> np.ndarray:
+        columns = (conditions.redshift, conditions.beam_fwhm_arcmin, conditions.noise_uk_arcmin)
+        return np.log(np.stack(columns, axis=1))
+
+
+def build_conditioned(
+    config: NetworkConfig, shapes: Mapping[str, tuple[int, ...]], synchronised: bool = False
+) -> "keras.Model":
+    """The network: the inputs of `ConditionedInput` in; SZ map (n, 40, 40, 1) and mixture (n, 3 c) out.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    shapes : mapping
+        Of the inputs.
+    synchronised : bool
+        See `build_mresunet`.
+
+    Returns
+    -------
+    keras.Model
+        Its outputs are named ``sz`` and ``mixture``; see `szmass_cli.network.mixture`.
+    """
+    keras = load_keras()
+    layers = keras.layers
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    told = inputs["conditions"]
+    embedded = layers.Dense(32, activation="selu", kernel_initializer="lecun_normal")(told)
+    embedded = layers.Dense(32, activation="selu", kernel_initializer="lecun_normal")(embedded)
+    features = Trunk(config, synchronised, embedded)(inputs["image"])
+    core = layers.Cropping2D((N_PIXELS - CORE_PIXELS) // 2)(features.decoded)
+    seen = [layers.GlobalAveragePooling2D()(maps) for maps in (features.bridge, core)]
+    numbers = [*seen, embedded, *(x for name, x in inputs.items() if name != "image")]
+    hidden = layers.Concatenate()(numbers)
+    for _ in range(3):
+        hidden = layers.Dense(128, activation="selu", kernel_initializer="lecun_normal")(hidden)
+    mixture = layers.Dense(
+        3 * config.mixture_components,
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(first_biases(config.mixture_components)),
+        dtype="float32",
+        name="mixture",
+    )(hidden)
+    sz = layers.Identity(name="sz", dtype="float32")(output_maps(features.decoded, 1))
+    return keras.Model(inputs, {"sz": sz, "mixture": mixture}, name="conditioned_mresunet")
