@@ -5,6 +5,13 @@ from pathlib import Path
 
 from szmass_cli.errors import SzmassError
 from szmass_cli.evaluation.estimators import build_estimators
+from szmass_cli.evaluation.honesty import (
+    Honesty,
+    InstrumentRow,
+    PosteriorRow,
+    coverage_rows,
+    pit_histogram,
+)
 from szmass_cli.evaluation.measure import (
     Estimated,
     estimate_set,
@@ -12,19 +19,27 @@ from szmass_cli.evaluation.measure import (
     profile_maps,
 )
 from szmass_cli.evaluation.metrics import FORMAT_VERSION, Metrics
+from szmass_cli.evaluation.posteriors import Judge, Judged
 from szmass_cli.evaluation.results import Evaluation
 from szmass_cli.evaluation.testsets import (
     IRREGULAR_REDSHIFTS,
     MASSES_1E14,
     PAPER_IRREGULAR,
+    POSTERIOR_INSTRUMENTS,
+    POSTERIOR_REDSHIFTS,
     TestSizes,
+    at_instrument,
     clusters_of_each_mass,
     irregular_survey,
+    is_trained_for,
     scatter_clusters,
+    tested_redshift,
 )
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.progress import Progress, silent
-from szmass_cli.sky.cutouts import CutoutSimulator
+from szmass_cli.recalibration import Recalibration
+from szmass_cli.sky.cutouts import CutoutSimulator, Stream
+from szmass_cli.sky.instruments import InstrumentSimulator
 
 
 def evaluate(model: str | Path, n: int, seed: int, progress: Progress = silent) -> Evaluation:
@@ -67,7 +82,48 @@ def evaluate_fully(model: str | Path, n: int, seed: int, progress: Progress = si
     evaluation = bench.scatter(sizes.scatter)
     bench.each_mass(evaluation, sizes.per_mass)
     bench.irregular(evaluation, sizes.irregular)
+    if isinstance(bundle.calibration, Recalibration):
+        add_posteriors(evaluation, bundle, sizes, seed, progress)
     return evaluation
+
+
+def add_posteriors(
+    evaluation: Evaluation, bundle: Bundle, sizes: TestSizes, seed: int, progress: Progress
+) -> None:
+    """Posteriors beside the exact ones: of clusters drawn as those of training, and at single instruments."""
+    simulator = InstrumentSimulator(bundle.recipe, bundle.sky_power)
+    judge, clusters = Judge(bundle, simulator), bundle.recipe.clusters
+    parts, done = [], 0
+    for block in simulator.blocks(clusters, sizes.posteriors, seed, Stream.TEST, salt=3):
+        parts.append(judge(block))
+        done += len(block)
+        progress("posteriors", done, sizes.posteriors)
+    drawn = Judged.concatenate(parts)
+    rows = instrument_rows(bundle, sizes.per_instrument, seed, progress)
+    honesty = Honesty(PosteriorRow.of(drawn), rows, coverage_rows(drawn), pit_histogram(drawn.pit))
+    evaluation.posteriors = drawn
+    evaluation.metrics = replace(evaluation.metrics, posteriors=honesty)
+
+
+def instrument_rows(bundle: Bundle, n: int, seed: int, progress: Progress) -> tuple[InstrumentRow, ...]:
+    """Posteriors of n clusters at each redshift and instrument of the list that the model was trained for."""
+    low, high = bundle.metadata.trained_redshift
+    cells = [
+        (z, fwhm, noise)
+        for fwhm, noise in POSTERIOR_INSTRUMENTS
+        for z in POSTERIOR_REDSHIFTS
+        if low <= z <= high and is_trained_for(bundle, fwhm, noise)
+    ]
+    rows = []
+    for index, (z, fwhm, noise) in enumerate(cells):
+        recipe = at_instrument(bundle.recipe, z, fwhm, noise)
+        simulator = InstrumentSimulator(recipe, bundle.sky_power)
+        blocks = simulator.blocks(recipe.clusters, n, seed, Stream.TEST, salt=10 + index)
+        judge = Judge(bundle, simulator)
+        judged = Judged.concatenate([judge(block) for block in blocks])
+        rows.append(InstrumentRow(z, fwhm, noise, PosteriorRow.of(judged)))
+        progress("instruments", index + 1, len(cells))
+    return tuple(rows)
 
 
 class _Bench:
@@ -76,12 +132,13 @@ class _Bench:
     def __init__(self, bundle: Bundle, seed: int, progress: Progress):
         self._bundle, self._seed, self._progress = bundle, seed, progress
         self._simulator = CutoutSimulator(bundle.recipe)
-        self._redshift = bundle.metadata.trained_redshift[0]
+        self._redshift = tested_redshift(bundle)
+        self._clusters = bundle.recipe.clusters.model_copy(update={"redshift": self._redshift})
         self._estimators = {self._redshift: build_estimators(bundle, self._simulator, self._redshift)}
 
     def scatter(self, n: int) -> Evaluation:
         """Section 4.3: with SZ scatter, and without."""
-        clusters = self._bundle.recipe.clusters
+        clusters = self._clusters
         scatters = list(dict.fromkeys((clusters.sz_scatter_ln, 0.0)))
         # the same skies for both
         sets = [
@@ -100,7 +157,7 @@ class _Bench:
 
     def each_mass(self, evaluation: Evaluation, per_mass: int) -> None:
         """Sections 4.1 and 4.2."""
-        clusters = clusters_of_each_mass(self._bundle.recipe.clusters)
+        clusters = clusters_of_each_mass(self._clusters)
         n, maps = per_mass * len(MASSES_1E14), profile_maps()
         evaluation.masses = self._estimate(self._simulator, clusters, n, 1, "each mass", maps)
         evaluation.maps = maps

@@ -8,10 +8,14 @@ import numpy as np
 from szmass_cli.evaluation.matched import MatchedFilterEstimator
 from szmass_cli.evaluation.statistics import PERCENTILES
 from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.conditioned import ConditionedInput, Conditions
 from szmass_cli.network.model import Predictor
+from szmass_cli.network.posteriormodel import PosteriorPredictor
 from szmass_cli.optimal import GridPosterior, OptimalEstimator
 from szmass_cli.posterior import Calibration
+from szmass_cli.recalibration import Recalibration, median_mass
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
+from szmass_cli.sky.instruments import Instrument
 
 NETWORK, MATCHED_FILTER, BEST_POSSIBLE = "network", "matched filter", "best possible"
 ESTIMATORS = (NETWORK, MATCHED_FILTER, BEST_POSSIBLE)
@@ -61,6 +65,27 @@ class NetworkEstimator:
         return Estimates(masses, prediction.sz_uk)
 
 
+class PosteriorEstimator:
+    """A network with a posterior head, at one beam and noise, under a prior flat in mass as its rivals."""
+
+    def __init__(self, bundle: Bundle, instrument: Instrument):
+        assert isinstance(bundle.calibration, Recalibration)
+        modes = {instrument.fwhm_arcmin: instrument.modes}
+        self._instrument, self._recalibration = instrument, bundle.calibration
+        self._inputs = ConditionedInput(bundle.recipe, modes)
+        self._predictor = PosteriorPredictor.from_bundle(bundle, modes)
+
+    def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Estimates:
+        grid, band = self._recalibration.ln_mass, self._instrument.band
+        ones = np.ones(len(redshift))
+        conditions = Conditions(redshift, self._instrument.fwhm_arcmin * ones, band.noise_uk_arcmin * ones)
+        prediction = self._predictor(images_uk, conditions)
+        snr = self._inputs.snr(images_uk, conditions, median_mass(grid, prediction.density))
+        density = self._recalibration(prediction.density, redshift, snr) * np.exp(grid - grid[-1])
+        density /= density.sum(axis=1, keepdims=True)
+        return Estimates(percentiles_of(GridPosterior(np.exp(grid), density)), prediction.sz_uk)
+
+
 class GridEstimator:
     """An estimator that gives a posterior on a grid of masses."""
 
@@ -106,10 +131,20 @@ def build_estimators(bundle: Bundle, simulator: CutoutSimulator, redshift: float
     filtered.fit(block.image, block.m200c)
     best = OptimalEstimator(simulator.sky, simulator.stamps, redshift, scatter, prior)
     return {
-        NETWORK: NetworkEstimator(bundle),
+        NETWORK: network_estimator(bundle),
         MATCHED_FILTER: GridEstimator(filtered),
         BEST_POSSIBLE: BestEstimator(best, bundle.labels.band),
     }
+
+
+def network_estimator(bundle: Bundle) -> Estimator:
+    """The network of a bundle, at the beam and noise of its recipe's sky."""
+    if isinstance(bundle.calibration, Calibration):
+        return NetworkEstimator(bundle)
+    band = bundle.bands[0]
+    return PosteriorEstimator(
+        bundle, Instrument(bundle.recipe, bundle.sky_power, band.beam.fwhm_arcmin, band.noise_uk_arcmin)
+    )
 
 
 def _fitted_clusters(bundle: Bundle, simulator: CutoutSimulator, redshift: float) -> CutoutBlock:

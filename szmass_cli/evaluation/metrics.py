@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from szmass_cli.errors import InputError
+from szmass_cli.evaluation.honesty import Honesty
 from szmass_cli.evaluation.statistics import AtOneMass, MassScatter, is_better_than_possible
 
 FORMAT_VERSION = 2
@@ -90,6 +91,8 @@ class Metrics:
         The first 140, and all; empty where irregular clusters cannot be simulated.
     trained_m200c_msun : (float, float) or None
         Mass range of training: clusters beyond it are extrapolated.
+    posteriors : Honesty or None
+        Of networks with a posterior head, over all redshifts, beams and depths.
     """
 
     format_version: int
@@ -101,6 +104,7 @@ class Metrics:
     profiles: tuple[ProfileRow, ...] = ()
     irregular: tuple[Comparison, ...] = ()
     trained_m200c_msun: tuple[float, float] | None = None
+    posteriors: Honesty | None = None
 
     def is_extrapolated(self, m200c_msun: float) -> bool:
         """Whether a mass lies outside of the trained range."""
@@ -110,7 +114,8 @@ class Metrics:
     @property
     def leaks(self) -> bool:
         """Whether the network did better than is possible anywhere."""
-        return any(comparison.leaks for comparison in self.scatter)
+        posteriors = self.posteriors is not None and self.posteriors.leaks
+        return posteriors or any(comparison.leaks for comparison in self.scatter)
 
     def to_json(self) -> bytes:
         """The text of metrics.json."""

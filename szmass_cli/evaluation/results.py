@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from szmass_cli.evaluation.measure import Estimated, MeanMaps
 from szmass_cli.evaluation.metrics import Metrics
+from szmass_cli.evaluation.posteriors import Judged
 
 
 @dataclass
@@ -19,6 +20,8 @@ class Evaluation:
         The sets of Figures 4 and 6.
     maps : dict of MeanMaps
         Those of Figure 3, by mass [Msun].
+    posteriors : Judged or None
+        Clusters drawn as those of training, as in ``metrics.posteriors.overall``.
     """
 
     metrics: Metrics
@@ -26,3 +29,4 @@ class Evaluation:
     masses: Estimated | None = None
     irregular: Estimated | None = None
     maps: dict[float, MeanMaps] | None = None
+    posteriors: Judged | None = None

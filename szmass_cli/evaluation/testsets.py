@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from szmass_cli.config import (
     ClusterConfig,
+    InstrumentsConfig,
     ListedMasses,
     ListedRedshifts,
     SurveyConfig,
     UniformMasses,
     load_config,
 )
+from szmass_cli.network.bundle import Bundle
 
 SCATTER_MASSES = UniformMasses(min_m200c_msun=2e14, max_m200c_msun=7e14)
 """Section 4.3."""
@@ -27,6 +31,13 @@ PAPER_IRREGULAR = 140
 """Clusters in Figure 6."""
 
 
+PAPER_REDSHIFT = 0.7
+
+POSTERIOR_REDSHIFTS = (0.2, 0.4, 0.7, 1.0, 1.5)
+POSTERIOR_INSTRUMENTS = ((1.0, 5.0), (1.2, 2.5), (1.4, 15.0), (1.4, 30.0), (2.0, 10.0))
+"""Beam FWHM [arcmin] and noise [µK-arcmin] of the cells in which posteriors are compared with exact ones."""
+
+
 @dataclass(frozen=True)
 class TestSizes:
     """How many cutouts each set has.
@@ -39,6 +50,10 @@ class TestSizes:
         Of each mass of Figure 4.
     irregular : int
         Irregular clusters.
+    posteriors : int
+        Clusters drawn as those of training, for networks with a posterior head.
+    per_instrument : int
+        Clusters at each redshift, beam and noise.
     """
 
     __test__ = False  # no class of tests, whatever its name says
@@ -46,11 +61,40 @@ class TestSizes:
     scatter: int
     per_mass: int
     irregular: int
+    posteriors: int
+    per_instrument: int
 
     @classmethod
     def of(cls, n: int) -> "TestSizes":
         """Sizes in the proportions of the report: 10,000 give 200 of each mass and 1,000 irregular ones."""
-        return cls(n, max(n // 50, 10), max(n // 10, 10))
+        return cls(n, max(n // 50, 10), max(n // 10, 10), max(2 * n, 50), max(n // 10, 10))
+
+
+def tested_redshift(bundle: Bundle) -> float:
+    """The paper's redshift, or the model's own where it has seen no other."""
+    low, high = bundle.metadata.trained_redshift
+    return float(np.clip(PAPER_REDSHIFT, low, high))
+
+
+def is_trained_for(bundle: Bundle, fwhm_arcmin: float, noise_uk_arcmin: float) -> bool:
+    """Whether a network was trained for maps of such a beam and noise."""
+    ranges = bundle.recipe.trained_instruments
+    spans = (ranges.beam_range_arcmin, fwhm_arcmin), (ranges.noise_range_uk_arcmin, noise_uk_arcmin)
+    return all(low <= value <= high for (low, high), value in spans)
+
+
+def at_instrument(
+    recipe: SurveyConfig, redshift: float, fwhm_arcmin: float, noise_uk_arcmin: float
+) -> SurveyConfig:
+    """The clusters of a recipe at one redshift, seen through one beam at one depth."""
+    instruments = InstrumentsConfig(
+        min_beam_fwhm_arcmin=fwhm_arcmin,
+        max_beam_fwhm_arcmin=fwhm_arcmin,
+        min_noise_uk_arcmin=noise_uk_arcmin,
+        max_noise_uk_arcmin=noise_uk_arcmin,
+    )
+    clusters = recipe.clusters.model_copy(update={"redshift": redshift})
+    return recipe.model_copy(update={"instruments": instruments, "clusters": clusters})
 
 
 def scatter_clusters(clusters: ClusterConfig, sz_scatter_ln: float) -> ClusterConfig:

@@ -13,6 +13,7 @@ from szmass_cli.evaluation.metrics import Comparison, Metrics
 from szmass_cli.evaluation.results import Evaluation
 from szmass_cli.evaluation.statistics import gaussian
 from szmass_cli.pictures.files import DPI
+from szmass_cli.pictures.posteriors import posterior_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +45,8 @@ def save_figures(evaluation: Evaluation, history: list[dict[str, float]], folder
         figures["figure4_masses"] = _mass_figure(evaluation.metrics)
     if evaluation.irregular is not None:
         figures["figure6_irregular"] = _irregular_figure(evaluation)
+    if evaluation.posteriors is not None and evaluation.metrics.posteriors is not None:
+        figures["posteriors"] = posterior_figure(evaluation.posteriors, evaluation.metrics.posteriors)
     if history:
         figures["loss"] = _loss_figure(history)
     for name, figure in figures.items():
@@ -195,9 +198,12 @@ def _loss_figure(history: list[dict[str, float]]) -> "Figure":
     axis = figure.subplots()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     epochs = [row["epoch"] for row in history]
-    axis.semilogy(epochs, [row["loss"] for row in history], "o-", ms=3, label="training")
-    axis.semilogy(epochs, [row["validation_loss"] for row in history], "s-", ms=3, label="validation")
-    axis.set(xlabel="epoch", ylabel="weighted mean squared error")
+    for key, style, label in (("loss", "o-", "training"), ("validation_loss", "s-", "validation")):
+        axis.plot(epochs, [row[key] for row in history], style, ms=3, label=label)
+    # a likelihood's loss may be negative
+    if min(row[key] for row in history for key in ("loss", "validation_loss")) > 0:
+        axis.set_yscale("log")
+    axis.set(xlabel="epoch", ylabel="loss")
     axis.legend(frameon=False)
     axis.grid(alpha=0.3)
     return figure

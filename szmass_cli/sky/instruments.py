@@ -37,13 +37,13 @@ class Instrument:
     config : SurveyConfig
     power : SkyPower
         Of the sky before the beam.
-    fwhm_arcmin : float
+    fwhm_arcmin, noise_uk_arcmin : float
+        Its beam, and the noise of draws that do not say their own.
     """
 
-    def __init__(self, config: SurveyConfig, power: SkyPower, fwhm_arcmin: float):
-        self._config, self._power = config, power
-        noise = config.trained_instruments.min_noise_uk_arcmin
-        self.band = Band(config.sky.bands[0].frequency_ghz, Beam(fwhm_arcmin), noise)
+    def __init__(self, config: SurveyConfig, power: SkyPower, fwhm_arcmin: float, noise_uk_arcmin: float):
+        self._config, self._power, self.fwhm_arcmin = config, power, fwhm_arcmin
+        self.band = Band(config.sky.bands[0].frequency_ghz, Beam(fwhm_arcmin), noise_uk_arcmin)
         self._model = config.clusters.sz_model(config.sky.cosmology.build())
 
     @cached_property
@@ -97,7 +97,9 @@ class InstrumentSimulator:
         frequency = config.sky.bands[0].frequency_ghz
         sharpest = Band(frequency, Beam(beams[0]), ranges.min_noise_uk_arcmin)
         self.power = SkyPower.from_config(config.sky, [sharpest]) if power is None else power
-        self.instruments = {fwhm: Instrument(config, self.power, fwhm) for fwhm in beams}
+        self.instruments = {
+            fwhm: Instrument(config, self.power, fwhm, ranges.min_noise_uk_arcmin) for fwhm in beams
+        }
         low, high = ranges.noise_range_uk_arcmin
         self._ln_noise = float(np.log(low)), float(np.log(high))
         self._cosmology = config.sky.cosmology.build()

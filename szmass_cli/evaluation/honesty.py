@@ -1,0 +1,145 @@
+"""What is measured of posteriors: information lost against the exact ones, and coverage of the truth."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from szmass_cli.evaluation.posteriors import MIN_SNR, Judged
+
+PIT_BINS = 20
+
+CELL_CLUSTERS = 1000
+"""Cells with fewer clusters say nothing of coverage to a few per cent."""
+
+MASS_EDGES_1E14 = (0.3, 1.0, 2.0, 4.0, 8.0, 20.0)
+REDSHIFT_EDGES = (0.1, 0.3, 0.6, 1.0, 2.0)
+SNR_EDGES = (-np.inf, 3.0, 6.0, 12.0, np.inf)
+
+
+@dataclass(frozen=True)
+class PosteriorRow:
+    """Posteriors of one set of clusters.
+
+    Parameters
+    ----------
+    n_cutouts : int
+    n_detected : int
+        With S/N above 3, which the next two are of.
+    rms_shift, mean_shift : float or None
+        Of (network's mean - exact mean) / exact sigma; None where none is detected.
+    coverage_68, coverage_95 : float
+        Fraction of true masses in the central intervals.
+    ln_likelihood_gap, gap_error : float
+        Mean ln p(truth) of the exact posterior less the network's, and its standard error [nats].
+    """
+
+    n_cutouts: int
+    n_detected: int
+    rms_shift: float | None
+    mean_shift: float | None
+    coverage_68: float
+    coverage_95: float
+    ln_likelihood_gap: float
+    gap_error: float
+
+    @classmethod
+    def of(cls, judged: Judged) -> "PosteriorRow":
+        detected = judged.snr > MIN_SNR
+        shift = judged.shift[detected]
+        gap = judged.ln_likelihood_gap
+        return cls(
+            len(judged),
+            int(detected.sum()),
+            float(np.sqrt(np.mean(shift**2))) if shift.size else None,
+            float(shift.mean()) if shift.size else None,
+            coverage(judged.pit, 0.6827),
+            coverage(judged.pit, 0.9545),
+            float(gap.mean()),
+            float(gap.std() / np.sqrt(len(gap))),
+        )
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the network gave the truth more probability than is possible, by over three errors."""
+        return self.ln_likelihood_gap < -3.0 * self.gap_error
+
+
+@dataclass(frozen=True)
+class InstrumentRow:
+    """Posteriors of clusters at one redshift, beam and noise."""
+
+    redshift: float
+    beam_fwhm_arcmin: float
+    noise_uk_arcmin: float
+    posterior: PosteriorRow
+
+
+@dataclass(frozen=True)
+class CoverageRow:
+    """Coverage in one cell of estimated mass, redshift and S/N, each from the first to below the second."""
+
+    m200c_1e14: tuple[float, float]
+    redshift: tuple[float, float]
+    snr: tuple[float | None, float | None]
+    n_cutouts: int
+    coverage_68: float
+    coverage_95: float
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """How good posteriors are.
+
+    Parameters
+    ----------
+    overall : PosteriorRow
+        Of clusters drawn as those of training.
+    instruments : tuple of InstrumentRow
+    coverage : tuple of CoverageRow
+        Cells with at least 1,000 clusters.
+    pit : tuple of float
+        Fractions of clusters by the posterior's probability of lower masses, in 20 equal bins.
+    """
+
+    overall: PosteriorRow
+    instruments: tuple[InstrumentRow, ...]
+    coverage: tuple[CoverageRow, ...]
+    pit: tuple[float, ...]
+
+    @property
+    def leaks(self) -> bool:
+        """Whether the network did better than is possible."""
+        return self.overall.leaks
+
+
+def coverage(pit: np.ndarray, level: float) -> float:
+    """Fraction of truths within the central interval that should hold `level` of them."""
+    return float(np.mean(np.abs(pit - 0.5) <= 0.5 * level))
+
+
+def pit_histogram(pit: np.ndarray) -> tuple[float, ...]:
+    """Fractions of clusters in `PIT_BINS` equal bins from 0 to 1."""
+    counts, _ = np.histogram(pit, bins=PIT_BINS, range=(0.0, 1.0))
+    return tuple(float(count) for count in counts / len(pit))
+
+
+def coverage_rows(judged: Judged, at_least: int = CELL_CLUSTERS) -> tuple[CoverageRow, ...]:
+    """Coverage in cells of estimated mass, redshift and S/N that hold enough clusters."""
+    rows = []
+    mass = np.exp(judged.mean) / 1e14
+    for m in pairwise(MASS_EDGES_1E14):
+        for z in pairwise(REDSHIFT_EDGES):
+            for s in pairwise(SNR_EDGES):
+                inside = np.ones(len(judged), bool)
+                for values, (low, high) in ((mass, m), (judged.redshift, z), (judged.snr, s)):
+                    inside &= (values >= low) & (values < high)
+                if inside.sum() >= at_least:
+                    pit = judged.pit[inside]
+                    snr = tuple(float(edge) if np.isfinite(edge) else None for edge in s)
+                    rows.append(
+                        CoverageRow(
+                            m, z, (snr[0], snr[1]), len(pit), coverage(pit, 0.6827), coverage(pit, 0.9545)
+                        )
+                    )
+    return tuple(rows)
