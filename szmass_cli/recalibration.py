@@ -79,9 +79,11 @@ class Recalibration:
         grid = self.ln_mass
         mean, sigma = moments(grid, density)
         weights = _corner_weights(self._nodes, mean, redshift, snr)
-        shift = sum(weight * self.shift[corner] for corner, weight in weights)
-        stretch = sum(weight * self.stretch[corner] for corner, weight in weights)
-        source = mean[:, None] + (grid[None] - (mean + shift * sigma)[:, None]) / np.asarray(stretch)[:, None]
+        shift, stretch = (
+            np.sum([weight * table[corner] for corner, weight in weights], axis=0)
+            for table in (self.shift, self.stretch)
+        )
+        source = mean[:, None] + (grid[None] - (mean + shift * sigma)[:, None]) / stretch[:, None]
         moved = _interpolated(grid, np.log(np.maximum(density, 1e-300)), source)
         moved = np.exp(moved - moved.max(axis=1, keepdims=True))
         return moved / moved.sum(axis=1, keepdims=True)
@@ -103,7 +105,9 @@ def _interpolated(grid: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.nd
     return np.where(beyond > 0.5, -700.0, inside)
 
 
-def _corner_weights(nodes, ln_mass: np.ndarray, redshift: np.ndarray, snr: np.ndarray):
+def _corner_weights(
+    nodes: list[np.ndarray], ln_mass: np.ndarray, redshift: np.ndarray, snr: np.ndarray
+) -> list[tuple[tuple[np.ndarray, ...], np.ndarray]]:
     """Corners of the cell around each cluster and their weights (n,) in a trilinear interpolation."""
     sides = []
     for axis, values in zip(nodes, (ln_mass, np.log(redshift), np.arcsinh(snr)), strict=True):
@@ -111,9 +115,12 @@ def _corner_weights(nodes, ln_mass: np.ndarray, redshift: np.ndarray, snr: np.nd
         low = np.minimum(position.astype(int), max(axis.size - 2, 0))
         upper = position - low
         sides.append(((low, 1.0 - upper), (np.minimum(low + 1, axis.size - 1), upper)))
+    weights = []
     for corner in product((0, 1), repeat=3):
         chosen = [sides[axis][side] for axis, side in enumerate(corner)]
-        yield tuple(index for index, _ in chosen), np.prod([weight for _, weight in chosen], axis=0)
+        indices = tuple(index for index, _ in chosen)
+        weights.append((indices, np.prod([weight for _, weight in chosen], axis=0)))
+    return weights
 
 
 def fit_recalibration(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.evaluation.estimators import ESTIMATORS
+from szmass_cli.evaluation.honesty import Honesty
 from szmass_cli.evaluation.metrics import Comparison, Metrics
 from szmass_cli.evaluation.results import Evaluation
 from szmass_cli.evaluation.statistics import MassScatter
@@ -90,6 +91,13 @@ def summary(metrics: Metrics) -> str:
     for comparison in metrics.irregular:
         title = f"## {comparison.n_cutouts:,} irregular clusters at z = 0.67 and 0.73 (Figure 6)"
         parts += [title, _scatter_table(comparison)]
+    if metrics.posteriors is not None:
+        parts += [
+            "## Posteriors beside the exact ones",
+            posterior_table(metrics.posteriors),
+            "## Coverage where S/N, redshift and estimated mass lie between",
+            coverage_table(metrics.posteriors),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -140,6 +148,50 @@ def _mass_table(metrics: Metrics) -> str:
         _table(headings, rows)
         + "\n\n\\* outside of the trained range, where estimates end at its nearest mass"
     )
+
+
+def posterior_table(honesty: Honesty) -> str:
+    """Markdown: information lost and coverage, over all and at each instrument."""
+    sets = [("as in training", honesty.overall)]
+    sets += [
+        (f"z {row.redshift:g}, {row.beam_fwhm_arcmin:g}', {row.noise_uk_arcmin:g} µK-arcmin", row.posterior)
+        for row in honesty.instruments
+    ]
+    rows = [
+        [
+            name,
+            f"{found.n_cutouts:,}",
+            f"{found.n_detected:,}",
+            "" if found.rms_shift is None else f"{found.rms_shift:.3f}",
+            "" if found.mean_shift is None else f"{found.mean_shift:+.3f}",
+            f"{found.ln_likelihood_gap:.4f} ± {found.gap_error:.4f}",
+            f"{found.coverage_68:.3f}",
+            f"{found.coverage_95:.3f}",
+        ]
+        for name, found in sets
+    ]
+    headings = ["clusters", "cutouts", "S/N > 3", "rms shift", "mean shift", "ln p gap [nats]", "in 68.3 %"]
+    explained = (
+        "shift = (mean of ln M - exact mean) / exact sigma, where S/N > 3; ln p gap: mean ln p of the true "
+        "mass, exact less network's."
+    )
+    return f"{_table([*headings, 'in 95.4 %'], rows)}\n\n{explained}"
+
+
+def coverage_table(honesty: Honesty) -> str:
+    """Markdown: coverage in each cell that holds enough clusters."""
+    rows = [
+        [
+            f"{row.m200c_1e14[0]:g} - {row.m200c_1e14[1]:g}",
+            f"{row.redshift[0]:g} - {row.redshift[1]:g}",
+            " - ".join("" if edge is None else f"{edge:g}" for edge in row.snr),
+            f"{row.n_cutouts:,}",
+            f"{row.coverage_68:.3f}",
+            f"{row.coverage_95:.3f}",
+        ]
+        for row in honesty.coverage
+    ]
+    return _table(["M200c [1e14]", "redshift", "S/N", "cutouts", "in 68.3 %", "in 95.4 %"], rows)
 
 
 def _profile_table(metrics: Metrics) -> str:

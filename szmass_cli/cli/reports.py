@@ -11,6 +11,7 @@ from szmass_cli.cli.console import note, stderr
 from szmass_cli.errors import SzmassError
 from szmass_cli.estimation import Estimates
 from szmass_cli.evaluation.estimators import ESTIMATORS
+from szmass_cli.evaluation.honesty import Honesty, PosteriorRow
 from szmass_cli.evaluation.metrics import Metrics, read_metrics
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.metadata import REPORT
@@ -85,11 +86,10 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
         "network": f"mResUNet, {bundle.recipe.network.base_filters} base filters, "
         f"{sum(w.size for w in bundle.weights):,} weights",
         "frequency": f"{m.per_band('frequency_ghz')} GHz",
-        "beam": f"{m.per_band('beam_fwhm_arcmin')}' FWHM",
-        "noise": f"{m.per_band('noise_uk_arcmin')} µK-arcmin",
+        "beam": f"{_spanned(m.trained_beam_fwhm_arcmin) or m.per_band('beam_fwhm_arcmin')}' FWHM",
+        "noise": f"{_spanned(m.trained_noise_uk_arcmin) or m.per_band('noise_uk_arcmin')} µK-arcmin",
         "masses": f"M200c {low:g} to {high:g} x 1e14 Msun",
-        "redshift": f"{m.trained_redshift[0]:g}, calibrated {m.calibrated_redshift[0]:g} to "
-        f"{m.calibrated_redshift[1]:g}",
+        "redshift": f"{_spanned(m.trained_redshift)}, calibrated {_spanned(m.calibrated_redshift)}",
         "prior": m.prior,
     }
     for key, value in rows.items():
@@ -98,6 +98,13 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
     stdout.print(table)
     if (bundle.path / REPORT / METRICS).is_file():
         print_metrics(read_metrics(bundle.path / REPORT / METRICS), as_json=False)
+
+
+def _spanned(span: tuple[float, float] | None) -> str:
+    """A range, or the one number that it is, in words."""
+    if span is None:
+        return ""
+    return f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g} to {span[1]:g}"
 
 
 def print_metrics(metrics: Metrics, *, as_json: bool) -> None:
@@ -112,6 +119,8 @@ def print_metrics(metrics: Metrics, *, as_json: bool) -> None:
         print(metrics.to_json().decode(), end="")
     else:
         _print_scatter(metrics)
+        if metrics.posteriors is not None:
+            _print_posteriors(metrics.posteriors)
     if metrics.leaks:
         raise SzmassError(LEAK, LEAK_HINT)
 
@@ -127,4 +136,22 @@ def _print_scatter(metrics: Metrics) -> None:
         for name, s in zip(ESTIMATORS, each, strict=True):
             values = (s.std, s.gaussian_sigma, s.median, s.coverage_68, s.coverage_95)
             table.add_row(f"{c.sz_scatter_ln:g}", name, *(f"{v:.3f}" for v in values))
+    Console(highlight=False).print(table)
+
+
+def _print_posteriors(honesty: Honesty) -> None:
+    table = Table(title="posteriors beside the exact ones", width=WIDTH, title_justify="left")
+    for heading in ("z", "beam", "noise"):
+        table.add_column(heading)
+    for heading in ("S/N > 3", "rms shift", "ln p gap", "in 68 %", "in 95 %"):
+        table.add_column(heading, justify="right")
+    sets: list[tuple[str, str, str, PosteriorRow]] = [("all", "all", "all", honesty.overall)]
+    sets += [
+        (f"{row.redshift:g}", f"{row.beam_fwhm_arcmin:g}'", f"{row.noise_uk_arcmin:g}", row.posterior)
+        for row in honesty.instruments
+    ]
+    for z, beam, noise, found in sets:
+        shift = "" if found.rms_shift is None else f"{found.rms_shift:.3f}"
+        numbers = (f"{found.ln_likelihood_gap:.4f}", f"{found.coverage_68:.3f}", f"{found.coverage_95:.3f}")
+        table.add_row(z, beam, noise, f"{found.n_detected:,}", shift, *numbers)
     Console(highlight=False).print(table)

@@ -62,7 +62,7 @@ class PosteriorPredictor:
         # traced here, once: tracing in several threads is not safe, running a trace is
         self._forward = tensorflow.function(lambda x: network(x, training=False)).get_concrete_function(specs)
         self._constant = tensorflow.constant
-        self._n_parameters = network.output_shape["mixture"][-1]
+        self._n_parameters = network.output["mixture"].shape[-1]
 
     @classmethod
     def from_bundle(

@@ -24,6 +24,9 @@ _SIGNS = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]
 EVEN = 0
 """The parity of round, centred clusters."""
 
+LEAST_TRANSFER = 0.05
+"""Square of the beam's transfer below which modes of a cutout say more of its pixels than of the sky."""
+
 
 def fold(images: np.ndarray) -> np.ndarray:
     """Cutouts (n, 40, 40) as fields of definite parity on one quarter, (4, n, 400): an orthogonal change."""
@@ -86,6 +89,33 @@ class BeamModes:
         """Cutouts (n, 40, 40) [µK] smoothed by the beam once more; see `stamp_smoothing`."""
         with one_blas_thread():
             return unfold(fold(np.asarray(images_uk, float)) @ self._smoothing.transpose(0, 2, 1))
+
+    def deviations(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        """B C^-1 d over each pixel's own standard deviation on bare sky, (n, 40, 40) [sigma]."""
+        inverse = self._inverse_variance(noise_uk_arcmin)
+        with one_blas_thread():
+            fields = (coefficients_uk * inverse) @ self._smoothed.transpose(0, 2, 1)
+            # fields of different parity are independent: a pixel has a quarter of the variance of each
+            variance = 0.25 * (inverse @ (self._smoothed**2).transpose(0, 2, 1)).sum(axis=0)
+        quarter = variance.reshape(-1, _HALF, _HALF)
+        rows = np.concatenate([quarter, quarter[:, ::-1]], axis=1)
+        return unfold(fields) / np.sqrt(np.concatenate([rows, rows[:, :, ::-1]], axis=2))
+
+    def likeliest_noise_uk_arcmin(self, images_uk: np.ndarray, levels_uk_arcmin: np.ndarray) -> np.ndarray:
+        """White noise (n,) [µK-arcmin], of some levels (k,), that gives cutouts the greatest likelihood.
+
+        Only fields that are odd in some direction count, to which a round, centred cluster adds nothing, and
+        only modes that the beam lets through: finer ones show the pixels of the map that was cut.
+        """
+        odd = slice(EVEN + 1, None)
+        c2 = self.coefficients(images_uk)[odd] ** 2
+        seen = N_PIXELS**2 * self._power_of_mode[odd] > LEAST_TRANSFER
+        ln_likelihood = np.zeros((len(levels_uk_arcmin), len(images_uk)))
+        for index, level in enumerate(levels_uk_arcmin):
+            variance = self._variance_uk2[odd] + pixel_noise_uk(float(level)) ** 2
+            terms = np.log(variance)[:, None] + c2 / variance[:, None]
+            ln_likelihood[index] = -0.5 * np.einsum("pnj,pj->n", terms, seen.astype(float))
+        return levels_uk_arcmin[ln_likelihood.argmax(axis=0)]
 
     def filtered(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
         """B C^-1 d over its standard deviation on bare sky, (n, 40, 40); see `StampSky.sz_filter`.

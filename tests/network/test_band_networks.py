@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
+from szmass_cli import train as stage
 from szmass_cli.config import NetworkConfig, parse_config
 from szmass_cli.errors import InputError
 from szmass_cli.evaluation.metrics import read_metrics
@@ -26,6 +27,13 @@ network: {base_filters: 2, input: filtered, dropout_rate: 0}
 training: {cutouts_per_epoch: 480, validation_cutouts: 128, batch_size: 32, max_epochs: 1}
 calibration: {cutouts_per_redshift: 300, redshifts: [0.7], min_m200c_msun: 1.0e+14, max_m200c_msun: 1.6e+15}
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_evaluated():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "N_EVALUATED", 100)
+        yield
 
 
 @pytest.fixture(scope="module")
