@@ -20,6 +20,8 @@ from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.model import Predictor
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
+from szmass_cli.posterior.inference import CalibratedMasses
+from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.rows import Rows
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.stamp import pixel_radii_arcmin
@@ -54,8 +56,10 @@ class Measured:
     ----------
     m200c_msun : numpy.ndarray, shape (n, p)
         Percentiles of M200c [Msun].
+    own_prior_median_msun : numpy.ndarray, shape (n,)
+        Median of M200c [Msun] under the model's own prior, whichever the percentiles are of.
     sz_snr : numpy.ndarray, shape (n,)
-        Matched-filter signal-to-noise of a cluster of the median mass.
+        Matched-filter signal-to-noise of a cluster of this median mass.
     flags : numpy.ndarray of int, shape (n,)
         `Flag` bits.
     masked_fraction : numpy.ndarray, shape (n,)
@@ -63,6 +67,7 @@ class Measured:
     """
 
     m200c_msun: np.ndarray
+    own_prior_median_msun: np.ndarray
     sz_snr: np.ndarray
     flags: np.ndarray
     masked_fraction: np.ndarray
@@ -86,6 +91,8 @@ class Job:
         A bundle's folder.
     percentiles : tuple of float
         Percentiles of the posterior to give, the median among them.
+    prior : Prior
+        The prior of these percentiles.
     batch_size : int
         Cutouts that go through the network at once.
     inputs : str
@@ -95,6 +102,7 @@ class Job:
     maps: tuple[MapRequest, ...]
     model: Path
     percentiles: tuple[float, ...]
+    prior: Prior
     batch_size: int
     inputs: str
 
@@ -129,7 +137,7 @@ class Bench:
                 "Do not change them during a run. Workers elsewhere must see the same; cp -p keeps dates.",
             )
         with one_blas_thread():
-            self._meter = Meter(bundle, job.percentiles, job.batch_size)
+            self._meter = Meter(bundle, job.percentiles, job.batch_size, job.prior)
 
     def __call__(self, rows: Rows) -> Measured:
         """Measure one strip; may be called from several threads at once."""
@@ -156,16 +164,17 @@ def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: "Meter") -> Measur
     flags = rows.flags | cutout_flags(cutouts, ~np.isfinite(rows.ra_deg + rows.dec_deg))
     usable = np.flatnonzero(((flags & _NO_MASS) == 0) & np.isfinite(rows.redshift))
     masses = np.full((len(rows), len(meter.percentiles)), np.nan)
-    snr = np.full(len(rows), np.nan)
+    own_median, snr = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if usable.size:
         bad = np.stack([band.bad[usable] for band in in_bands], axis=-1)
         images = inpaint(cutouts.images[usable], bad, meter.sky.covariance_uk2)
-        found = meter(images, rows.redshift[usable])
+        found = meter(images, rows.redshift[usable], rows.redshift_err[usable])
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
+        own_median[usable] = found.own_prior_median_msun
         flags[usable] |= found.flags | np.where(bad.any(axis=(1, 2, 3)), int(Flag.INPAINTED), 0)
         for band_map in maps:
             flags[usable] |= band_map.row_flags(rows[usable])
-    return Measured(masses, snr, flags, cutouts.bad_fraction)
+    return Measured(masses, own_median, snr, flags, cutouts.bad_fraction)
 
 
 class Meter:
@@ -179,34 +188,44 @@ class Meter:
         Percentiles of the posterior to give, the median among them.
     batch_size : int
         Cutouts that go through the network at once.
+    prior : Prior, optional
+        The prior of the percentiles; the model's own otherwise.
     """
 
-    def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
+    def __init__(
+        self,
+        bundle: Bundle,
+        percentiles: Sequence[float] = ALWAYS,
+        batch_size: int = BATCH_SIZE,
+        prior: Prior | None = None,
+    ):
         self.sky = bundle.training_sky()
         self.percentiles = list(percentiles)
         self._calibration = bundle.calibration
+        change = PriorChange(bundle.calibration.prior, prior or bundle.calibration.prior, bundle.cosmology)
+        self._masses = CalibratedMasses(bundle.calibration, percentiles, change)
         self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
         self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
         self._filter = MatchedFilter(self.sky)
         self._noise = NoiseLevel(self.sky)
         self._band = bundle.labels.band
 
-    def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
-        """Masses of stamps (n, 40, 40, f) [µK] without holes, at redshifts (n,)."""
+    def __call__(self, images_uk: np.ndarray, redshift: np.ndarray, redshift_err: np.ndarray) -> Measured:
+        """Masses of stamps (n, 40, 40, f) [µK] without holes, at redshifts (n,) with their errors (n,)."""
         prediction = self._predictor(images_uk)
         raw = prediction.raw_mass_msun
-        masses = self._calibration.percentiles(raw, redshift, self.percentiles)
+        masses, own_median = self._masses(raw, redshift, redshift_err)
         flags = np.zeros(len(raw), np.int32)
         flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
         flags[~np.isfinite(raw)] |= Flag.NONFINITE
-        median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
-        templates = self._stamps.mean_images(median, redshift)
+        # what is said of the data does not depend on the prior
+        templates = self._stamps.mean_images(np.nan_to_num(own_median, nan=1e14), redshift)
         residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
         ratio, extreme = self._noise.ratio_and_extreme(residual)
         flags[extreme > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
         flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
         snr = self._filter.snr(images_uk, templates)
-        return Measured(masses, snr, flags, np.zeros(len(raw)))
+        return Measured(masses, own_median, snr, flags, np.zeros(len(raw)))
 
     def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
         """The SZ signal behind every beam (n, 40, 40, f), of which the network gave one (n, 40, 40)."""

@@ -18,6 +18,7 @@ from szmass_cli.masstable import check_mass_definitions, check_percentiles, colu
 from szmass_cli.measure import ALWAYS, Job, check_plausible, inputs_identity
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle import Bundle, read_bundle
+from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.rows import Rows, catalog_rows
 from szmass_cli.runplan import BLOCK_ROWS, RunPlan, make_plan
 from szmass_cli.tables.formats import output_files, read_table
@@ -39,6 +40,8 @@ class Request:
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_definitions : sequence of str
         Of ``200c``, ``500c``, ``200m``.
+    prior : str, optional
+        Prior of the masses: ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise.
     columns : mapping, optional
         Role -> column name where the catalogue's names are not known or ambiguous.
     batch_size : int, optional
@@ -53,6 +56,7 @@ class Request:
     model: str = DEFAULT_MODEL
     percentiles: Sequence[float] = ALWAYS
     mass_definitions: Sequence[str] = ("200c",)
+    prior: str | None = None
     columns: Mapping[str, str] | None = None
     batch_size: int | None = None
     block_rows: int = BLOCK_ROWS
@@ -83,6 +87,7 @@ class Run:
     catalog: Catalog
     maps: tuple[BandMap, ...]
     rows: Rows
+    change: PriorChange
     job: Job
     plan: RunPlan
     notes: tuple[str, ...]
@@ -123,9 +128,12 @@ def prepared(request: Request, shares: int = 1) -> Run:
     """Open and check all inputs, before the long work, of which there shall be something for each share."""
     levels = check_percentiles(request.percentiles)
     check_mass_definitions(request.mass_definitions)
+    wanted = None if request.prior is None else Prior.parse(request.prior)
     bundle = read_bundle(request.model)
+    own = bundle.calibration.prior
+    change = PriorChange(own, wanted or own, bundle.cosmology)
     catalog = _catalog_of(request)
-    check_output_columns(catalog, column_names(levels, request.mass_definitions))
+    check_output_columns(catalog, column_names(levels, request.mass_definitions, change))
     requests = by_band(request.maps, bundle) if isinstance(request.maps, Mapping) else (request.maps,)
     maps = open_band_maps(requests, bundle)
     rows, notes = catalog_rows(catalog, bundle)
@@ -141,13 +149,14 @@ def prepared(request: Request, shares: int = 1) -> Run:
         tuple(one.resolved() for one in requests),
         bundle.path.resolve(),
         levels,
+        change.wanted,
         batch_size,
         inputs_identity(maps, bundle),
     )
     identity = _identity(request, bundle, catalog, maps, job)
     plan = make_plan(catalog.dec_deg, identity, batch_size, request.block_rows)
     notes = (*(note for band_map in maps for note in band_map.notes), *notes)
-    return Run(request, bundle, catalog, maps, rows, job, plan, notes)
+    return Run(request, bundle, catalog, maps, rows, change, job, plan, notes)
 
 
 def _catalog_of(request: Request) -> Catalog:
@@ -190,6 +199,7 @@ def _identity(
         "columns of the catalogue": dict(sorted(catalog.roles.items())),
         "model": bundle.sha256,
         "percentiles": list(job.percentiles),
+        "prior": str(job.prior),
         "batch size": job.batch_size,
         "mass definitions": list(request.mass_definitions),
     }
