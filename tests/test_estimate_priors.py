@@ -125,8 +125,8 @@ def test_the_command(field, corrected, szmass_here, tmp_path):
     assert "Tinker" in json.loads((tmp_path / "out.csv.meta.json").read_text())["meta"]["SZM_PRI"]
 
 
-def test_shards_are_of_one_prior_and_merge_remembers_it(field, szmass_here, tmp_path):
-    run = (field.map_path, field.catalog_path, "-o")
+def test_shards_are_of_one_prior_and_merge_remembers_it(field, uncertain, szmass_here, tmp_path):
+    run = (field.map_path, uncertain, "-o")
     prior = ("--prior", "mass-function")
     assert szmass_here("estimate", *run, "whole.fits", *prior, cwd=tmp_path).code == 0
     for shard in ("2/2", "1/2"):
