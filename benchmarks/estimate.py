@@ -158,10 +158,10 @@ def anonymous_gb(pid: int) -> float:
 def idle_gb() -> float:
     """Memory of a process that has the network loaded and nothing to do."""
     code = (
-        "import json; from szmass_cli.estimation import *; from szmass_cli.measure import Meter;"
+        "import json; from szmass_cli.estimation import *; from szmass_cli.meters import build_meter;"
         "from szmass_cli.network.backend import one_thread_per_operation as o;"
         "from szmass_cli.network.bundle import read_bundle; from pathlib import Path; o(2);"
-        f"m = Meter(read_bundle({str(find_bundle(DEFAULT_MODEL))!r}), batch_size={CPU_BATCH_SIZE});"
+        f"m = build_meter(read_bundle({str(find_bundle(DEFAULT_MODEL))!r}), batch_size={CPU_BATCH_SIZE});"
         "lines = Path('/proc/self/status').read_text().splitlines();"
         "print(json.dumps([line.split()[1] for line in lines if 'RssAnon' in line]))"
     )

@@ -14,7 +14,7 @@ from szmass_cli.bandmaps import map_requests
 from szmass_cli.errors import UsageError
 from szmass_cli.estimation import estimate_catalog
 from szmass_cli.executors import Executor, in_threads, on_local_workers, on_scheduler
-from szmass_cli.measure import ALWAYS
+from szmass_cli.meters import ALWAYS
 from szmass_cli.preparation import Request
 from szmass_cli.progress import Progress, silent
 from szmass_cli.runplan import BLOCK_ROWS
@@ -43,6 +43,7 @@ def estimate(
     mask: PerMap[str | Path] = None,
     percentiles: Sequence[float] = ALWAYS,
     mass_def: str | Sequence[str] = "200c",
+    prior: str | None = None,
     column: Mapping[str, str] | None = None,
     batch_size: int | None = None,
     block_rows: int = BLOCK_ROWS,
@@ -73,6 +74,9 @@ def estimate(
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_def : str or sequence of str
         Of ``200c``, ``500c``, ``200m``; ``"200c,500c"`` are two.
+    prior : str, optional
+        ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise. The median under the model's
+        own is in the column ``M200c_uncorr`` where they differ.
     column : mapping, optional
         Role -> column name where the catalogue's names are not known or ambiguous: ``{"ra": "RADeg"}``.
     batch_size, block_rows : int, optional
@@ -117,6 +121,7 @@ def estimate(
         str(model),
         percentiles=percentiles,
         mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
+        prior=prior,
         columns=column,
         batch_size=batch_size,
         block_rows=block_rows,

@@ -9,18 +9,18 @@ import numpy as np
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import UsageError
-from szmass_cli.mapbeam import MapBeam, beam_notes, check_frequency, map_beam
+from szmass_cli.mapbeam import MapBeam, beam_notes, check_frequency, map_beam, stated_fwhm_arcmin
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
 from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.maps.weights import Weights
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
+from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band, TrainedBand
 from szmass_cli.rows import Rows
 from szmass_cli.runplan import quick_identity
 
-NOISE_RATIO_RANGE = (0.78, 1.3)
+NOISE_RATIO_RANGE = TrainedBand.NOISE_RATIO_RANGE
 """Outside it, the filtered rms around a cluster is unlike the training sky's (see `NoiseLevel`).
 
 On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
@@ -43,7 +43,8 @@ class MapRequest:
     pixel_window : bool
         Whether the map's pixels are means over their area, and the beam does not say so.
     noise_uk_arcmin : float, optional
-        White noise of the map [µK-arcmin], compared with the model's.
+        White noise of the map [µK-arcmin]: told to a model that takes it as an input, otherwise compared
+        with the model's.
     ivar : path, optional
         Map of inverse variances, in the map's own unit to the power -2: it gives the noise of each row, and
         is a mask where it is 0.
@@ -103,8 +104,11 @@ class BandMap:
     Parameters
     ----------
     request : MapRequest
+    trained : TrainedBand
+        What the model was trained for.
     band : Band
-        Of the model.
+        What stamps are brought to: the model's band, and of a model that takes the beam and noise as inputs
+        the one that is nearest to the map.
     sky_map : SkyMap
     beam : MapBeam
     weights : Weights
@@ -112,13 +116,14 @@ class BandMap:
     """
 
     request: MapRequest
+    trained: TrainedBand
     band: Band
     sky_map: SkyMap
     beam: MapBeam
     weights: Weights
 
     @classmethod
-    def open(cls, request: MapRequest, band: Band, model: str) -> "BandMap":
+    def open(cls, request: MapRequest, trained: TrainedBand, model: str) -> "BandMap":
         """Open a map for a band of the model of that name.
 
         Raises
@@ -126,15 +131,17 @@ class BandMap:
         InputError
             It cannot be read, or is of another frequency, a wider beam or too coarse pixels.
         """
-        sky_map = open_map(request.path, units=request.units, frequency_ghz=band.frequency_ghz)
+        frequency = trained.band.frequency_ghz
+        sky_map = open_map(request.path, units=request.units, frequency_ghz=frequency)
         weights = Weights.open(request.mask, request.ivar)
         for opened in (sky_map, weights.mask, weights.ivar):
             if opened is not None:
                 survive_truncation(opened.path, opened.raw)
+        band = trained.nearest_to(stated_fwhm_arcmin(sky_map, request.beam), request.noise_uk_arcmin)
         check_frequency(band, model, sky_map)
         beam = map_beam(band, model, sky_map, request.beam, request.pixel_window)
         check_resolution(sky_map, beam.fwhm_arcmin)
-        return cls(request, band, sky_map, beam, weights)
+        return cls(request, trained, band, sky_map, beam, weights)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -154,6 +161,18 @@ class BandMap:
         cutouts = extract_cutouts(self.sky_map, rows.ra_deg, rows.dec_deg, self.beam.transfer)
         return cutouts.masked(self.weights.bad(rows.ra_deg, rows.dec_deg))
 
+    def noise_uk_arcmin(self, rows: Rows) -> np.ndarray:
+        """White noise (n,) [µK-arcmin] around rows, as far as the model knows any.
+
+        From the inverse variances, else that of the whole map.
+        """
+        noise = self.weights.noise_per_arcmin(rows.ra_deg, rows.dec_deg)
+        if noise is None:
+            return np.full(len(rows), self.band.noise_uk_arcmin)
+        in_uk = np.abs(noise * self.sky_map.units.to_uk)
+        known = np.where(np.isfinite(in_uk), in_uk, self.band.noise_uk_arcmin)
+        return np.clip(known, *self.trained.noise_range_uk_arcmin)
+
     def row_flags(self, rows: Rows) -> np.ndarray | int:
         """Flags of single rows, from the inverse variances around them."""
         noise = self.weights.noise_per_arcmin(rows.ra_deg, rows.dec_deg)
@@ -161,8 +180,8 @@ class BandMap:
 
     def _noise_flags(self, noise_uk_arcmin) -> np.ndarray:
         """NOISE_MISMATCH where a stated noise [µK-arcmin] is unlike the training noise."""
-        ratio = np.abs(np.asarray(noise_uk_arcmin, float)) / self.band.noise_uk_arcmin
-        alike = (ratio >= NOISE_RATIO_RANGE[0]) & (ratio <= NOISE_RATIO_RANGE[1])
+        noise, (low, high) = np.abs(np.asarray(noise_uk_arcmin, float)), self.trained.noise_range_uk_arcmin
+        alike = (noise >= low) & (noise <= high)
         return np.where(alike, 0, int(Flag.NOISE_MISMATCH)).astype(np.int32)
 
     def identity(self) -> dict[str, Any]:
@@ -195,8 +214,8 @@ def open_band_maps(requests: Sequence[MapRequest], bundle: Bundle) -> tuple[Band
             f"The model {bundle.metadata.name} needs a map at each of {needed} GHz; {len(requests)} given.",
             "Give them as --map 95=a.fits --map 150=b.fits.",
         )
-    pairs = zip(requests, bundle.bands, strict=True)
-    return tuple(BandMap.open(request, band, bundle.metadata.name) for request, band in pairs)
+    pairs = zip(requests, bundle.trained_bands, strict=True)
+    return tuple(BandMap.open(request, trained, bundle.metadata.name) for request, trained in pairs)
 
 
 def map_requests(

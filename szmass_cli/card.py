@@ -48,7 +48,7 @@ allow for {m.sz_scatter_ln:g}, so their intervals cover more than they state.
   redshift and are honest, but wider than they need be; such rows carry `REDSHIFT_OUTSIDE_TRAINING`.
 - On maps of another beam, depth or filtering, or of component-separated Compton y, masses are ordered but not calibrated.
 - The mass scale is that of Arnaud et al. (2010) with hydrostatic masses taken as true masses: real clusters need a mass bias.
-- Percentiles are posteriors under a flat mass prior; a sample selected by its SZ signal needs a mass function as prior.
+- Percentiles are posteriors under a flat mass prior; a sample selected by its SZ signal needs a mass function as prior: `--prior mass-function`.
 """
 
 

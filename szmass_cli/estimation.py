@@ -217,7 +217,7 @@ def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[list[str]]]:
 
 def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
     table = mass_table(
-        measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.bundle.cosmology
+        measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.change
     )
     metadata = run.bundle.metadata
     meta: dict[str, str | float] = {
@@ -225,7 +225,7 @@ def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estim
         "SZM_MODL": metadata.name,
         "SZM_MSHA": run.bundle.sha256,
         "SZM_CAT": run.catalog.path.name,
-        "SZM_PRI": metadata.prior,
+        "SZM_PRI": _prior_in_words(run),
         "SZM_NOTE": " ".join(run.notes),
     }
     of_maps = [_map_meta(one, sha256) for one, sha256 in zip(run.maps, map_sha256, strict=True)]
@@ -233,6 +233,16 @@ def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estim
         values = [of_map[key] for of_map in of_maps]
         meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
     return Estimates(run.catalog, table, meta, run.notes)
+
+
+def _prior_in_words(run: Run) -> str:
+    """The prior of the masses; a model states its own."""
+    own = run.bundle.metadata.prior
+    if run.change.is_none:
+        return own
+    low, high = (mass / 1e14 for mass in run.bundle.calibration.prior_range_msun)
+    words = run.change.wanted.in_words(run.change.cosmology)
+    return f"{words}, {low:g} to {high:g} 1e14 Msun; M*_uncorr: {own}"
 
 
 def _map_meta(band_map: BandMap, sha256: str) -> dict[str, str | float]:

@@ -82,6 +82,19 @@ def width_arcmin(beam: AnyBeam) -> float:
     return round(float(4.0 * np.log(2.0) / ell_half / ARCMIN), 6)
 
 
+def stated_fwhm_arcmin(sky_map: SkyMap, option: float | str | None) -> float | None:
+    """Width [arcmin] of the map's beam by the user's word, else the header's; None where nothing is said.
+
+    Raises
+    ------
+    InputError
+        A file is no beam.
+    """
+    if isinstance(option, str):
+        return width_arcmin(read_beam(option))
+    return sky_map.instrument.beam_fwhm_arcmin if option is None else option
+
+
 def map_beam(
     band: Band, model: str, sky_map: SkyMap, option: float | str | None = None, pixel_window: bool = False
 ) -> MapBeam:

@@ -5,10 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.table import Column, Table
 
-from szmass_cli.catalog import FLAGS_COLUMN, MASKED_COLUMN, MASS_UNIT, flags_column, percentile_column
+from szmass_cli.catalog import (
+    FLAGS_COLUMN,
+    MASKED_COLUMN,
+    MASS_UNIT,
+    flags_column,
+    percentile_column,
+    uncorrected_column,
+)
 from szmass_cli.errors import UsageError
-from szmass_cli.measure import ALWAYS, Measured
-from szmass_cli.physics.cosmology import Cosmology, convert_m200c
+from szmass_cli.measure import Measured
+from szmass_cli.meters import ALWAYS
+from szmass_cli.physics.cosmology import convert_m200c
+from szmass_cli.posterior.priors import PriorChange
 
 MASS_DEFINITIONS = ("200c", "500c", "200m")
 
@@ -39,13 +48,15 @@ def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
             )
 
 
-def column_names(levels: Sequence[float], mass_definitions: Sequence[str]) -> list[str]:
+def column_names(levels: Sequence[float], mass_definitions: Sequence[str], change: PriorChange) -> list[str]:
     """Names of all columns that `mass_table` makes."""
     names = ["sz_snr", MASKED_COLUMN, FLAGS_COLUMN]
     for definition in mass_definitions:
         base = f"M{definition}"
         names += [base, f"{base}_err_plus", f"{base}_err_minus"]
         names += [percentile_column(base, level) for level in levels if level != 50.0]
+        if not change.is_none:
+            names.append(uncorrected_column(base))
     return names
 
 
@@ -54,7 +65,7 @@ def mass_table(
     redshift: np.ndarray,
     levels: Sequence[float],
     mass_definitions: Sequence[str],
-    cosmology: Cosmology,
+    change: PriorChange,
 ) -> Table:
     """The added columns, a row for each row that was measured.
 
@@ -66,15 +77,15 @@ def mass_table(
     levels : sequence of float
         Percentiles in `measured`, ascending.
     mass_definitions : sequence of str
-    cosmology : Cosmology
-        That of the model.
+    change : PriorChange
+        From the model's own prior to the one of the percentiles, with the model's cosmology.
     """
     percentiles = measured.m200c_msun
     table = Table()
     for definition in mass_definitions:
         base = f"M{definition}"
         z = np.where(np.isfinite(percentiles[:, 0]), redshift, np.nan)[:, None]
-        masses = convert_m200c(percentiles, z, definition, cosmology) / 1e14
+        masses = convert_m200c(percentiles, z, definition, change.cosmology) / 1e14
         p16, median, p84 = (masses[:, levels.index(level)] for level in ALWAYS)
         values = {base: (median, f"{base}: median of the posterior")}
         for index, level in enumerate(levels):
@@ -82,6 +93,10 @@ def mass_table(
                 values[percentile_column(base, level)] = (masses[:, index], f"{base}: {level:g}th percentile")
         values[f"{base}_err_plus"] = (p84 - median, f"{base}: 84th percentile less median")
         values[f"{base}_err_minus"] = (median - p16, f"{base}: median less 16th percentile")
+        if not change.is_none:
+            own = convert_m200c(measured.own_prior_median_msun, z[:, 0], definition, change.cosmology) / 1e14
+            words = f"{base}: median under the model's own prior, {change.own.in_words(change.cosmology)}"
+            values[uncorrected_column(base)] = (own, words)
         for name, (data, description) in values.items():
             table[name] = Column(data, unit=MASS_UNIT, description=description)
     table["sz_snr"] = Column(

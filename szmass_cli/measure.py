@@ -8,39 +8,27 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass_cli import BATCH_SIZE
-from szmass_cli.bandmaps import NOISE_RATIO_RANGE, BandMap, MapRequest, open_band_maps, together
+from szmass_cli.bandmaps import BandMap, MapRequest, open_band_maps, together
 from szmass_cli.blas import one_blas_thread
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.meters import Meter, Stamps, build_meter
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
-from szmass_cli.network.model import Predictor
-from szmass_cli.optimal import MatchedFilter, NoiseLevel
-from szmass_cli.posterior import Calibration
+from szmass_cli.posterior.priors import Prior
 from szmass_cli.rows import Rows
-from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.stamp import pixel_radii_arcmin
 
 MAX_BAD_FRACTION = 0.4
 CORE_ARCMIN = 2.0
 """More bad pixels than this, or any within the core, and there is no mass; other holes are inpainted."""
 
-EXTREME_SIGMA = 5.5
-"""A filtered residual beyond this, anywhere in a stamp, is of something that training skies do not have.
-
-None of 3000 training stamps went beyond 5.3; a point source of 100 µK away from the cluster always does.
-"""
-
 N_LOOKED_AT = 100
 PLAUSIBLE_RMS_RATIO = 50.0
 """A map whose fluctuations differ more than this from the training sky's is in another unit."""
-
-ALWAYS = (16.0, 50.0, 84.0)
-"""Percentiles that are always written: the error bars and the median."""
 
 _NO_MASS = (
     Flag.BAD_COORDINATES | Flag.OFF_MAP | Flag.MASKED | Flag.NONFINITE | Flag.REDSHIFT_OUTSIDE_CALIBRATION
@@ -55,8 +43,10 @@ class Measured:
     ----------
     m200c_msun : numpy.ndarray, shape (n, p)
         Percentiles of M200c [Msun].
+    own_prior_median_msun : numpy.ndarray, shape (n,)
+        Median of M200c [Msun] under the model's own prior, whichever the percentiles are of.
     sz_snr : numpy.ndarray, shape (n,)
-        Matched-filter signal-to-noise of a cluster of the median mass.
+        Matched-filter signal-to-noise of a cluster of this median mass.
     flags : numpy.ndarray of int, shape (n,)
         `Flag` bits.
     masked_fraction : numpy.ndarray, shape (n,)
@@ -64,6 +54,7 @@ class Measured:
     """
 
     m200c_msun: np.ndarray
+    own_prior_median_msun: np.ndarray
     sz_snr: np.ndarray
     flags: np.ndarray
     masked_fraction: np.ndarray
@@ -87,6 +78,8 @@ class Job:
         A bundle's folder.
     percentiles : tuple of float
         Percentiles of the posterior to give, the median among them.
+    prior : Prior
+        The prior of these percentiles.
     batch_size : int
         Cutouts that go through the network at once.
     inputs : str
@@ -96,6 +89,7 @@ class Job:
     maps: tuple[MapRequest, ...]
     model: Path
     percentiles: tuple[float, ...]
+    prior: Prior
     batch_size: int
     inputs: str
 
@@ -130,14 +124,15 @@ class Bench:
                 "Do not change them during a run. Workers elsewhere must see the same; cp -p keeps dates.",
             )
         with one_blas_thread():
-            self._meter = Meter(bundle, job.percentiles, job.batch_size)
+            bands = [one.band for one in self._maps]
+            self._meter = build_meter(bundle, bands, job.percentiles, job.batch_size, job.prior)
 
     def __call__(self, rows: Rows) -> Measured:
         """Measure one strip; may be called from several threads at once."""
         return measure_strip(self._maps, rows, self._meter)
 
 
-def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: "Meter") -> Measured:
+def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: Meter) -> Measured:
     """Measure a strip of rows: the same rows give the same bytes, whatever else is measured.
 
     Parameters
@@ -157,66 +152,19 @@ def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: "Meter") -> Measur
     flags = rows.flags | cutout_flags(cutouts, ~np.isfinite(rows.ra_deg + rows.dec_deg))
     usable = np.flatnonzero(((flags & _NO_MASS) == 0) & np.isfinite(rows.redshift))
     masses = np.full((len(rows), len(meter.percentiles)), np.nan)
-    snr = np.full(len(rows), np.nan)
+    own_median, snr = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if usable.size:
         bad = np.stack([band.bad[usable] for band in in_bands], axis=-1)
         images = inpaint(cutouts.images[usable], bad, meter.sky.covariance_uk2)
-        found = meter(images, rows.redshift[usable])
+        chosen = rows[usable]
+        noise = maps[0].noise_uk_arcmin(chosen)
+        found = meter(Stamps(images, chosen.redshift, chosen.redshift_err, noise))
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
+        own_median[usable] = found.own_prior_median_msun
         flags[usable] |= found.flags | np.where(bad.any(axis=(1, 2, 3)), int(Flag.INPAINTED), 0)
         for band_map in maps:
-            flags[usable] |= band_map.row_flags(rows[usable])
-    return Measured(masses, snr, flags, cutouts.bad_fraction)
-
-
-class Meter:
-    """Everything that turns a stamp and a redshift into numbers.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        The model.
-    percentiles : sequence of float
-        Percentiles of the posterior to give, the median among them.
-    batch_size : int
-        Cutouts that go through the network at once.
-    """
-
-    def __init__(self, bundle: Bundle, percentiles: Sequence[float] = ALWAYS, batch_size: int = BATCH_SIZE):
-        self.sky = bundle.training_sky()
-        self.percentiles = list(percentiles)
-        assert isinstance(bundle.calibration, Calibration)
-        self._calibration = bundle.calibration
-        self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
-        self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
-        self._filter = MatchedFilter(self.sky)
-        self._noise = NoiseLevel(self.sky)
-        self._band = bundle.labels.band
-
-    def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Measured:
-        """Masses of stamps (n, 40, 40, f) [µK] without holes, at redshifts (n,)."""
-        prediction = self._predictor(images_uk)
-        raw = prediction.raw_mass_msun
-        masses = self._calibration.percentiles(raw, redshift, self.percentiles)
-        flags = np.zeros(len(raw), np.int32)
-        flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
-        flags[~np.isfinite(raw)] |= Flag.NONFINITE
-        median = np.nan_to_num(masses[:, self.percentiles.index(50.0)], nan=1e14)
-        templates = self._stamps.mean_images(median, redshift)
-        residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
-        ratio, extreme = self._noise.ratio_and_extreme(residual)
-        flags[extreme > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
-        flags[(ratio < NOISE_RATIO_RANGE[0]) | (ratio > NOISE_RATIO_RANGE[1])] |= Flag.NOISE_MISMATCH
-        snr = self._filter.snr(images_uk, templates)
-        return Measured(masses, snr, flags, np.zeros(len(raw)))
-
-    def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
-        """The SZ signal behind every beam (n, 40, 40, f), of which the network gave one (n, 40, 40)."""
-        reference = templates_uk[..., self._band]
-        amplitude = np.sum(sz_uk * reference, axis=(1, 2)) / np.sum(reference**2, axis=(1, 2))
-        signal = templates_uk * amplitude[:, None, None, None].astype(np.float32)
-        signal[..., self._band] = sz_uk
-        return signal
+            flags[usable] |= band_map.row_flags(chosen)
+    return Measured(masses, own_median, snr, flags, cutouts.bad_fraction)
 
 
 def cutout_flags(cutouts: Cutouts, bad_position: np.ndarray) -> np.ndarray:

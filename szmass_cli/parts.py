@@ -18,7 +18,7 @@ from szmass_cli.measure import Measured, join
 from szmass_cli.runplan import Block, RunPlan, Shard, shard_of
 
 PLAN = "plan.json"
-FORMAT = 2
+FORMAT = 3
 _OWN = re.compile(r"plan\.json|part-\d+-[0-9a-f]+\.npz|shard-\d+-of-\d+\.lock|\..*\.(part|old).*|\.szmass-.*")
 
 

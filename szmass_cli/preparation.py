@@ -11,13 +11,16 @@ from astropy.table import Table
 from szmass_cli import DEFAULT_MODEL, __version__
 from szmass_cli.bandmaps import BandMap, MapRequest, by_band, open_band_maps
 from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
+from szmass_cli.depth import measured_noise_uk_arcmin, with_noise
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.files import check_not_an_input
 from szmass_cli.maps.reader import open_map
 from szmass_cli.masstable import check_mass_definitions, check_percentiles, column_names
-from szmass_cli.measure import ALWAYS, Job, check_plausible, inputs_identity
+from szmass_cli.measure import Job, check_plausible, inputs_identity
+from szmass_cli.meters import ALWAYS
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle import Bundle, read_bundle
+from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.rows import Rows, catalog_rows
 from szmass_cli.runplan import BLOCK_ROWS, RunPlan, make_plan
 from szmass_cli.tables.formats import output_files, read_table
@@ -39,6 +42,8 @@ class Request:
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_definitions : sequence of str
         Of ``200c``, ``500c``, ``200m``.
+    prior : str, optional
+        Prior of the masses: ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise.
     columns : mapping, optional
         Role -> column name where the catalogue's names are not known or ambiguous.
     batch_size : int, optional
@@ -53,6 +58,7 @@ class Request:
     model: str = DEFAULT_MODEL
     percentiles: Sequence[float] = ALWAYS
     mass_definitions: Sequence[str] = ("200c",)
+    prior: str | None = None
     columns: Mapping[str, str] | None = None
     batch_size: int | None = None
     block_rows: int = BLOCK_ROWS
@@ -83,6 +89,7 @@ class Run:
     catalog: Catalog
     maps: tuple[BandMap, ...]
     rows: Rows
+    change: PriorChange
     job: Job
     plan: RunPlan
     notes: tuple[str, ...]
@@ -123,12 +130,18 @@ def prepared(request: Request, shares: int = 1) -> Run:
     """Open and check all inputs, before the long work, of which there shall be something for each share."""
     levels = check_percentiles(request.percentiles)
     check_mass_definitions(request.mass_definitions)
+    wanted = None if request.prior is None else Prior.parse(request.prior)
     bundle = read_bundle(request.model)
+    own = bundle.calibration.prior
+    change = PriorChange(own, wanted or own, bundle.cosmology)
     catalog = _catalog_of(request)
-    check_output_columns(catalog, column_names(levels, request.mass_definitions))
+    check_output_columns(catalog, column_names(levels, request.mass_definitions, change))
     requests = by_band(request.maps, bundle) if isinstance(request.maps, Mapping) else (request.maps,)
     maps = open_band_maps(requests, bundle)
     rows, notes = catalog_rows(catalog, bundle)
+    if bundle.is_conditioned:
+        maps, noise_notes = _with_known_noise(maps, rows, bundle)
+        requests, notes = tuple(one.request for one in maps), (*notes, *noise_notes)
     for band_map in maps:
         rows = replace(rows, flags=rows.flags | band_map.flags)
     rms_uk = np.sqrt(np.diag(bundle.training_sky().covariance_uk2))
@@ -141,13 +154,32 @@ def prepared(request: Request, shares: int = 1) -> Run:
         tuple(one.resolved() for one in requests),
         bundle.path.resolve(),
         levels,
+        change.wanted,
         batch_size,
         inputs_identity(maps, bundle),
     )
     identity = _identity(request, bundle, catalog, maps, job)
     plan = make_plan(catalog.dec_deg, identity, batch_size, request.block_rows)
     notes = (*(note for band_map in maps for note in band_map.notes), *notes)
-    return Run(request, bundle, catalog, maps, rows, job, plan, notes)
+    return Run(request, bundle, catalog, maps, rows, change, job, plan, notes)
+
+
+def _with_known_noise(
+    maps: tuple[BandMap, ...], rows: Rows, bundle: Bundle
+) -> tuple[tuple[BandMap, ...], tuple[str, ...]]:
+    """The maps for a model that takes their noise as an input, measured where nobody states it."""
+    known, notes = [], []
+    for band_map in maps:
+        if band_map.request.noise_uk_arcmin is None and band_map.request.ivar is None:
+            noise = measured_noise_uk_arcmin(band_map, rows, bundle)
+            if noise is not None:
+                band_map = with_noise(band_map, noise)
+                notes.append(
+                    f"The map's noise was not given: {noise:g} µK-arcmin, as measured in its cutouts. "
+                    "--noise or --ivar states it."
+                )
+        known.append(band_map)
+    return tuple(known), tuple(notes)
 
 
 def _catalog_of(request: Request) -> Catalog:
@@ -190,6 +222,7 @@ def _identity(
         "columns of the catalogue": dict(sorted(catalog.roles.items())),
         "model": bundle.sha256,
         "percentiles": list(job.percentiles),
+        "prior": str(job.prior),
         "batch size": job.batch_size,
         "mass definitions": list(request.mass_definitions),
     }

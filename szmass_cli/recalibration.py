@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
+
+from szmass_cli.posterior.priors import Prior
 
 N_GRID = 400
 """Masses on which posteriors are tabulated."""
@@ -56,6 +59,9 @@ class Recalibration:
     stretch: np.ndarray
     prior_range_msun: tuple[float, float]
 
+    prior: ClassVar[Prior] = Prior.FLAT_LOG
+    """The prior of the posteriors."""
+
     def __post_init__(self):
         shape = tuple(np.size(getattr(self, name)) for name in AXES)
         for name in AXES:
@@ -94,15 +100,11 @@ class Recalibration:
 
 
 def _interpolated(grid: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows of values (n, m) on an even grid (m,), at other points (n, m); beyond its ends the row's edge
-    falls off steeply, so that no probability is made up there."""
+    """Rows of values (n, m) on an even grid (m,), at other points (n, m); beyond its ends, theirs."""
     position = (at - grid[0]) / (grid[1] - grid[0])
     low = np.clip(np.floor(position).astype(int), 0, grid.size - 2)
     upper = np.clip(position - low, 0.0, 1.0)
-    inside = np.take_along_axis(values, low, 1) * (1 - upper) + np.take_along_axis(values, low + 1, 1) * upper
-    beyond = np.maximum(-position, 0.0) + np.maximum(position - (grid.size - 1), 0.0)
-    # half a cell beyond the middle of the last one still belongs to it
-    return np.where(beyond > 0.5, -700.0, inside)
+    return np.take_along_axis(values, low, 1) * (1.0 - upper) + np.take_along_axis(values, low + 1, 1) * upper
 
 
 def _corner_weights(

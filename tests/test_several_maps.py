@@ -212,11 +212,11 @@ def test_predictions_need_the_bands_that_were_taught(survey, tmp_path):
 
 def test_a_perfect_prediction_leaves_nothing_in_any_band(survey):
     """Beams differ between bands: a massive cluster must not look like something unlike the training."""
-    from szmass_cli.measure import Meter
+    from szmass_cli.meters import build_meter
     from szmass_cli.sky.clusters import ClusterStamps
 
     bundle = read_bundle(survey / "model")
-    meter = Meter(bundle)
+    meter = build_meter(bundle)
     clusters = ClusterStamps(bundle.bands).mean_images(np.array([5e14, 1.2e15]), 0.7)
     in_all = meter._in_all_bands(1.2 * clusters[..., bundle.labels.band], clusters)
     np.testing.assert_allclose(in_all, 1.2 * clusters, rtol=1e-4, atol=1e-3)

@@ -1,6 +1,6 @@
 """The one column schema: which columns come in, under which names, and which columns go out."""
 
-from szmass_cli.catalog.columns import MASKED_COLUMN, MASS_UNIT, percentile_column
+from szmass_cli.catalog.columns import MASKED_COLUMN, MASS_UNIT, percentile_column, uncorrected_column
 from szmass_cli.catalog.flags import FLAGS_COLUMN, Flag, flag_table, flags_column
 from szmass_cli.catalog.reading import Catalog, read_catalog
 from szmass_cli.catalog.roles import ALIASES, LENIENT_ROLES
@@ -20,5 +20,6 @@ __all__ = [
     "flags_column",
     "percentile_column",
     "read_catalog",
+    "uncorrected_column",
     "write_catalog",
 ]

@@ -55,6 +55,14 @@ def redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
     return np.where(values > 0, values, np.nan)
 
 
+def redshift_errors(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
+    """Standard deviation of every redshift, NaN where it is unknown, not finite or not positive."""
+    if "redshift_err" not in roles:
+        return np.full(len(table), np.nan)
+    values = numbers(path, table[roles["redshift_err"]])
+    return np.where((values > 0) & np.isfinite(values), values, np.nan)
+
+
 def numbers(path: Path, column: Column) -> np.ndarray:
     """A column as float64, NaN where it is masked or blank; anything but a number is an error."""
     if column.ndim > 1:

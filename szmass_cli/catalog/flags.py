@@ -19,7 +19,7 @@ class Flag(enum.IntFlag):
     4     CUT_BY_EDGE                   the cutout reaches over the edge of the map
     8     MASKED                        the core, or too much of the cutout, has no data; no mass
     16    NONFINITE                     what has no data is NaN, or the network's answer is; no mass
-    32    NO_REDSHIFT                   no redshift given; the model's own was assumed
+    32    NO_REDSHIFT                   no redshift given; the model's own, or any, was assumed
     64    REDSHIFT_OUTSIDE_TRAINING     the network was not trained there, only calibrated
     128   REDSHIFT_OUTSIDE_CALIBRATION  redshift beyond the calibration; no mass
     256   MASS_OUTSIDE_TRAINING         the mass lies outside the training range
@@ -51,7 +51,7 @@ _MEANINGS = {
     Flag.CUT_BY_EDGE: "the cutout reaches over the edge of the map",
     Flag.MASKED: "the core, or too much of the cutout, has no data; no mass",
     Flag.NONFINITE: "what has no data is NaN, or the network's answer is; no mass",
-    Flag.NO_REDSHIFT: "no redshift given; the model's own was assumed",
+    Flag.NO_REDSHIFT: "no redshift given; the model's own, or any, was assumed",
     Flag.REDSHIFT_OUTSIDE_TRAINING: "the network was not trained there, only calibrated",
     Flag.REDSHIFT_OUTSIDE_CALIBRATION: "redshift beyond the calibration; no mass",
     Flag.MASS_OUTSIDE_TRAINING: "the mass lies outside the training range",

@@ -11,7 +11,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Column, Table
 
-from szmass_cli.catalog.cells import numbers, positions, redshifts
+from szmass_cli.catalog.cells import numbers, positions, redshift_errors, redshifts
 from szmass_cli.catalog.columns import MASS_UNIT
 from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, resolve_roles
 from szmass_cli.errors import InputError
@@ -37,6 +37,8 @@ class Catalog:
         ICRS position in degrees, 0 <= ra < 360; both NaN where either is missing.
     redshift : ndarray of float64
         NaN where missing, masked or not positive (catalogues write 0 or -99 for "unconfirmed").
+    redshift_err : ndarray of float64
+        Its standard deviation; NaN where missing, masked or not positive.
     roles : dict
         Which column was used for what, e.g. ``{"ra": "RADeg"}``.
     source : object
@@ -50,6 +52,7 @@ class Catalog:
     ra_deg: np.ndarray
     dec_deg: np.ndarray
     redshift: np.ndarray
+    redshift_err: np.ndarray
     roles: dict[str, str]
     source: Any = field(default=None, repr=False)
     picked: frozenset[str] = frozenset()
@@ -61,7 +64,8 @@ class Catalog:
         """Of the file; of a table in memory, of the numbers that are used."""
         if self.path is not IN_MEMORY:
             return sha256_of(self.path)
-        return sha256(np.stack([self.ra_deg, self.dec_deg, self.redshift]).tobytes()).hexdigest()
+        used = np.stack([self.ra_deg, self.dec_deg, self.redshift, self.redshift_err])
+        return sha256(used.tobytes()).hexdigest()
 
     @property
     def names(self) -> np.ndarray:
@@ -120,8 +124,8 @@ def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, s
         `columns` names an unknown role or a column that is not there.
     InputError
         The file cannot be read, has no rows, lacks coordinates, has two columns for one role, or holds
-        something that is no number, or mostly impossible ones, as a coordinate or redshift (the message says
-        in which row).
+        something that is no number, or mostly impossible ones, as a coordinate, redshift or its error (the
+        message says in which row).
     """
     if isinstance(source, Table):
         path, table, original = IN_MEMORY, _own_copy(source), None
@@ -131,7 +135,9 @@ def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, s
     roles = resolve_roles(path, table.colnames, dict(columns or {}))
     ra_deg, dec_deg = positions(path, table, roles)
     redshift = redshifts(path, table, roles)
-    return Catalog(table, path, ra_deg, dec_deg, redshift, roles, original, frozenset(columns or ()))
+    redshift_err = redshift_errors(path, table, roles)
+    picked = frozenset(columns or ())
+    return Catalog(table, path, ra_deg, dec_deg, redshift, redshift_err, roles, original, picked)
 
 
 def _own_copy(table: Table) -> Table:

@@ -17,7 +17,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "m200c": ("M200c_true", "M200c", "M200"),
     "m500c": ("M500c_true", "M500c", "M500"),
 }
-#: Roles that no mass estimate depends on: several candidates are no error, the first alias wins; for
+#: Roles that a mass estimate can do without: several candidates are no error, the first alias wins; for
 #: masses they are one as soon as they are asked for.
 LENIENT_ROLES = frozenset({"name", "redshift_err", "m200c", "m500c"})
 

@@ -71,6 +71,14 @@ def estimate(
         str, typer.Option("--percentiles", help="Percentiles to write, besides 16, 50 and 84.")
     ] = "16,50,84",
     mass_def: Annotated[str, typer.Option("--mass-def", help="Of 200c, 500c and 200m.")] = "200c",
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            "--prior",
+            metavar="flat|flat-log|mass-function",
+            help="Prior of the masses; the uncorrected median is in M200c_uncorr. [default: the model's own]",
+        ),
+    ] = None,
     column: Columns = None,
     batch_size: Annotated[
         int | None,
@@ -134,6 +142,7 @@ def estimate(
         model,
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=mass_definitions(mass_def),
+        prior=prior,
         columns=pairs(column),
         batch_size=batch_size,
         block_rows=block_rows,

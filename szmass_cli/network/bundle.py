@@ -24,7 +24,7 @@ from szmass_cli.network.metadata import (
     read_metadata,
     stated,
 )
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, TrainedBand
 from szmass_cli.physics.cosmology import Cosmology
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.posterior import Calibration
@@ -76,6 +76,20 @@ class Bundle:
     def bands(self) -> tuple[Band, ...]:
         """Frequency, beam and noise that it was trained for."""
         return self.recipe.sky.build_bands()
+
+    @property
+    def is_conditioned(self) -> bool:
+        """Whether the network takes redshift, beam and noise as inputs."""
+        return isinstance(self.calibration, Recalibration)
+
+    @property
+    def trained_bands(self) -> tuple[TrainedBand, ...]:
+        """The same with the ranges that it takes as inputs."""
+        if not self.is_conditioned:
+            return tuple(TrainedBand.of_one_instrument(band) for band in self.bands)
+        ranges = self.recipe.trained_instruments
+        band = self.bands[0]
+        return (TrainedBand(band, ranges.beam_range_arcmin, ranges.noise_range_uk_arcmin),)
 
     @property
     def cosmology(self) -> Cosmology:

@@ -36,8 +36,12 @@ class Abundance:
 
     def draw_redshifts(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """n redshifts of halos of any mass in the range."""
+        return self.redshift_quantiles(rng.random(n))
+
+    def redshift_quantiles(self, levels: np.ndarray) -> np.ndarray:
+        """Redshifts below which given fractions (n,) of the halos of any mass in the range lie, (n,)."""
         density = np.trapezoid(self.per_sr, self.ln_m200c, axis=0)
-        return _draw(self.redshift, density[None, :], rng.random(n))
+        return _draw(self.redshift, density[None, :], levels)
 
     def draw_masses(self, redshift: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """M200c [Msun] of halos at the given redshifts (n,)."""

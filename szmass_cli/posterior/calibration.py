@@ -1,12 +1,22 @@
 """p(ln M | cutout) as measured on held-out simulations: which masses gave this network output."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.posterior.priors import Prior
+
 N_SIGMA = np.linspace(-3.0, 3.0, 31)
 """The quantiles kept, as the sigmas of a Gaussian."""
+
+POSTERIOR_SIGMA = np.linspace(-5.0, 5.0, 201)
+"""Edges of the cells of probability of a `MassPosterior`, as the sigmas of a Gaussian."""
+
+TAIL_LEVELS = 6
+"""Outermost quantiles, spanning one sigma, whose slope the tails beyond the table go on with."""
 
 
 def stretch(raw_mass_msun) -> np.ndarray:
@@ -37,6 +47,9 @@ class Calibration:
     ln_mass: np.ndarray
     edges: np.ndarray
     prior_range_msun: tuple[float, float]
+
+    prior: ClassVar[Prior] = Prior.FLAT
+    """The prior of the quantiles."""
 
     def __post_init__(self):
         k = np.size(self.redshifts)
@@ -71,9 +84,52 @@ class Calibration:
         numpy.ndarray, shape (n, p)
             M200c [Msun].
         """
+        sigma = np.clip(ndtri(np.asarray(percents, float) / 100.0), N_SIGMA[0], N_SIGMA[-1])
+        result = self._quantiles(raw_mass_msun, redshift, sigma)
+        lost = ~np.isfinite(raw_mass_msun) | ~np.isfinite(redshift)
+        return np.where(lost[:, None], np.nan, np.exp(result))
+
+    def posterior(self, raw_mass_msun, redshift) -> MassPosterior:
+        """The whole posterior, its tails continued beyond the table as those of a Gaussian.
+
+        A steep prior moves an uncertain mass by several sigma, to where simulations are too few for
+        quantiles. Tails end where the prior's range does.
+
+        Parameters
+        ----------
+        raw_mass_msun, redshift : array_like, shape (n,)
+            As for `percentiles`, whose values its percentiles are but for the width of its cells.
+
+        Returns
+        -------
+        MassPosterior
+            Of ln M200c [Msun], under `prior`; rows whose input is not finite are NaN.
+        """
+        edges = ndtr(POSTERIOR_SIGMA)
+        weight = np.diff(edges) / (edges[-1] - edges[0])
+        centres = 0.5 * (POSTERIOR_SIGMA[1:] + POSTERIOR_SIGMA[:-1])
+        ln_mass = self._with_tails(self._quantiles(raw_mass_msun, redshift, N_SIGMA), centres)
+        lost = ~np.isfinite(raw_mass_msun) | ~np.isfinite(redshift)
+        ln_mass = np.where(lost[:, None], np.nan, ln_mass)
+        return MassPosterior(ln_mass, np.broadcast_to(weight, ln_mass.shape))
+
+    def _with_tails(self, table: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+        """ln M at any sigma (q,) from the quantiles at `N_SIGMA` (n, 31)."""
+        width = N_SIGMA[TAIL_LEVELS - 1] - N_SIGMA[0]
+        low_slope = (table[:, TAIL_LEVELS - 1] - table[:, 0]) / width
+        high_slope = (table[:, -1] - table[:, -TAIL_LEVELS]) / width
+        below = np.minimum(sigma - N_SIGMA[0], 0.0)
+        above = np.maximum(sigma - N_SIGMA[-1], 0.0)
+        inside = _at_levels(table, np.clip(sigma, N_SIGMA[0], N_SIGMA[-1]))
+        ln_mass = inside + low_slope[:, None] * below + high_slope[:, None] * above
+        low, high = np.log(self.prior_range_msun)
+        # quantiles of the table may lie a hair's breadth beyond the range: only what is added is cut
+        return np.clip(ln_mass, np.minimum(low, table[:, :1]), np.maximum(high, table[:, -1:]))
+
+    def _quantiles(self, raw_mass_msun, redshift, sigma: np.ndarray) -> np.ndarray:
+        """ln M (n, s) at levels within the table; rows whose input is not finite hold any number."""
         x = stretch(np.nan_to_num(raw_mass_msun, nan=1e14))
         low, upper = self._redshift_weights(redshift)
-        sigma = np.clip(ndtri(np.asarray(percents, float) / 100.0), N_SIGMA[0], N_SIGMA[-1])
         result = np.zeros((x.size, sigma.size))
         for index in np.unique(np.concatenate([low, low + 1])):
             if index >= len(self.redshifts):
@@ -81,8 +137,7 @@ class Calibration:
             weight = np.where(low == index, 1.0 - upper, np.where(low + 1 == index, upper, 0.0))
             rows = weight > 0
             result[rows] += weight[rows, None] * self._at_redshift(index, x[rows], sigma)
-        lost = ~np.isfinite(raw_mass_msun) | ~np.isfinite(redshift)
-        return np.where(lost[:, None], np.nan, np.exp(result))
+        return result
 
     def beyond_range(self, raw_mass_msun, redshift) -> np.ndarray:
         """Whether the raw mass lies beyond that of an average cluster at either end of the range, (n,)."""
@@ -100,11 +155,15 @@ class Calibration:
 
     def _at_redshift(self, index: int, x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
         nodes, quantiles = self.nodes[index], self.ln_mass[index]
-        by_level = np.stack([np.interp(x, nodes, column) for column in quantiles.T], axis=1)
-        position = np.interp(sigma, N_SIGMA, np.arange(N_SIGMA.size))
-        low = np.minimum(position.astype(int), N_SIGMA.size - 2)
-        upper = position - low
-        return by_level[:, low] * (1.0 - upper) + by_level[:, low + 1] * upper
+        return _at_levels(np.stack([np.interp(x, nodes, column) for column in quantiles.T], axis=1), sigma)
+
+
+def _at_levels(by_level: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Quantiles (n, s) at levels within the table from those at `N_SIGMA` (n, 31)."""
+    position = np.interp(sigma, N_SIGMA, np.arange(N_SIGMA.size))
+    low = np.minimum(position.astype(int), N_SIGMA.size - 2)
+    upper = position - low
+    return by_level[:, low] * (1.0 - upper) + by_level[:, low + 1] * upper
 
 
 def _weighted_quantiles(values, weights, levels) -> np.ndarray:

@@ -1,0 +1,275 @@
+"""What turns stamps into masses, S/N and flags: a meter for each head that a network can have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from szmass_cli import BATCH_SIZE
+from szmass_cli.bandmaps import NOISE_RATIO_RANGE
+from szmass_cli.catalog import Flag
+from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.conditioned import ConditionedInput, Conditions
+from szmass_cli.network.model import Predictor
+from szmass_cli.network.posteriormodel import PosteriorPredictor
+from szmass_cli.optimal import MatchedFilter, NoiseLevel
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import Beam
+from szmass_cli.posterior import Calibration
+from szmass_cli.posterior.inference import CalibratedMasses, percentiles_and_own_median
+from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.posterior.priors import Prior, PriorChange
+from szmass_cli.recalibration import Recalibration, median_mass
+from szmass_cli.sky.clusters import ClusterStamps
+from szmass_cli.sky.modes import BeamModes
+from szmass_cli.sky.stamps import StampSky
+from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
+
+ALWAYS = (16.0, 50.0, 84.0)
+"""Percentiles that are always written: the error bars and the median."""
+
+EXTREME_SIGMA = 5.5
+"""A filtered residual beyond this, anywhere in a stamp, is of something that training skies do not have.
+
+None of 3000 training stamps went beyond 5.3; a point source of 100 µK away from the cluster always does.
+"""
+
+AWAY_ARCMIN = 3.0
+"""Residuals this far from the cluster tell the noise."""
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Stamps without holes, and what is known of their clusters.
+
+    Parameters
+    ----------
+    images_uk : numpy.ndarray, shape (n, 40, 40, f)
+        [µK_CMB].
+    redshift, redshift_err : numpy.ndarray, shape (n,)
+        Errors are 0 where the redshift is exact, and infinite where it is not known at all.
+    noise_uk_arcmin : numpy.ndarray, shape (n,)
+        White noise of the map there, in the first band.
+    """
+
+    images_uk: np.ndarray
+    redshift: np.ndarray
+    redshift_err: np.ndarray
+    noise_uk_arcmin: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.redshift)
+
+    def __getitem__(self, rows: np.ndarray) -> "Stamps":
+        return Stamps(
+            self.images_uk[rows], self.redshift[rows], self.redshift_err[rows], self.noise_uk_arcmin[rows]
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of n stamps.
+
+    Parameters
+    ----------
+    m200c_msun : numpy.ndarray, shape (n, p)
+        Percentiles of M200c [Msun].
+    own_prior_median_msun : numpy.ndarray, shape (n,)
+        Median of M200c [Msun] under the model's own prior, whichever the percentiles are of.
+    sz_snr : numpy.ndarray, shape (n,)
+        Matched-filter signal-to-noise of a cluster of this median mass.
+    flags : numpy.ndarray of int, shape (n,)
+        `Flag` bits.
+    """
+
+    m200c_msun: np.ndarray
+    own_prior_median_msun: np.ndarray
+    sz_snr: np.ndarray
+    flags: np.ndarray
+
+
+class Meter(Protocol):
+    """Everything that turns stamps into numbers; the same stamps give the same bytes."""
+
+    @property
+    def sky(self) -> StampSky:
+        """The sky that holes in stamps are filled from."""
+        ...
+
+    @property
+    def percentiles(self) -> Sequence[float]:
+        """Percentiles of the posterior that are given, the median among them."""
+        ...
+
+    def __call__(self, stamps: Stamps) -> Reading: ...
+
+
+def build_meter(
+    bundle: Bundle,
+    bands: Sequence[Band] | None = None,
+    percentiles: Sequence[float] = ALWAYS,
+    batch_size: int = BATCH_SIZE,
+    prior: Prior | None = None,
+) -> Meter:
+    """The meter for a model.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    bands : sequence of Band, optional
+        What stamps were brought to; the model's own otherwise.
+    percentiles : sequence of float
+        Percentiles of the posterior to give, the median among them.
+    batch_size : int
+        Cutouts that go through the network at once.
+    prior : Prior, optional
+        The prior of the percentiles; the model's own otherwise.
+    """
+    own = bundle.calibration.prior
+    change = PriorChange(own, prior or own, bundle.cosmology)
+    if isinstance(bundle.calibration, Calibration):
+        return MassMeter(bundle, bundle.calibration, percentiles, batch_size, change)
+    band = (bands or bundle.bands)[0]
+    return PosteriorMeter(bundle, bundle.calibration, band, percentiles, batch_size, change)
+
+
+class MassMeter:
+    """For networks that give a mass, whose calibration makes a posterior of it."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        calibration: Calibration,
+        percentiles: Sequence[float],
+        batch_size: int,
+        change: PriorChange,
+    ):
+        self.sky = bundle.training_sky()
+        self.percentiles = list(percentiles)
+        self._calibration = calibration
+        self._masses = CalibratedMasses(calibration, percentiles, change)
+        self._predictor = Predictor.from_bundle(bundle, self.sky, batch_size)
+        self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
+        self._filter = MatchedFilter(self.sky)
+        self._noise = NoiseLevel(self.sky)
+        self._band = bundle.labels.band
+
+    def __call__(self, stamps: Stamps) -> Reading:
+        images_uk, redshift = stamps.images_uk, stamps.redshift
+        prediction = self._predictor(images_uk)
+        raw = prediction.raw_mass_msun
+        masses, own_median = self._masses(raw, redshift, stamps.redshift_err)
+        flags = np.zeros(len(raw), np.int32)
+        flags[self._calibration.beyond_range(raw, redshift)] |= Flag.MASS_OUTSIDE_TRAINING
+        flags[~np.isfinite(raw)] |= Flag.NONFINITE
+        # what is said of the data does not depend on the prior
+        templates = self._stamps.mean_images(np.nan_to_num(own_median, nan=1e14), redshift)
+        residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
+        flags |= residual_flags(*self._noise.ratio_and_extreme(residual))
+        return Reading(masses, own_median, self._filter.snr(images_uk, templates), flags)
+
+    def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
+        """The SZ signal behind every beam (n, 40, 40, f), of which the network gave one (n, 40, 40)."""
+        reference = templates_uk[..., self._band]
+        amplitude = np.sum(sz_uk * reference, axis=(1, 2)) / np.sum(reference**2, axis=(1, 2))
+        signal = templates_uk * amplitude[:, None, None, None].astype(np.float32)
+        signal[..., self._band] = sz_uk
+        return signal
+
+
+class PosteriorMeter:
+    """For networks that are told of redshift, beam and noise and give a posterior.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    recalibration : Recalibration
+    band : Band
+        The beam of the stamps, and the noise that holes are filled with.
+    percentiles : sequence of float
+    batch_size : int
+    change : PriorChange
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        recalibration: Recalibration,
+        band: Band,
+        percentiles: Sequence[float],
+        batch_size: int,
+        change: PriorChange,
+    ):
+        assert isinstance(band.beam, Beam)  # other beams were brought to one
+        self.sky = StampSky(bundle.sky_power, [band])
+        self.percentiles = list(percentiles)
+        self._fwhm_arcmin = band.beam.fwhm_arcmin
+        self._modes = BeamModes(bundle.sky_power, band, bundle.sz_model)
+        modes = {self._fwhm_arcmin: self._modes}
+        self._recalibration, self._change = recalibration, change
+        self._inputs = ConditionedInput(bundle.recipe, modes)
+        self._predictor = PosteriorPredictor.from_bundle(bundle, modes, batch_size)
+        self._redshifts = bundle.metadata.trained_redshift
+        self._away = pixel_radii_arcmin() > AWAY_ARCMIN
+
+    def __call__(self, stamps: Stamps) -> Reading:
+        def at(rows: np.ndarray, redshift: np.ndarray) -> MassPosterior:
+            return self._posterior(stamps[rows], redshift)
+
+        masses, own_median = percentiles_and_own_median(
+            at, stamps.redshift, stamps.redshift_err, self.percentiles, self._change, self._redshifts
+        )
+        images = stamps.images_uk.reshape(len(stamps), N_PIXELS, N_PIXELS)
+        coefficients = self._modes.coefficients(images)
+        projection, fisher = self._modes.matched(
+            coefficients, stamps.noise_uk_arcmin, own_median[:, None], stamps.redshift
+        )
+        amplitude = (projection / fisher)[:, 0]
+        signal = amplitude[:, None, None] * self._modes.template_images(own_median, stamps.redshift)
+        flags = self._residual_flags(images - signal, stamps.noise_uk_arcmin)
+        flags[self._at_an_edge(own_median)] |= Flag.MASS_OUTSIDE_TRAINING
+        return Reading(masses, own_median, (projection / np.sqrt(fisher))[:, 0], flags)
+
+    def _posterior(self, stamps: Stamps, redshift: np.ndarray) -> MassPosterior:
+        """Posteriors under the model's own prior, with the redshifts (n,) given."""
+        grid = self._recalibration.ln_mass
+        conditions = Conditions(redshift, np.full(len(stamps), self._fwhm_arcmin), stamps.noise_uk_arcmin)
+        density = self._predictor(stamps.images_uk, conditions).density
+        snr = self._inputs.snr(stamps.images_uk, conditions, median_mass(grid, density))
+        density = self._recalibration(density, redshift, snr)
+        return MassPosterior(np.broadcast_to(grid, density.shape), density)
+
+    def _residual_flags(self, residual_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        deviations = self._modes.deviations(self._modes.coefficients(residual_uk), noise_uk_arcmin)
+        ratio = np.sqrt(np.mean(deviations[:, self._away] ** 2, axis=1))
+        return residual_flags(ratio, np.abs(deviations).max(axis=(1, 2)))
+
+    def _at_an_edge(self, median_msun: np.ndarray) -> np.ndarray:
+        """Whether posteriors lean on the heaviest masses of training, or on the lightest."""
+        low, high = np.log(self._recalibration.prior_range_msun)
+        distance = EDGE_LN_MASS
+        ln_median = np.log(median_msun)
+        return (ln_median < low + distance) | (ln_median > high - distance)
+
+
+EDGE_LN_MASS = 0.1
+"""A median so near to an end of the masses of training may be of a cluster beyond it."""
+
+
+def residual_flags(rms_ratio: np.ndarray, extreme_sigma: np.ndarray) -> np.ndarray:
+    """Flags (n,) of what is left in stamps without their clusters.
+
+    Parameters
+    ----------
+    rms_ratio : numpy.ndarray, shape (n,)
+        Filtered rms over the one expected of sky and noise.
+    extreme_sigma : numpy.ndarray, shape (n,)
+        Largest deviation anywhere [sigma].
+    """
+    low, high = NOISE_RATIO_RANGE
+    flags = np.zeros(len(rms_ratio), np.int32)
+    flags[extreme_sigma > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
+    flags[(rms_ratio < low) | (rms_ratio > high)] |= Flag.NOISE_MISMATCH
+    return flags

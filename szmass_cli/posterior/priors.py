@@ -1,0 +1,118 @@
+"""Priors of the mass: as a model has it, and as a posterior can be reweighted to."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from szmass_cli.errors import UsageError, did_you_mean
+from szmass_cli.physics.cosmology import MASS_RANGE_MSUN, REDSHIFT_RANGE, Cosmology
+from szmass_cli.sky.abundance import halo_abundance
+
+
+class Prior(StrEnum):
+    """A prior of M200c by its name, as the option ``--prior`` takes it."""
+
+    FLAT_LOG = "flat-log"
+    FLAT = "flat"
+    MASS_FUNCTION = "mass-function"
+
+    @classmethod
+    def parse(cls, name: str) -> "Prior":
+        """The prior of a name.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            raise UsageError(
+                f"--prior: {name!r} is not a known prior.{did_you_mean(name, cls)}",
+                f"Use {', '.join(cls)}, or leave it out for the model's own.",
+            ) from None
+
+    def in_words(self, cosmology: Cosmology) -> str:
+        """What is written of it beside masses."""
+        return {
+            Prior.FLAT_LOG: "flat in ln M200c",
+            Prior.FLAT: "flat in M200c",
+            Prior.MASS_FUNCTION: f"mass function of Tinker et al. (2008), {cosmology.name}",
+        }[self]
+
+
+@dataclass(frozen=True)
+class PriorChange:
+    """From the prior of a model to the one that is wanted.
+
+    Parameters
+    ----------
+    own, wanted : Prior
+    cosmology : Cosmology
+        Of the mass function.
+    """
+
+    own: Prior
+    wanted: Prior
+    cosmology: Cosmology
+
+    @property
+    def is_none(self) -> bool:
+        """Whether both are the same."""
+        return self.own == self.wanted
+
+    def ln_ratio(self, ln_mass: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """ln of the wanted prior over the model's own, (n, q), at ln M200c [Msun] (n, q), redshifts (n,)."""
+        wanted = ln_prior(self.wanted, ln_mass, redshift, self.cosmology)
+        return wanted - ln_prior(self.own, ln_mass, redshift, self.cosmology)
+
+
+def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:
+    """ln of the density of a prior per ln M at given redshift, but for a constant in each row.
+
+    Parameters
+    ----------
+    prior : Prior
+    ln_mass : numpy.ndarray, shape (n, q)
+        ln M200c [Msun].
+    redshift : numpy.ndarray, shape (n,)
+    cosmology : Cosmology
+        Of the mass function.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, q)
+
+    Notes
+    -----
+    Flat in ln M: p(ln M) constant. Flat in M: p(ln M) = M p(M), so ln p = ln M. Mass function:
+    p(ln M | z) ∝ dn/dlnM of Tinker et al. (2008, ApJ 688, 709), their equations 2 and 3 with the
+    parameters of Table 2, for M200c by `szmass_cli.sky.abundance.halo_abundance`.
+    """
+    if prior == Prior.FLAT_LOG:
+        return np.zeros_like(ln_mass)
+    if prior == Prior.FLAT:
+        return ln_mass
+    return _ln_mass_function(ln_mass, redshift, cosmology)
+
+
+def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:
+    """ln of dN / dlnM dz dOmega, bilinear in (z, ln M) between the masses and redshifts of one table."""
+    table = halo_abundance(cosmology, MASS_RANGE_MSUN, REDSHIFT_RANGE)
+    ln_density = np.log(table.per_sr.T)
+    low_z, to_next_z = _place(table.redshift, np.asarray(redshift, float)[:, None])
+    low_m, to_next_m = _place(table.ln_m200c, ln_mass)
+    lower, upper = (
+        (1.0 - to_next_m) * ln_density[at_z, low_m] + to_next_m * ln_density[at_z, low_m + 1]
+        for at_z in (low_z, low_z + 1)
+    )
+    return (1.0 - to_next_z) * lower + to_next_z * upper
+
+
+def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the node below each value of an even grid and the way to the next, 0 to 1; NaN stays NaN."""
+    position = np.clip((values - grid[0]) / (grid[1] - grid[0]), 0.0, grid.size - 1.0)
+    low = np.minimum(np.nan_to_num(position).astype(int), grid.size - 2)
+    return low, position - low
