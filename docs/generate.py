@@ -37,8 +37,8 @@ with `--column ra=RADeg`. Right ascension and declination win over Galactic coor
 Positions are in decimal degrees (or in the column's own unit, where the file states one). A redshift that
 is blank, NaN or not positive is missing. A number that is no position (a declination of 95) spoils its row
 only, which is flagged; a word that is no number, or a column most of whose numbers are impossible, is an
-error that names the row. A redshift error that is blank, NaN, infinite, 0 or negative (-1, -99) is none; over others
-masses are [marginalised](method.md#uncertain-redshifts). `name` is used for labels only. Masses,
+error that names the row. A redshift error that is blank, NaN, infinite, 0 or negative (-1, -99) is none;
+over others masses are [marginalised](method.md#uncertain-redshifts). `name` is used for labels only. Masses,
 in 1e14 Msun or in the column's own unit, are for simulations: `m200c` for `szmass simulate field --catalog`,
 `m200c`, or `m500c` where there is none, for `szmass simulate cutouts --halos`.
 
@@ -53,7 +53,7 @@ Every input row comes out, in order, with every input column untouched. For each
 | `M200c_p16`, `M200c_p84` | 16th and 84th percentiles, and one for each of `--percentiles` (`p2p5` is 2.5) |
 | `M200c_err_plus`, `M200c_err_minus` | 84th percentile less median, median less 16th |
 | `M200c_uncorr` | median under the model's own prior; only where `--prior` asks for another |
-| `sz_snr` | signal-to-noise of a matched filter for a cluster of the median mass, under the model's own prior |
+| `sz_snr` | signal-to-noise of a matched filter for a cluster of the median mass (own prior) |
 | `sz_masked_fraction` | fraction of the cutout without data: outside the map, not finite, or masked |
 | `szmass_flags` | sum of the bits below; 0 means nothing to say |
 
