@@ -89,7 +89,7 @@ In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<o
 | `SZM_BEAM`, `SZM_BMSR` | beam [arcmin FWHM], and whether it is from the option, the header or assumed |
 | `SZM_PIXW` | whether the map's pixels were taken for means over their area |
 | `SZM_MASK`, `SZM_IVAR` | mask and inverse-variance files, if there were any |
-| `SZM_NOIS` | noise the model was trained for [µK-arcmin] |
+| `SZM_NOIS` | noise the model was trained for, or told of [µK-arcmin]; `ivar`: row by row |
 | `SZM_PRI` | prior of the percentiles, and of `M200c_uncorr` where it is another |
 | `SZM_NOTE` | everything that was assumed |
 """

@@ -245,6 +245,12 @@ def _prior_in_words(run: Run) -> str:
     return f"{words}, {low:g} to {high:g} 1e14 Msun; M*_uncorr: {own}"
 
 
+def _noise_of(band_map: BandMap) -> float | str:
+    """Noise that the network was trained for or told of [µK-arcmin]."""
+    told = band_map.trained.beam_range_arcmin is not None
+    return "ivar" if told and band_map.request.ivar is not None else band_map.band.noise_uk_arcmin
+
+
 def _map_meta(band_map: BandMap, sha256: str) -> dict[str, str | float]:
     """Provenance of one map."""
     request, beam = band_map.request, band_map.beam
@@ -258,5 +264,5 @@ def _map_meta(band_map: BandMap, sha256: str) -> dict[str, str | float]:
         "SZM_PIXW": beam.pixel_window,
         "SZM_MASK": request.mask.name if request.mask else "",
         "SZM_IVAR": request.ivar.name if request.ivar else "",
-        "SZM_NOIS": band_map.band.noise_uk_arcmin,
+        "SZM_NOIS": _noise_of(band_map),
     }
