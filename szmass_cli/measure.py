@@ -159,7 +159,9 @@ def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: "Meter") -> Measur
     snr = np.full(len(rows), np.nan)
     if usable.size:
         bad = np.stack([band.bad[usable] for band in in_bands], axis=-1)
-        images = inpaint(cutouts.images[usable], bad, meter.sky.covariance_uk2)
+        images = cutouts.images[usable]
+        if bad.any():  # the covariance of all pixels is large, and made when it is first asked for
+            images = inpaint(images, bad, meter.sky.covariance_uk2)
         found = meter(images, rows.redshift[usable])
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
         flags[usable] |= found.flags | np.where(bad.any(axis=(1, 2, 3)), int(Flag.INPAINTED), 0)
