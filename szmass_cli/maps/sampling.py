@@ -10,6 +10,7 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.interpolate import RBFInterpolator
 
+from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid
 from szmass_cli.maps.skymap import PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
@@ -111,6 +112,9 @@ def _fill(window: np.ndarray, bad: np.ndarray) -> np.ndarray:
 
 
 def _interpolate_lattice(window: np.ndarray, local: np.ndarray) -> np.ndarray:
+    grid = NearGrid.of(local)
+    if grid.departure < MAX_DEPARTURE_PIXELS:
+        return grid.interpolate(window)
     return ndimage.map_coordinates(window, np.moveaxis(local, -1, 0), order=_SPLINE_ORDER, mode="mirror")
 
 
