@@ -83,6 +83,7 @@ def pixels_of(rows: tuple[int, int], columns: tuple[int, int], chart: np.ndarray
     along, west = np.divmod(np.arange(*rows) + nside * (quadrant + 1), nside)
     if min(across[0], along[0]) < -1 or max(across[-1], along[-1]) > 1:
         return None
+    across, along = _shortened(across), _shortened(along)
     face = _FACES[along[:, None] + 1, across[None, :] + 1]
     face = face // 4 * 4 + (face + quadrant) % 4
     x, y = np.broadcast_arrays(east[None, :], west[:, None])
@@ -92,6 +93,11 @@ def pixels_of(rows: tuple[int, int], columns: tuple[int, int], chart: np.ndarray
         face = np.where(face < 4, face + 8, np.where(face >= 8, face - 8, face))
         x, y = nside - 1 - y, nside - 1 - x
     return healpy.xyf2pix(nside, x, y, face, nest=nested)
+
+
+def _shortened(ascending: np.ndarray) -> np.ndarray:
+    """One value for all where they are the same, as most windows lie in one base pixel."""
+    return ascending[:1] if ascending[0] == ascending[-1] else ascending
 
 
 def _turned(x: np.ndarray, y: np.ndarray, across: np.ndarray, along: np.ndarray, last: int):

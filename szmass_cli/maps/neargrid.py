@@ -18,6 +18,8 @@ from scipy.interpolate import BSpline
 _ORDER = 5
 _DERIVATIVES = 3  # none, first and second
 
+_LARGEST_BY_MATRIX = 128  # filtering in place takes over from products, and matrices would fill the memory
+
 MAX_DEPARTURE_PIXELS = 0.1
 """Farther from the grid the third order of the series, which is left out, would count.
 
@@ -49,6 +51,13 @@ class NearGrid:
         rows, columns = row.mean(axis=1), column.mean(axis=0)
         return cls(rows, columns, row - rows[:, None], column - columns)
 
+    @staticmethod
+    def is_out_of_question(points: np.ndarray) -> bool:
+        """Whether the outermost points alone show that there is no such grid: the lattice is turned."""
+        corners = points[:: len(points) - 1, :: points.shape[1] - 1]
+        down, right = np.ptp(corners[..., 0], axis=1), np.ptp(corners[..., 1], axis=0)
+        return bool(max(down.max(), right.max()) > 2.0 * MAX_DEPARTURE_PIXELS)
+
     @property
     def departure(self) -> float:
         """The largest, in either direction [pixels]."""
@@ -66,6 +75,13 @@ class NearGrid:
         first = self.down * down + self.right * right
         second = self.down**2 * down_twice + self.right**2 * right_twice
         return value + first + 0.5 * second + self.down * self.right * diagonally
+
+
+def spline_coefficients(window: np.ndarray) -> np.ndarray:
+    """Coefficients, in a window's shape, of the quintic spline through its pixels, mirrored at its edges."""
+    if max(window.shape) > _LARGEST_BY_MATRIX:
+        return ndimage.spline_filter(window, _ORDER, mode="mirror")
+    return _prefilter(window.shape[0]) @ window @ _prefilter(window.shape[1]).T
 
 
 def _weights(points: np.ndarray) -> tuple[int, np.ndarray]:
@@ -95,7 +111,7 @@ def _pieces() -> np.ndarray:
     return np.stack(pieces)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _prefilter(size: int) -> np.ndarray:
     """The matrix (size, size) from samples to spline coefficients."""
     return ndimage.spline_filter1d(np.eye(size), _ORDER, axis=0, mode="mirror")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid
+from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid, spline_coefficients
 
 AXIS = np.arange(40.0)
 
@@ -54,3 +54,17 @@ def test_at_the_largest_departure_a_beamed_sky_is_right(noise, fwhm_pixels, tole
     local = points(MAX_DEPARTURE_PIXELS)
     got, exact = NearGrid.of(local).interpolate(sky), slowly(sky, local)
     assert np.std(got - exact) < tolerance * sky.std()
+
+
+def test_a_turned_lattice_is_seen_at_its_corners():
+    turned = np.stack([40.0 + AXIS[:, None] - AXIS, AXIS[:, None] + AXIS], axis=-1)
+    assert NearGrid.is_out_of_question(turned)
+    assert not NearGrid.is_out_of_question(points(0.99 * MAX_DEPARTURE_PIXELS))
+
+
+@pytest.mark.parametrize("shape", [(47, 65), (30, 300)])
+def test_spline_coefficients_of_small_and_large_windows(shape):
+    window = np.random.default_rng(2).standard_normal(shape)
+    np.testing.assert_allclose(
+        spline_coefficients(window), ndimage.spline_filter(window, 5, mode="mirror"), atol=1e-10
+    )
