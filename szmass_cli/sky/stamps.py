@@ -200,7 +200,7 @@ class StampSky:
         with one_blas_thread():
             return self.covariance.inverse
 
-    @property
+    @cached_property
     def inverse_covariance(self) -> np.ndarray:
         """Inverse of `covariance_uk2` [µK^-2]."""
         return self.inverse.full()
