@@ -155,8 +155,9 @@ def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: Meter) -> Measured
     own_median, snr = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if usable.size:
         bad = np.stack([band.bad[usable] for band in in_bands], axis=-1)
-        images = inpaint(cutouts.images[usable], bad, meter.sky.covariance_uk2)
-        chosen = rows[usable]
+        images, chosen = cutouts.images[usable], rows[usable]
+        if bad.any():  # the covariance of all pixels is large, and made when it is first asked for
+            images = inpaint(images, bad, meter.sky.covariance_uk2)
         noise = maps[0].noise_uk_arcmin(chosen)
         found = meter(Stamps(images, chosen.redshift, chosen.redshift_err, noise))
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr

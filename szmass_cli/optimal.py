@@ -115,12 +115,12 @@ class MatchedFilter:
     """
 
     def __init__(self, sky: StampSky):
-        self._inverse_covariance = sky.inverse_covariance
+        self._inverse = sky.inverse
 
     def snr(self, images_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
         """S/N of each cutout against its own template, both (n, 40, 40, f) [µK]; returns (n,)."""
+        weighted = self._inverse(templates_uk.astype(float)).reshape(len(templates_uk), -1)
         templates = templates_uk.reshape(len(templates_uk), -1)
-        weighted = templates @ self._inverse_covariance
         signal = np.einsum("np,np->n", weighted, images_uk.reshape(len(images_uk), -1))
         return signal / np.sqrt(np.einsum("np,np->n", weighted, templates))
 
@@ -135,9 +135,9 @@ class NoiseLevel:
 
     def __init__(self, sky: StampSky):
         self._outside = pixel_radii_arcmin().ravel() > 3.0
-        filtering = sky.sz_filter()
-        variance = np.einsum("ij,ij->i", filtering @ sky.covariance_uk2, filtering)
-        self._filter = (filtering / np.sqrt(variance)[:, None]).T.astype(np.float32)
+        variance = (sky.sz_filter @ sky.covariance @ sky.sz_filter.transposed).diagonal()
+        self._filter = sky.sz_filter.astype(np.float32)
+        self._weight = (1.0 / np.sqrt(variance)).ravel().astype(np.float32)
 
     def ratio(self, images_uk: np.ndarray) -> np.ndarray:
         """Filtered rms over the expected one, (n,), for stamps (n, 40, 40, f) [µK]."""
@@ -145,5 +145,5 @@ class NoiseLevel:
 
     def ratio_and_extreme(self, images_uk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Filtered rms over the expected one, (n,), and the largest deviation [sigma], (n,)."""
-        filtered = images_uk.reshape(len(images_uk), -1) @ self._filter
+        filtered = self._filter(images_uk).reshape(len(images_uk), -1) * self._weight
         return np.sqrt(np.mean(filtered[:, self._outside] ** 2, axis=1)), np.abs(filtered).max(axis=1)

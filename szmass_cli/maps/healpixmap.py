@@ -80,15 +80,6 @@ class HealpixMap:
         return self.values[np.divmod(place, self.values.shape[1])].astype(np.float64)
 
 
-def is_healpix(hdu) -> bool:
-    """Whether an HDU is a table that says it holds a HEALPix map."""
-    header = hdu.header
-    if header.get("XTENSION", "").strip() != "BINTABLE" or header.get("ZIMAGE", False):
-        return False
-    said = str(header.get("PIXTYPE", "")).strip().upper() == "HEALPIX"
-    return said or ("NSIDE" in header and "ORDERING" in header)
-
-
 def open_healpix_map(path: Path, hdu, units: str | None, frequency_ghz: float) -> HealpixMap:
     """Make a map of a HEALPix table HDU; its temperature is the first column that is not the pixel number.
 

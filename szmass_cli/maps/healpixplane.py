@@ -83,16 +83,27 @@ def pixels_of(rows: tuple[int, int], columns: tuple[int, int], chart: np.ndarray
     along, west = np.divmod(np.arange(*rows) + nside * (quadrant + 1), nside)
     if min(across[0], along[0]) < -1 or max(across[-1], along[-1]) > 1:
         return None
-    x, y = np.meshgrid(east, west)
-    a, b = np.meshgrid(across, along)
-    face = _FACES[b + 1, a + 1]
+    across, along = _shortened(across), _shortened(along)
+    face = _FACES[along[:, None] + 1, across[None, :] + 1]
     face = face // 4 * 4 + (face + quadrant) % 4
-    last = nside - 1
-    beyond_east, beyond_west = (a == 1) & (b >= 0), (b == 1) & (a >= 0)
+    x, y = np.broadcast_arrays(east[None, :], west[:, None])
+    if max(across[-1], along[-1]) == 1:
+        x, y = _turned(x, y, across[None, :], along[:, None], nside - 1)
+    if hemisphere < 0:  # the chart is a mirror image
+        face = np.where(face < 4, face + 8, np.where(face >= 8, face - 8, face))
+        x, y = nside - 1 - y, nside - 1 - x
+    return healpy.xyf2pix(nside, x, y, face, nest=nested)
+
+
+def _shortened(ascending: np.ndarray) -> np.ndarray:
+    """One value for all where they are the same, as most windows lie in one base pixel."""
+    return ascending[:1] if ascending[0] == ascending[-1] else ascending
+
+
+def _turned(x: np.ndarray, y: np.ndarray, across: np.ndarray, along: np.ndarray, last: int):
+    """Places in their base pixels, of those beyond the pole, whose axes are turned."""
+    beyond_east, beyond_west = (across == 1) & (along >= 0), (along == 1) & (across >= 0)
+    turned = beyond_east | beyond_west
     turned_x = np.where(beyond_east & beyond_west, last - x, np.where(beyond_east, y, last - y))
     turned_y = np.where(beyond_east & beyond_west, last - y, np.where(beyond_east, last - x, x))
-    turned = beyond_east | beyond_west
-    x, y = np.where(turned, turned_x, x), np.where(turned, turned_y, y)
-    if hemisphere < 0:  # the chart is a mirror image
-        face, x, y = np.where(face < 4, face + 8, np.where(face >= 8, face - 8, face)), last - y, last - x
-    return healpy.xyf2pix(nside, x, y, face, nest=nested)
+    return np.where(turned, turned_x, x), np.where(turned, turned_y, y)

@@ -9,7 +9,6 @@ from astropy.wcs import WCS
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps.fitsfile import open_fits
-from szmass_cli.maps.healpixmap import is_healpix, open_healpix_map
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.wcsmap import open_wcs_map
 
@@ -41,11 +40,23 @@ def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float
     path = Path(path)
     with open_fits(path) as hdus:
         for hdu in hdus:
-            if is_healpix(hdu):
+            if _is_healpix(hdu):
+                # late, as healpy loads all of matplotlib
+                from szmass_cli.maps.healpixmap import open_healpix_map
+
                 return open_healpix_map(path, hdu, units, frequency_ghz)
             if _image_axes(hdu) >= 2 and WCS(hdu.header).has_celestial:
                 return open_wcs_map(path, hdu, units, frequency_ghz)
         raise _no_map(path, hdus)
+
+
+def _is_healpix(hdu) -> bool:
+    """Whether an HDU is a table that says it holds a HEALPix map."""
+    header = hdu.header
+    if header.get("XTENSION", "").strip() != "BINTABLE" or header.get("ZIMAGE", False):
+        return False
+    said = str(header.get("PIXTYPE", "")).strip().upper() == "HEALPIX"
+    return said or ("NSIDE" in header and "ORDERING" in header)
 
 
 def _image_axes(hdu) -> int:

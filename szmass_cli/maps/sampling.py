@@ -10,6 +10,7 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.interpolate import RBFInterpolator
 
+from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid, spline_coefficients
 from szmass_cli.maps.skymap import PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
@@ -111,7 +112,13 @@ def _fill(window: np.ndarray, bad: np.ndarray) -> np.ndarray:
 
 
 def _interpolate_lattice(window: np.ndarray, local: np.ndarray) -> np.ndarray:
-    return ndimage.map_coordinates(window, np.moveaxis(local, -1, 0), order=_SPLINE_ORDER, mode="mirror")
+    if not NearGrid.is_out_of_question(local):
+        grid = NearGrid.of(local)
+        if grid.departure < MAX_DEPARTURE_PIXELS:
+            return grid.interpolate(window)
+    places = np.moveaxis(local, -1, 0)
+    coefficients = spline_coefficients(window)
+    return ndimage.map_coordinates(coefficients, places, order=_SPLINE_ORDER, mode="mirror", prefilter=False)
 
 
 def _interpolate_scattered(

@@ -62,7 +62,9 @@ def lay_stamps(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Stam
         return sky_map.to_pixels(flat, charts[which]).reshape(*directions.shape[:3], 2)
 
     everything = np.arange(len(ra_deg))
-    pixels = np.einsum("ai,nijc,bj->nabc", expand, evaluate(everything, nodes), expand, optimize=True)
+    expanded = np.einsum("ai,nijc,bj->ncab", expand, evaluate(everything, nodes), expand, optimize=True)
+    # rows and columns apart in memory, where each stamp's are searched for their limits
+    pixels = np.moveaxis(np.ascontiguousarray(expanded), 1, -1)
     misfit = np.abs(pixels[:, _CHECKED][:, :, _CHECKED] - evaluate(everything, offsets[_CHECKED]))
     rough = ~(misfit.max(axis=(1, 2, 3)) < _TOLERANCE_PIXELS)
     if rough.any():

@@ -10,6 +10,7 @@ from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import projected_nfw
 from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass, redshift_range
 from szmass_cli.sky.cutouts import CutoutBlock
+from szmass_cli.sky.mirrors import MirrorMatrix
 from szmass_cli.sky.stamps import StampSky, reference_band, stamp_smoothing
 from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
@@ -26,15 +27,16 @@ class NetworkInput:
 
     Parameters
     ----------
-    matrices : numpy.ndarray, shape (channels, 1600 f, 1600) or None
-        None divides the cutout by `scale_uk` and changes nothing else, as the paper does.
+    matrix : MirrorMatrix or None
+        From f bands to the channels; None divides the cutout by `scale_uk` and changes nothing else, as the
+        paper does.
     scale_uk : float
         The constant that brings cutouts to about [-1, 1].
     n_bands : int
         f.
     """
 
-    matrices: np.ndarray | None
+    matrix: MirrorMatrix | None
     scale_uk: float
     n_bands: int = 1
 
@@ -50,30 +52,25 @@ class NetworkInput:
         """
         if config.input == "plain":
             return cls(None, scale_uk, len(bands))
-        filtered = sky.sz_filter()
-        spread = np.sqrt(np.einsum("ij,ij->i", filtered @ sky.covariance_uk2, filtered).mean())
-        smoothed = np.zeros((len(bands), N_PIXELS**2, N_PIXELS**2, len(bands)))
-        for index, band in enumerate(bands):
-            smoothed[index, :, :, index] = stamp_smoothing(band.beam) / scale_uk
+        filtered = sky.sz_filter
+        spread = np.sqrt((filtered @ sky.covariance @ filtered.transposed).diagonal().mean())
+        beams = [MirrorMatrix.of(stamp_smoothing(band.beam) / scale_uk) for band in bands]
+        smoothed = [beam.of_band(index, len(bands)) for index, beam in enumerate(beams)]
         # unit variance on bare sky, and a third of it, so that massive clusters stay of order one
-        matrices = np.concatenate(
-            [smoothed.reshape(len(bands), N_PIXELS**2, -1), filtered[None] / (3.0 * spread)]
-        )
-        return cls(np.ascontiguousarray(matrices.transpose(0, 2, 1)), scale_uk, len(bands))
+        matrix = MirrorMatrix.stacked([*smoothed, filtered * (1.0 / (3.0 * spread))])
+        return cls(matrix, scale_uk, len(bands))
 
     @property
     def channels(self) -> int:
-        return self.n_bands if self.matrices is None else len(self.matrices)
+        return self.n_bands if self.matrix is None else self.n_bands + 1
 
     def __call__(self, images_uk: np.ndarray) -> np.ndarray:
         """Network input (n, 40, 40, channels) float32 of cutouts (n, 40, 40, f) [µK], or (n, 40, 40)."""
         shape = (len(images_uk), N_PIXELS, N_PIXELS, self.n_bands)
-        if self.matrices is None:
+        if self.matrix is None:
             return np.asarray(images_uk, np.float32).reshape(shape) / np.float32(self.scale_uk)
         # in double precision: a product's order of summation depends on the row's place in the batch
-        flat = np.asarray(images_uk, float).reshape(len(images_uk), -1)
-        channels = [(flat @ matrix).astype(np.float32).reshape(shape[:3]) for matrix in self.matrices]
-        return np.stack(channels, axis=-1)
+        return self.matrix(np.asarray(images_uk, float).reshape(shape)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Gaussian skies on one cutout, exact to the covariance: no box, so no missing gradient."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 import numpy as np
 from scipy.special import j0
@@ -10,11 +11,9 @@ from szmass_cli.blas import one_blas_thread
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, beam_profile
 from szmass_cli.physics.spectra import PIVOT_GHZ, tsz_f
+from szmass_cli.sky.mirrors import HALF, PARITIES, MirrorMatrix
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
-
-_HALF = N_PIXELS // 2
-_PARITIES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
 def pixel_noise_uk(noise_uk_arcmin, pixel_arcmin: float = PIXEL_ARCMIN):
@@ -110,24 +109,31 @@ class StampSky:
         return len(self._bands)
 
     @cached_property
+    def _sky_matrix(self) -> MirrorMatrix:
+        """The sky's covariance without noise [µK^2]."""
+        by_lag, half = lag_covariance_uk2(self._power, self._bands), np.arange(HALF)
+        near = np.abs(np.subtract.outer(half, half))
+        far = N_PIXELS - 1 - np.add.outer(half, half)  # from a pixel to the mirror image of another
+        blocks, size = [], HALF**2 * self.n_bands
+        for in_y, in_x in PARITIES:
+            quarter = np.zeros((self.n_bands, self.n_bands, *[HALF] * 4))
+            for y, sign_y in ((near, 1), (far, in_y)):
+                for x, sign_x in ((near, 1), (far, in_x)):
+                    quarter += sign_y * sign_x * by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
+            blocks.append(quarter.transpose(2, 3, 0, 4, 5, 1).reshape(size, size))
+        return MirrorMatrix(np.stack(blocks))
+
+    @cached_property
     def _factors(self) -> list[np.ndarray]:
         """For each parity the root of the sky's covariance on a quarter of the pixels, (modes, 400 f).
 
         Modes below 1e-3 of the lowest noise are cut.
         """
-        by_lag, half = lag_covariance_uk2(self._power, self._bands), np.arange(_HALF)
-        near = np.abs(np.subtract.outer(half, half))
-        far = N_PIXELS - 1 - np.add.outer(half, half)  # from a pixel to the mirror image of another
         floor = (1e-3 * float(self.noise_uk.min())) ** 2
         factors = []
-        for in_y, in_x in _PARITIES:
-            quarter = np.zeros((self.n_bands, self.n_bands, *[_HALF] * 4))
-            for y, sign_y in ((near, 1), (far, in_y)):
-                for x, sign_x in ((near, 1), (far, in_x)):
-                    quarter += sign_y * sign_x * by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
-            size = _HALF**2 * self.n_bands
+        for block in self._sky_matrix.blocks:
             with one_blas_thread():
-                variance, modes = np.linalg.eigh(quarter.transpose(2, 3, 0, 4, 5, 1).reshape(size, size))
+                variance, modes = np.linalg.eigh(block)
             keep = variance > floor
             # a quarter of the variance: each pixel is the sum of four fields of definite parity, over two
             factor = (modes[:, keep] * np.sqrt(variance[keep])).T / 2.0
@@ -148,27 +154,28 @@ class StampSky:
         return image
 
     def _add_sky(self, image: np.ndarray, rng: np.random.Generator) -> None:
-        for factor, (in_y, in_x) in zip(self._factors, _PARITIES, strict=True):
+        for factor, (in_y, in_x) in zip(self._factors, PARITIES, strict=True):
             modes = rng.standard_normal((len(image), len(factor)), dtype=np.float32)
             with one_blas_thread():
-                quarter = (modes @ factor).reshape(len(image), _HALF, _HALF, self.n_bands)
-            image[:, :_HALF, :_HALF] += quarter
-            image[:, :_HALF, _HALF:] += in_x * quarter[:, :, ::-1]
-            image[:, _HALF:, :_HALF] += in_y * quarter[:, ::-1]
-            image[:, _HALF:, _HALF:] += in_y * in_x * quarter[:, ::-1, ::-1]
+                quarter = (modes @ factor).reshape(len(image), HALF, HALF, self.n_bands)
+            image[:, :HALF, :HALF] += quarter
+            image[:, :HALF, HALF:] += in_x * quarter[:, :, ::-1]
+            image[:, HALF:, :HALF] += in_y * quarter[:, ::-1]
+            image[:, HALF:, HALF:] += in_y * in_x * quarter[:, ::-1, ::-1]
 
-    def sz_filter(self) -> np.ndarray:
-        """The stamp filtered for SZ signals: the inverse covariance, then the beams, (1600, 1600 f) [1/µK^2].
+    @cached_property
+    def sz_filter(self) -> MirrorMatrix:
+        """The stamp filtered for SZ signals: the inverse covariance, then the beams, to one band [1/µK^2].
 
         Each band counts by its SZ signal, f(nu) over that of the reference band: for a cluster of image t its
         product with t is what a matched filter adds up, t^T C^-1 d, spread over the pixels.
         """
-        inverse = self.inverse_covariance.reshape(N_PIXELS**2, self.n_bands, -1)
-        parts = [
-            weight * stamp_smoothing(band.beam).T @ inverse[:, index]
-            for index, (weight, band) in enumerate(zip(sz_weights(self._bands), self._bands, strict=True))
+        beams = [MirrorMatrix.of(stamp_smoothing(band.beam)).transposed for band in self._bands]
+        weighted = [
+            beam.of_band(index, self.n_bands) * weight
+            for index, (beam, weight) in enumerate(zip(beams, sz_weights(self._bands), strict=True))
         ]
-        return np.sum(parts, axis=0)
+        return reduce(add, weighted) @ self.inverse
 
     @cached_property
     def sky_covariance_uk2(self) -> np.ndarray:
@@ -182,6 +189,18 @@ class StampSky:
         return self.sky_covariance_uk2 + np.diag(noise)
 
     @cached_property
+    def covariance(self) -> MirrorMatrix:
+        """What `covariance_uk2` holds, in blocks."""
+        noise = np.tile(self.noise_uk.astype(float) ** 2, HALF**2)
+        return self._sky_matrix + MirrorMatrix(np.diag(noise)[None])
+
+    @cached_property
+    def inverse(self) -> MirrorMatrix:
+        """Inverse of `covariance` [µK^-2]."""
+        with one_blas_thread():
+            return self.covariance.inverse
+
+    @cached_property
     def inverse_covariance(self) -> np.ndarray:
         """Inverse of `covariance_uk2` [µK^-2]."""
-        return np.linalg.inv(self.covariance_uk2)
+        return self.inverse.full()

@@ -59,7 +59,7 @@ def test_the_sz_filter_adds_up_to_the_matched_filter(two_bands):
     """t^T C^-1 d of a point-like cluster, through its beams, is the filtered stamp at its place."""
     rng = np.random.default_rng(1)
     images = two_bands.sky.draw(rng, 3)
-    filtered = images.reshape(3, -1) @ two_bands.sky.sz_filter().T
+    filtered = images.reshape(3, -1) @ two_bands.sky.sz_filter.full().T
     # what a unit signal in pixel (20, 20) looks like in each band, by a convolution done here
     offsets = (np.arange(40) - 20) * 0.25
     distance = np.hypot(offsets[:, None], offsets[None, :])
