@@ -109,7 +109,7 @@ class StampSky:
         return len(self._bands)
 
     @cached_property
-    def _sky_matrix(self) -> MirrorMatrix:
+    def sky_matrix(self) -> MirrorMatrix:
         """The sky's covariance without noise [µK^2]."""
         by_lag, half = lag_covariance_uk2(self._power, self._bands), np.arange(HALF)
         near = np.abs(np.subtract.outer(half, half))
@@ -131,7 +131,7 @@ class StampSky:
         """
         floor = (1e-3 * float(self.noise_uk.min())) ** 2
         factors = []
-        for block in self._sky_matrix.blocks:
+        for block in self.sky_matrix.blocks:
             with one_blas_thread():
                 variance, modes = np.linalg.eigh(block)
             keep = variance > floor
@@ -192,7 +192,7 @@ class StampSky:
     def covariance(self) -> MirrorMatrix:
         """What `covariance_uk2` holds, in blocks."""
         noise = np.tile(self.noise_uk.astype(float) ** 2, HALF**2)
-        return self._sky_matrix + MirrorMatrix(np.diag(noise)[None])
+        return self.sky_matrix + MirrorMatrix(np.diag(noise)[None])
 
     @cached_property
     def inverse(self) -> MirrorMatrix:
