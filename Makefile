@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
-.PHONY: demo test test-slow lint wheel docs site benchmarks model model-paper clean help
+.PHONY: demo test test-slow lint wheel docs site benchmarks model model-z07 model-paper clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 demo: $(VENV)/.szmass  ## simulate a survey field, estimate the masses of its clusters, draw the result
 	@mkdir -p demo
 	$(BIN)/szmass simulate field --config examples/demo.yaml --catalog examples/spt_clusters.csv --seed 7 -o demo/field.fits --overwrite
-	$(BIN)/szmass estimate demo/field.fits examples/spt_clusters.csv -o demo/masses.fits --overwrite
+	$(BIN)/szmass estimate demo/field.fits examples/spt_clusters.csv --ivar demo/field_ivar.fits -o demo/masses.fits --overwrite
 	$(BIN)/python examples/demo_picture.py demo/field.fits demo/masses.fits demo/field_truth.csv demo/masses.png
 	@echo "The picture is demo/masses.png."
 
@@ -58,7 +58,10 @@ benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/simulate.py
 	$(BIN)/python benchmarks/train.py
 
-model: $(VENV)/.szmass  ## train the shipped default model again (about an hour on two cores)
+model: $(VENV)/.szmass  ## train the shipped default model again (an hour and a half on two cores)
+	$(BIN)/szmass train --config survey -o models/survey --overwrite
+
+model-z07: $(VENV)/.szmass  ## train the small model of one redshift again (about an hour on two cores)
 	$(BIN)/szmass train --config default -o models/z07 --overwrite
 
 model-paper: $(VENV)/.szmass  ## train the network of the paper at full size again (an hour on two cores)

@@ -19,11 +19,14 @@ from szmass_cli import DEFAULT_MODEL
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle import read_bundle
-from szmass_cli.network.model import Predictor
+from szmass_cli.network.conditioned import Conditions
+from szmass_cli.network.posteriormodel import PosteriorPredictor
 from szmass_cli.sky.clusters import ClusterStamps
+from szmass_cli.sky.modes import BeamModes
 from szmass_cli.stamp import pixel_radii_arcmin
 
 N_SHOWN = 5
+SHOWN_REDSHIFT = 0.7
 EXTENT = (5.0, -5.0, -5.0, 5.0)
 
 
@@ -89,13 +92,17 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
     if list(masses["name"]) != list(truth["name"]):
         raise SystemExit("The masses and the truth are not of the same clusters.")
     bundle = read_bundle(DEFAULT_MODEL)
-    predictor = Predictor.from_bundle(bundle, bundle.training_sky())
+    band = bundle.bands[0]
+    modes = {band.beam.fwhm_arcmin: BeamModes(bundle.sky_power, band, bundle.sz_model)}
+    predictor = PosteriorPredictor.from_bundle(bundle, modes)
     stamps = ClusterStamps(bundle.bands, bundle.sz_model)
-    # the clusters nearest the training redshift, in order of mass
-    near = np.argsort(np.abs(truth["redshift"] - bundle.metadata.trained_redshift[0]))[:N_SHOWN]
+    # clusters near the middle of the catalogue's redshifts, in order of mass
+    near = np.argsort(np.abs(truth["redshift"] - SHOWN_REDSHIFT))[:N_SHOWN]
     rows = near[np.argsort(truth["M200c_true"][near])]
     images = extract_cutouts(open_map(map_path), truth["ra"][rows], truth["dec"][rows]).images
-    recovered = predictor(images).sz_uk
+    redshift, ones = np.asarray(truth["redshift"][rows], float), np.ones(N_SHOWN)
+    conditions = Conditions(redshift, band.beam.fwhm_arcmin * ones, band.noise_uk_arcmin * ones)
+    recovered = predictor(images, conditions).sz_uk
     true_sz = stamps.mean_images(truth["M200c_true"][rows] * 1e14, truth["redshift"][rows])[..., 0]
     true_sz *= np.asarray(truth["amplitude_true"][rows], np.float32)[:, None, None]
 

@@ -9,7 +9,7 @@ __all__ = ["BATCH_SIZE", "DEFAULT_MODEL", "__version__", "estimate"]
 
 __version__ = "0.1.0"
 
-DEFAULT_MODEL = "z07"
+DEFAULT_MODEL = "survey"
 """The shipped model that is used when none is named."""
 
 BATCH_SIZE = 32

@@ -3,12 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from szmass_cli.config import MassFunctionMasses
 from szmass_cli.errors import SzmassError
 from szmass_cli.evaluation.estimators import build_estimators
 from szmass_cli.evaluation.honesty import (
+    CENTRAL,
     Honesty,
     InstrumentRow,
     PosteriorRow,
+    PriorRow,
+    coverage,
     coverage_rows,
     pit_histogram,
 )
@@ -19,7 +25,8 @@ from szmass_cli.evaluation.measure import (
     profile_maps,
 )
 from szmass_cli.evaluation.metrics import FORMAT_VERSION, Metrics
-from szmass_cli.evaluation.posteriors import Judge, Judged
+from szmass_cli.evaluation.mismatch import mismatch_rows
+from szmass_cli.evaluation.posteriors import MIN_SNR, Judge, Judged, below
 from szmass_cli.evaluation.results import Evaluation
 from szmass_cli.evaluation.testsets import (
     IRREGULAR_REDSHIFTS,
@@ -36,8 +43,11 @@ from szmass_cli.evaluation.testsets import (
     tested_redshift,
 )
 from szmass_cli.network.bundle import Bundle, read_bundle
+from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.progress import Progress, silent
-from szmass_cli.recalibration import Recalibration
+from szmass_cli.recalibration import Recalibration, moments
+from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 from szmass_cli.sky.instruments import InstrumentSimulator
 
@@ -100,9 +110,43 @@ def add_posteriors(
         progress("posteriors", done, sizes.posteriors)
     drawn = Judged.concatenate(parts)
     rows = instrument_rows(bundle, sizes.per_instrument, seed, progress)
-    honesty = Honesty(PosteriorRow.of(drawn), rows, coverage_rows(drawn), pit_histogram(drawn.pit))
+    honesty = Honesty(
+        PosteriorRow.of(drawn),
+        rows,
+        coverage_rows(drawn),
+        pit_histogram(drawn.pit),
+        prior_rows(judge, simulator, bundle, sizes.posteriors, seed, progress),
+        mismatch_rows(bundle, sizes.per_instrument, seed, progress),
+    )
     evaluation.posteriors = drawn
     evaluation.metrics = replace(evaluation.metrics, posteriors=honesty)
+
+
+def prior_rows(
+    judge: Judge, simulator: InstrumentSimulator, bundle: Bundle, n: int, seed: int, progress: Progress
+) -> tuple[PriorRow, ...]:
+    """Posteriors under the mass function, of n clusters drawn from it."""
+    low, high = mass_range(bundle.recipe.clusters)
+    masses = MassFunctionMasses(min_m200c_msun=low, max_m200c_msun=high)
+    clusters = bundle.recipe.clusters.model_copy(update={"masses": masses})
+    change = PriorChange(Prior.FLAT_LOG, Prior.MASS_FUNCTION, bundle.cosmology)
+    columns, done = [], 0
+    for block in simulator.blocks(clusters, n, seed, Stream.TEST, salt=4):
+        density, snr = judge.network(block)
+        own = MassPosterior(np.broadcast_to(judge.ln_mass, density.shape), density)
+        density = own.reweighted(change.ln_ratio(own.ln_mass, block.redshift)).weight
+        mean, sigma = moments(judge.ln_mass, density)
+        ln_mass = np.log(block.m200c)
+        columns.append((snr, (mean - ln_mass) / sigma, below(judge.ln_mass, density, ln_mass)))
+        done += len(block)
+        progress("mass function", done, n)
+    snr, bias, pit = (np.concatenate(column) for column in zip(*columns, strict=True))
+    rows = []
+    for name, chosen in (("all", snr > -np.inf), (f"S/N > {MIN_SNR:g}", snr > MIN_SNR)):
+        if chosen.any():
+            covered = (coverage(pit[chosen], level) for level in CENTRAL)
+            rows.append(PriorRow(name, int(chosen.sum()), float(bias[chosen].mean()), *covered))
+    return tuple(rows)
 
 
 def instrument_rows(bundle: Bundle, n: int, seed: int, progress: Progress) -> tuple[InstrumentRow, ...]:

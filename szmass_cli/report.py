@@ -7,6 +7,7 @@ from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.evaluation.estimators import ESTIMATORS
 from szmass_cli.evaluation.honesty import Honesty
 from szmass_cli.evaluation.metrics import Comparison, Metrics
+from szmass_cli.evaluation.mismatch import FWHM_ARCMIN, NOISE_UK_ARCMIN, REDSHIFT
 from szmass_cli.evaluation.results import Evaluation
 from szmass_cli.evaluation.statistics import MassScatter
 from szmass_cli.files import check_writable, move_folder
@@ -97,6 +98,10 @@ def summary(metrics: Metrics) -> str:
             posterior_table(metrics.posteriors),
             "## Coverage where S/N, redshift and estimated mass lie between",
             coverage_table(metrics.posteriors),
+            "## Clusters of the mass function, under that prior",
+            prior_table(metrics.posteriors),
+            "## Maps that are not as stated",
+            mismatch_table(metrics.posteriors),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -192,6 +197,42 @@ def coverage_table(honesty: Honesty) -> str:
         for row in honesty.coverage
     ]
     return _table(["M200c [1e14]", "redshift", "S/N", "cutouts", "in 68.3 %", "in 95.4 %"], rows)
+
+
+def prior_table(honesty: Honesty) -> str:
+    """Markdown: bias and coverage under the mass function."""
+    rows = [
+        [
+            row.clusters,
+            f"{row.n_cutouts:,}",
+            f"{row.mean_bias_sigma:+.3f}",
+            f"{row.coverage_68:.3f}",
+            f"{row.coverage_95:.3f}",
+        ]
+        for row in honesty.mass_function
+    ]
+    return _table(["clusters", "cutouts", "mean bias / sigma", "in 68.3 %", "in 95.4 %"], rows)
+
+
+def mismatch_table(honesty: Honesty) -> str:
+    """Markdown: what is made of maps that are not as stated."""
+    rows = [
+        [
+            row.case,
+            f"{row.median_bias:+.3f}",
+            f"{row.coverage_68:.3f}",
+            f"{row.coverage_95:.3f}",
+            f"{row.flagged:.3f}",
+        ]
+        for row in honesty.mismatch
+    ]
+    n = honesty.mismatch[0].n_cutouts if honesty.mismatch else 0
+    explained = (
+        f"Told in all cases: {FWHM_ARCMIN:g}', {NOISE_UK_ARCMIN:g} µK-arcmin, z = {REDSHIFT:g}; "
+        f"M200c 3-12e14, {n:,} cutouts each. Flagged: UNLIKE_TRAINING or NOISE_MISMATCH."
+    )
+    headings = ["the map", "median of ln(M_est / M_true)", "in 68.3 %", "in 95.4 %", "flagged"]
+    return f"{_table(headings, rows)}\n\n{explained}"
 
 
 def _profile_table(metrics: Metrics) -> str:

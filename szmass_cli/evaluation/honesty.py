@@ -5,9 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from szmass_cli.evaluation.mismatch import MismatchRow
 from szmass_cli.evaluation.posteriors import MIN_SNR, Judged
 
 PIT_BINS = 20
+
+CENTRAL = (0.6827, 0.9545)
+"""One and two sigma of a Gaussian."""
 
 CELL_CLUSTERS = 1000
 """Cells with fewer clusters say nothing of coverage to a few per cent."""
@@ -53,8 +57,8 @@ class PosteriorRow:
             int(detected.sum()),
             float(np.sqrt(np.mean(shift**2))) if shift.size else None,
             float(shift.mean()) if shift.size else None,
-            coverage(judged.pit, 0.6827),
-            coverage(judged.pit, 0.9545),
+            coverage(judged.pit, CENTRAL[0]),
+            coverage(judged.pit, CENTRAL[1]),
             float(gap.mean()),
             float(gap.std() / np.sqrt(len(gap))),
         )
@@ -88,6 +92,27 @@ class CoverageRow:
 
 
 @dataclass(frozen=True)
+class PriorRow:
+    """Posteriors of clusters that were drawn from the prior in use.
+
+    Parameters
+    ----------
+    clusters : str
+    n_cutouts : int
+    mean_bias_sigma : float
+        Mean of (mean of ln M - true ln M) / sigma.
+    coverage_68, coverage_95 : float
+        Fraction of true masses in the central intervals.
+    """
+
+    clusters: str
+    n_cutouts: int
+    mean_bias_sigma: float
+    coverage_68: float
+    coverage_95: float
+
+
+@dataclass(frozen=True)
 class Honesty:
     """How good posteriors are.
 
@@ -100,12 +125,18 @@ class Honesty:
         Cells with at least 1,000 clusters.
     pit : tuple of float
         Fractions of clusters by the posterior's probability of lower masses, in 20 equal bins.
+    mass_function : tuple of PriorRow
+        Of clusters drawn from the mass function, under that prior: all, and those with S/N above 3.
+    mismatch : tuple of MismatchRow
+        Of maps that are not as stated.
     """
 
     overall: PosteriorRow
     instruments: tuple[InstrumentRow, ...]
     coverage: tuple[CoverageRow, ...]
     pit: tuple[float, ...]
+    mass_function: tuple[PriorRow, ...] = ()
+    mismatch: tuple[MismatchRow, ...] = ()
 
     @property
     def leaks(self) -> bool:
@@ -139,7 +170,12 @@ def coverage_rows(judged: Judged, at_least: int = CELL_CLUSTERS) -> tuple[Covera
                     snr = tuple(float(edge) if np.isfinite(edge) else None for edge in s)
                     rows.append(
                         CoverageRow(
-                            m, z, (snr[0], snr[1]), len(pit), coverage(pit, 0.6827), coverage(pit, 0.9545)
+                            m,
+                            z,
+                            (snr[0], snr[1]),
+                            len(pit),
+                            coverage(pit, CENTRAL[0]),
+                            coverage(pit, CENTRAL[1]),
                         )
                     )
     return tuple(rows)

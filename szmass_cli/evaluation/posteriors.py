@@ -89,12 +89,22 @@ class Judge:
         self._predictor = PosteriorPredictor.from_bundle(bundle, modes)
         self._exact = ExactPosterior(modes, bundle.calibration.ln_mass, bundle.recipe.clusters.sz_scatter_ln)
 
-    def __call__(self, block: CutoutBlock) -> Judged:
-        """Judge simulated cutouts."""
+    @property
+    def ln_mass(self) -> np.ndarray:
+        """Where posteriors are tabulated [ln Msun], (m,)."""
+        return self._recalibration.ln_mass
+
+    def network(self, block: CutoutBlock) -> tuple[np.ndarray, np.ndarray]:
+        """Posteriors (n, m) of the network under its own prior, and S/N (n,)."""
         conditions, grid = Conditions.of(block), self._recalibration.ln_mass
         density = self._predictor(block.image, conditions).density
         snr = self._inputs.snr(block.image, conditions, median_mass(grid, density))
-        density = self._recalibration(density, block.redshift, snr)
+        return self._recalibration(density, block.redshift, snr), snr
+
+    def __call__(self, block: CutoutBlock) -> Judged:
+        """Judge simulated cutouts."""
+        conditions, grid = Conditions.of(block), self._recalibration.ln_mass
+        density, snr = self.network(block)
         best = self._exact(block.image, conditions)
         ln_mass = np.log(block.m200c)
         return Judged(

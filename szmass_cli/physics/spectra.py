@@ -17,6 +17,8 @@ PIVOT_GHZ = 150.0
 
 _PLANCK18_AS = 2.105e-9
 
+ARCMIN = np.pi / 10_800.0
+
 
 def tsz_f(frequency_ghz: float) -> float:
     """Non-relativistic spectral function f(nu) = x coth(x/2) - 4 of the thermal SZ effect.
@@ -30,6 +32,18 @@ def tsz_f(frequency_ghz: float) -> float:
 def tsz_uk_per_y(frequency_ghz: float) -> float:
     """Temperature change [µK_CMB] for one unit of Compton y."""
     return tsz_f(frequency_ghz) * T_CMB_K * 1e6
+
+
+def uk_per_mjy(frequency_ghz: float) -> float:
+    """CMB temperature times solid angle [µK arcmin²] of a point source of 1 mJy.
+
+    Its flux over dB_nu/dT = 2 k nu² / c² x² e^x / (e^x - 1)² at T_CMB, x = h nu / k T_CMB.
+    """
+    frequency_hz = frequency_ghz * 1e9
+    x = constants.h * frequency_hz / (constants.k * T_CMB_K)
+    rayleigh_jeans = 2.0 * constants.k * frequency_hz**2 / constants.c**2
+    slope = rayleigh_jeans * x**2 * np.exp(x) / np.expm1(x) ** 2
+    return float(1e-29 / slope * 1e6 / ARCMIN**2)
 
 
 def _camb_parameters(cosmology: Cosmology, a_s: float):
