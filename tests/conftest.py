@@ -71,7 +71,10 @@ def field(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def measure(tmp_path_factory):
-    """A function that runs `estimate` and returns what it returns; the network is built only once."""
+    """A function that runs `estimate` and returns what it returns; the network is built only once.
+
+    Its model is the small one of one redshift and instrument, whose ways are known in all detail.
+    """
     from szmass_cli import BATCH_SIZE
     from szmass_cli.bandmaps import map_requests
     from szmass_cli.estimation import estimate_catalog
@@ -90,6 +93,7 @@ def measure(tmp_path_factory):
         output = output or tmp_path_factory.mktemp("measured") / "out.fits"
         how = {name: options.pop(name) for name in RUN_OPTIONS & options.keys()}
         settings = {name: options.pop(name) for name in MAP_OPTIONS & options.keys()}
+        options.setdefault("model", "z07")
         request = Request(map_requests(map_path, settings), catalog_path, **options)
         return estimate_catalog(request, output, **how)
 

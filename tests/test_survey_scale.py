@@ -14,7 +14,7 @@ from astropy.table import Table
 
 ROWS = 900
 BLOCKS = 8
-OPTIONS = ("--block-rows", 128, "-q")
+OPTIONS = ("--model", "z07", "--block-rows", 128, "-q")
 PATIENCE_S = 120.0
 
 
@@ -298,7 +298,17 @@ def test_a_cluster_that_is_not_there(szmass, tmp_path):
 
 def test_without_dask_the_extra_is_named(field, szmass_python, tmp_path):
     code = "import sys; sys.modules['dask'] = None; from szmass_cli.__main__ import main; main()"
-    arguments = ("estimate", field.map_path, field.catalog_path, "-o", "out.fits", "--workers", "2")
+    arguments = (
+        "estimate",
+        field.map_path,
+        field.catalog_path,
+        "-o",
+        "out.fits",
+        "--model",
+        "z07",
+        "--workers",
+        "2",
+    )
     outcome = szmass_python("-c", code, *arguments, cwd=tmp_path)
     assert outcome.code == 2 and "pip install 'szmass[cluster]'" in words(outcome.err)
     assert not list(tmp_path.iterdir())

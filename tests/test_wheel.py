@@ -41,7 +41,7 @@ def assert_estimates(szmass, field, folder, **environment):
     done = run(*szmass, *arguments, cwd=folder, env={**os.environ, **environment})
     assert done.returncode == 0, done.stderr
     assert np.isfinite(Table.read(folder / "masses.fits")["M200c"]).sum() > 0
-    assert fits.getheader(folder / "masses.fits", 1)["SZM_MODL"] == "z07"
+    assert fits.getheader(folder / "masses.fits", 1)["SZM_MODL"] == "survey"
 
 
 def test_wheel_estimates_with_the_default_model_away_from_the_repository(installed, field, tmp_path):

@@ -26,13 +26,13 @@ OPTIONS = {
     ),
     ("estimate",): (
         *("MAP", "CATALOG", "--output", "-o", "--model", "--units", "--beam", "--percentiles", "--mass-def"),
-        *("--column", "--overwrite", "--json", "--quiet", "-q", "--verbose", "-v", "z07", "K|mK|uK|y"),
+        *("--column", "--overwrite", "--json", "--quiet", "-q", "--verbose", "-v", "survey", "K|mK|uK|y"),
         *("--pixel-window", "--noise", "--ivar", "--mask", "--block-rows", "--workers", "--scheduler"),
         *("--shard", "I/N", "--resume", "--no-resume"),
     ),
     ("merge",): ("OUTPUT", "--overwrite", "--json", "-q", "-v"),
     ("evaluate",): ("--model", "--n", "--output", "-o", "--seed", "--overwrite", "--json", "-q", "-v"),
-    ("info",): ("--json", "z07"),
+    ("info",): ("--json", "survey"),
     ("config",): ("default", "paper"),
 }
 SLOW = {"numpy", "scipy", "astropy", "pandas", "tensorflow", "keras", "healpy", "pixell", "camb", "colossus"}
