@@ -20,6 +20,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
+from bare import bare_network
 from pixell import enmap, reproject
 
 from szmass_cli import DEFAULT_MODEL
@@ -27,7 +28,6 @@ from szmass_cli.blas import one_blas_thread
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.network.backend import CPU_BATCH_SIZE, one_thread_per_operation, usable_cores
 from szmass_cli.network.bundle import find_bundle, read_bundle
-from szmass_cli.network.model import Predictor
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (10320, 43200)
@@ -120,7 +120,7 @@ def forward(rows: int) -> float:
     one_thread_per_operation(usable_cores())
     bundle = read_bundle(DEFAULT_MODEL)
     with one_blas_thread():
-        predictor = Predictor.from_bundle(bundle, bundle.training_sky(), CPU_BATCH_SIZE)
+        predictor = bare_network(bundle, CPU_BATCH_SIZE)
         images = np.random.default_rng(1).normal(0, 100, (128, 40, 40)).astype(np.float32)
         predictor(images)
         with ThreadPoolExecutor(usable_cores()) as pool:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+from bare import bare_network
 from pixell import enmap, reproject
 from scipy.stats import norm
 
-from szmass_cli import DEFAULT_MODEL
+from szmass_cli import BATCH_SIZE, DEFAULT_MODEL
 from szmass_cli.config import ClusterConfig, FieldConfig, SurveyConfig, UniformMasses
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
@@ -51,7 +52,7 @@ def rates(config: SurveyConfig, map_path: Path, truth) -> None:
         )
     )
     bundle = read_bundle(DEFAULT_MODEL)
-    predictor = Predictor.from_bundle(bundle, bundle.training_sky())
+    predictor = bare_network(bundle, BATCH_SIZE)
     images = np.zeros((1024, 40, 40), np.float32)
     predictor(images)
     forward = len(images) / seconds(lambda: predictor(images))
@@ -64,7 +65,7 @@ def rates(config: SurveyConfig, map_path: Path, truth) -> None:
 
 def pixel_bias(config: SurveyConfig, map_path: Path, truth) -> None:
     """Mass bias that comes from the map's pixels: noise-free clusters cut from the map against ideal ones."""
-    bundle = read_bundle(DEFAULT_MODEL)
+    bundle = read_bundle("z07")
     sky = bundle.training_sky()
     predictor = Predictor.from_bundle(bundle, sky)
     where = SkyCoord(truth["ra"], truth["dec"], unit="deg")
