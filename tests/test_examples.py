@@ -11,7 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def load(path):
-    """A script as a module, without running it."""
+    """A script as a module, without running it; what lies beside it can be imported, as when it is run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path.parent)
+        return _loaded(path)
+
+
+def _loaded(path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -27,7 +33,7 @@ def test_the_demos_picture_is_drawn(field, measure, tmp_path):
     assert picture.shape[1] > 1200 and picture[..., :3].std() > 0.05
 
 
-@pytest.mark.parametrize("name", ["run.py", "simulate.py"])
+@pytest.mark.parametrize("name", ["run.py", "simulate.py", "estimate.py", "train.py"])
 def test_benchmarks_can_be_loaded(name):
     assert callable(load(ROOT / "benchmarks" / name).main)
 
