@@ -101,9 +101,9 @@ def _limits_of_conditioned(bundle: Bundle) -> str:
 - On maps wider than its beams (refused beyond 10 per cent), deeper or noisier than its noise (`NOISE_MISMATCH`), or with
   correlated noise: it was trained on white noise. Where neither `--noise` nor `--ivar` is given the noise is measured in the map.
 - Where positions are off by half an arcminute or more, or a bright source sits on the cluster: see the table above.
-- The mass scale is that of Arnaud et al. (2010) with hydrostatic masses taken as true masses. Real clusters need a mass bias:
-  hydrostatic masses are low by some 10 to 30 per cent (Planck 2015 XXIV needs 1 - b between 0.6 and 0.8). Train with
-  `clusters.sz_mass_bias`, or divide M500c by (1 - b).
+- The mass scale is that of Arnaud et al. (2010) with hydrostatic X-ray masses taken as true masses, and those are low: weak
+  lensing gives 1 - b = 0.69 ± 0.07 or 0.78 ± 0.09, the CMB 0.58 ± 0.04 (Planck 2015 results XXIV). For real clusters set
+  `clusters.sz_mass_bias` to the b of your choice and train; without it, masses are low by about as much.
 - Percentiles are posteriors under a prior {m.prior.split(",")[0]}; a sample selected by its SZ signal needs a mass
   function as prior: `--prior mass-function`.
 """

@@ -442,7 +442,7 @@ def test_redshifts_need_not_be_those_of_the_training_to_the_last_digit():
     """A model calibrated at one redshift, and z = 0.7 in single precision, or rounded."""
     metadata = SimpleNamespace(trained_redshift=(0.7, 0.7), calibrated_redshift=(0.7, 0.7))
     given = np.array([0.7, np.float32(0.7), 0.69, 0.71, 0.65, 0.73, np.nan])
-    redshift, flags, _ = redshifts_to_use(given, SimpleNamespace(metadata=metadata))
+    redshift, flags, _ = redshifts_to_use(given, SimpleNamespace(metadata=metadata, is_conditioned=False))
     assert redshift[[0, 1, 2, 3, 6]].tolist() == [0.7] * 5
     assert np.isnan(redshift[4:6]).all()
     both = Flag.REDSHIFT_OUTSIDE_TRAINING | Flag.REDSHIFT_OUTSIDE_CALIBRATION
@@ -452,7 +452,9 @@ def test_redshifts_need_not_be_those_of_the_training_to_the_last_digit():
 def test_nearby_clusters_get_no_slack_to_speak_of():
     """At z = 0.1 two hundredths are a fifth of the angular size, and a tenth of the mass."""
     metadata = SimpleNamespace(trained_redshift=(0.7, 0.7), calibrated_redshift=(0.1, 2.0))
-    redshift, _, _ = redshifts_to_use(np.array([0.08, 0.097, 0.099]), SimpleNamespace(metadata=metadata))
+    redshift, _, _ = redshifts_to_use(
+        np.array([0.08, 0.097, 0.099]), SimpleNamespace(metadata=metadata, is_conditioned=False)
+    )
     assert np.isnan(redshift).tolist() == [True, True, False]
 
 

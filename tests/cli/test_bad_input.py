@@ -170,7 +170,7 @@ BAD_OPTIONS = {
     "column without name": (("--column", "ra"), "--column", "ROLE=NAME"),
     "column of no role": (("--column", "mass=M200"), "--column mass=M200", "'mass'"),
     "column that is not there": (("--column", "ra=RADeg"), "--column ra=RADeg", "cat.csv"),
-    "beam far from the model's": (("--beam", "1.4"), "--beam", "1.4'", "1' that the model", "szmass train"),
+    "beam far from the model's": (("--beam", "2.6"), "--beam", "2.6'", "2.2' that the model", "szmass train"),
     "beam not positive": (("--beam", "-1"), "--beam"),
     "beam no number": (("--beam", "wide"), "--beam", "number"),
     "beam not finite": (("--beam", "nan"), "--beam"),
