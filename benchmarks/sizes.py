@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/sizes.py [--cutouts 100000] [--base 8 16 32]
 
-Every network sees the same cutouts, in the recipe of the preset `survey`; the validation set is the same, too.
+Every network sees the same cutouts, in the recipe of the preset `survey`, and is tested on the same ones.
 The gap is to the exact posterior's mean ln probability of the true mass.
 """
 
