@@ -12,6 +12,9 @@ from szmass_cli.sky.modes import BeamModes
 LOOKED_AT = 200
 """Cutouts that the noise is measured in; it is then known to a few per cent."""
 
+LOOKED_FOR = 20
+"""Times as many rows are tried: of a catalogue far from the map, or a map full of holes, not all."""
+
 N_LEVELS = 400
 
 
@@ -30,7 +33,7 @@ def measured_noise_uk_arcmin(band_map: BandMap, rows: Rows, bundle: Bundle) -> f
     # in an order of chance, since catalogues are sorted in some way
     order = np.random.default_rng(0).permutation(len(rows))
     found: list[np.ndarray] = []
-    for start in range(0, len(rows), LOOKED_AT):
+    for start in range(0, min(len(rows), LOOKED_FOR * LOOKED_AT), LOOKED_AT):
         cutouts = band_map.cutouts(rows[order[start : start + LOOKED_AT]])
         whole = ~cutouts.off_map & (cutouts.bad_fraction == 0.0)
         found += list(cutouts.images[whole])

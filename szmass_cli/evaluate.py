@@ -14,6 +14,7 @@ from szmass_cli.evaluation.honesty import (
     InstrumentRow,
     PosteriorRow,
     PriorRow,
+    bias_rows,
     coverage,
     coverage_rows,
     pit_histogram,
@@ -38,6 +39,7 @@ from szmass_cli.evaluation.testsets import (
     at_instrument,
     clusters_of_each_mass,
     irregular_survey,
+    is_centred_and_round,
     is_trained_for,
     scatter_clusters,
     tested_redshift,
@@ -115,8 +117,10 @@ def add_posteriors(
         rows,
         coverage_rows(drawn),
         pit_histogram(drawn.pit),
+        bias_rows(drawn),
         prior_rows(judge, simulator, bundle, sizes.posteriors, seed, progress),
         mismatch_rows(bundle, sizes.per_instrument, seed, progress),
+        exact_is_best=is_centred_and_round(clusters),
     )
     evaluation.posteriors = drawn
     evaluation.metrics = replace(evaluation.metrics, posteriors=honesty)

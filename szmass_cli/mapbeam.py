@@ -17,6 +17,9 @@ BEAM_TOLERANCE = 0.1
 SAME_BEAM = 0.01
 """Beams whose widths differ by no more than this fraction are taken for the same."""
 
+SAME_SHAPE = 0.005
+"""Transfer functions that differ nowhere by more than this are taken for the same."""
+
 COARSE_PIXELS = 0.6
 """Pixels wider than this fraction of the beam cannot hold all that it lets through."""
 
@@ -58,10 +61,18 @@ class MapBeam:
     @property
     def transfer(self) -> Transfer | None:
         """What brings the map's stamps to the beam of the model; None where they have it."""
-        same = abs(self.excess) <= SAME_BEAM
+        same = abs(self.excess) <= SAME_BEAM and self._has_the_trained_shape
         if same and not self.pixel_window:
             return None
         return Transfer(self.trained if same else self.beam, self.trained, self.pixel_window)
+
+    @property
+    def _has_the_trained_shape(self) -> bool:
+        """Whether a measured beam is no other than the model's, wings included; Gaussians have one shape."""
+        if isinstance(self.beam, Beam) and isinstance(self.trained, Beam):
+            return True
+        ell = np.linspace(0.0, 30_000.0, 301)
+        return bool(np.abs(self.beam.b_ell(ell) - self.trained.b_ell(ell)).max() <= SAME_SHAPE)
 
     def numbers(self) -> list[float]:
         """The transfer function, at multipoles that tell beams apart."""

@@ -13,7 +13,6 @@ from szmass_cli.blas import one_blas_thread
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
-from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.meters import Meter, Stamps, build_meter
 from szmass_cli.network.backend import one_thread_per_operation
@@ -156,9 +155,9 @@ def measure_strip(maps: Sequence[BandMap], rows: Rows, meter: Meter) -> Measured
     if usable.size:
         bad = np.stack([band.bad[usable] for band in in_bands], axis=-1)
         images, chosen = cutouts.images[usable], rows[usable]
-        if bad.any():  # the covariance of all pixels is large, and made when it is first asked for
-            images = inpaint(images, bad, meter.sky.covariance_uk2)
         noise = maps[0].noise_uk_arcmin(chosen)
+        if bad.any():  # the covariance of all pixels is large, and made when it is first asked for
+            images = meter.filled(images, bad, noise)
         found = meter(Stamps(images, chosen.redshift, chosen.redshift_err, noise))
         masses[usable], snr[usable] = found.m200c_msun, found.sz_snr
         own_median[usable] = found.own_prior_median_msun

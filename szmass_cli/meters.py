@@ -9,10 +9,11 @@ import numpy as np
 from szmass_cli import BATCH_SIZE
 from szmass_cli.bandmaps import NOISE_RATIO_RANGE
 from szmass_cli.catalog import Flag
+from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.network.conditioned import ConditionedInput, Conditions
+from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.model import Predictor
-from szmass_cli.network.posteriormodel import PosteriorPredictor
+from szmass_cli.network.recalibrated import RecalibratedNetwork
 from szmass_cli.optimal import MatchedFilter, NoiseLevel
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
@@ -20,10 +21,11 @@ from szmass_cli.posterior import Calibration
 from szmass_cli.posterior.inference import CalibratedMasses, percentiles_and_own_median
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.priors import Prior, PriorChange
-from szmass_cli.recalibration import Recalibration, median_mass
+from szmass_cli.posterior.redshift import unknown_redshift_nodes
+from szmass_cli.recalibration import Recalibration
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.modes import BeamModes
-from szmass_cli.sky.stamps import StampSky
+from szmass_cli.sky.stamps import StampSky, pixel_noise_uk
 from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
 ALWAYS = (16.0, 50.0, 84.0)
@@ -34,6 +36,9 @@ EXTREME_SIGMA = 5.5
 
 None of 3000 training stamps went beyond 5.3; a point source of 100 µK away from the cluster always does.
 """
+
+EDGE_LN_MASS = 0.1
+"""A median so near to an end of the masses of training may be of a cluster beyond it."""
 
 AWAY_ARCMIN = 3.0
 """Residuals this far from the cluster tell the noise."""
@@ -93,13 +98,15 @@ class Meter(Protocol):
     """Everything that turns stamps into numbers; the same stamps give the same bytes."""
 
     @property
-    def sky(self) -> StampSky:
-        """The sky that holes in stamps are filled from."""
-        ...
-
-    @property
     def percentiles(self) -> Sequence[float]:
         """Percentiles of the posterior that are given, the median among them."""
+        ...
+
+    def filled(self, images_uk: np.ndarray, bad: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        """Stamps (n, 40, 40, f) [µK] with their bad pixels (the same shape) filled from the sky around them.
+
+        The white noise (n,) [µK-arcmin] is that of the first band.
+        """
         ...
 
     def __call__(self, stamps: Stamps) -> Reading: ...
@@ -170,6 +177,9 @@ class MassMeter:
         flags |= residual_flags(*self._noise.ratio_and_extreme(residual))
         return Reading(masses, own_median, self._filter.snr(images_uk, templates), flags)
 
+    def filled(self, images_uk: np.ndarray, bad: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        return inpaint(images_uk, bad, self.sky.covariance_uk2)
+
     def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
         """The SZ signal behind every beam (n, 40, 40, f), of which the network gave one (n, 40, 40)."""
         reference = templates_uk[..., self._band]
@@ -207,11 +217,12 @@ class PosteriorMeter:
         self.percentiles = list(percentiles)
         self._fwhm_arcmin = band.beam.fwhm_arcmin
         self._modes = BeamModes(bundle.sky_power, band, bundle.sz_model)
-        modes = {self._fwhm_arcmin: self._modes}
-        self._recalibration, self._change = recalibration, change
-        self._inputs = ConditionedInput(bundle.recipe, modes)
-        self._predictor = PosteriorPredictor.from_bundle(bundle, modes, batch_size)
+        self._network = RecalibratedNetwork(bundle, {self._fwhm_arcmin: self._modes}, batch_size)
+        self._masses_msun, self._change = recalibration.prior_range_msun, change
         self._redshifts = bundle.metadata.trained_redshift
+        # tabulated here, by one thread: colossus has one cosmology for all of them
+        change.ln_ratio(np.zeros((1, 1)), np.ones(1))
+        unknown_redshift_nodes(np.zeros(1), np.zeros(1), self._redshifts, change.cosmology)
         self._away = pixel_radii_arcmin() > AWAY_ARCMIN
 
     def __call__(self, stamps: Stamps) -> Reading:
@@ -222,24 +233,34 @@ class PosteriorMeter:
             at, stamps.redshift, stamps.redshift_err, self.percentiles, self._change, self._redshifts
         )
         images = stamps.images_uk.reshape(len(stamps), N_PIXELS, N_PIXELS)
+        lost = ~np.isfinite(own_median)
+        assumed = np.where(lost, 1e14, own_median)
         coefficients = self._modes.coefficients(images)
         projection, fisher = self._modes.matched(
-            coefficients, stamps.noise_uk_arcmin, own_median[:, None], stamps.redshift
+            coefficients, stamps.noise_uk_arcmin, assumed[:, None], stamps.redshift
         )
         amplitude = (projection / fisher)[:, 0]
-        signal = amplitude[:, None, None] * self._modes.template_images(own_median, stamps.redshift)
+        signal = amplitude[:, None, None] * self._modes.template_images(assumed, stamps.redshift)
         flags = self._residual_flags(images - signal, stamps.noise_uk_arcmin)
-        flags[self._at_an_edge(own_median)] |= Flag.MASS_OUTSIDE_TRAINING
-        return Reading(masses, own_median, (projection / np.sqrt(fisher))[:, 0], flags)
+        flags[self._at_an_edge(assumed)] |= Flag.MASS_OUTSIDE_TRAINING
+        flags[lost] |= Flag.NONFINITE
+        snr = np.where(lost, np.nan, (projection / np.sqrt(fisher))[:, 0])
+        return Reading(masses, own_median, snr, flags)
+
+    def filled(self, images_uk: np.ndarray, bad: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        images = images_uk.copy()
+        for row in np.flatnonzero(bad.any(axis=(1, 2, 3))):
+            covariance = self.sky.sky_covariance_uk2.copy()
+            covariance.flat[:: len(covariance) + 1] += pixel_noise_uk(noise_uk_arcmin[row]) ** 2
+            images[row] = inpaint(images[row : row + 1], bad[row : row + 1], covariance)[0]
+        return images
 
     def _posterior(self, stamps: Stamps, redshift: np.ndarray) -> MassPosterior:
         """Posteriors under the model's own prior, with the redshifts (n,) given."""
-        grid = self._recalibration.ln_mass
         conditions = Conditions(redshift, np.full(len(stamps), self._fwhm_arcmin), stamps.noise_uk_arcmin)
-        density = self._predictor(stamps.images_uk, conditions).density
-        snr = self._inputs.snr(stamps.images_uk, conditions, median_mass(grid, density))
-        density = self._recalibration(density, redshift, snr)
-        return MassPosterior(np.broadcast_to(grid, density.shape), density)
+        answer = self._network(stamps.images_uk, conditions)
+        ln_mass = np.where(answer.lost[:, None], np.nan, self._network.ln_mass)
+        return MassPosterior(ln_mass, answer.density)
 
     def _residual_flags(self, residual_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
         deviations = self._modes.deviations(self._modes.coefficients(residual_uk), noise_uk_arcmin)
@@ -248,14 +269,9 @@ class PosteriorMeter:
 
     def _at_an_edge(self, median_msun: np.ndarray) -> np.ndarray:
         """Whether posteriors lean on the heaviest masses of training, or on the lightest."""
-        low, high = np.log(self._recalibration.prior_range_msun)
-        distance = EDGE_LN_MASS
+        low, high = np.log(self._masses_msun)
         ln_median = np.log(median_msun)
-        return (ln_median < low + distance) | (ln_median > high - distance)
-
-
-EDGE_LN_MASS = 0.1
-"""A median so near to an end of the masses of training may be of a cluster beyond it."""
+        return (ln_median < low + EDGE_LN_MASS) | (ln_median > high - EDGE_LN_MASS)
 
 
 def residual_flags(rms_ratio: np.ndarray, extreme_sigma: np.ndarray) -> np.ndarray:

@@ -172,7 +172,12 @@ def _with_known_noise(
     for band_map in maps:
         if band_map.request.noise_uk_arcmin is None and band_map.request.ivar is None:
             noise = measured_noise_uk_arcmin(band_map, rows, bundle)
-            if noise is not None:
+            if noise is None:
+                notes.append(
+                    "The map's noise was not given, and no whole cutout was found to measure it in: "
+                    f"{band_map.band.noise_uk_arcmin:g} µK-arcmin was assumed. --noise or --ivar states it."
+                )
+            else:
                 band_map = with_noise(band_map, noise)
                 notes.append(
                     f"The map's noise was not given: {noise:g} µK-arcmin, as measured in its cutouts. "

@@ -7,7 +7,6 @@ from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.evaluation.estimators import ESTIMATORS
 from szmass_cli.evaluation.honesty import Honesty
 from szmass_cli.evaluation.metrics import Comparison, Metrics
-from szmass_cli.evaluation.mismatch import FWHM_ARCMIN, NOISE_UK_ARCMIN, REDSHIFT
 from szmass_cli.evaluation.results import Evaluation
 from szmass_cli.evaluation.statistics import MassScatter
 from szmass_cli.files import check_writable, move_folder
@@ -98,6 +97,8 @@ def summary(metrics: Metrics) -> str:
             posterior_table(metrics.posteriors),
             "## Coverage where S/N, redshift and estimated mass lie between",
             coverage_table(metrics.posteriors),
+            "## Bias of clusters with an expected S/N above 5",
+            bias_table(metrics.posteriors),
             "## Clusters of the mass function, under that prior",
             prior_table(metrics.posteriors),
             "## Maps that are not as stated",
@@ -199,6 +200,21 @@ def coverage_table(honesty: Honesty) -> str:
     return _table(["M200c [1e14]", "redshift", "S/N", "cutouts", "in 68.3 %", "in 95.4 %"], rows)
 
 
+def bias_table(honesty: Honesty) -> str:
+    """Markdown: medians of estimated over true mass, by true mass."""
+    rows = [
+        [
+            f"{row.m200c_1e14[0]:g} - {row.m200c_1e14[1]:g}",
+            f"{row.n_cutouts:,}",
+            f"{row.median:+.3f} ± {row.error:.3f}",
+            f"{row.best_median:+.3f}",
+        ]
+        for row in honesty.bias
+    ]
+    headings = ["true M200c [1e14]", "cutouts", "median of ln(M_est / M_true)"]
+    return _table([*headings, "exact posterior"], rows)
+
+
 def prior_table(honesty: Honesty) -> str:
     """Markdown: bias and coverage under the mass function."""
     rows = [
@@ -226,10 +242,13 @@ def mismatch_table(honesty: Honesty) -> str:
         ]
         for row in honesty.mismatch
     ]
-    n = honesty.mismatch[0].n_cutouts if honesty.mismatch else 0
+    if not rows:
+        return ""
+    told = honesty.mismatch[0]
     explained = (
-        f"Told in all cases: {FWHM_ARCMIN:g}', {NOISE_UK_ARCMIN:g} µK-arcmin, z = {REDSHIFT:g}; "
-        f"M200c 3-12e14, {n:,} cutouts each. Flagged: UNLIKE_TRAINING or NOISE_MISMATCH."
+        f"Told in all cases: {told.beam_fwhm_arcmin:g}', {told.noise_uk_arcmin:g} µK-arcmin, "
+        f"z = {told.redshift:g}; M200c 3-12e14, {told.n_cutouts:,} cutouts each. "
+        "Flagged: UNLIKE_TRAINING or NOISE_MISMATCH."
     )
     headings = ["the map", "median of ln(M_est / M_true)", "in 68.3 %", "in 95.4 %", "flagged"]
     return f"{_table(headings, rows)}\n\n{explained}"

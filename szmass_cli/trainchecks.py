@@ -69,7 +69,6 @@ def check_posterior_head(config: SurveyConfig) -> None:
             f"{config.clusters.masses.kind}.",
             "Set kind to log_uniform; other priors are for szmass estimate --prior.",
         )
-    _ = config.trained_instruments  # refuses beams that are files
     keys = ("clusters.redshift", "clusters.masses.max_m200c_msun")
     check_size(config, mass_range(config.clusters)[1], redshift_range(config.clusters)[0], keys)
 

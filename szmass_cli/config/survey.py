@@ -52,22 +52,11 @@ class SurveyConfig(Strict):
 
     @property
     def trained_instruments(self) -> InstrumentsConfig:
-        """Beams and noise that a posterior head is trained for; those of the sky's band without the section.
-
-        Raises
-        ------
-        ConfigError
-            If its beam is a file, whose width alone would not do.
-        """
+        """Beams and noise that a posterior head is trained for: without instruments the sky's own."""
         if self.instruments is not None:
             return self.instruments
         band = self.sky.bands[0]
-        if band.beam_fwhm_arcmin is None:
-            raise ConfigError(
-                "network.head: posterior takes a Gaussian beam, and sky has a beam_file.",
-                "Give beam_fwhm_arcmin, or an instruments section; `szmass estimate --beam` takes the file.",
-            )
-        fwhm, noise = band.beam_fwhm_arcmin, band.noise_uk_arcmin
+        fwhm, noise = band.beam_fwhm_arcmin or 1.0, band.noise_uk_arcmin
         return InstrumentsConfig(
             min_beam_fwhm_arcmin=fwhm,
             max_beam_fwhm_arcmin=fwhm,
@@ -79,9 +68,28 @@ class SurveyConfig(Strict):
     def _instruments_fit(self) -> Self:
         if self.instruments is not None and self.network.head != "posterior":
             raise ValueError("instruments: only networks with head: posterior take beam and noise as inputs")
-        if self.network.head == "posterior" and len(self.sky.bands) > 1:
-            raise ValueError("network.head: posterior is for one band")
+        if self.network.head == "posterior":
+            self._check_one_gaussian_band()
         return self
+
+    def _check_one_gaussian_band(self) -> None:
+        """The sky's band is the one that a posterior head is evaluated at, and assumes of maps."""
+        if len(self.sky.bands) > 1:
+            raise ValueError("network.head: posterior is for one band")
+        band, ranges = self.sky.bands[0], self.instruments
+        if band.beam_fwhm_arcmin is None:
+            raise ValueError(
+                "sky.beam_file: network.head: posterior is trained for Gaussian beams; give beam_fwhm_arcmin "
+                "(szmass estimate --beam takes the file)"
+            )
+        if ranges is None:
+            return
+        for key, value, (low, high) in (
+            ("beam_fwhm_arcmin", band.beam_fwhm_arcmin, ranges.beam_range_arcmin),
+            ("noise_uk_arcmin", band.noise_uk_arcmin, ranges.noise_range_uk_arcmin),
+        ):
+            if not low <= value <= high:
+                raise ValueError(f"sky.{key}: {value:g} is outside of instruments, {low:g} to {high:g}")
 
     @property
     def beam_files(self) -> list[Path]:

@@ -8,12 +8,11 @@ import numpy as np
 from szmass_cli.evaluation.matched import MatchedFilterEstimator
 from szmass_cli.evaluation.statistics import PERCENTILES
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.network.conditioned import ConditionedInput, Conditions
+from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.model import Predictor
-from szmass_cli.network.posteriormodel import PosteriorPredictor
+from szmass_cli.network.recalibrated import RecalibratedNetwork
 from szmass_cli.optimal import GridPosterior, OptimalEstimator
 from szmass_cli.posterior import Calibration
-from szmass_cli.recalibration import Recalibration, median_mass
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 from szmass_cli.sky.instruments import Instrument
 
@@ -69,21 +68,19 @@ class PosteriorEstimator:
     """A network with a posterior head, at one beam and noise, under a prior flat in mass as its rivals."""
 
     def __init__(self, bundle: Bundle, instrument: Instrument):
-        assert isinstance(bundle.calibration, Recalibration)
-        modes = {instrument.fwhm_arcmin: instrument.modes}
-        self._instrument, self._recalibration = instrument, bundle.calibration
-        self._inputs = ConditionedInput(bundle.recipe, modes)
-        self._predictor = PosteriorPredictor.from_bundle(bundle, modes)
+        self._instrument, self._redshifts = instrument, bundle.metadata.trained_redshift
+        self._network = RecalibratedNetwork(bundle, {instrument.fwhm_arcmin: instrument.modes})
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray) -> Estimates:
-        grid, band = self._recalibration.ln_mass, self._instrument.band
+        grid, band = self._network.ln_mass, self._instrument.band
         ones = np.ones(len(redshift))
-        conditions = Conditions(redshift, self._instrument.fwhm_arcmin * ones, band.noise_uk_arcmin * ones)
-        prediction = self._predictor(images_uk, conditions)
-        snr = self._inputs.snr(images_uk, conditions, median_mass(grid, prediction.density))
-        density = self._recalibration(prediction.density, redshift, snr) * np.exp(grid - grid[-1])
+        # a model of one redshift is told of that one, whatever the cluster's
+        z = np.clip(redshift, *self._redshifts)
+        conditions = Conditions(z, self._instrument.fwhm_arcmin * ones, band.noise_uk_arcmin * ones)
+        answer = self._network(images_uk, conditions)
+        density = answer.density * np.exp(grid - grid[-1])
         density /= density.sum(axis=1, keepdims=True)
-        return Estimates(percentiles_of(GridPosterior(np.exp(grid), density)), prediction.sz_uk)
+        return Estimates(percentiles_of(GridPosterior(np.exp(grid), density)), answer.sz_uk)
 
 
 class GridEstimator:

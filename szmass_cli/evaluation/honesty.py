@@ -18,6 +18,8 @@ CELL_CLUSTERS = 1000
 
 MASS_EDGES_1E14 = (0.3, 1.0, 2.0, 4.0, 8.0, 20.0)
 REDSHIFT_EDGES = (0.1, 0.3, 0.6, 1.0, 2.0)
+BIAS_EDGES_1E14 = (1.0, 2.0, 4.0, 8.0, 15.0, 20.0)
+BIAS_SNR = 5.0
 SNR_EDGES = (-np.inf, 3.0, 6.0, 12.0, np.inf)
 
 
@@ -92,6 +94,25 @@ class CoverageRow:
 
 
 @dataclass(frozen=True)
+class BiasRow:
+    """Clusters of a range of true masses that stand out of their maps.
+
+    Parameters
+    ----------
+    m200c_1e14 : (float, float)
+    n_cutouts : int
+    median, error, best_median : float
+        Of the mean of ln M less the true one: of the network, with its standard error, and exactly.
+    """
+
+    m200c_1e14: tuple[float, float]
+    n_cutouts: int
+    median: float
+    error: float
+    best_median: float
+
+
+@dataclass(frozen=True)
 class PriorRow:
     """Posteriors of clusters that were drawn from the prior in use.
 
@@ -125,28 +146,48 @@ class Honesty:
         Cells with at least 1,000 clusters.
     pit : tuple of float
         Fractions of clusters by the posterior's probability of lower masses, in 20 equal bins.
+    bias : tuple of BiasRow
+        By true mass, of clusters whose expected S/N is above 5.
     mass_function : tuple of PriorRow
         Of clusters drawn from the mass function, under that prior: all, and those with S/N above 3.
     mismatch : tuple of MismatchRow
         Of maps that are not as stated.
+    exact_is_best : bool
+        Whether the exact posterior is that of the clusters in the set: round ones, and centred.
     """
 
     overall: PosteriorRow
     instruments: tuple[InstrumentRow, ...]
     coverage: tuple[CoverageRow, ...]
     pit: tuple[float, ...]
+    bias: tuple[BiasRow, ...] = ()
     mass_function: tuple[PriorRow, ...] = ()
     mismatch: tuple[MismatchRow, ...] = ()
+    exact_is_best: bool = True
 
     @property
     def leaks(self) -> bool:
         """Whether the network did better than is possible."""
-        return self.overall.leaks
+        return self.exact_is_best and self.overall.leaks
 
 
 def coverage(pit: np.ndarray, level: float) -> float:
     """Fraction of truths within the central interval that should hold `level` of them."""
     return float(np.mean(np.abs(pit - 0.5) <= 0.5 * level))
+
+
+def bias_rows(judged: Judged) -> tuple[BiasRow, ...]:
+    """Bias by true mass of clusters with an expected S/N above `BIAS_SNR`."""
+    rows = []
+    true = np.exp(judged.ln_mass) / 1e14
+    for low, high in pairwise(BIAS_EDGES_1E14):
+        inside = judged[(judged.expected_snr > BIAS_SNR) & (true >= low) & (true < high)]
+        if len(inside) > 1:
+            off = inside.mean - inside.ln_mass
+            error = 1.2533 * float(off.std()) / np.sqrt(len(inside))  # of a Gaussian's median
+            best = float(np.median(inside.best_mean - inside.ln_mass))
+            rows.append(BiasRow((low, high), len(inside), float(np.median(off)), float(error), best))
+    return tuple(rows)
 
 
 def pit_histogram(pit: np.ndarray) -> tuple[float, ...]:

@@ -14,18 +14,21 @@ from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.spectra import uk_per_mjy
 from szmass_cli.progress import Progress
+from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutBlock, Stream
 from szmass_cli.sky.instruments import InstrumentSimulator
 from szmass_cli.stamp import pixel_radii_arcmin
 
 FWHM_ARCMIN, NOISE_UK_ARCMIN, REDSHIFT = 1.4, 15.0, 0.7
-"""What the network is told in all cases."""
+MASSES_MSUN = (3e14, 1.2e15)
+"""What the network is told, and the clusters there are, as near to this as it was trained for."""
 
-MASSES = LogUniformMasses(min_m200c_msun=3e14, max_m200c_msun=1.2e15)
 SOURCE_MJY = 5.0
 MISCENTRED_ARCMIN = 0.5
 FOREGROUNDS_TIMES = 1.3
 BEAM_TIMES = 1.1
+
+PERCENTILES = (2.275, 15.865, 50.0, 84.135, 97.725)
 
 SUSPECT = Flag.UNLIKE_TRAINING | Flag.NOISE_MISMATCH
 
@@ -37,6 +40,8 @@ class MismatchRow:
     Parameters
     ----------
     case : str
+    beam_fwhm_arcmin, noise_uk_arcmin, redshift : float
+        What the network is told.
     n_cutouts : int
     median_bias : float
         Median of ln(M_est / M_true).
@@ -47,6 +52,9 @@ class MismatchRow:
     """
 
     case: str
+    beam_fwhm_arcmin: float
+    noise_uk_arcmin: float
+    redshift: float
     n_cutouts: int
     median_bias: float
     coverage_68: float
@@ -59,8 +67,8 @@ class _Case:
     """A map as it is: what is simulated in place of what the network is told."""
 
     name: str
-    fwhm_arcmin: float = FWHM_ARCMIN
-    noise_uk_arcmin: float = NOISE_UK_ARCMIN
+    beam_times: float = 1.0
+    noise_times: float = 1.0
     change: Callable[[SurveyConfig], SurveyConfig] = lambda recipe: recipe
     add_uk: Callable[[Band], np.ndarray | float] = lambda band: 0.0
 
@@ -75,40 +83,47 @@ def mismatch_rows(bundle: Bundle, n: int, seed: int, progress: Progress) -> tupl
     n, seed : int
     progress : Progress
     """
-    told = Band(bundle.bands[0].frequency_ghz, Beam(FWHM_ARCMIN), NOISE_UK_ARCMIN)
+    ranges = bundle.recipe.trained_instruments
+    fwhm = float(np.clip(FWHM_ARCMIN, *ranges.beam_range_arcmin))
+    noise = float(np.clip(NOISE_UK_ARCMIN, *ranges.noise_range_uk_arcmin))
+    redshift = float(np.clip(REDSHIFT, *bundle.metadata.trained_redshift))
+    told = Band(bundle.bands[0].frequency_ghz, Beam(fwhm), noise)
     meter = build_meter(bundle, [told], PERCENTILES)
     rows = []
     for index, case in enumerate(CASES):
-        rows.append(_row(case, meter, _simulated(bundle, case, n, seed), told))
+        recipe = at_instrument(
+            bundle.recipe, redshift, round(fwhm * case.beam_times, 6), noise * case.noise_times
+        )
+        rows.append(_row(case, meter, _simulated(recipe, case, n, seed), told))
         progress("mismatch", index + 1, len(CASES))
     return tuple(rows)
 
 
-PERCENTILES = (2.275, 15.865, 50.0, 84.135, 97.725)
-
-
-def _simulated(bundle: Bundle, case: _Case, n: int, seed: int) -> CutoutBlock:
-    recipe = at_instrument(bundle.recipe, REDSHIFT, case.fwhm_arcmin, case.noise_uk_arcmin)
-    recipe = recipe.model_copy(update={"clusters": recipe.clusters.model_copy(update={"masses": MASSES})})
-    simulator = InstrumentSimulator(case.change(recipe))
-    clusters = case.change(recipe).clusters
+def _simulated(recipe: SurveyConfig, case: _Case, n: int, seed: int) -> CutoutBlock:
+    low, high = np.clip(MASSES_MSUN, *mass_range(recipe.clusters))
+    masses = LogUniformMasses(min_m200c_msun=float(low), max_m200c_msun=float(high))
+    recipe = recipe.model_copy(update={"clusters": recipe.clusters.model_copy(update={"masses": masses})})
+    changed = case.change(recipe)
+    simulator = InstrumentSimulator(changed)
     # the same clusters and skies in every case, as far as they can be
-    blocks = list(simulator.blocks(clusters, n, seed, Stream.TEST, salt=50))
+    blocks = list(simulator.blocks(changed.clusters, n, seed, Stream.TEST, salt=50))
     block = CutoutBlock.concatenate(blocks)
-    added = case.add_uk(simulator.instruments[case.fwhm_arcmin].band)
-    return replace(block, image=(block.image + np.float32(1) * added).astype(np.float32))
+    (instrument,) = simulator.instruments.values()
+    return replace(block, image=(block.image + case.add_uk(instrument.band)).astype(np.float32))
 
 
 def _row(case: _Case, meter: Meter, block: CutoutBlock, told: Band) -> MismatchRow:
-    found = meter(
-        Stamps(block.image, block.redshift, np.zeros(len(block)), np.full(len(block), told.noise_uk_arcmin))
-    )
+    noise = np.full(len(block), told.noise_uk_arcmin)
+    found = meter(Stamps(block.image, block.redshift, np.zeros(len(block)), noise))
     p2, p16, p50, p84, p97 = found.m200c_msun.T
     true = block.m200c
     return MismatchRow(
         case.name,
+        told.beam.fwhm_arcmin,
+        told.noise_uk_arcmin,
+        float(block.redshift[0]),
         len(block),
-        float(np.median(np.log(p50 / true))),
+        float(np.nanmedian(np.log(p50 / true))),
         float(np.mean((p16 <= true) & (true <= p84))),
         float(np.mean((p2 <= true) & (true <= p97))),
         float(np.mean((found.flags & int(SUSPECT)) != 0)),
@@ -137,10 +152,10 @@ def _more_foregrounds(recipe: SurveyConfig) -> SurveyConfig:
 
 CASES = (
     _Case("as stated"),
-    _Case("beam 10 % wider than stated", fwhm_arcmin=round(FWHM_ARCMIN * BEAM_TIMES, 6)),
-    _Case("beam 10 % narrower than stated", fwhm_arcmin=round(FWHM_ARCMIN / BEAM_TIMES, 6)),
-    _Case("noise twice that stated", noise_uk_arcmin=2.0 * NOISE_UK_ARCMIN),
-    _Case("noise half that stated", noise_uk_arcmin=0.5 * NOISE_UK_ARCMIN),
+    _Case("beam 10 % wider than stated", beam_times=BEAM_TIMES),
+    _Case("beam 10 % narrower than stated", beam_times=1.0 / BEAM_TIMES),
+    _Case("noise twice that stated", noise_times=2.0),
+    _Case("noise half that stated", noise_times=0.5),
     _Case("0.5' off centre (rms)", change=_miscentred),
     _Case("5 mJy source at the centre", add_uk=_source),
     _Case("foregrounds x 1.3", change=_more_foregrounds),

@@ -7,9 +7,9 @@ import numpy as np
 
 from szmass_cli.evaluation.exact import ExactPosterior
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.network.conditioned import ConditionedInput, Conditions
-from szmass_cli.network.posteriormodel import PosteriorPredictor
-from szmass_cli.recalibration import Recalibration, median_mass, moments
+from szmass_cli.network.conditioned import Conditions
+from szmass_cli.network.recalibrated import RecalibratedNetwork
+from szmass_cli.recalibration import moments
 from szmass_cli.sky.cutouts import CutoutBlock
 from szmass_cli.sky.instruments import InstrumentSimulator
 
@@ -27,6 +27,8 @@ class Judged:
         The truth.
     snr : numpy.ndarray
         Matched-filter S/N at the network's median mass.
+    expected_snr : numpy.ndarray
+        That of a mean cluster of the true mass, without the noise of its own cutout.
     mean, sigma, best_mean, best_sigma : numpy.ndarray
         Of ln M, by the network and exactly.
     pit : numpy.ndarray
@@ -40,6 +42,7 @@ class Judged:
     beam_fwhm_arcmin: np.ndarray
     noise_uk_arcmin: np.ndarray
     snr: np.ndarray
+    expected_snr: np.ndarray
     mean: np.ndarray
     sigma: np.ndarray
     best_mean: np.ndarray
@@ -82,28 +85,22 @@ class Judge:
     """
 
     def __init__(self, bundle: Bundle, simulator: InstrumentSimulator):
-        assert isinstance(bundle.calibration, Recalibration)
-        modes = simulator.modes
-        self._recalibration = bundle.calibration
-        self._inputs = ConditionedInput(bundle.recipe, modes)
-        self._predictor = PosteriorPredictor.from_bundle(bundle, modes)
-        self._exact = ExactPosterior(modes, bundle.calibration.ln_mass, bundle.recipe.clusters.sz_scatter_ln)
+        self._network = RecalibratedNetwork(bundle, simulator.modes)
+        self._exact = ExactPosterior(simulator.modes, self.ln_mass, bundle.recipe.clusters.sz_scatter_ln)
 
     @property
     def ln_mass(self) -> np.ndarray:
         """Where posteriors are tabulated [ln Msun], (m,)."""
-        return self._recalibration.ln_mass
+        return self._network.ln_mass
 
     def network(self, block: CutoutBlock) -> tuple[np.ndarray, np.ndarray]:
         """Posteriors (n, m) of the network under its own prior, and S/N (n,)."""
-        conditions, grid = Conditions.of(block), self._recalibration.ln_mass
-        density = self._predictor(block.image, conditions).density
-        snr = self._inputs.snr(block.image, conditions, median_mass(grid, density))
-        return self._recalibration(density, block.redshift, snr), snr
+        answer = self._network(block.image, Conditions.of(block))
+        return answer.density, answer.snr
 
     def __call__(self, block: CutoutBlock) -> Judged:
         """Judge simulated cutouts."""
-        conditions, grid = Conditions.of(block), self._recalibration.ln_mass
+        conditions, grid = Conditions.of(block), self.ln_mass
         density, snr = self.network(block)
         best = self._exact(block.image, conditions)
         ln_mass = np.log(block.m200c)
@@ -113,6 +110,7 @@ class Judge:
             conditions.beam_fwhm_arcmin,
             conditions.noise_uk_arcmin,
             snr,
+            self._network.inputs.expected_snr(conditions, block.m200c),
             *moments(grid, density),
             *moments(grid, best),
             below(grid, density, ln_mass),

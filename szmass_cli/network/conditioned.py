@@ -1,6 +1,6 @@
 """The mResUNet told of redshift, beam and noise, with a head for p(ln M): inputs and layers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,23 +89,35 @@ class ConditionedInput:
         images = np.asarray(images_uk).reshape(n, N_PIXELS, N_PIXELS)
         inputs = {name: np.empty((n, *shape), np.float32) for name, shape in self.shapes.items()}
         inputs["conditions"][:] = (self._ln(conditions) - self._middle) / self._half_width
-        for fwhm in np.unique(conditions.beam_fwhm_arcmin):
-            rows = np.flatnonzero(conditions.beam_fwhm_arcmin == fwhm)
-            self._fill(inputs, rows, images[rows], conditions[rows], self._modes[float(fwhm)])
+        for rows, at, modes in self._by_beam(conditions):
+            self._fill(inputs, rows, images[rows], at, modes)
         return inputs
 
     def snr(self, images_uk: np.ndarray, conditions: Conditions, m200c_msun: np.ndarray) -> np.ndarray:
         """Matched-filter S/N of mean clusters of given masses (n,) in cutouts (n, 40, 40), shape (n,)."""
         images = np.asarray(images_uk).reshape(len(conditions), N_PIXELS, N_PIXELS)
         snr = np.empty(len(conditions))
-        for fwhm in np.unique(conditions.beam_fwhm_arcmin):
-            rows = np.flatnonzero(conditions.beam_fwhm_arcmin == fwhm)
-            at, modes = conditions[rows], self._modes[float(fwhm)]
-            projection, fisher = modes.matched(
-                modes.coefficients(images[rows]), at.noise_uk_arcmin, m200c_msun[rows, None], at.redshift
-            )
+        for rows, at, modes in self._by_beam(conditions):
+            coefficients = modes.coefficients(images[rows])
+            masses = m200c_msun[rows, None]
+            projection, fisher = modes.matched(coefficients, at.noise_uk_arcmin, masses, at.redshift)
             snr[rows] = (projection / np.sqrt(fisher))[:, 0]
         return snr
+
+    def expected_snr(self, conditions: Conditions, m200c_msun: np.ndarray) -> np.ndarray:
+        """S/N (n,) that mean clusters of given masses (n,) have on average."""
+        snr = np.empty(len(conditions))
+        for rows, at, modes in self._by_beam(conditions):
+            nothing = modes.coefficients(np.zeros((len(rows), N_PIXELS, N_PIXELS)))
+            _, fisher = modes.matched(nothing, at.noise_uk_arcmin, m200c_msun[rows, None], at.redshift)
+            snr[rows] = np.sqrt(fisher[:, 0])
+        return snr
+
+    def _by_beam(self, conditions: Conditions) -> Iterator[tuple[np.ndarray, Conditions, BeamModes]]:
+        """Cutouts behind each beam: their numbers, conditions and modes."""
+        for fwhm in np.unique(conditions.beam_fwhm_arcmin):
+            rows = np.flatnonzero(conditions.beam_fwhm_arcmin == fwhm)
+            yield rows, conditions[rows], self._modes[float(fwhm)]
 
     def _fill(
         self,
