@@ -67,7 +67,8 @@ def redshifts_to_use(given: np.ndarray, bundle: Bundle) -> tuple[np.ndarray, np.
     if missing.any():
         what = f"z = {assumed:g} was assumed"
         if bundle.is_conditioned:
-            what = f"their masses are marginalised over the redshifts of clusters above {FOUND_ABOVE_MSUN:g} Msun"
+            above = f"{FOUND_ABOVE_MSUN:g} Msun"
+            what = f"their masses are marginalised over the redshifts of clusters above {above}"
         notes = (f"{missing.sum()} of {len(given)} rows have no redshift: {what}.",)
     return np.where(outside, np.nan, np.clip(redshift, first, last)), flags, notes
 
