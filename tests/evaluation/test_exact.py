@@ -1,0 +1,76 @@
+"""The exact posterior at any redshift, beam and noise."""
+
+import numpy as np
+import pytest
+
+from szmass_cli.config import parse_config
+from szmass_cli.evaluation.exact import ExactPosterior
+from szmass_cli.evaluation.posteriors import below, ln_density_at
+from szmass_cli.network.conditioned import Conditions
+from szmass_cli.optimal import OptimalEstimator
+from szmass_cli.recalibration import mass_grid, moments
+from szmass_cli.sky.cutouts import Stream
+from szmass_cli.sky.instruments import InstrumentSimulator
+from szmass_cli.sky.stamps import StampSky
+
+TEXT = """
+instruments:
+  {min_beam_fwhm_arcmin: 1.0, max_beam_fwhm_arcmin: 1.04, min_noise_uk_arcmin: 2, max_noise_uk_arcmin: 30}
+network: {head: posterior}
+clusters:
+  redshift: {kind: log_uniform, min: 0.15, max: 1.6}
+  masses: {kind: log_uniform, min_m200c_msun: 1.0e+14, max_m200c_msun: 1.5e+15}
+"""
+MASSES = (1e14, 1.5e15)
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    return InstrumentSimulator(parse_config(TEXT, "exact.yaml"))
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    return parse_config(TEXT, "exact.yaml").clusters
+
+
+@pytest.fixture(scope="module")
+def exact(simulator):
+    return ExactPosterior(simulator.modes, mass_grid(MASSES), 0.2)
+
+
+def test_it_is_the_estimator_of_one_instrument_under_another_prior(simulator, clusters, exact):
+    at_one = clusters.model_copy(update={"redshift": 0.7})
+    rng = np.random.default_rng(1)
+    block = simulator.block(at_one, rng, 1.0, np.full(60, 5.0))
+    density = exact(block.image, Conditions.of(block)) * np.exp(mass_grid(MASSES))
+    density /= density.sum(axis=1, keepdims=True)
+    instrument = simulator.instruments[1.0]
+    sky = StampSky(simulator.power, [instrument.band.__class__(150.0, instrument.band.beam, 5.0)])
+    other = OptimalEstimator(sky, instrument.stamps, 0.7, 0.2, MASSES).posterior(block.image)
+    grid = mass_grid(MASSES)
+    for percent in (16.0, 50.0, 84.0):
+        cumulative = np.cumsum(density, axis=1) - 0.5 * density
+        mine = np.exp([np.interp(percent / 100.0, row, grid) for row in cumulative])
+        np.testing.assert_allclose(mine, other.percentile(percent), rtol=0.01)
+
+
+def test_it_covers_what_it_promises(simulator, clusters, exact):
+    block = next(simulator.blocks(clusters, 1500, 3, Stream.USER))
+    density = exact(block.image, Conditions.of(block))
+    pit = below(mass_grid(MASSES), density, np.log(block.m200c))
+    for level in (0.683, 0.954):
+        inside = np.mean(np.abs(pit - 0.5) <= 0.5 * level)
+        assert inside == pytest.approx(level, abs=4.0 * np.sqrt(level * (1 - level) / 1500))
+    assert np.all(np.isfinite(ln_density_at(mass_grid(MASSES), density, np.log(block.m200c))))
+
+
+def test_a_bright_cluster_is_known_to_its_scatter(simulator, clusters, exact):
+    """S/N above 100: what is left is the scatter, 0.2 in ln Y, and Y goes as M^1.79."""
+    near = clusters.model_copy(update={"redshift": 0.3, "sz_scatter_ln": 0.0})
+    block = simulator.block(near, np.random.default_rng(2), 1.0, np.full(64, 2.0))
+    heavy = block[np.flatnonzero(block.m200c > 6e14)]
+    mean, sigma = moments(mass_grid(MASSES), exact(heavy.image, Conditions.of(heavy)))
+    inside = np.abs(mean - np.log(MASSES[1])) > 0.4
+    assert 0.09 < np.median(sigma[inside]) < 0.13
+    assert np.abs(mean - np.log(heavy.m200c))[inside].max() < 0.15
