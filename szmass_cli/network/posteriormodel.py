@@ -18,6 +18,10 @@ from szmass_cli.sky.modes import BeamModes
 from szmass_cli.stamp import N_PIXELS
 
 
+LARGEST_STRETCHED = 10.0
+"""SZ maps end at some 0.2 K: a network that has lost its way shall not overflow."""
+
+
 @dataclass(frozen=True)
 class PosteriorPrediction:
     """What a conditioned network says of n cutouts, before it is set right.
@@ -89,7 +93,8 @@ class PosteriorPredictor:
             maps.append(outputs["sz"].numpy()[:n, ..., 0])
         mixture = np.concatenate(mixtures)
         density = density_on_grid(mixture, self._ln_mass)
-        return PosteriorPrediction(mixture, density, SZ_SCALE_UK * np.sinh(np.concatenate(maps)))
+        stretched = np.clip(np.concatenate(maps), -LARGEST_STRETCHED, LARGEST_STRETCHED)
+        return PosteriorPrediction(mixture, density, SZ_SCALE_UK * np.sinh(stretched))
 
     def _padded(self, batch: np.ndarray) -> np.ndarray:
         # another shape would be computed in another order

@@ -20,7 +20,19 @@ def judged(n, gap=0.0, snr=10.0, seed=1):
     best = density + gap + rng.normal(0.0, 0.1, n)
     pit = (np.arange(n) + 0.5) / n
     return Judged(
-        ln_mass, 0.5 * one, one, 5 * one, snr * one, mean, 0.2 * one, ln_mass, 0.2 * one, pit, density, best
+        ln_mass,
+        0.5 * one,
+        one,
+        5 * one,
+        snr * one,
+        snr * one,
+        mean,
+        0.2 * one,
+        ln_mass,
+        0.2 * one,
+        pit,
+        density,
+        best,
     )
 
 
