@@ -17,7 +17,6 @@ from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.modes import BeamModes
 from szmass_cli.stamp import N_PIXELS
 
-
 LARGEST_STRETCHED = 10.0
 """SZ maps end at some 0.2 K: a network that has lost its way shall not overflow."""
 

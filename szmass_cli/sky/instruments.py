@@ -20,7 +20,7 @@ BEAM_STEP = 0.05
 """Neighbouring beams of a training set differ by this fraction: less than a network could tell apart."""
 
 BEAMS_MIXED, SAME_BEAM = 16, 256
-"""Beams in a block, and cutouts of each: batches of few would swing the batch normalisation."""
+"""Beams in a block at most, and cutouts of each: batches of few would swing the batch normalisation."""
 
 
 def beams_between(low_arcmin: float, high_arcmin: float, step: float = BEAM_STEP) -> list[float]:
@@ -89,8 +89,6 @@ class InstrumentSimulator:
         Of the sky, where it is already known.
     """
 
-    block_size = BEAMS_MIXED * SAME_BEAM
-
     def __init__(self, config: SurveyConfig, power: SkyPower | None = None):
         ranges = config.trained_instruments
         beams = beams_between(*ranges.beam_range_arcmin)
@@ -103,6 +101,11 @@ class InstrumentSimulator:
         low, high = ranges.noise_range_uk_arcmin
         self._ln_noise = float(np.log(low)), float(np.log(high))
         self._cosmology = config.sky.cosmology.build()
+
+    @property
+    def block_size(self) -> int:
+        """Cutouts of one random stream."""
+        return min(BEAMS_MIXED, len(self.instruments)) * SAME_BEAM
 
     @property
     def modes(self) -> "InstrumentModes":
@@ -147,7 +150,7 @@ class InstrumentSimulator:
     def _mixed(self, clusters: ClusterConfig, rng: np.random.Generator) -> CutoutBlock:
         beams = list(self.instruments)
         # every beam about as often as any other
-        chosen = np.resize(rng.permutation(len(beams)), BEAMS_MIXED)
+        chosen = rng.permutation(len(beams))[:BEAMS_MIXED]
         blocks = []
         for index in chosen:
             noise = np.exp(rng.uniform(*self._ln_noise, SAME_BEAM))
