@@ -1,5 +1,6 @@
 """How good a model is on fresh simulations, beside the best possible estimator on the very same cutouts."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from szmass_cli.config import MassFunctionMasses
 from szmass_cli.errors import SzmassError
-from szmass_cli.evaluation.estimators import build_estimators
+from szmass_cli.evaluation.estimators import Estimator, build_estimators, network_estimator
 from szmass_cli.evaluation.honesty import (
     CENTRAL,
     Honesty,
@@ -104,14 +105,17 @@ def add_posteriors(
 ) -> None:
     """Posteriors beside the exact ones: of clusters drawn as those of training, and at single instruments."""
     simulator = InstrumentSimulator(bundle.recipe, bundle.sky_power)
-    judge, clusters = Judge(bundle, simulator), bundle.recipe.clusters
+    single, clusters = single_instruments(bundle), bundle.recipe.clusters
+    judge = Judge(
+        bundle, ChainMap({fwhm: one.modes[fwhm] for (fwhm, _), one in single.items()}, simulator.modes)
+    )
     parts, done = [], 0
     for block in simulator.blocks(clusters, sizes.posteriors, seed, Stream.TEST, salt=3):
         parts.append(judge(block))
         done += len(block)
         progress("posteriors", done, sizes.posteriors)
     drawn = Judged.concatenate(parts)
-    rows = instrument_rows(bundle, sizes.per_instrument, seed, progress)
+    rows = instrument_rows(judge, single, bundle, sizes.per_instrument, seed, progress)
     honesty = Honesty(
         PosteriorRow.of(drawn),
         rows,
@@ -153,21 +157,29 @@ def prior_rows(
     return tuple(rows)
 
 
-def instrument_rows(bundle: Bundle, n: int, seed: int, progress: Progress) -> tuple[InstrumentRow, ...]:
-    """Posteriors of n clusters at each redshift and instrument of the list that the model was trained for."""
+def single_instruments(bundle: Bundle) -> dict[tuple[float, float], InstrumentSimulator]:
+    """Simulators of one beam and depth each, by FWHM [arcmin] and noise [µK-arcmin], that a model knows."""
+    known = [pair for pair in POSTERIOR_INSTRUMENTS if is_trained_for(bundle, *pair)]
+    return {
+        pair: InstrumentSimulator(at_instrument(bundle.recipe, *pair), bundle.sky_power) for pair in known
+    }
+
+
+def instrument_rows(
+    judge: Judge,
+    simulators: Mapping[tuple[float, float], InstrumentSimulator],
+    bundle: Bundle,
+    n: int,
+    seed: int,
+    progress: Progress,
+) -> tuple[InstrumentRow, ...]:
+    """Posteriors of n clusters at each redshift of the list, and at each single instrument."""
     low, high = bundle.metadata.trained_redshift
-    cells = [
-        (z, fwhm, noise)
-        for fwhm, noise in POSTERIOR_INSTRUMENTS
-        for z in POSTERIOR_REDSHIFTS
-        if low <= z <= high and is_trained_for(bundle, fwhm, noise)
-    ]
+    cells = [(z, pair) for pair in simulators for z in POSTERIOR_REDSHIFTS if low <= z <= high]
     rows = []
-    for index, (z, fwhm, noise) in enumerate(cells):
-        recipe = at_instrument(bundle.recipe, z, fwhm, noise)
-        simulator = InstrumentSimulator(recipe, bundle.sky_power)
-        blocks = simulator.blocks(recipe.clusters, n, seed, Stream.TEST, salt=10 + index)
-        judge = Judge(bundle, simulator)
+    for index, (z, (fwhm, noise)) in enumerate(cells):
+        clusters = bundle.recipe.clusters.model_copy(update={"redshift": z})
+        blocks = simulators[fwhm, noise].blocks(clusters, n, seed, Stream.TEST, salt=10 + index)
         judged = Judged.concatenate([judge(block) for block in blocks])
         rows.append(InstrumentRow(z, fwhm, noise, PosteriorRow.of(judged)))
         progress("instruments", index + 1, len(cells))
@@ -182,7 +194,11 @@ class _Bench:
         self._simulator = CutoutSimulator(bundle.recipe)
         self._redshift = tested_redshift(bundle)
         self._clusters = bundle.recipe.clusters.model_copy(update={"redshift": self._redshift})
-        self._estimators = {self._redshift: build_estimators(bundle, self._simulator, self._redshift)}
+        self._network = network_estimator(bundle)
+        self._estimators = {self._redshift: self._rivals(self._redshift)}
+
+    def _rivals(self, redshift: float) -> dict[str, Estimator]:
+        return build_estimators(self._bundle, self._simulator, redshift, self._network)
 
     def scatter(self, n: int) -> Evaluation:
         """Section 4.3: with SZ scatter, and without."""
@@ -222,7 +238,7 @@ class _Bench:
             simulator = CutoutSimulator(survey)
         except SzmassError:  # a beam too wide for them, or pitszi is not installed
             return
-        rivals = {z: build_estimators(self._bundle, self._simulator, z) for z in IRREGULAR_REDSHIFTS}
+        rivals = {z: self._rivals(z) for z in IRREGULAR_REDSHIFTS}
         found = estimate_set(
             simulator, survey.clusters, rivals, n, self._seed, 2, "irregular", self._progress
         )

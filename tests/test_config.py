@@ -410,7 +410,16 @@ def test_irregular_clusters_are_those_of_the_papers_light_cones():
 
 
 def test_all_presets_are_tested():
-    assert set(preset_names()) == {"default", "paper", "paper-fresh", "irregular", *PUBLISHED}
+    assert set(preset_names()) == {"default", "survey", "paper", "paper-fresh", "irregular", *PUBLISHED}
+
+
+def test_the_survey_preset_spans_real_catalogues():
+    survey = load_config("survey")
+    assert survey.network.head == "posterior"
+    assert survey.instruments.beam_range_arcmin == (0.9, 2.2)
+    assert survey.instruments.noise_range_uk_arcmin == (2.0, 40.0)
+    assert (survey.clusters.redshift.min, survey.clusters.redshift.max) == (0.1, 2.0)
+    assert survey.clusters.masses.kind == "log_uniform"
 
 
 def test_the_paper_preset_is_the_paper():

@@ -211,7 +211,9 @@ def plant(monkeypatch, oracle, **scatters):
 
 def test_evaluate_writes_the_whole_report(tmp_path, monkeypatch, oracle, szmass_here):
     plant(monkeypatch, oracle)
-    outcome = szmass_here("evaluate", "--n", "200", "-o", "report", "--seed", "5", cwd=tmp_path)
+    outcome = szmass_here(
+        "evaluate", "--model", "z07", "--n", "200", "-o", "report", "--seed", "5", cwd=tmp_path
+    )
     assert outcome.code == 0, outcome.err
     found = contents(tmp_path)
     figures = (
@@ -237,20 +239,20 @@ def test_evaluate_writes_the_whole_report(tmp_path, monkeypatch, oracle, szmass_
 def test_a_planted_leak_fails_the_report_and_the_command(tmp_path, monkeypatch, oracle, szmass_here):
     """A network that gives the truth with 5 per cent scatter, where 17 is the best that is possible."""
     plant(monkeypatch, oracle, network=0.05)
-    outcome = szmass_here("evaluate", "--n", "200", "-o", "report", cwd=tmp_path)
+    outcome = szmass_here("evaluate", "--model", "z07", "--n", "200", "-o", "report", cwd=tmp_path)
     assert outcome.code == 1
     assert "better than the best possible" in " ".join(outcome.err.replace("│", " ").split())
     # the numbers are there all the same, and say so
     assert read_metrics(tmp_path / "report" / METRICS).leaks
     assert "FAILED" in (tmp_path / "report" / SUMMARY).read_text()
     assert "network" in outcome.out
-    short = szmass_here("evaluate", "--n", "200", "-q", "--json", cwd=tmp_path)
+    short = szmass_here("evaluate", "--model", "z07", "--n", "200", "-q", "--json", cwd=tmp_path)
     assert short.code == 1 and '"scatter"' in short.out
 
 
 def test_the_short_evaluation_writes_nothing(tmp_path, monkeypatch, oracle, szmass_here):
     plant(monkeypatch, oracle)
-    outcome = szmass_here("evaluate", "--n", "200", "-q", "--json", cwd=tmp_path)
+    outcome = szmass_here("evaluate", "--model", "z07", "--n", "200", "-q", "--json", cwd=tmp_path)
     assert outcome.code == 0 and outcome.err == ""
     path = tmp_path / METRICS
     assert not path.exists()
@@ -261,7 +263,7 @@ def test_the_short_evaluation_writes_nothing(tmp_path, monkeypatch, oracle, szma
 
 def test_evaluate_replaces_its_own_report_and_nothing_else(tmp_path, monkeypatch, oracle, szmass_here):
     plant(monkeypatch, oracle)
-    command = ("evaluate", "--n", "100", "-q", "-o", "report")
+    command = ("evaluate", "--model", "z07", "--n", "100", "-q", "-o", "report")
     assert szmass_here(*command, cwd=tmp_path).code == 0
     before = contents(tmp_path)
     again = szmass_here(*command, cwd=tmp_path)

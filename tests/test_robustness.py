@@ -107,7 +107,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["typer", "healpy"])
+@pytest.mark.parametrize("module", ["typer", "h5py"])
 def test_an_interruption_while_modules_are_loaded(field, szmass_python, folder, module):
     code = INTERRUPT_AT_IMPORT.format(module=module)
     outcome = szmass_python("-c", code, *arguments_of(field, "estimate"), cwd=folder)

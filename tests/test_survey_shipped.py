@@ -29,7 +29,7 @@ def simulator(bundle):
 
 @pytest.fixture(scope="module")
 def judge(bundle, simulator):
-    return Judge(bundle, simulator)
+    return Judge(bundle, simulator.modes)
 
 
 @pytest.fixture(scope="module")

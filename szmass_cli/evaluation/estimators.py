@@ -111,7 +111,9 @@ def percentiles_of(posterior: GridPosterior) -> np.ndarray:
     return np.stack([posterior.percentile(percent) for percent in PERCENTILES], axis=1)
 
 
-def build_estimators(bundle: Bundle, simulator: CutoutSimulator, redshift: float) -> dict[str, Estimator]:
+def build_estimators(
+    bundle: Bundle, simulator: CutoutSimulator, redshift: float, network: Estimator
+) -> dict[str, Estimator]:
     """The network, and its rivals for clusters of one redshift, by name and under the network's prior.
 
     Parameters
@@ -120,6 +122,8 @@ def build_estimators(bundle: Bundle, simulator: CutoutSimulator, redshift: float
     simulator : CutoutSimulator
         Of round clusters on the model's sky.
     redshift : float
+    network : Estimator
+        Of the bundle, for clusters of any redshift.
     """
     prior = bundle.calibration.prior_range_msun
     scatter = bundle.recipe.clusters.sz_scatter_ln
@@ -128,7 +132,7 @@ def build_estimators(bundle: Bundle, simulator: CutoutSimulator, redshift: float
     filtered.fit(block.image, block.m200c)
     best = OptimalEstimator(simulator.sky, simulator.stamps, redshift, scatter, prior)
     return {
-        NETWORK: network_estimator(bundle),
+        NETWORK: network,
         MATCHED_FILTER: GridEstimator(filtered),
         BEST_POSSIBLE: BestEstimator(best, bundle.labels.band),
     }

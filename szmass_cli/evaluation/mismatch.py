@@ -91,18 +91,18 @@ def mismatch_rows(bundle: Bundle, n: int, seed: int, progress: Progress) -> tupl
     meter = build_meter(bundle, [told], PERCENTILES)
     rows = []
     for index, case in enumerate(CASES):
-        recipe = at_instrument(
-            bundle.recipe, redshift, round(fwhm * case.beam_times, 6), noise * case.noise_times
-        )
-        rows.append(_row(case, meter, _simulated(recipe, case, n, seed), told))
+        instrument = round(fwhm * case.beam_times, 6), noise * case.noise_times
+        recipe = at_instrument(bundle.recipe, *instrument)
+        rows.append(_row(case, meter, _simulated(recipe, redshift, case, n, seed), told))
         progress("mismatch", index + 1, len(CASES))
     return tuple(rows)
 
 
-def _simulated(recipe: SurveyConfig, case: _Case, n: int, seed: int) -> CutoutBlock:
+def _simulated(recipe: SurveyConfig, redshift: float, case: _Case, n: int, seed: int) -> CutoutBlock:
     low, high = np.clip(MASSES_MSUN, *mass_range(recipe.clusters))
     masses = LogUniformMasses(min_m200c_msun=float(low), max_m200c_msun=float(high))
-    recipe = recipe.model_copy(update={"clusters": recipe.clusters.model_copy(update={"masses": masses})})
+    clusters = recipe.clusters.model_copy(update={"masses": masses, "redshift": redshift})
+    recipe = recipe.model_copy(update={"clusters": clusters})
     changed = case.change(recipe)
     simulator = InstrumentSimulator(changed)
     # the same clusters and skies in every case, as far as they can be

@@ -1,6 +1,6 @@
 """Posteriors of a conditioned network beside the exact ones, on the same cutouts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,7 +11,7 @@ from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.recalibrated import RecalibratedNetwork
 from szmass_cli.recalibration import moments
 from szmass_cli.sky.cutouts import CutoutBlock
-from szmass_cli.sky.instruments import InstrumentSimulator
+from szmass_cli.sky.modes import BeamModes
 
 MIN_SNR = 3.0
 """Clusters below it have posteriors that are all prior: nothing to compare."""
@@ -80,13 +80,13 @@ class Judge:
     ----------
     bundle : Bundle
         With a posterior head.
-    simulator : InstrumentSimulator
-        Of the bundle's recipe.
+    modes : mapping of float to BeamModes
+        By beam FWHM [arcmin] of the cutouts to be judged.
     """
 
-    def __init__(self, bundle: Bundle, simulator: InstrumentSimulator):
-        self._network = RecalibratedNetwork(bundle, simulator.modes)
-        self._exact = ExactPosterior(simulator.modes, self.ln_mass, bundle.recipe.clusters.sz_scatter_ln)
+    def __init__(self, bundle: Bundle, modes: Mapping[float, BeamModes]):
+        self._network = RecalibratedNetwork(bundle, modes)
+        self._exact = ExactPosterior(modes, self.ln_mass, bundle.recipe.clusters.sz_scatter_ln)
 
     @property
     def ln_mass(self) -> np.ndarray:

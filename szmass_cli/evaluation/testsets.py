@@ -88,18 +88,15 @@ def is_trained_for(bundle: Bundle, fwhm_arcmin: float, noise_uk_arcmin: float) -
     return all(low <= value <= high for (low, high), value in spans)
 
 
-def at_instrument(
-    recipe: SurveyConfig, redshift: float, fwhm_arcmin: float, noise_uk_arcmin: float
-) -> SurveyConfig:
-    """The clusters of a recipe at one redshift, seen through one beam at one depth."""
+def at_instrument(recipe: SurveyConfig, fwhm_arcmin: float, noise_uk_arcmin: float) -> SurveyConfig:
+    """A recipe seen through one beam at one depth."""
     instruments = InstrumentsConfig(
         min_beam_fwhm_arcmin=fwhm_arcmin,
         max_beam_fwhm_arcmin=fwhm_arcmin,
         min_noise_uk_arcmin=noise_uk_arcmin,
         max_noise_uk_arcmin=noise_uk_arcmin,
     )
-    clusters = recipe.clusters.model_copy(update={"redshift": redshift})
-    return recipe.model_copy(update={"instruments": instruments, "clusters": clusters})
+    return recipe.model_copy(update={"instruments": instruments})
 
 
 def scatter_clusters(clusters: ClusterConfig, sz_scatter_ln: float) -> ClusterConfig:

@@ -9,7 +9,7 @@ from szmass_cli.evaluation.posteriors import below, ln_density_at
 from szmass_cli.network.conditioned import Conditions
 from szmass_cli.optimal import OptimalEstimator
 from szmass_cli.recalibration import mass_grid, moments
-from szmass_cli.sky.cutouts import Stream
+from szmass_cli.sky.cutouts import CutoutBlock, Stream
 from szmass_cli.sky.instruments import InstrumentSimulator
 from szmass_cli.sky.stamps import StampSky
 
@@ -56,7 +56,7 @@ def test_it_is_the_estimator_of_one_instrument_under_another_prior(simulator, cl
 
 
 def test_it_covers_what_it_promises(simulator, clusters, exact):
-    block = next(simulator.blocks(clusters, 1500, 3, Stream.USER))
+    block = CutoutBlock.concatenate(list(simulator.blocks(clusters, 1500, 3, Stream.USER)))
     density = exact(block.image, Conditions.of(block))
     pit = below(mass_grid(MASSES), density, np.log(block.m200c))
     for level in (0.683, 0.954):

@@ -17,6 +17,7 @@ from szmass_cli.network.bundle import (
     shipped_models,
 )
 from szmass_cli.network.bundlewriting import as_stored
+from szmass_cli.network.conditioned import ConditionedInput, build_conditioned
 from szmass_cli.network.metadata import HASHED
 from szmass_cli.network.model import Predictor, model_variables, set_weights
 from szmass_cli.network.mresunet import build_mresunet
@@ -281,8 +282,12 @@ def test_shipped_models_open_by_name(name):
     bundle = read_bundle(name)
     assert bundle.metadata.name == name
     assert find_bundle(name) == bundle.path
-    channels = 2 if bundle.recipe.network.input == "filtered" else 1
-    set_weights(build_mresunet(bundle.recipe.network, channels), bundle.weights, name)
+    if bundle.is_conditioned:
+        shapes = ConditionedInput(bundle.recipe, {}).shapes
+        network = build_conditioned(bundle.recipe.network, shapes)
+    else:
+        network = build_mresunet(bundle.recipe.network, 2 if bundle.recipe.network.input == "filtered" else 1)
+    set_weights(network, bundle.weights, name)
     recipe, metadata = bundle.recipe, bundle.metadata
     assert metadata.beam_fwhm_arcmin == recipe.sky.bands[0].beam_fwhm_arcmin
     assert metadata.noise_uk_arcmin == recipe.sky.bands[0].noise_uk_arcmin

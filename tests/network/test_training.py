@@ -125,7 +125,7 @@ class ScriptedModel:
     def evaluate(self, *_, **__):
         loss = next(self.losses)
         self.epochs += 1
-        return loss
+        return {"loss": loss}
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.epochs)
@@ -282,5 +282,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run(loss):
             return type("History", (), {"history": {"loss": [loss]}})
 
     with pytest.raises(SzmassError, match=f"loss became {loss} in epoch 1") as caught:
-        training._train_epoch(Diverged([]), None, None, COSINE, TrainingState(), NoAverage(), lambda *_: None)
+        training._train_epoch(
+            Diverged([]), None, None, (), COSINE, TrainingState(), NoAverage(), lambda *_: None
+        )
     assert "learning_rate" in caught.value.hint and caught.value.exit_code == 1
