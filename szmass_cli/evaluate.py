@@ -52,7 +52,7 @@ from szmass_cli.progress import Progress, silent
 from szmass_cli.recalibration import Recalibration, moments
 from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
-from szmass_cli.sky.instruments import InstrumentSimulator
+from szmass_cli.sky.instruments import InstrumentModes, InstrumentSimulator
 
 
 def evaluate(model: str | Path, n: int, seed: int, progress: Progress = silent) -> Evaluation:
@@ -106,9 +106,8 @@ def add_posteriors(
     """Posteriors beside the exact ones: of clusters drawn as those of training, and at single instruments."""
     simulator = InstrumentSimulator(bundle.recipe, bundle.sky_power)
     single, clusters = single_instruments(bundle), bundle.recipe.clusters
-    judge = Judge(
-        bundle, ChainMap({fwhm: one.modes[fwhm] for (fwhm, _), one in single.items()}, simulator.modes)
-    )
+    instruments = {fwhm: one.instruments[fwhm] for (fwhm, _), one in single.items()}
+    judge = Judge(bundle, InstrumentModes(simulator.instruments | instruments))
     parts, done = [], 0
     for block in simulator.blocks(clusters, sizes.posteriors, seed, Stream.TEST, salt=3):
         parts.append(judge(block))

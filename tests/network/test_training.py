@@ -283,6 +283,13 @@ def test_a_loss_that_is_not_a_number_ends_the_run(loss):
 
     with pytest.raises(SzmassError, match=f"loss became {loss} in epoch 1") as caught:
         training._train_epoch(
-            Diverged([]), None, None, (), COSINE, TrainingState(), NoAverage(), lambda *_: None
+            Diverged([]),
+            None,
+            None,
+            2 * (np.zeros((1, 1)),),
+            COSINE,
+            TrainingState(),
+            NoAverage(),
+            lambda *_: None,
         )
     assert "learning_rate" in caught.value.hint and caught.value.exit_code == 1
