@@ -59,7 +59,7 @@ def test_the_gradients_are_those_of_keras(size, dilation):
 
 
 @given(
-    st.sampled_from(DILATIONS), st.integers(1, 12), st.integers(1, 5), st.integers(1, 5), st.integers(0, 4)
+    st.sampled_from(DILATIONS), st.integers(1, 12), st.integers(1, 5), st.integers(1, 5), st.integers(1, 4)
 )
 @settings(max_examples=30, deadline=None)
 def test_any_small_map_any_number_of_channels_any_batch(dilation, size, channels, filters, n):
