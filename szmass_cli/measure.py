@@ -14,7 +14,7 @@ from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.meters import Meter, Stamps, build_meter
+from szmass_cli.meters import Meter, Reading, Stamps, build_meter
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.posterior.priors import Prior
@@ -35,27 +35,15 @@ _NO_MASS = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Reading):
     """What came of n rows; NaN where there is no usable answer, with a flag that says why.
 
     Parameters
     ----------
-    m200c_msun : numpy.ndarray, shape (n, p)
-        Percentiles of M200c [Msun].
-    own_prior_median_msun : numpy.ndarray, shape (n,)
-        Median of M200c [Msun] under the model's own prior, whichever the percentiles are of.
-    sz_snr : numpy.ndarray, shape (n,)
-        Matched-filter signal-to-noise of a cluster of this median mass.
-    flags : numpy.ndarray of int, shape (n,)
-        `Flag` bits.
     masked_fraction : numpy.ndarray, shape (n,)
-        Fraction of the stamp without data.
+        Fraction of the stamp without data; what else there is, see `Reading`.
     """
 
-    m200c_msun: np.ndarray
-    own_prior_median_msun: np.ndarray
-    sz_snr: np.ndarray
-    flags: np.ndarray
     masked_fraction: np.ndarray
 
 
