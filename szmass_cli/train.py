@@ -19,6 +19,7 @@ from szmass_cli.heads import HEADS, Head
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.network.bundlewriting import as_stored, write_bundle
 from szmass_cli.network.checkpoints import TrainingState
+from szmass_cli.network.device import training_device
 from szmass_cli.network.metadata import CARD, HISTORY, METADATA, REPORT
 from szmass_cli.network.model import model_variables
 from szmass_cli.network.training import best_so_far, fit
@@ -36,6 +37,7 @@ def train(
     resume: bool = True,
     overwrite: bool = False,
     progress: Progress = silent,
+    n_workers: int | None = None,
 ) -> Bundle:
     """Train a network for a survey and write it as a bundle.
 
@@ -50,6 +52,8 @@ def train(
     overwrite : bool
         Whether a bundle already there is replaced.
     progress : Progress
+    n_workers : int, optional
+        Processes that simulate; by default as many as the device wants. The cutouts are the same.
 
     Returns
     -------
@@ -66,7 +70,11 @@ def train(
     """
     workshop = _Workshop.open(config, output, overwrite)
     head = workshop.head
-    network, state = fit(config, head.simulator, head.lesson, workshop.checkpoints, resume, progress)
+    device = training_device(config.training)
+    n_workers = device.n_feeding_processes if n_workers is None else n_workers
+    network, state = fit(
+        config, head.simulator, head.lesson, workshop.checkpoints, resume, progress, device, n_workers
+    )
     return workshop.complete(network, state, progress)
 
 

@@ -64,6 +64,12 @@ def train(
     finish: Annotated[
         bool, typer.Option("--finish", help="Make the bundle of the best epoch so far; train no further.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=0, help="Processes that simulate. On a GPU all cores but one, on a CPU none."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -71,7 +77,8 @@ def train(
 ) -> None:
     """Train a network for a survey: simulate, fit, calibrate, evaluate.
 
-    Runs on all GPUs that TensorFlow finds, on the CPU otherwise. An interrupted run goes on from its last
+    Runs on all GPUs that TensorFlow finds, on the CPU otherwise; with `KERAS_BACKEND=jax` set, on JAX and
+    one GPU. An interrupted run goes on from its last
     whole epoch when the same command is given again. Ctrl-C ends the epoch under way and saves it; a second
     Ctrl-C stops at once. `OUTPUT.training/` holds the loss of each epoch as `log.csv` and for TensorBoard.
     """
@@ -91,7 +98,7 @@ def train(
         if finish:
             bundle = run_finish(settings, output, overwrite, progress)
         else:
-            bundle = run_train(settings, output, resume, overwrite, progress)
+            bundle = run_train(settings, output, resume, overwrite, progress, workers)
     print_bundle(bundle, as_json=as_json, quiet=quiet)
 
 

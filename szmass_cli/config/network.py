@@ -13,7 +13,9 @@ class NetworkConfig(Strict):
     base_filters: int = Field(16, ge=2, le=128)
     dropout_rate: float = Field(0.3, ge=0, lt=1)
     dropout_in: Literal["decoder", "encoder"] = "decoder"
-    input: Literal["plain", "filtered"] = "plain"
+    input: Literal["plain", "filtered"] = Field(
+        "plain", description="filtered: the cutout, and beside it B C^-1 d, whitened by sky and noise"
+    )
     residual: Literal["identity", "projected"] = Field(
         "projected", description="added where a skip joins: the map before it, or a projection of both"
     )

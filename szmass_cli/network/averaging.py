@@ -1,9 +1,13 @@
 """Running average of a network's weights: smoother than the last ones, and better on new cutouts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
 
-from szmass_cli.network.backend import load_tensorflow
+import numpy as np
+
+from szmass_cli.network.backend import load_keras, load_tensorflow
 
 
 class WeightAverage:
@@ -17,34 +21,51 @@ class WeightAverage:
     """
 
     def __init__(self, model, decay: float):
-        tf = load_tensorflow()
+        keras = load_keras()
         self._decay = decay
         # dropout's random state is an integer
-        self._weights = [v for v in model.variables if "float" in str(v.dtype)] if decay > 0 else []
-        self.variables = [tf.Variable(v.value, trainable=False) for v in self._weights]
-        self._blend = tf.function(self._blend_all)
+        self.averaged = [v for v in model.variables if "float" in str(v.dtype)] if decay > 0 else []
+        self.variables = [keras.Variable(np.array(v), trainable=False, dtype=v.dtype) for v in self.averaged]
+
+    def decay_at(self, step: int) -> float:
+        """What is kept of the average after `step` steps: early on the average is shorter."""
+        return min(self._decay, (1.0 + step) / (10.0 + step))
 
     def update(self, step: int) -> None:
-        """Count the weights after `step` steps in; early on the average is shorter."""
-        if self._weights:
-            self._blend(load_tensorflow().constant(min(self._decay, (1.0 + step) / (10.0 + step))))
+        """Count the weights after `step` steps in, on TensorFlow."""
+        if self.averaged:
+            self._blend_in(load_tensorflow().constant(self.decay_at(step)))
+
+    @cached_property
+    def _blend_in(self) -> Any:
+        return load_tensorflow().function(self._blend_all)
 
     def _blend_all(self, decay) -> None:
-        for average, weight in zip(self.variables, self._weights, strict=True):
-            average.assign(decay * average + (1.0 - decay) * weight.value)
+        averages, weights = ([v.value for v in group] for group in (self.variables, self.averaged))
+        for average, value in zip(self.variables, blend(decay, averages, weights), strict=True):
+            average.assign(value)
 
     def take(self) -> None:
         """Give the network its average for good."""
-        for average, weight in zip(self.variables, self._weights, strict=True):
-            weight.assign(average)
+        for average, weight in zip(self.variables, self.averaged, strict=True):
+            weight.assign(
+                np.array(average)
+            )  # a copy: on JAX whoever holds weights may give their memory away
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The network with its average, and with its own weights again afterwards."""
-        own = [v.numpy() for v in self._weights]
+        own = [np.array(v) for v in self.averaged]
         self.take()
         try:
             yield
         finally:
-            for weight, values in zip(self._weights, own, strict=True):
+            for weight, values in zip(self.averaged, own, strict=True):
                 weight.assign(values)
+
+
+def blend(decay: Any, averages: Iterable[Any], weights: Iterable[Any]) -> list[Any]:
+    """Averages that have counted in the weights of one more step."""
+    return [
+        decay * average + (1.0 - decay) * weight for average, weight in zip(averages, weights, strict=True)
+    ]

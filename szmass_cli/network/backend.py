@@ -1,9 +1,10 @@
 """Loading TensorFlow: late, because it takes seconds, and without its start-up chatter."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ BYTES_PER_FILTER = 40 * N_PIXELS**2 * 4
 
 
 def load_keras() -> ModuleType:
-    """The keras module, on TensorFlow."""
+    """The keras module, on TensorFlow unless ``KERAS_BACKEND`` says otherwise."""
     with _native_stderr_silenced():
         import keras
     return keras
@@ -47,12 +48,24 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def on_jax() -> bool:
+    """Whether Keras runs on JAX, as ``KERAS_BACKEND=jax`` asks for, in place of TensorFlow."""
+    return str(load_keras().backend.backend()) == "jax"
+
+
 def one_thread_per_operation(n_threads: int) -> None:
     """Let TensorFlow compute each operation in one thread, `n_threads` of them at once, in full float32.
 
     An operation that is split over threads adds its terms in an order that depends on their number. Where
     TensorFlow has already been used in this process nothing changes: answers then differ by rounding.
+    JAX is only told to compute in full float32.
     """
+    # TensorFloat-32, the default on GPUs, keeps ten bits: a part in a thousand
+    if on_jax():
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "float32")
+        return
     tensorflow = load_tensorflow()
     try:
         tensorflow.config.threading.set_intra_op_parallelism_threads(1)
@@ -61,7 +74,6 @@ def one_thread_per_operation(n_threads: int) -> None:
             tensorflow.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:
         pass
-    # TensorFloat-32, the default on GPUs, keeps ten bits: a part in a thousand
     tensorflow.config.experimental.enable_tensor_float_32_execution(False)
 
 
@@ -71,13 +83,61 @@ def fitting_batch_size(config: NetworkConfig) -> int:
     On a GPU as many as fill half of its memory, a power of two between 64 and 1024.
     """
     one_thread_per_operation(usable_cores())
-    if not load_tensorflow().config.list_physical_devices("GPU"):
+    memory = _gpu_memory_bytes()
+    if not memory:
         return CPU_BATCH_SIZE
-    from tensorflow.python.client import device_lib
-
-    memory = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
     fitting = 0.5 * min(memory) / (config.base_filters * BYTES_PER_FILTER)
     return 1 << int(np.clip(np.log2(max(fitting, 1.0)), 6, 10))
+
+
+def _gpu_memory_bytes() -> list[int]:
+    """Memory of each GPU."""
+    if on_jax():
+        import jax
+
+        found = jax.devices()
+        return [d.memory_stats()["bytes_limit"] for d in found if d.platform == "gpu"]
+    if not load_tensorflow().config.list_physical_devices("GPU"):
+        return []
+    from tensorflow.python.client import device_lib
+
+    return [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+
+
+def inference(network: Any, shapes: Any) -> Callable[[Any], Any]:
+    """A network without dropout, compiled for inputs of given shapes: NumPy arrays in and out.
+
+    May be called from several threads at once: tracing in several threads is not safe, running a trace is.
+
+    Parameters
+    ----------
+    network : keras.Model
+        With its weights: later ones may not be seen.
+    shapes : tuple, or dict of tuples
+        Of the inputs, batch included.
+    """
+    keras = load_keras()
+    if on_jax():
+        import jax
+
+        weights = [
+            [v.value for v in group]
+            for group in (network.trainable_variables, network.non_trainable_variables)
+        ]
+        specs = keras.tree.map_shape_structure(lambda shape: jax.ShapeDtypeStruct(shape, np.float32), shapes)
+        run = jax.jit(lambda x: network.stateless_call(*weights, x, training=False)[0]).lower(specs).compile()
+        return lambda inputs: keras.tree.map_structure(np.asarray, run(inputs))
+    tensorflow = load_tensorflow()
+    specs = keras.tree.map_shape_structure(
+        lambda shape: tensorflow.TensorSpec(shape, tensorflow.float32), shapes
+    )
+    forward = tensorflow.function(lambda x: network(x, training=False)).get_concrete_function(specs)
+
+    def answers(inputs: Any) -> Any:
+        outputs = forward(keras.tree.map_structure(tensorflow.constant, inputs))
+        return keras.tree.map_structure(lambda output: output.numpy(), outputs)
+
+    return answers
 
 
 @contextmanager

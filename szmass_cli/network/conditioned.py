@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,9 +55,9 @@ class Conditions:
 class ConditionedInput:
     """From cutouts of one band and their conditions to the inputs of the network.
 
-    The image has two channels: the cutout smoothed by its beam, and B C^-1 d with the beam and noise of the
-    cutout, which makes depths alike. The head also sees the answers of matched filters, for clusters of
-    several masses at the cutout's redshift.
+    The image has the cutout smoothed by its beam and, with ``network.input: filtered``, B C^-1 d with the
+    beam and noise of the cutout, which makes depths alike. The head also sees the answers of matched filters,
+    for clusters of several masses at the cutout's redshift: amplitudes, S/N, and likelihoods.
 
     Parameters
     ----------
@@ -73,14 +73,16 @@ class ConditionedInput:
         self._middle = np.array([0.5 * np.log(low * high) for low, high in spans])
         # what does not vary is told as zero
         self._half_width = np.array([max(0.5 * np.log(high / low), 1e-3) for low, high in spans])
+        self._channels = 2 if config.network.input == "filtered" else 1
         self.filter_masses_msun = np.geomspace(*mass_range(config.clusters), config.network.matched_filters)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of each input, without the first axis."""
-        shapes: dict[str, tuple[int, ...]] = {"image": (N_PIXELS, N_PIXELS, 2), "conditions": (3,)}
+        image = (N_PIXELS, N_PIXELS, self._channels)
+        shapes: dict[str, tuple[int, ...]] = {"image": image, "conditions": (3,)}
         if self.filter_masses_msun.size:
-            shapes["filters"] = (2 * self.filter_masses_msun.size,)
+            shapes["filters"] = (3 * self.filter_masses_msun.size,)
         return shapes
 
     def __call__(self, images_uk: np.ndarray, conditions: Conditions) -> dict[str, np.ndarray]:
@@ -130,14 +132,19 @@ class ConditionedInput:
         """Inputs of cutouts behind one beam."""
         coefficients = modes.coefficients(images)
         inputs["image"][rows, ..., 0] = modes.smoothed(images) / IMAGE_SCALE_UK
-        inputs["image"][rows, ..., 1] = np.arcsinh(modes.filtered(coefficients, at.noise_uk_arcmin) / 3.0)
+        if self._channels == 2:
+            inputs["image"][rows, ..., 1] = np.arcsinh(modes.filtered(coefficients, at.noise_uk_arcmin) / 3.0)
         if "filters" in inputs:
             projection, fisher = modes.matched(
                 coefficients, at.noise_uk_arcmin, self.filter_masses_msun, at.redshift
             )
             expected = np.arcsinh(0.5 * np.sqrt(fisher))
             found = np.arcsinh(0.5 * projection / np.sqrt(fisher))
-            inputs["filters"][rows] = np.concatenate([found - expected, expected], axis=1)
+            # of the best amplitude for each mass, against the best mass: small differences of large numbers,
+            # which tell the size of clusters of high S/N
+            ln_likelihood = 0.5 * np.maximum(projection, 0.0) ** 2 / fisher
+            lost = np.arcsinh(ln_likelihood - ln_likelihood.max(axis=1, keepdims=True))
+            inputs["filters"][rows] = np.concatenate([found - expected, expected, lost], axis=1)
 
     @staticmethod
     def _ln(conditions: Conditions) -> np.ndarray:
@@ -166,16 +173,14 @@ def build_conditioned(
     keras = load_keras()
     layers = keras.layers
     inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
-    told = inputs["conditions"]
-    embedded = layers.Dense(32, activation="selu", kernel_initializer="lecun_normal")(told)
-    embedded = layers.Dense(32, activation="selu", kernel_initializer="lecun_normal")(embedded)
+    embedded = _dense(_dense(inputs["conditions"], 32), 32)
     features = Trunk(config, synchronised, embedded)(inputs["image"])
     core = layers.Cropping2D((N_PIXELS - CORE_PIXELS) // 2)(features.decoded)
-    seen = [layers.GlobalAveragePooling2D()(maps) for maps in (features.bridge, core)]
+    seen = [layers.GlobalAveragePooling2D(dtype="float32")(maps) for maps in (features.bridge, core)]
     numbers = [*seen, embedded, *(x for name, x in inputs.items() if name != "image")]
-    hidden = layers.Concatenate()(numbers)
+    hidden = layers.Concatenate(dtype="float32")(numbers)
     for _ in range(3):
-        hidden = layers.Dense(128, activation="selu", kernel_initializer="lecun_normal")(hidden)
+        hidden = _dense(hidden, 128)
     mixture = layers.Dense(
         3 * config.mixture_components,
         kernel_initializer="zeros",
@@ -185,3 +190,9 @@ def build_conditioned(
     )(hidden)
     sz = layers.Identity(name="sz", dtype="float32")(output_maps(features.decoded, 1))
     return keras.Model(inputs, {"sz": sz, "mixture": mixture}, name="conditioned_mresunet")
+
+
+def _dense(x: Any, units: int) -> Any:
+    """A layer of the head: in single precision, as filters of high S/N differ in the fourth digit."""
+    layers = load_keras().layers
+    return layers.Dense(units, activation="selu", kernel_initializer="lecun_normal", dtype="float32")(x)

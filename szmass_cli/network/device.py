@@ -1,10 +1,11 @@
 """What a network is trained on, and with which numbers: chosen from what there is."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from szmass_cli.config import TrainingConfig
-from szmass_cli.network.backend import load_tensorflow, usable_cores
+from szmass_cli.network.backend import load_tensorflow, on_jax, usable_cores
 
 BFLOAT16_CAPABILITY = (8, 0)
 """CUDA compute capability from which bfloat16 is as quick as float16."""
@@ -22,11 +23,18 @@ class Device:
         Keras' name of the numbers used: weights are float32 in all of them.
     description : str
         For people: ``2 CPU cores, float32``.
+    is_gpu : bool
     """
 
     strategy: Any
     policy: str
     description: str
+    is_gpu: bool = False
+
+    @property
+    def n_feeding_processes(self) -> int:
+        """Processes that simulate while it trains: a GPU is quicker than a core simulates, a CPU is not."""
+        return max(usable_cores() - 1, 1) if self.is_gpu else 0
 
     @property
     def n_replicas(self) -> int:
@@ -44,6 +52,8 @@ def training_device(config: TrainingConfig, devices: list[str] | None = None) ->
     devices : list of str, optional
         TensorFlow's names of the devices to use, instead of those found.
     """
+    if on_jax():
+        return _jax_device(config)
     tensorflow = load_tensorflow()
     gpus = tensorflow.config.list_physical_devices("GPU")
     names = [f"GPU:{index}" for index in range(len(gpus))] if devices is None else devices
@@ -60,7 +70,29 @@ def training_device(config: TrainingConfig, devices: list[str] | None = None) ->
     else:
         n = max(len(names), 1)
         where = f"{usable_cores()} CPU cores" + (f" as {n} devices" if n > 1 else "")
-    return Device(strategy, policy, f"{where}, {policy.replace('mixed_', 'mixed ')}")
+    return Device(strategy, policy, f"{where}, {policy.replace('mixed_', 'mixed ')}", bool(gpus))
+
+
+class _Alone:
+    """Stands where a strategy of TensorFlow does: one copy of the network."""
+
+    num_replicas_in_sync = 1
+
+    def scope(self) -> AbstractContextManager:
+        return nullcontext()
+
+
+def _jax_device(config: TrainingConfig) -> Device:
+    """The first device that JAX found; several train on TensorFlow."""
+    import jax
+
+    first = jax.devices()[0]
+    on_gpu = first.platform == "gpu"
+    half = "bfloat16" if on_gpu else "float32"
+    precision = half if config.precision == "auto" else config.precision
+    policy = precision if precision == "float32" else f"mixed_{precision}"
+    where = f"1 x {first.device_kind}" if on_gpu else f"{usable_cores()} CPU cores"
+    return Device(_Alone(), policy, f"{where} by JAX, {policy.replace('mixed_', 'mixed ')}", on_gpu)
 
 
 def _half_of(gpus: list) -> str:

@@ -7,7 +7,7 @@ comb is one or two pixels long, and gradients run at a fiftieth of the speed of 
 from functools import cache
 from typing import Any
 
-from szmass_cli.network.backend import load_keras, load_tensorflow
+from szmass_cli.network.backend import load_keras
 
 SMALL_MAP = 10
 """Side, in pixels, of the largest map for which gathering the taps is the faster way."""
@@ -16,7 +16,7 @@ SMALL_MAP = 10
 @cache
 def dilated_conv2d() -> Any:
     """The layer class: a Keras Conv2D with the same weights and, but for rounding, the same output."""
-    tf, plain = load_tensorflow(), load_keras().layers.Conv2D
+    ops, plain = load_keras().ops, load_keras().layers.Conv2D
 
     class DilatedConv2D(plain):  # type: ignore[misc, valid-type]
         def convolution_op(self, inputs, kernel):
@@ -24,11 +24,11 @@ def dilated_conv2d() -> Any:
             d = self.dilation_rate[0]
             if d == 1 or max(rows, columns) > SMALL_MAP:
                 return super().convolution_op(inputs, kernel)
-            padded = tf.pad(inputs, [[0, 0], [d, d], [d, d], [0, 0]])
+            padded = ops.pad(inputs, [[0, 0], [d, d], [d, d], [0, 0]])
             offsets = [(d * i, d * j) for i in range(3) for j in range(3)]
             taps = [padded[:, y : y + rows, x : x + columns] for y, x in offsets]
-            flat = tf.reshape(tf.concat(taps, axis=-1), (-1, 9 * channels))
-            product = tf.matmul(flat, tf.reshape(kernel, (9 * channels, self.filters)))
-            return tf.reshape(product, (-1, rows, columns, self.filters))
+            flat = ops.reshape(ops.concatenate(taps, axis=-1), (-1, 9 * channels))
+            product = ops.matmul(flat, ops.reshape(kernel, (9 * channels, self.filters)))
+            return ops.reshape(product, (-1, rows, columns, self.filters))
 
     return DilatedConv2D

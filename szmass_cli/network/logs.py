@@ -4,7 +4,6 @@ import csv
 from pathlib import Path
 
 from szmass_cli.files import atomic_path
-from szmass_cli.network.backend import load_tensorflow
 
 COLUMNS = ("epoch", "loss", "validation_loss", "learning_rate", "cutouts_per_second")
 
@@ -25,10 +24,10 @@ def write_csv(history: list[dict[str, float]], path: Path) -> None:
 
 def write_tensorboard(row: dict[str, float], folder: Path) -> None:
     """Add an epoch to the event files that ``tensorboard --logdir`` shows."""
-    summary = load_tensorflow().summary
-    writer = summary.create_file_writer(str(folder))
-    with writer.as_default():
-        for name in COLUMNS[1:]:
-            if name in row:
-                summary.scalar(name, row[name], step=int(row["epoch"]))
+    from tensorboard.summary import Writer
+
+    writer = Writer(str(folder))
+    for name in COLUMNS[1:]:
+        if name in row:
+            writer.add_scalar(name, row[name], int(row["epoch"]))
     writer.close()

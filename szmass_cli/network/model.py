@@ -9,7 +9,7 @@ from szmass_cli import BATCH_SIZE
 from szmass_cli.allocator import keep_freed_memory
 from szmass_cli.config import NetworkConfig
 from szmass_cli.errors import InputError
-from szmass_cli.network.backend import load_tensorflow
+from szmass_cli.network.backend import inference
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.mresunet import build_mresunet
@@ -50,15 +50,9 @@ class Predictor:
 
     def __init__(self, network, inputs: NetworkInput, labels: Labels, batch_size: int = BATCH_SIZE):
         keep_freed_memory()
-        self._network, self._inputs, self._labels = network, inputs, labels
+        self._inputs, self._labels = inputs, labels
         self._batch_size = batch_size
-        tensorflow = load_tensorflow()
-        shape = (batch_size, N_PIXELS, N_PIXELS, inputs.channels)
-        # traced here, once: tracing in several threads is not safe, running a trace is
-        self._forward = tensorflow.function(lambda x: network(x, training=False)).get_concrete_function(
-            tensorflow.TensorSpec(shape, tensorflow.float32)
-        )
-        self._constant = tensorflow.constant
+        self._forward = inference(network, (batch_size, N_PIXELS, N_PIXELS, inputs.channels))
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, sky: StampSky, batch_size: int = BATCH_SIZE) -> "Predictor":
@@ -75,7 +69,7 @@ class Predictor:
             # the last batch is padded: another shape would be computed in another order
             padded = np.zeros((self._batch_size, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
-            outputs = self._forward(self._constant(self._inputs(padded))).numpy()[: len(batch)]
+            outputs = self._forward(self._inputs(padded))[: len(batch)]
             masses.append(self._labels.mass_msun(outputs))
             profiles.append(self._labels.sz_uk(outputs))
         if not masses:

@@ -7,7 +7,7 @@ import numpy as np
 
 from szmass_cli import BATCH_SIZE
 from szmass_cli.allocator import keep_freed_memory
-from szmass_cli.network.backend import load_tensorflow
+from szmass_cli.network.backend import inference
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.network.conditioned import SZ_SCALE_UK, ConditionedInput, Conditions, build_conditioned
 from szmass_cli.network.mixture import density_on_grid
@@ -55,16 +55,10 @@ class PosteriorPredictor:
 
     def __init__(self, network, inputs: ConditionedInput, ln_mass: np.ndarray, batch_size: int = BATCH_SIZE):
         keep_freed_memory()
-        self._network, self._inputs, self._ln_mass = network, inputs, ln_mass
+        self._inputs, self._ln_mass = inputs, ln_mass
         self._batch_size = batch_size
-        tensorflow = load_tensorflow()
-        specs = {
-            name: tensorflow.TensorSpec((batch_size, *shape), tensorflow.float32)
-            for name, shape in inputs.shapes.items()
-        }
-        # traced here, once: tracing in several threads is not safe, running a trace is
-        self._forward = tensorflow.function(lambda x: network(x, training=False)).get_concrete_function(specs)
-        self._constant = tensorflow.constant
+        shapes = {name: (batch_size, *shape) for name, shape in inputs.shapes.items()}
+        self._forward = inference(network, shapes)
         self._n_parameters = network.output["mixture"].shape[-1]
 
     @classmethod
@@ -85,11 +79,9 @@ class PosteriorPredictor:
         maps = [np.empty((0, N_PIXELS, N_PIXELS), np.float32)]
         for start in range(0, len(images), self._batch_size):
             n = min(self._batch_size, len(images) - start)
-            outputs = self._forward(
-                {name: self._constant(self._padded(x[start : start + n])) for name, x in inputs.items()}
-            )
-            mixtures.append(outputs["mixture"].numpy()[:n])
-            maps.append(outputs["sz"].numpy()[:n, ..., 0])
+            outputs = self._forward({name: self._padded(x[start : start + n]) for name, x in inputs.items()})
+            mixtures.append(outputs["mixture"][:n])
+            maps.append(outputs["sz"][:n, ..., 0])
         mixture = np.concatenate(mixtures)
         density = density_on_grid(mixture, self._ln_mass)
         stretched = np.clip(np.concatenate(maps), -LARGEST_STRETCHED, LARGEST_STRETCHED)

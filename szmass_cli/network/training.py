@@ -3,19 +3,22 @@
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from szmass_cli.allocator import keep_freed_memory
 from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import ConfigError, Interrupted, SzmassError
 from szmass_cli.network.averaging import WeightAverage
-from szmass_cli.network.backend import dtype_policy, load_keras, load_tensorflow
+from szmass_cli.network.backend import dtype_policy, load_keras
 from szmass_cli.network.checkpoints import Checkpoints, TrainingState
-from szmass_cli.network.dataset import SOURCES, Simulator, Source
+from szmass_cli.network.course import Course
+from szmass_cli.network.dataset import SOURCES, Batch, Simulator, Source, Teacher
 from szmass_cli.network.device import Device, training_device
+from szmass_cli.network.feeding import fed_by
 from szmass_cli.network.interrupt import EndOfEpoch
+from szmass_cli.network.jaxsteps import JaxSteps
+from szmass_cli.network.kerassteps import KerasSteps
 from szmass_cli.network.lessons import Lesson
 from szmass_cli.network.logs import write_csv, write_tensorboard
 from szmass_cli.progress import Progress, silent
@@ -25,6 +28,16 @@ if TYPE_CHECKING:
     import keras
 
 VALIDATION_BATCH = 64
+
+
+class Steps(Protocol):
+    """What trains a network for an epoch, on a backend of Keras."""
+
+    def epoch(self, course: Course) -> float: ...
+
+
+STEPS: dict[str, Any] = {"tensorflow": KerasSteps, "jax": JaxSteps}
+"""By Keras' name of the backend."""
 
 
 def learning_rate(config: TrainingConfig, state: TrainingState, progress_epochs: float) -> float:
@@ -57,6 +70,7 @@ def fit(
     resume: bool = True,
     progress: Progress = silent,
     device: Device | None = None,
+    n_workers: int = 0,
 ) -> tuple["keras.Model", TrainingState]:
     """Train a network until its validation loss stops improving or its epochs are used up.
 
@@ -73,6 +87,8 @@ def fit(
     progress : Progress
     device : Device, optional
         Where to train; all GPUs or the CPU by default.
+    n_workers : int
+        Processes that simulate; 0 simulates in this one. The cutouts are the same.
 
     Returns
     -------
@@ -99,34 +115,26 @@ def fit(
     if state.epoch:
         checkpoints.restore(state.epoch, variables)
 
-    source = SOURCES[training.cutouts](config, simulator)
     validation = _validation_set(config, simulator, lesson)
-    while not _is_finished(state, training):
-        began = time.monotonic()
-        with EndOfEpoch() as end:
-            loss = _train_epoch(model, source, lesson, validation, training, state, average, progress)
-            rate = training.cutouts_per_epoch / (time.monotonic() - began)
-            with average.in_place():
-                validation_loss = _loss_on(model, validation)
-            _check_finite(validation_loss, state.epoch + 1)
-            row = {
-                "epoch": state.epoch + 1,
-                "loss": loss,
-                "validation_loss": validation_loss,
-                "learning_rate": float(np.asarray(model.optimizer.learning_rate)),
-                "cutouts_per_second": round(rate, 2),
-            }
-            state.history.append(row)
-            update_state(state, training, validation_loss)
-            checkpoints.save(state, variables)
-            write_csv(state.history, folder / "log.csv")
-            write_tensorboard(row, folder / "tensorboard")
-        if end.wanted and not _is_finished(state, training):
-            raise Interrupted(
-                f"Interrupted after epoch {state.epoch} of {training.max_epochs}, which is saved.",
-                f"The best model so far, of epoch {state.best_epoch}, is kept in {folder}. The same command "
-                "goes on; with --finish it makes a bundle of the best model as it is.",
-            )
+    teacher = Teacher(config, simulator, lesson)
+    steps = STEPS[load_keras().backend.backend()](model, average, validation, training.batch_size)
+    n_blocks = teacher.blocks_per_epoch * training.max_epochs
+    with fed_by(teacher, n_workers, n_blocks) as draw:
+        source = SOURCES[training.cutouts](teacher, draw)
+        while not _is_finished(state, training):
+            with EndOfEpoch() as end:
+                row = _epoch(model, steps, average, validation, _course(source, training, state, progress))
+                state.history.append({"epoch": state.epoch + 1, **row})
+                update_state(state, training, row["validation_loss"])
+                checkpoints.save(state, variables)
+                write_csv(state.history, folder / "log.csv")
+                write_tensorboard(state.history[-1], folder / "tensorboard")
+            if end.wanted and not _is_finished(state, training):
+                raise Interrupted(
+                    f"Interrupted after epoch {state.epoch} of {training.max_epochs}, which is saved.",
+                    f"The best model so far, of epoch {state.best_epoch}, is kept in {folder}. The same "
+                    "command goes on; with --finish it makes a bundle of the best model as it is.",
+                )
     checkpoints.restore(state.best_epoch, variables)
     average.take()
     return model, state
@@ -163,10 +171,10 @@ def compiled_model(
     keras.utils.set_random_seed(training.seed)
     with device.strategy.scope(), dtype_policy(device.policy):
         model = lesson.build(synchronised=device.n_replicas > 1)
-        # compiled by XLA, dilated convolutions are no faster on CPUs, and start minutes later
+        # on TensorFlow, XLA makes dilated convolutions no faster on CPUs, and start minutes later
         clip = training.gradient_clip_norm or None
         adam = keras.optimizers.Adam(training.learning_rate, global_clipnorm=clip)
-        model.compile(adam, **lesson.losses, jit_compile=False)
+        model.compile(adam, **lesson.losses, jit_compile=keras.backend.backend() == "jax")
         model.optimizer.build(model.trainable_variables)
         average = WeightAverage(model, training.average_decay)
     return model, average
@@ -176,18 +184,28 @@ def _is_finished(state: TrainingState, training: TrainingConfig) -> bool:
     return state.epoch >= training.max_epochs or state.epochs_without_gain >= training.stop_after_epochs
 
 
-def _check_finite(loss: float, epoch: int) -> None:
-    if not np.isfinite(loss):
-        raise SzmassError(
-            f"The loss became {loss} in epoch {epoch}.",
-            "Lower training.learning_rate and begin anew with --no-resume.",
-        )
-
-
 def _validation_set(config: SurveyConfig, simulator: Simulator, lesson: Lesson):
     training = config.training
     blocks = simulator.blocks(config.clusters, training.validation_cutouts, training.seed, Stream.VALIDATION)
     return lesson(CutoutBlock.concatenate(list(blocks)))
+
+
+def _epoch(
+    model, steps: Steps, average: WeightAverage, validation: Batch, course: Course
+) -> dict[str, float]:
+    """Train for an epoch; returns what is written down of it."""
+    epoch = course.first_step // course.n_batches + 1
+    began = time.monotonic()
+    loss = _checked(steps.epoch(course), epoch)
+    rate = course.n_cutouts / (time.monotonic() - began)
+    with average.in_place():
+        validation_loss = _checked(_loss_on(model, validation), epoch)
+    return {
+        "loss": loss,
+        "validation_loss": validation_loss,
+        "learning_rate": course.learning_rate(course.n_batches - 1),
+        "cutouts_per_second": round(rate, 2),
+    }
 
 
 def _loss_on(model, validation) -> float:
@@ -195,46 +213,37 @@ def _loss_on(model, validation) -> float:
     return float(found["loss"])
 
 
-def _train_epoch(
-    model,
-    source: Source,
-    lesson: Lesson,
-    like: Any,
-    training: TrainingConfig,
-    state: TrainingState,
-    average: WeightAverage,
-    progress,
-) -> float:
-    """One pass over the batches of the next epoch, of arrays like some others; returns the mean loss."""
-    keras: Any = load_keras()
-    tf = load_tensorflow()
-    n_batches = training.cutouts_per_epoch // training.batch_size
-    signature = tf.nest.map_structure(
-        lambda array: tf.TensorSpec((training.batch_size, *array.shape[1:]), tf.float32), like
-    )
-    # simulation runs in tf.data's own thread while the network trains; on several devices Keras looks at
-    # the first batch and begins the epoch again
-    data = tf.data.Dataset.from_generator(
-        lambda: (lesson(batch) for batch in source.epoch(state.epoch)), output_signature=signature
-    ).prefetch(8)
+def _course(source: Source, training: TrainingConfig, state: TrainingState, progress: Progress) -> Course:
+    """The epoch that comes next."""
+    epoch, n_batches = state.epoch, training.cutouts_per_epoch // training.batch_size
     before = f"  validation {state.history[-1]['validation_loss']:.4f}" if state.history else ""
 
-    class PerBatch(keras.callbacks.Callback):
-        def on_train_batch_begin(self, batch, logs=None):
-            done = state.epoch + batch / n_batches
-            self.model.optimizer.learning_rate.assign(learning_rate(training, state, done))
+    def tell(batches_done: int, loss: float) -> None:
+        done = (epoch * n_batches + batches_done) * training.batch_size
+        total = training.max_epochs * n_batches * training.batch_size
+        progress("training", done, total, f"epoch {epoch + 1}  loss {loss:.4f}{before}")
 
-        def on_train_batch_end(self, batch, logs=None):
-            if batch == 0:  # TensorFlow, given a Python generator, has set the allocator back
-                keep_freed_memory()
-            average.update(state.epoch * n_batches + batch + 1)
-            detail = f"epoch {state.epoch + 1}  loss {logs['loss']:.4f}{before}"
-            done = (state.epoch * n_batches + batch + 1) * training.batch_size
-            progress("training", done, training.max_epochs * n_batches * training.batch_size, detail)
-
-    history = model.fit(
-        data, epochs=1, steps_per_epoch=n_batches, shuffle=False, verbose=0, callbacks=[PerBatch()]
+    return Course(
+        lambda: source.epoch(epoch),
+        n_batches,
+        training.batch_size,
+        epoch * n_batches,
+        lambda batch: learning_rate(training, state, epoch + batch / n_batches),
+        tell,
     )
-    loss = float(history.history["loss"][-1])
-    _check_finite(loss, state.epoch + 1)
+
+
+def _checked(loss: float, epoch: int) -> float:
+    """A loss that is a number.
+
+    Raises
+    ------
+    SzmassError
+        If it is not.
+    """
+    if not np.isfinite(loss):
+        raise SzmassError(
+            f"The loss became {loss} in epoch {epoch}.",
+            "Lower training.learning_rate and begin anew with --no-resume.",
+        )
     return loss

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,11 @@ class Instrument:
         self._config, self._power, self.fwhm_arcmin = config, power, fwhm_arcmin
         self.band = Band(config.sky.bands[0].frequency_ghz, Beam(fwhm_arcmin), noise_uk_arcmin)
         self._model = config.clusters.sz_model(config.sky.cosmology.build())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what is worked out weighs tens of MB for each beam: a worker that is sent this does it again
+        worked_out = ("sky", "stamps", "signals", "modes")
+        return {name: value for name, value in self.__dict__.items() if name not in worked_out}
 
     @cached_property
     def sky(self) -> StampSky:

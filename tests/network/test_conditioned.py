@@ -15,7 +15,7 @@ from szmass_cli.sky.instruments import InstrumentSimulator
 TEXT = """
 instruments:
   {{min_beam_fwhm_arcmin: 1.0, max_beam_fwhm_arcmin: 1.04, min_noise_uk_arcmin: 3, max_noise_uk_arcmin: 30}}
-network: {{head: posterior, base_filters: 2, dropout_rate: 0, matched_filters: {filters}}}
+network: {{head: posterior, input: filtered, base_filters: 2, dropout_rate: 0, matched_filters: {filters}}}
 clusters:
   redshift: {{kind: log_uniform, min: 0.1, max: 1.6}}
   masses: {{kind: log_uniform, min_m200c_msun: 5.0e+13, max_m200c_msun: 1.5e+15}}

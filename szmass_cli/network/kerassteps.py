@@ -1,0 +1,63 @@
+"""Steps of training by Keras' own loop, on TensorFlow."""
+
+from typing import Any
+
+from szmass_cli.allocator import keep_freed_memory
+from szmass_cli.network.averaging import WeightAverage
+from szmass_cli.network.backend import load_keras, load_tensorflow
+from szmass_cli.network.course import Course
+
+
+class KerasSteps:
+    """Trains a compiled model, and its average beside it.
+
+    Parameters
+    ----------
+    model : keras.Model
+    average : WeightAverage
+    like : Batch
+        Arrays as those of the batches, of any length.
+    batch_size : int
+    """
+
+    def __init__(self, model, average: WeightAverage, like: Any, batch_size: int):
+        tf = load_tensorflow()
+        self._model, self._average = model, average
+        self._signature = tf.nest.map_structure(
+            lambda array: tf.TensorSpec((batch_size, *array.shape[1:]), tf.float32), like
+        )
+
+    def epoch(self, course: Course) -> float:
+        """Take all steps of an epoch; returns the mean loss."""
+        # simulation runs in tf.data's own thread while the network trains; on several devices Keras looks
+        # at the first batch and begins the epoch again
+        data = (
+            load_tensorflow()
+            .data.Dataset.from_generator(course.batches, output_signature=self._signature)
+            .prefetch(8)
+        )
+        history = self._model.fit(
+            data,
+            epochs=1,
+            steps_per_epoch=course.n_batches,
+            shuffle=False,
+            verbose=0,
+            callbacks=[_per_batch(course, self._average)],
+        )
+        return float(history.history["loss"][-1])
+
+
+def _per_batch(course: Course, average: WeightAverage) -> Any:
+    keras: Any = load_keras()
+
+    class PerBatch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.optimizer.learning_rate.assign(course.learning_rate(batch))
+
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:  # TensorFlow, given a Python generator, has set the allocator back
+                keep_freed_memory()
+            average.update(course.first_step + batch + 1)
+            course.tell(batch + 1, logs["loss"])
+
+    return PerBatch()
