@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from szmass_cli import __version__
+from szmass_cli import N_EVALUATED, __version__
 from szmass_cli.card import model_card
 from szmass_cli.config import SurveyConfig
 from szmass_cli.errors import OutputError, SzmassError
@@ -26,9 +26,6 @@ from szmass_cli.network.training import best_so_far, fit
 from szmass_cli.progress import Progress, silent
 from szmass_cli.report import write_report
 from szmass_cli.trainchecks import check_calibration, check_trainable
-
-N_EVALUATED = 5_000
-"""Fresh cutouts in each large test set of a new bundle's report; `szmass evaluate` takes more."""
 
 
 def train(
