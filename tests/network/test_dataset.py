@@ -6,63 +6,80 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
-from szmass_cli.network.dataset import SOURCES, FixedCutouts, FreshCutouts, _rebatch
+from szmass_cli.network.dataset import SOURCES, FixedCutouts, FreshCutouts, Teacher, rebatch
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.lessons import Encoder
-from szmass_cli.sky.cutouts import CutoutBlock, Stream
+from szmass_cli.sky.cutouts import Stream
 
 
 def config(n=300, size=32, **more):
     return SurveyConfig(training=TrainingConfig(cutouts_per_epoch=n, batch_size=size, **more))
 
 
+def as_they_are(block):
+    """A lesson that teaches images and masses."""
+    return block.image, block.m200c
+
+
+def source_of(kind, survey, simulator):
+    teacher = Teacher(survey, simulator, as_they_are)
+    return kind(teacher, teacher)
+
+
+def fresh(survey, simulator):
+    return source_of(FreshCutouts, survey, simulator)
+
+
+def fixed(survey, simulator):
+    return source_of(FixedCutouts, survey, simulator)
+
+
 def masses(source, epoch):
-    return np.concatenate([batch.m200c for batch in source.epoch(epoch)])
+    return np.concatenate([m200c for _, m200c in source.epoch(epoch)])
 
 
 def numbered(first, n):
-    """A block whose masses are serial numbers."""
-    zero = np.zeros((n, 1, 1, 1), np.float32)
-    return CutoutBlock(zero, zero, np.arange(first, first + n, dtype=float), np.zeros(n), np.zeros(n))
+    """A batch whose masses are serial numbers."""
+    return {"image": np.zeros((n, 1)), "more": np.ones(n)}, np.arange(first, first + n, dtype=float)
 
 
 @pytest.mark.parametrize("kind", ["fresh", "fixed"])
 @pytest.mark.parametrize(("n", "size"), [(300, 32), (300, 300), (256, 64), (513, 200)])
 def test_batches_have_one_size_and_a_rest_is_dropped(simulator, kind, n, size):
-    batches = list(SOURCES[kind](config(n, size), simulator).epoch(0))
-    assert [len(batch) for batch in batches] == [size] * (n // size)
-    assert all(batch.image.shape == (size, 40, 40, 1) for batch in batches)
+    batches = list(source_of(SOURCES[kind], config(n, size), simulator).epoch(0))
+    assert [len(m200c) for _, m200c in batches] == [size] * (n // size)
+    assert all(image.shape == (size, 40, 40, 1) for image, _ in batches)
 
 
 def test_fresh_epochs_share_no_cutout(simulator):
-    source = FreshCutouts(config(), simulator)
+    source = fresh(config(), simulator)
     epochs = [masses(source, index) for index in range(3)]
     assert np.unique(np.concatenate(epochs)).size == sum(map(len, epochs))
 
 
 def test_a_fresh_epoch_can_be_drawn_again(simulator):
     """What a resumed run needs: epoch 2 does not depend on epochs 0 and 1 having been drawn."""
-    source, other = FreshCutouts(config(), simulator), FreshCutouts(config(), simulator)
+    source, other = fresh(config(), simulator), fresh(config(), simulator)
     list(source.epoch(0))
     for one, two in zip(source.epoch(2), other.epoch(2), strict=True):
-        assert one.image.tobytes() == two.image.tobytes()
+        assert one[0].tobytes() == two[0].tobytes()
 
 
 def test_fixed_epochs_are_one_set_in_other_orders(simulator):
-    source = FixedCutouts(config(320, 32), simulator)
+    source = fixed(config(320, 32), simulator)
     first, second = masses(source, 0), masses(source, 1)
     assert sorted(first) == sorted(second)
     assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(first, masses(FixedCutouts(config(320, 32), simulator), 0))
+    np.testing.assert_array_equal(first, masses(fixed(config(320, 32), simulator), 0))
 
 
 def test_images_stay_with_their_labels_when_shuffled(simulator):
-    source = FixedCutouts(config(320, 32), simulator)
+    source = fixed(config(320, 32), simulator)
     by_mass = [
         {
             m: image.tobytes()
-            for batch in source.epoch(e)
-            for m, image in zip(batch.m200c, batch.image, strict=True)
+            for images, m200c in source.epoch(e)
+            for m, image in zip(m200c, images, strict=True)
         }
         for e in (0, 1)
     ]
@@ -70,13 +87,13 @@ def test_images_stay_with_their_labels_when_shuffled(simulator):
 
 
 def test_another_seed_trains_on_other_cutouts(simulator):
-    one, other = (masses(FreshCutouts(config(seed=seed), simulator), 0) for seed in (1, 2))
+    one, other = (masses(fresh(config(seed=seed), simulator), 0) for seed in (1, 2))
     assert not set(one) & set(other)
 
 
 def test_training_shares_nothing_with_validation_calibration_and_test(simulator):
-    trained = {m for epoch in range(2) for m in masses(FreshCutouts(config(), simulator), epoch)}
-    trained |= set(masses(FixedCutouts(config(), simulator), 0))
+    trained = {m for epoch in range(2) for m in masses(fresh(config(), simulator), epoch)}
+    trained |= set(masses(fixed(config(), simulator), 0))
     for stream in (Stream.VALIDATION, Stream.CALIBRATION, Stream.TEST):
         for block in simulator.blocks(config().clusters, 600, 1, stream):
             assert not trained & set(block.m200c)
@@ -87,11 +104,12 @@ def test_training_shares_nothing_with_validation_calibration_and_test(simulator)
 def test_rebatching_keeps_the_order_and_loses_only_the_rest(lengths, size):
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
     blocks = (numbered(first, n) for first, n in zip(starts, lengths, strict=False))
-    batches = list(_rebatch(blocks, size))
+    batches = list(rebatch(blocks, size))
     total = int(starts[-1])
-    assert [len(batch) for batch in batches] == [size] * (total // size)
+    assert [len(numbers) for _, numbers in batches] == [size] * (total // size)
+    assert all(inputs["image"].shape == (size, 1) and len(inputs["more"]) == size for inputs, _ in batches)
     if batches:
-        got = np.concatenate([batch.m200c for batch in batches])
+        got = np.concatenate([numbers for _, numbers in batches])
         np.testing.assert_array_equal(got, np.arange(total - total % size))
 
 

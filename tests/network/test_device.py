@@ -42,13 +42,13 @@ config = parse_config(Path("recipe.yaml").read_text(), "recipe.yaml")
 
 
 class Cutouts:
-    def __init__(self, *_):
-        pass
+    def __init__(self, teacher, draw):
+        self.lesson = teacher.lesson
 
     def epoch(self, index):
         rng = np.random.default_rng(index)
         for _ in range(4):
-            yield block(rng)
+            yield self.lesson(block(rng))
 
 
 def block(rng):
@@ -60,6 +60,8 @@ def block(rng):
 
 
 class Simulator:
+    block_size = 8
+
     def blocks(self, clusters, n, seed, stream):
         return [block(np.random.default_rng(99)) for _ in range(2)]
 

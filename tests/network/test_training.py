@@ -135,6 +135,23 @@ class ScriptedModel:
         self.loaded.append(f"epoch-{self.epochs:05d}.h5")
 
 
+class ScriptedSteps:
+    """Stands where what trains a model does."""
+
+    def __init__(self, model, average, like, batch_size):
+        self._model = model
+
+    def epoch(self, course):
+        self._model.seen.append(course.first_step // course.n_batches)
+        return 1.0
+
+
+class Blocks:
+    """Stands where a simulator does that is never asked."""
+
+    block_size = 256
+
+
 class NoAverage:
     """Stands where a running average does that was not asked for."""
 
@@ -156,14 +173,9 @@ def run(monkeypatch, tmp_path):
         monkeypatch.setattr(training, "compiled_model", lambda *_: (model, NoAverage()))
         monkeypatch.setattr(training, "_validation_set", lambda *_: (None, None))
         monkeypatch.setattr(training, "SOURCES", {"fresh": lambda *_: None})
-
-        def one_epoch(model, source, lesson, like, training, state, *_):
-            model.seen.append(state.epoch)
-            return 1.0
-
-        monkeypatch.setattr(training, "_train_epoch", one_epoch)
+        monkeypatch.setattr(training, "STEPS", {"tensorflow": ScriptedSteps})
         config = SurveyConfig(training=TrainingConfig(**settings))
-        _, state = fit(config, None, None, tmp_path / "run.training", resume)
+        _, state = fit(config, Blocks(), None, tmp_path / "run.training", resume)
         return model, state
 
     return run
@@ -276,20 +288,16 @@ def test_a_run_of_another_configuration_is_not_continued(run):
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_not_a_number_ends_the_run(loss):
-    class Diverged(ScriptedModel):
-        def fit(self, *_, **__):
-            return type("History", (), {"history": {"loss": [loss]}})
-
-    with pytest.raises(SzmassError, match=f"loss became {loss} in epoch 1") as caught:
-        training._train_epoch(
-            Diverged([]),
-            None,
-            None,
-            2 * (np.zeros((1, 1)),),
-            COSINE,
-            TrainingState(),
-            NoAverage(),
-            lambda *_: None,
-        )
+def test_a_loss_that_is_not_a_number_ends_the_run(run, tmp_path, loss):
+    """In training or in validation; the epoch is not saved."""
+    with pytest.raises(SzmassError, match=f"loss became {loss} in epoch 2") as caught:
+        run([1.0, loss], max_epochs=3)
     assert "learning_rate" in caught.value.hint and caught.value.exit_code == 1
+    assert not (tmp_path / "run.training" / "epoch-00002.h5").exists()
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_training_loss_that_is_not_a_number_ends_the_run(run, monkeypatch, loss):
+    monkeypatch.setattr(ScriptedSteps, "epoch", lambda self, course: loss)
+    with pytest.raises(SzmassError, match=f"loss became {loss} in epoch 1"):
+        run([1.0], max_epochs=3)
