@@ -135,6 +135,8 @@ class StampSky:
             with one_blas_thread():
                 variance, modes = np.linalg.eigh(block)
             keep = variance > floor
+            # an eigenvector's sign is the linear algebra library's choice: the same seed, the same sky
+            modes = modes * np.sign(np.cos(np.arange(len(modes))) @ modes)
             # a quarter of the variance: each pixel is the sum of four fields of definite parity, over two
             factor = (modes[:, keep] * np.sqrt(variance[keep])).T / 2.0
             factors.append(np.ascontiguousarray(factor.astype(np.float32)))
