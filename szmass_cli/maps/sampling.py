@@ -20,8 +20,8 @@ from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 _SPLINE_ORDER = 5
 # The prefilter's memory of a window's edge falls by 0.43 a pixel, so 12 leave less than 1e-4 of it.
 _MARGIN = 12
-_RBF_NEIGHBOURS = 60
 _RBF_REACH_PIXELS = 6.0
+_RBF_TILES = 5
 
 
 def sample(
@@ -126,15 +126,20 @@ def _interpolate_scattered(
 ) -> np.ndarray:
     """Interpolate pixels by their place on the tangent plane, whatever their order in the window.
 
-    Polyharmonic splines; 400 times slower than on a lattice, but indifferent to kinks.
+    Polyharmonic splines, one for each tile of the stamp; slower than on a lattice, but indifferent to kinks.
     """
     offsets = pixel_offsets_arcmin()
-    reach = offsets[-1] + _RBF_REACH_PIXELS * pixel_arcmin
-    near = (np.abs(north_arcmin) < reach) & (np.abs(west_arcmin) < reach)
+    reach = _RBF_REACH_PIXELS * pixel_arcmin
+    near = (np.abs(north_arcmin) < offsets[-1] + reach) & (np.abs(west_arcmin) < offsets[-1] + reach)
     places = np.stack([north_arcmin[near], west_arcmin[near]], axis=-1)
     # Around a corner of HEALPix a window can hold a pixel twice.
     _, first = np.unique(np.round(places / pixel_arcmin, 3), axis=0, return_index=True)
-    neighbours = min(_RBF_NEIGHBOURS, len(first))
-    spline = RBFInterpolator(places[first], window[near][first], neighbors=neighbours, kernel="quintic")
-    grid = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), axis=-1)
-    return spline(grid.reshape(-1, 2)).reshape(grid.shape[:2])
+    places, values = places[first], window[near][first]
+    stamp = np.empty((N_PIXELS, N_PIXELS))
+    for north in np.array_split(np.arange(N_PIXELS), _RBF_TILES):
+        for west in np.array_split(np.arange(N_PIXELS), _RBF_TILES):
+            tile = np.stack(np.meshgrid(offsets[north], offsets[west], indexing="ij"), axis=-1)
+            around = np.all((places > tile[0, 0] - reach) & (places < tile[-1, -1] + reach), axis=1)
+            spline = RBFInterpolator(places[around], values[around], kernel="quintic")
+            stamp[np.ix_(north, west)] = spline(tile.reshape(-1, 2)).reshape(tile.shape[:2])
+    return stamp
