@@ -23,6 +23,7 @@ from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.posterior.redshift import unknown_redshift_nodes
 from szmass_cli.recalibration import Recalibration
+from szmass_cli.sky.centre import CentreTest
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.modes import BeamModes
 from szmass_cli.sky.stamps import StampSky, pixel_noise_uk
@@ -36,6 +37,14 @@ EXTREME_SIGMA = 5.5
 
 None of 3000 training stamps went beyond 5.3; a point source of 100 µK away from the cluster always does.
 """
+
+SOURCE_SIGMA = 2.5
+"""A point source on a cluster is told of from here: of one cluster in 300 without a source, at most."""
+
+OFFSET_CHI2 = 7.4
+"""An offset is told of from here: of one centred cluster in 40."""
+
+N_CENTRE_MASSES = 24
 
 EDGE_LN_MASS = 0.1
 """A median so near to an end of the masses of training may be of a cluster beyond it."""
@@ -219,6 +228,7 @@ class PosteriorMeter:
         self._modes = BeamModes(bundle.sky_power, band, bundle.sz_model)
         self._network = RecalibratedNetwork(bundle, {self._fwhm_arcmin: self._modes}, batch_size)
         self._masses_msun, self._change = recalibration.prior_range_msun, change
+        self._centre = CentreTest(self._modes, np.geomspace(*self._masses_msun, N_CENTRE_MASSES))
         self._redshifts = bundle.metadata.trained_redshift
         # tabulated here, by one thread: colossus has one cosmology for all of them
         change.ln_ratio(np.zeros((1, 1)), np.ones(1))
@@ -242,6 +252,10 @@ class PosteriorMeter:
         amplitude = (projection / fisher)[:, 0]
         signal = amplitude[:, None, None] * self._modes.template_images(assumed, stamps.redshift)
         flags = self._residual_flags(images - signal, stamps.noise_uk_arcmin)
+        at_centre = coefficients, stamps.noise_uk_arcmin
+        source = self._centre.source_sigma(*at_centre, stamps.redshift)
+        flags[source > SOURCE_SIGMA] |= Flag.CENTRAL_SOURCE
+        flags[self._centre.offset_chi2(*at_centre, assumed, stamps.redshift) > OFFSET_CHI2] |= Flag.OFF_CENTRE
         flags[self._at_an_edge(assumed)] |= Flag.MASS_OUTSIDE_TRAINING
         flags[lost] |= Flag.NONFINITE
         snr = np.where(lost, np.nan, (projection / np.sqrt(fisher))[:, 0])

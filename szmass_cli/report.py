@@ -234,6 +234,7 @@ def mismatch_table(honesty: Honesty) -> str:
     """Markdown: what is made of maps that are not as stated."""
     rows = [
         [
+            f"{row.beam_fwhm_arcmin:g}', {row.noise_uk_arcmin:g}",
             row.case,
             f"{row.median_bias:+.3f}",
             f"{row.coverage_68:.3f}",
@@ -246,11 +247,11 @@ def mismatch_table(honesty: Honesty) -> str:
         return ""
     told = honesty.mismatch[0]
     explained = (
-        f"Told in all cases: {told.beam_fwhm_arcmin:g}', {told.noise_uk_arcmin:g} µK-arcmin, "
-        f"z = {told.redshift:g}; M200c 3-12e14, {told.n_cutouts:,} cutouts each. "
-        "Flagged: UNLIKE_TRAINING or NOISE_MISMATCH."
+        f"Told in all cases: the beam and noise [µK-arcmin] in the first column, z = {told.redshift:g}; "
+        f"M200c 3-12e14, {told.n_cutouts:,} cutouts each. "
+        "Flagged: UNLIKE_TRAINING, NOISE_MISMATCH, CENTRAL_SOURCE or OFF_CENTRE."
     )
-    headings = ["the map", "median of ln(M_est / M_true)", "in 68.3 %", "in 95.4 %", "flagged"]
+    headings = ["told", "the map", "median of ln(M_est / M_true)", "in 68.3 %", "in 95.4 %", "flagged"]
     return f"{_table(headings, rows)}\n\n{explained}"
 
 

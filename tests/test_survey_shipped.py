@@ -54,14 +54,14 @@ def test_its_report_is_of_this_model(bundle):
     assert metrics.model_sha256 == bundle.sha256 and not metrics.leaks
     honesty = metrics.posteriors
     assert honesty is not None and honesty.overall.n_cutouts >= 10_000
-    assert len(honesty.instruments) == 25 and len(honesty.mismatch) == 8
+    assert len(honesty.instruments) == 25 and len(honesty.mismatch) == 16
 
 
 def test_posteriors_are_near_the_exact_ones(judged):
     row = PosteriorRow.of(judged)
     assert row.n_detected > 600
-    assert row.rms_shift < 0.45 and abs(row.mean_shift) < 0.1
-    assert row.ln_likelihood_gap < 0.08
+    assert row.rms_shift < 0.25 and abs(row.mean_shift) < 0.1
+    assert row.ln_likelihood_gap < 0.02
     assert not row.leaks
 
 
@@ -69,6 +69,18 @@ def test_posteriors_hold_the_truth_as_often_as_they_say(judged):
     for level in CENTRAL:
         error = np.sqrt(level * (1.0 - level) / N)
         assert coverage(judged.pit, level) == pytest.approx(level, abs=4.0 * error)
+
+
+def test_gross_mismatch_is_flagged(bundle):
+    """Of its report: noise off by a factor 2 everywhere; a source and an offset where the map can tell."""
+    rows = read_metrics(bundle.path / REPORT / METRICS).posteriors.mismatch
+    flagged = {(row.beam_fwhm_arcmin, row.case): row.flagged for row in rows}
+    for fwhm in (1.0, 1.4):
+        assert flagged[fwhm, "as stated"] < 0.05
+        assert flagged[fwhm, "noise twice that stated"] > 0.9
+        assert flagged[fwhm, "noise half that stated"] > 0.9
+    assert flagged[1.0, "5 mJy source at the centre"] > 0.9
+    assert flagged[1.0, "0.5' off centre (rms)"] > 0.8
 
 
 def test_redshift_matters(judge, block, judged):

@@ -27,6 +27,8 @@ class Flag(enum.IntFlag):
     1024  INPAINTED                     holes in the cutout were filled from the sky around them
     2048  BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
     4096  UNLIKE_TRAINING               more is left than training skies have: a bright source, a neighbour
+    8192  CENTRAL_SOURCE                a point source seems to sit on the cluster and fill part of its signal
+    16384 OFF_CENTRE                    the signal seems to be centred elsewhere than the position given
     ====  ============================  ==============================================================
     """
 
@@ -43,6 +45,8 @@ class Flag(enum.IntFlag):
     INPAINTED = 1024
     BEAM_MISMATCH = 2048
     UNLIKE_TRAINING = 4096
+    CENTRAL_SOURCE = 8192
+    OFF_CENTRE = 16384
 
 
 _MEANINGS = {
@@ -59,6 +63,8 @@ _MEANINGS = {
     Flag.INPAINTED: "holes in the cutout were filled from the sky around them",
     Flag.BEAM_MISMATCH: "the map's beam is wider than the model's and was sharpened",
     Flag.UNLIKE_TRAINING: "more is left than training skies have: a bright source, a neighbour",
+    Flag.CENTRAL_SOURCE: "a point source seems to sit on the cluster and fill part of its signal",
+    Flag.OFF_CENTRE: "the signal seems to be centred elsewhere than the position given",
 }
 
 

@@ -6,6 +6,8 @@ C = V diag(lambda) V^T + sigma^2, where white noise sigma adds the same to every
 another depth needs no new decomposition. A round, centred cluster lives in the even block alone.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from szmass_cli.blas import one_blas_thread
@@ -17,8 +19,8 @@ from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.stamps import StampSky, pixel_noise_uk, stamp_smoothing
 from szmass_cli.stamp import N_PIXELS
 
-EVEN = 0
-"""The parity of round, centred clusters."""
+EVEN, WEST, NORTH = 0, 1, 2
+"""The parity of round, centred clusters, and those of the change when one is moved west or north."""
 
 LEAST_TRANSFER = 0.05
 """Square of the beam's transfer below which modes of a cutout say more of its pixels than of the sky."""
@@ -52,8 +54,8 @@ class BeamModes:
         stamps = ClusterStamps([band], model)
         self._ln_size = np.log(np.geomspace(*BeamedProfile.THETA500_RANGE_ARCMIN, self.N_SIZES))
         sizes = ClusterScales(np.exp(self._ln_size), np.ones(self.N_SIZES))
-        shapes = fold(stamps.images(sizes).astype(float))[EVEN]
-        self._shapes = shapes @ self._vectors[EVEN]
+        self._images = stamps.images(sizes).astype(float)
+        self._shapes = fold(self._images)[EVEN] @ self._vectors[EVEN]
 
     def coefficients(self, images_uk: np.ndarray) -> np.ndarray:
         """Cutouts (n, 40, 40) [µK] in eigenmodes, (4, n, 400) [µK]."""
@@ -67,7 +69,7 @@ class BeamModes:
 
     def deviations(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
         """B C^-1 d over each pixel's own standard deviation on bare sky, (n, 40, 40) [sigma]."""
-        inverse = self._inverse_variance(noise_uk_arcmin)
+        inverse = self.inverse_variance(noise_uk_arcmin)
         with one_blas_thread():
             fields = (coefficients_uk * inverse) @ self._smoothed.transpose(0, 2, 1)
             # fields of different parity are independent: a pixel has a quarter of the variance of each
@@ -102,7 +104,7 @@ class BeamModes:
         noise_uk_arcmin : numpy.ndarray, shape (n,)
             White noise of each cutout.
         """
-        inverse = self._inverse_variance(noise_uk_arcmin)
+        inverse = self.inverse_variance(noise_uk_arcmin)
         spread = np.sqrt(np.einsum("pnj,pj->n", inverse, self._power_of_mode))
         with one_blas_thread():
             fields = (coefficients_uk * inverse) @ self._smoothed.transpose(0, 2, 1)
@@ -127,7 +129,7 @@ class BeamModes:
             S/N = projection / fisher^1/2.
         """
         templates = self.templates(m200c_msun, redshift)
-        weighted = templates * self._inverse_variance(noise_uk_arcmin)[EVEN][:, None, :]
+        weighted = templates * self.inverse_variance(noise_uk_arcmin)[EVEN][:, None, :]
         projection = np.einsum("nkj,nj->nk", weighted, coefficients_uk[EVEN])
         return projection, np.einsum("nkj,nkj->nk", weighted, templates)
 
@@ -135,12 +137,31 @@ class BeamModes:
         """Mean clusters (n, k) of masses (k,) or (n, k) [Msun] in even modes, (n, k, 400) [µK]."""
         masses = np.asarray(m200c_msun, float)
         masses = np.broadcast_to(masses, (len(redshift), masses.shape[-1]))
-        scales = cluster_scales(masses, np.asarray(redshift, float)[:, None], self._model)
+        return self._of_sizes(self._shapes, masses, np.asarray(redshift, float)[:, None])
+
+    def slopes(self, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Change of mean clusters (n,) [Msun] with a step of a pixel west and north, (2, n, 400) [µK].
+
+        Each is of one parity: modes of `WEST` and `NORTH`.
+        """
+        masses, redshift = np.asarray(m200c_msun, float), np.asarray(redshift, float)
+        return np.stack([self._of_sizes(shapes, masses, redshift) for shapes in self._slopes])
+
+    @cached_property
+    def _slopes(self) -> list[np.ndarray]:
+        images = self._images[..., 0]
+        steps = {WEST: np.gradient(images, axis=2), NORTH: np.gradient(images, axis=1)}
+        with one_blas_thread():
+            return [-fold(step[..., None])[odd] @ self._vectors[odd] for odd, step in steps.items()]
+
+    def _of_sizes(self, shapes: np.ndarray, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Mean clusters (...) in modes tabulated by size (s, 400), (..., 400) [µK]."""
+        scales = cluster_scales(m200c_msun, redshift, self._model)
         BeamedProfile.check_size(scales.theta500_arcmin)
         position = np.interp(np.log(scales.theta500_arcmin), self._ln_size, np.arange(self.N_SIZES))
         low = np.minimum(position.astype(int), self.N_SIZES - 2)
         upper = (position - low)[..., None]
-        shape = self._shapes[low] * (1.0 - upper) + self._shapes[low + 1] * upper
+        shape = shapes[low] * (1.0 - upper) + shapes[low + 1] * upper
         return shape * scales.y_scale[..., None]
 
     def template_images(self, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
@@ -150,7 +171,7 @@ class BeamModes:
         fields[EVEN] = even @ self._vectors[EVEN].T
         return unfold(fields)[..., 0]
 
-    def _inverse_variance(self, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+    def inverse_variance(self, noise_uk_arcmin: np.ndarray) -> np.ndarray:
         """1 / (lambda + sigma^2) of every mode, (4, n, 400) [µK^-2]."""
         noise = pixel_noise_uk(np.asarray(noise_uk_arcmin, float)) ** 2
         return 1.0 / (self._variance_uk2[:, None, :] + noise[None, :, None])

@@ -1,0 +1,112 @@
+"""What hides at the centre: point sources and offsets, against chi-squared and full covariances."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from szmass_cli.config import SkyConfig
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.profiles import ARNAUD2010
+from szmass_cli.physics.spectra import uk_per_mjy
+from szmass_cli.sky.centre import CentreTest
+from szmass_cli.sky.clusters import ClusterStamps
+from szmass_cli.sky.modes import NORTH, WEST, BeamModes
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.stamps import StampSky
+from szmass_cli.stamp import PIXEL_ARCMIN, pixel_radii_arcmin
+
+N = 800
+BAND = Band(150.0, Beam(1.0), 5.0)
+MASS, REDSHIFT = 5e14, 0.7
+
+
+@pytest.fixture(scope="module")
+def modes():
+    return BeamModes(SkyPower.from_config(SkyConfig(), [BAND]), BAND, ARNAUD2010)
+
+
+@pytest.fixture(scope="module")
+def skies(modes):
+    return StampSky(SkyPower.from_config(SkyConfig(), [BAND]), [BAND]).draw(np.random.default_rng(4), N)[
+        ..., 0
+    ]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    return ClusterStamps([BAND]).mean_images(MASS, REDSHIFT)[0, ..., 0].astype(float)
+
+
+@pytest.fixture(scope="module")
+def centre(modes):
+    return CentreTest(modes, np.geomspace(1e14, 2e15, 24))
+
+
+def everywhere(value):
+    return np.full(N, value)
+
+
+def source(centre, modes, images):
+    return centre.source_sigma(modes.coefficients(images), everywhere(5.0), everywhere(REDSHIFT))
+
+
+def offset(centre, modes, images):
+    return centre.offset_chi2(
+        modes.coefficients(images), everywhere(5.0), everywhere(MASS), everywhere(REDSHIFT)
+    )
+
+
+def test_without_a_source_it_is_at_most_a_gaussian(centre, modes, skies, cluster):
+    found = source(centre, modes, skies + cluster)
+    assert abs(found.mean()) < 0.2 and 0.7 < found.std() < 1.1
+    assert np.mean(found > 2.5) < 0.01
+
+
+def test_a_source_of_5_mjy_is_found(centre, modes, skies, cluster):
+    """5 mJy behind a beam of 1' are 130 µK, of which a cluster's profile would have to be short."""
+    solid_angle = np.pi / (4.0 * np.log(2.0))  # of the beam [arcmin^2]
+    peak = 5.0 * uk_per_mjy(150.0) / solid_angle
+    assert 110.0 < peak < 150.0
+    beam = np.exp(-4.0 * np.log(2.0) * pixel_radii_arcmin() ** 2)
+    found = source(centre, modes, skies + cluster + peak * beam)
+    assert np.mean(found > 2.5) > 0.95
+    # what is missing may also be of a more compact cluster: less sure
+    assert np.median(source(centre, modes, skies + cluster - peak * beam)) < -2.5
+
+
+def test_the_gain_is_that_of_a_fit_with_the_whole_covariance(modes, skies, cluster):
+    """One mass: the gain of a second template is the square of its amplitude over its error."""
+    sky = StampSky(SkyPower.from_config(SkyConfig(), [BAND]), [BAND])
+    inverse = np.linalg.inv(sky.covariance_uk2)
+    beam = np.exp(-4.0 * np.log(2.0) * pixel_radii_arcmin() ** 2)
+    design = np.stack([cluster.ravel(), beam.ravel()])
+    images = skies[:20] + cluster
+    covariance = np.linalg.inv(design @ inverse @ design.T)
+    fitted = (covariance @ design @ inverse @ images.reshape(20, -1).T)[1]
+    expected = fitted / np.sqrt(covariance[1, 1])
+    alone = CentreTest(modes, np.array([MASS]))
+    found = alone.source_sigma(modes.coefficients(images), np.full(20, 5.0), np.full(20, REDSHIFT))
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_of_centred_clusters_it_is_chi_squared(centre, modes, skies, cluster):
+    found = offset(centre, modes, skies + cluster)
+    assert stats.kstest(found, stats.chi2(2).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("axis", "direction"), [(0, 1), (0, -1), (1, 1), (1, -1)])
+def test_half_an_arcminute_off_is_found_in_any_direction(centre, modes, skies, cluster, axis, direction):
+    moved = np.roll(cluster, direction * round(0.5 / PIXEL_ARCMIN), axis=axis)
+    assert np.mean(offset(centre, modes, skies + moved) > 7.4) > 0.95
+
+
+def test_slopes_are_the_difference_of_a_step(modes, cluster):
+    """Between clusters a pixel to either side, half of the difference."""
+    west, north = modes.slopes(np.array([MASS]), np.array([REDSHIFT]))
+    for slope, axis, parity in ((west, 1, WEST), (north, 0, NORTH)):
+        moved = np.roll(cluster, 1, axis) - np.roll(cluster, -1, axis)
+        # columns go east to west and rows south to north: a roll is a step west or north
+        expected = modes.coefficients(0.5 * moved[None])[parity, 0]
+        assert np.corrcoef(slope[0], expected)[0, 1] > 0.99
+        assert np.linalg.norm(slope[0]) == pytest.approx(np.linalg.norm(expected), rel=0.02)
