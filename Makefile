@@ -58,13 +58,13 @@ benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/simulate.py
 	$(BIN)/python benchmarks/train.py
 
-model: $(VENV)/.szmass  ## train the shipped default model again (an hour and a half on two cores)
+model: $(VENV)/.szmass  ## train the shipped default model again (minutes on a GPU, a day on two cores)
 	$(BIN)/szmass train --config survey -o models/survey --overwrite
 
 model-z07: $(VENV)/.szmass  ## train the small model of one redshift again (about an hour on two cores)
 	$(BIN)/szmass train --config default -o models/z07 --overwrite
 
-model-paper: $(VENV)/.szmass  ## train the network of the paper at full size again (an hour on two cores)
+model-paper: $(VENV)/.szmass  ## train the network of the paper at full size again (minutes on a GPU, a day on two cores)
 	$(BIN)/szmass train --config paper-fresh -o models/paper --overwrite
 
 clean:  ## remove what the other targets made

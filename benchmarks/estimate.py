@@ -194,7 +194,7 @@ def memory(folder: Path, car: Path, sizes: list[int]) -> None:
 
 
 def workers(folder: Path, car: Path, rows: int) -> None:
-    """One local worker against two, and eight shards against one run."""
+    """One local worker against two."""
     catalogue, outputs, times = write_catalogue(folder / "workers.fits", rows), [], []
     for count in (1, 2):
         output = folder / f"workers_{count}.fits"
@@ -205,14 +205,26 @@ def workers(folder: Path, car: Path, rows: int) -> None:
     idle = szmass("estimate", car, few, "-o", folder / "few_out.fits", "--overwrite", "-q", "--workers", 1)[0]
     print(f"{rows:,} rows: two workers need {times[1] / times[0]:.2f} of one worker's time, all in;")
     print(f"  {(times[1] - idle) / (times[0] - idle):.2f} without the start")
+    print(f"their outputs: {said(len(set(outputs)) == 1)}")
+
+
+def shards(folder: Path, car: Path, rows: int) -> None:
+    """Eight shards against one run."""
+    catalogue, whole = write_catalogue(folder / "shards_in.fits", rows), folder / "whole.fits"
+    szmass("estimate", car, catalogue, "-o", whole, "--overwrite", "-q", "--block-rows", 256)
     output = folder / "shards.fits"
     for shard in range(1, 9):
         szmass("estimate", car, catalogue, "-o", output, "-q", "--block-rows", 256, "--shard", f"{shard}/8")
     subprocess.run(
         [sys.executable, "-m", "szmass_cli", "merge", output, "-q", "--overwrite"], cwd=ROOT, check=True
     )
-    same = {output.read_bytes(), *outputs} == {outputs[0]}
-    print(f"one worker, two workers and eight shards: {'the same bytes' if same else 'DIFFERENT BYTES'}")
+    print(
+        f"{rows:,} rows: one run and eight shards, merged: {said(output.read_bytes() == whole.read_bytes())}"
+    )
+
+
+def said(same: bool) -> str:
+    return "the same bytes" if same else "DIFFERENT BYTES"
 
 
 def main() -> None:
@@ -232,7 +244,8 @@ def main() -> None:
         print(f"{car.stat().st_size / 1e9:.2f} GB of CAR, {sphere.stat().st_size / 1e9:.2f} GB of HEALPix")
         cutting(car, sphere)
         end_to_end(folder, car, arguments.rows)
-        workers(folder, car, max(arguments.rows // 4, 2048))
+        workers(folder, car, arguments.rows)
+        shards(folder, car, 2048)
         memory(folder, car, [1000, arguments.many])
 
 

@@ -36,12 +36,14 @@ class CentreTest:
             Of `BeamModes.coefficients`.
         noise_uk_arcmin, redshift : numpy.ndarray, shape (n,)
         """
-        inverse = self._modes.inverse_variance(noise_uk_arcmin)[EVEN]
-        cluster, fisher = self._modes.matched(coefficients_uk, noise_uk_arcmin, self._masses, redshift)
-        weighted = inverse * self._source
-        source = np.einsum("nj,nj->n", weighted, coefficients_uk[EVEN])[:, None]
-        source_fisher = (weighted @ self._source)[:, None]
-        overlap = np.einsum("nkj,nj->nk", self._modes.templates(self._masses, redshift), weighted)
+        inverse, found = self._modes.inverse_variance(noise_uk_arcmin)[EVEN], coefficients_uk[EVEN]
+        templates = self._modes.templates(self._masses, redshift)
+        weighted = templates * inverse[:, None, :]
+        cluster = np.einsum("nkj,nj->nk", weighted, found)
+        fisher = np.einsum("nkj,nkj->nk", weighted, templates)
+        overlap = weighted @ self._source
+        source = np.einsum("nj,j->n", inverse * found, self._source)[:, None]
+        source_fisher = np.einsum("nj,j->n", inverse, self._source**2)[:, None]
         left = source - overlap * cluster / fisher  # of the source, once the cluster is fitted
         left_fisher = source_fisher - overlap**2 / fisher
         alone = 0.5 * cluster**2 / fisher
