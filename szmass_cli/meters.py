@@ -39,7 +39,7 @@ None of 3000 training stamps went beyond 5.3; a point source of 100 µK away fro
 """
 
 SOURCE_SIGMA = 2.5
-"""A point source on a cluster is told of from here: of one cluster in 300 without a source, at most."""
+"""A point source on a cluster is told of from here: of fewer than 2 per cent of cutouts without one."""
 
 OFFSET_CHI2 = 7.4
 """An offset is told of from here: of one centred cluster in 40."""

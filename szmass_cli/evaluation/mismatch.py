@@ -20,8 +20,10 @@ from szmass_cli.sky.instruments import InstrumentSimulator
 from szmass_cli.stamp import pixel_radii_arcmin
 
 INSTRUMENTS = ((1.0, 5.0), (1.4, 15.0))
+"""Beam FWHM [arcmin] and noise [µK-arcmin] that the network is told."""
+
 REDSHIFT, MASSES_MSUN = 0.7, (3e14, 1.2e15)
-"""What the network is told, and the clusters there are, as near to this as it was trained for."""
+"""The clusters there are; these and the instruments are as near to this as it was trained for."""
 
 SOURCE_MJY = 5.0
 MISCENTRED_ARCMIN = 0.5
@@ -84,13 +86,13 @@ def mismatch_rows(bundle: Bundle, n: int, seed: int, progress: Progress) -> tupl
     progress : Progress
     """
     ranges = bundle.recipe.trained_instruments
-    instruments = {
+    instruments = dict.fromkeys(
         (
             float(np.clip(fwhm, *ranges.beam_range_arcmin)),
             float(np.clip(noise, *ranges.noise_range_uk_arcmin)),
-        ): None
+        )
         for fwhm, noise in INSTRUMENTS
-    }
+    )
     redshift = float(np.clip(REDSHIFT, *bundle.metadata.trained_redshift))
     rows = []
     for fwhm, noise in instruments:

@@ -48,9 +48,8 @@ class WeightAverage:
     def take(self) -> None:
         """Give the network its average for good."""
         for average, weight in zip(self.variables, self.averaged, strict=True):
-            weight.assign(
-                np.array(average)
-            )  # a copy: on JAX whoever holds weights may give their memory away
+            # a copy: on JAX whoever holds weights may give their memory away
+            weight.assign(np.array(average))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Loading TensorFlow: late, because it takes seconds, and without its start-up chatter."""
+"""Loading Keras and its backend: late, because it takes seconds, and without their start-up chatter."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.config import NetworkConfig
+from szmass_cli.errors import ConfigError
 from szmass_cli.stamp import N_PIXELS
+
+BACKENDS = ("tensorflow", "jax")
 
 CPU_BATCH_SIZE = 32
 
@@ -48,9 +51,31 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def backend_name() -> str:
+    """What Keras runs on: ``tensorflow``, or ``jax`` where ``KERAS_BACKEND=jax`` asks for it.
+
+    Raises
+    ------
+    ConfigError
+        If it is another one, or is not installed.
+    """
+    wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if wanted not in BACKENDS:
+        raise ConfigError(
+            f"KERAS_BACKEND={wanted}: szmass runs on {' and '.join(BACKENDS)}.", "Set one of them."
+        )
+    try:
+        return str(load_keras().backend.backend())
+    except ImportError as error:
+        raise ConfigError(
+            f"KERAS_BACKEND={wanted} cannot be loaded: {error}.",
+            f"Install it: pip install 'szmass[{wanted}]'.",
+        ) from error
+
+
 def on_jax() -> bool:
-    """Whether Keras runs on JAX, as ``KERAS_BACKEND=jax`` asks for, in place of TensorFlow."""
-    return str(load_keras().backend.backend()) == "jax"
+    """Whether Keras runs on JAX in place of TensorFlow."""
+    return backend_name() == "jax"
 
 
 def one_thread_per_operation(n_threads: int) -> None:
@@ -95,8 +120,8 @@ def _gpu_memory_bytes() -> list[int]:
     if on_jax():
         import jax
 
-        found = jax.devices()
-        return [d.memory_stats()["bytes_limit"] for d in found if d.platform == "gpu"]
+        stated = [device.memory_stats() or {} for device in jax.devices() if device.platform == "gpu"]
+        return [stats.get("bytes_limit", 0) for stats in stated]
     if not load_tensorflow().config.list_physical_devices("GPU"):
         return []
     from tensorflow.python.client import device_lib
@@ -120,13 +145,13 @@ def inference(network: Any, shapes: Any) -> Callable[[Any], Any]:
     if on_jax():
         import jax
 
-        weights = [
-            [v.value for v in group]
-            for group in (network.trainable_variables, network.non_trainable_variables)
-        ]
+        groups = network.trainable_variables, network.non_trainable_variables
+        weights = [[v.value for v in group] for group in groups]
         specs = keras.tree.map_shape_structure(lambda shape: jax.ShapeDtypeStruct(shape, np.float32), shapes)
-        run = jax.jit(lambda x: network.stateless_call(*weights, x, training=False)[0]).lower(specs).compile()
-        return lambda inputs: keras.tree.map_structure(np.asarray, run(inputs))
+        # weights are an argument: as constants they would become part of the program
+        answer = jax.jit(lambda given, x: network.stateless_call(*given, x, training=False)[0])
+        run = answer.lower(weights, specs).compile()
+        return lambda inputs: keras.tree.map_structure(np.asarray, run(weights, inputs))
     tensorflow = load_tensorflow()
     specs = keras.tree.map_shape_structure(
         lambda shape: tensorflow.TensorSpec(shape, tensorflow.float32), shapes

@@ -95,7 +95,8 @@ def rebatch(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
         for start in range(0, whole, size):
             # bound now: the batch is taken before the loop goes on
             yield mapped(lambda array, start=start: array[start : start + size], joined)
-        rest = mapped(lambda array, whole=whole: array[whole:], joined)
+        left = _length(joined) > whole
+        rest = mapped(lambda array, whole=whole: array[whole:], joined) if left else None
 
 
 def _length(batch: Batch) -> int:

@@ -7,6 +7,9 @@ from typing import Any
 from szmass_cli.config import TrainingConfig
 from szmass_cli.network.backend import load_tensorflow, on_jax, usable_cores
 
+MOST_FEEDING = 24
+"""Processes that simulate, at most: each has its own filters of all beams in memory."""
+
 BFLOAT16_CAPABILITY = (8, 0)
 """CUDA compute capability from which bfloat16 is as quick as float16."""
 
@@ -34,7 +37,7 @@ class Device:
     @property
     def n_feeding_processes(self) -> int:
         """Processes that simulate while it trains: a GPU is quicker than a core simulates, a CPU is not."""
-        return max(usable_cores() - 1, 1) if self.is_gpu else 0
+        return min(max(usable_cores() - 1, 1), MOST_FEEDING) if self.is_gpu else 0
 
     @property
     def n_replicas(self) -> int:
@@ -62,11 +65,12 @@ def training_device(config: TrainingConfig, devices: list[str] | None = None) ->
         if len(names) > 1
         else tensorflow.distribute.get_strategy()
     )
-    precision = _half_of(gpus) if config.precision == "auto" else config.precision
+    details = tensorflow.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    half = _half_of(details.get("compute_capability", (0, 0)))
+    precision = half if config.precision == "auto" else config.precision
     policy = precision if precision == "float32" else f"mixed_{precision}"
     if gpus:
-        name = tensorflow.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-        where = f"{len(names)} x {name}"
+        where = f"{len(names)} x {details.get('device_name', 'GPU')}"
     else:
         n = max(len(names), 1)
         where = f"{usable_cores()} CPU cores" + (f" as {n} devices" if n > 1 else "")
@@ -87,20 +91,17 @@ def _jax_device(config: TrainingConfig) -> Device:
     import jax
 
     first = jax.devices()[0]
-    on_gpu = first.platform == "gpu"
-    half = "bfloat16" if on_gpu else "float32"
+    is_gpu = first.platform == "gpu"
+    capability = str(getattr(first, "compute_capability", "0.0")).split(".")
+    half = _half_of(tuple(map(int, capability))) if is_gpu else "float32"
     precision = half if config.precision == "auto" else config.precision
     policy = precision if precision == "float32" else f"mixed_{precision}"
-    where = f"1 x {first.device_kind}" if on_gpu else f"{usable_cores()} CPU cores"
-    return Device(_Alone(), policy, f"{where} by JAX, {policy.replace('mixed_', 'mixed ')}", on_gpu)
+    where = f"1 x {first.device_kind}" if is_gpu else f"{usable_cores()} CPU cores"
+    return Device(_Alone(), policy, f"{where} by JAX, {policy.replace('mixed_', 'mixed ')}", is_gpu)
 
 
-def _half_of(gpus: list) -> str:
-    """The numbers that a machine is quickest with: half precision on GPUs that have units for it."""
-    if not gpus:
-        return "float32"
-    details = load_tensorflow().config.experimental.get_device_details(gpus[0])
-    capability = details.get("compute_capability", (0, 0))
+def _half_of(capability: tuple[int, ...]) -> str:
+    """The numbers that a GPU of some compute capability is quickest with: a half that it has units for."""
     if capability >= BFLOAT16_CAPABILITY:
         return "bfloat16"
     return "float16" if capability >= (7, 0) else "float32"

@@ -2,17 +2,13 @@
 
 import multiprocessing
 import os
-import pickle
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import lru_cache
-from multiprocessing.connection import wait
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 from szmass_cli.blas import limit_blas_threads
 from szmass_cli.errors import SzmassError
@@ -37,31 +33,35 @@ def fed_by(teacher: Teacher, n_workers: int, n_blocks: int) -> Iterator[Draw]:
     if n_workers == 0:
         yield teacher
         return
-    with tempfile.TemporaryDirectory(prefix="szmass-") as folder:
-        path = Path(folder) / "teacher.pickle"
-        path.write_bytes(pickle.dumps(teacher))
-        # forked processes would share the locks of a network's threads
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_begin) as pool:
-            try:
-                yield _Ahead(pool, str(path), n_workers + AHEAD, n_blocks)
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+    # forked processes would share the locks of a network's threads
+    context = multiprocessing.get_context("spawn")
+    lifeline, ours = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(n_workers, context, _begin, (lifeline, teacher)) as pool:
+        try:
+            yield _Ahead(pool, n_workers + AHEAD, n_blocks)
+        finally:
+            # nobody waits for blocks that are not wanted any more
+            ours.close()
+            lifeline.close()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Ahead:
-    """Asks for the blocks that come next whenever one is taken."""
+    """Asks for the blocks that come next whenever one is taken; may be called from several threads."""
 
-    def __init__(self, pool: ProcessPoolExecutor, path: str, depth: int, n_blocks: int):
-        self._pool, self._path, self._depth, self._n_blocks = pool, path, depth, n_blocks
+    def __init__(self, pool: ProcessPoolExecutor, depth: int, n_blocks: int):
+        self._pool, self._depth, self._n_blocks = pool, depth, n_blocks
         self._waiting: dict[int, Future[Batch]] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, number: int) -> Batch:
-        for wanted in range(number, max(number + 1, min(number + self._depth, self._n_blocks))):
-            if wanted not in self._waiting:
-                self._waiting[wanted] = self._pool.submit(_drawn, self._path, wanted)
         try:
-            return self._waiting.pop(number).result()
+            with self._lock, _ctrl_c_held_back():
+                for wanted in range(number, max(number + 1, min(number + self._depth, self._n_blocks))):
+                    if wanted not in self._waiting:
+                        self._waiting[wanted] = self._pool.submit(_drawn, wanted)
+                asked = self._waiting.pop(number)
+            return asked.result()
         except BrokenProcessPool as error:
             raise SzmassError(
                 "A process that simulates cutouts died.",
@@ -69,26 +69,32 @@ class _Ahead:
             ) from error
 
 
-def _begin() -> None:
-    """Let the process that trains decide when this one ends: on Ctrl-C it ends its epoch first."""
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Processes that start here begin deaf to Ctrl-C, which the one that trains answers."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_teachers: list[Teacher] = []
+"""Of a worker process: the one it draws for."""
+
+
+def _begin(lifeline: Connection, teacher: Teacher) -> None:
+    """Prepare a worker, which ends when the process that trains ends, however it does, or has enough."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit_blas_threads()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _teachers.append(teacher)
+    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """A killed parent closes no queue: nobody would tell its workers to stop."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _end_with_parent(lifeline: Connection) -> None:
+    lifeline.poll(None)  # nothing is ever sent: it returns when the other end is closed
+    os._exit(1)
 
 
-def _drawn(path: str, number: int) -> Batch:
-    return _teacher(path)(number)
-
-
-@lru_cache(maxsize=1)
-def _teacher(path: str) -> Teacher:
-    teacher: Teacher = pickle.loads(Path(path).read_bytes())
-    return teacher
+def _drawn(number: int) -> Batch:
+    return _teachers[-1](number)

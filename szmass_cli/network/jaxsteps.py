@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.network.averaging import WeightAverage, blend
+from szmass_cli.network.backend import load_keras
 from szmass_cli.network.course import Course
 
 TOLD_EVERY = 20
@@ -24,14 +25,17 @@ class JaxSteps:
     model : keras.Model
     average : WeightAverage
     like : Batch
+        Arrays as those of the batches, of any length.
     batch_size : int
-        As of `szmass_cli.network.kerassteps.KerasSteps`; shapes are those of the batches.
     """
 
     def __init__(self, model, average: WeightAverage, like: Any, batch_size: int):
         import jax
 
         self._model, self._average = model, average
+        # Keras makes its metrics at the first look at a loss: here, not inside the compiled step
+        few = load_keras().tree.map_structure(lambda array: array[:batch_size], like)
+        model.evaluate(*few, batch_size=batch_size, verbose=0)
         self._put, self._copied = jax.device_put, jax.numpy.copy
         self._groups = (
             model.trainable_variables,
@@ -86,7 +90,10 @@ def _ahead(put: Any, batches: Iterable[Any], depth: int) -> Iterator[Any]:
         return None if batch is None else put(batch)
 
     with ThreadPoolExecutor(1) as thread:
-        waiting = deque(thread.submit(following) for _ in range(depth))
-        while (batch := waiting.popleft().result()) is not None:
-            waiting.append(thread.submit(following))
-            yield batch
+        try:
+            waiting = deque(thread.submit(following) for _ in range(depth))
+            while (batch := waiting.popleft().result()) is not None:
+                waiting.append(thread.submit(following))
+                yield batch
+        finally:
+            thread.shutdown(wait=True, cancel_futures=True)

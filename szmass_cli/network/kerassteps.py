@@ -1,11 +1,13 @@
 """Steps of training by Keras' own loop, on TensorFlow."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from szmass_cli.allocator import keep_freed_memory
 from szmass_cli.network.averaging import WeightAverage
 from szmass_cli.network.backend import load_keras, load_tensorflow
 from szmass_cli.network.course import Course
+from szmass_cli.network.dataset import Batch
 
 
 class KerasSteps:
@@ -29,21 +31,36 @@ class KerasSteps:
 
     def epoch(self, course: Course) -> float:
         """Take all steps of an epoch; returns the mean loss."""
+        failures: list[BaseException] = []
+
+        def batches() -> Iterator[Batch]:
+            try:
+                yield from course.batches()
+            except Exception as error:
+                failures.append(error)
+                raise
+
         # simulation runs in tf.data's own thread while the network trains; on several devices Keras looks
         # at the first batch and begins the epoch again
         data = (
             load_tensorflow()
-            .data.Dataset.from_generator(course.batches, output_signature=self._signature)
+            .data.Dataset.from_generator(batches, output_signature=self._signature)
             .prefetch(8)
         )
-        history = self._model.fit(
-            data,
-            epochs=1,
-            steps_per_epoch=course.n_batches,
-            shuffle=False,
-            verbose=0,
-            callbacks=[_per_batch(course, self._average)],
-        )
+        try:
+            history = self._model.fit(
+                data,
+                epochs=1,
+                steps_per_epoch=course.n_batches,
+                shuffle=False,
+                verbose=0,
+                callbacks=[_per_batch(course, self._average)],
+            )
+        except Exception:
+            # TensorFlow passes on the text of what went wrong with the batches, and not what it was
+            if failures:
+                raise failures[0] from None
+            raise
         return float(history.history["loss"][-1])
 
 

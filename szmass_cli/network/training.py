@@ -10,7 +10,7 @@ import numpy as np
 from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import ConfigError, Interrupted, SzmassError
 from szmass_cli.network.averaging import WeightAverage
-from szmass_cli.network.backend import dtype_policy, load_keras
+from szmass_cli.network.backend import backend_name, dtype_policy, load_keras, on_jax
 from szmass_cli.network.checkpoints import Checkpoints, TrainingState
 from szmass_cli.network.course import Course
 from szmass_cli.network.dataset import SOURCES, Batch, Simulator, Source, Teacher
@@ -117,7 +117,7 @@ def fit(
 
     validation = _validation_set(config, simulator, lesson)
     teacher = Teacher(config, simulator, lesson)
-    steps = STEPS[load_keras().backend.backend()](model, average, validation, training.batch_size)
+    steps = STEPS[backend_name()](model, average, validation, training.batch_size)
     n_blocks = teacher.blocks_per_epoch * training.max_epochs
     with fed_by(teacher, n_workers, n_blocks) as draw:
         source = SOURCES[training.cutouts](teacher, draw)
@@ -174,7 +174,7 @@ def compiled_model(
         # on TensorFlow, XLA makes dilated convolutions no faster on CPUs, and start minutes later
         clip = training.gradient_clip_norm or None
         adam = keras.optimizers.Adam(training.learning_rate, global_clipnorm=clip)
-        model.compile(adam, **lesson.losses, jit_compile=keras.backend.backend() == "jax")
+        model.compile(adam, **lesson.losses, jit_compile=on_jax())
         model.optimizer.build(model.trainable_variables)
         average = WeightAverage(model, training.average_decay)
     return model, average

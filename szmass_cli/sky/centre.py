@@ -27,8 +27,8 @@ class CentreTest:
     ) -> np.ndarray:
         """By how many sigma (n,) a point source beside the cluster explains a cutout better; <0 a decrement.
 
-        The root of twice the gain in ln likelihood, each time of the best mass and amplitudes. A Gaussian of
-        unit width at most where there is no source.
+        The root of twice the gain in ln likelihood, each time of the best mass and amplitudes. About a
+        Gaussian of unit width, or narrower, where there is no source.
 
         Parameters
         ----------
@@ -46,12 +46,18 @@ class CentreTest:
         source_fisher = np.einsum("nj,j->n", inverse, self._source**2)[:, None]
         left = source - overlap * cluster / fisher  # of the source, once the cluster is fitted
         left_fisher = source_fisher - overlap**2 / fisher
-        alone = 0.5 * cluster**2 / fisher
-        both = alone + 0.5 * left**2 / left_fisher
+        # a cluster is a decrement: where the fit of both makes it the opposite, the source is alone
+        is_cluster = cluster * source_fisher > overlap * source
+        both = np.where(
+            is_cluster,
+            0.5 * (cluster**2 / fisher + left**2 / left_fisher),
+            0.5 * source**2 / source_fisher,
+        )
+        sign = np.sign(np.where(is_cluster, left, source))
         rows, best = np.arange(len(both)), both.argmax(axis=1)
-        alone = np.where(cluster > 0.0, alone, 0.0).max(axis=1)
+        alone = np.max(0.5 * np.maximum(cluster, 0.0) ** 2 / fisher, axis=1)
         gain = np.maximum(both[rows, best] - alone, 0.0)
-        return np.sqrt(2.0 * gain) * np.sign(left[rows, best])
+        return np.sqrt(2.0 * gain) * sign[rows, best]
 
     def offset_chi2(
         self,

@@ -8,6 +8,7 @@ import pytest
 from szmass_cli.config import NetworkConfig, SurveyConfig, TrainingConfig
 from szmass_cli.errors import ConfigError
 from szmass_cli.network import device
+from szmass_cli.network.backend import usable_cores
 from szmass_cli.network.device import Device, training_device
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.lessons import Encoder
@@ -176,21 +177,29 @@ def test_the_precision_asked_for_is_used_and_named(precision, policy, words):
 
 @pytest.mark.parametrize(
     ("capability", "expected"),
-    [((9, 0), "bfloat16"), ((8, 0), "bfloat16"), ((7, 5), "float16"), ((6, 1), "float32"), (None, "float32")],
+    [
+        ((9, 0), "bfloat16"),
+        ((8, 0), "bfloat16"),
+        ((7, 5), "float16"),
+        ((6, 1), "float32"),
+        ((0, 0), "float32"),
+    ],
 )
-def test_a_gpu_computes_in_the_half_it_has_units_for(monkeypatch, capability, expected):
-    class Experimental:
-        @staticmethod
-        def get_device_details(gpu):
-            return {} if capability is None else {"compute_capability": capability}
-
-    config = type("Config", (), {"experimental": Experimental})
-    monkeypatch.setattr(device, "load_tensorflow", lambda: type("TensorFlow", (), {"config": config}))
-    assert device._half_of(["GPU:0"]) == expected
+def test_a_gpu_computes_in_the_half_it_has_units_for(capability, expected):
+    assert device._half_of(capability) == expected
 
 
-def test_without_a_gpu_auto_is_single_precision():
-    assert device._half_of([]) == "float32"
+def test_a_gpu_is_fed_by_processes_and_a_cpu_is_not():
+    cores = usable_cores()
+    assert Device(None, "float32", "a GPU", is_gpu=True).n_feeding_processes == min(max(cores - 1, 1), 24)
+    assert Device(None, "float32", "a CPU").n_feeding_processes == 0
+
+
+@pytest.mark.parametrize(("backend", "words"), [("torch", "tensorflow and jax"), ("", "tensorflow and jax")])
+def test_another_backend_of_keras_is_refused(monkeypatch, backend, words):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(ConfigError, match=words):
+        training_device(TrainingConfig())
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -20,6 +21,10 @@ N_BLOCKS = 4
 
 def as_they_are(block):
     return block.image, block.m200c
+
+
+def sleeping(block):
+    time.sleep(600.0)
 
 
 def killing(block):
@@ -68,6 +73,27 @@ def test_a_worker_that_dies_is_told_of(simulator):
     teacher = Teacher(SurveyConfig(), simulator, killing)
     with fed_by(teacher, 1, N_BLOCKS) as draw, pytest.raises(SzmassError, match="process that simulates"):
         draw(0)
+
+
+def test_a_worker_that_dies_while_nobody_waits_is_told_of(teacher):
+    with fed_by(teacher, 1, 100) as draw:
+        draw(0)
+        (worker,) = (c for c in psutil.Process().children() if "spawn_main" in " ".join(c.cmdline()))
+        worker.kill()
+        worker.wait()
+        with pytest.raises(SzmassError, match="process that simulates"):
+            for number in range(1, 50):
+                draw(number)
+
+
+def test_it_ends_without_the_blocks_that_nobody_wants(simulator):
+    """As after Ctrl-C: a worker in the middle of a block is not waited for."""
+    slow = Teacher(SurveyConfig(), simulator, sleeping)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), fed_by(slow, 1, N_BLOCKS) as draw:
+        threading.Timer(8.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        draw(0)
+    assert time.monotonic() - start < 100.0
 
 
 ORPHANS = """

@@ -14,7 +14,7 @@ training: {cutouts_per_epoch: 512, validation_cutouts: 128, batch_size: 32, max_
 """
 
 SCRIPT = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ from szmass_cli.network.backend import load_keras
 from szmass_cli.network.checkpoints import Checkpoints
 from szmass_cli.network.device import training_device
 from szmass_cli.network.model import Predictor, model_variables, network_of
+from szmass_cli.network import training
+from szmass_cli.network.averaging import WeightAverage
 from szmass_cli.network.training import best_so_far, compiled_model, fit
 from szmass_cli.sky.cutouts import Stream
 
@@ -35,19 +37,23 @@ if __name__ == "__main__":
     told = []
     if sys.argv[1] == "train":
         # both backends begin with the same weights, as they draw other ones from the same seed
-        compiled, average = compiled_model(config, head.lesson, device)
+        compiled, _ = compiled_model(config, head.lesson, device)
         rng = np.random.default_rng(1)
         for v in compiled.trainable_variables:
-            v.assign(np.array(v) + 0.0 if "kernel" not in v.path else 0.1 * rng.standard_normal(v.shape))
-        from szmass_cli.network import training
-        from szmass_cli.network.averaging import WeightAverage
-
+            if "kernel" in v.path:
+                v.assign(0.1 * rng.standard_normal(v.shape))
         training.compiled_model = lambda *_: (compiled, WeightAverage(compiled, 0.9))
-        _, state = fit(
-            config, head.simulator, head.lesson, Path(sys.argv[2]),
-            progress=lambda *what: told.append(what[1:3]), n_workers=int(sys.argv[3]),
+        kill_at = int(sys.argv[4]) if len(sys.argv) > 4 else None
+
+        def tell(name, done, total, detail=""):
+            told.append((done, total))
+            if kill_at is not None and done > kill_at:
+                os._exit(0)
+
+        fit(
+            config, head.simulator, head.lesson, Path(sys.argv[2]), progress=tell,
+            n_workers=int(sys.argv[3]),
         )
-        history = state.history
     model, state = best_so_far(config, head.lesson, Path(sys.argv[2]))
     network = network_of(config.network, 2, [np.asarray(v) for v in model_variables(model)])
     predictor = Predictor(network, head._inputs, head.labels)
@@ -114,3 +120,16 @@ def test_what_jax_trained_tensorflow_finishes_with_the_same_answers(by_jax, run)
     np.testing.assert_allclose(found["mass"], by_jax["mass"], rtol=1e-4)
     np.testing.assert_allclose(found["peak"], by_jax["peak"], rtol=1e-3, atol=0.01)
     assert np.std(np.log(by_jax["mass"])) > 0.1
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_nothing_had_been(by_jax, folder, szmass_python, run):
+    """Killed in its second epoch: moments, rates, averages and cutouts are those of the unbroken run."""
+    killed = szmass_python("run.py", "train", "broken.training", 0, 512, cwd=folder, KERAS_BACKEND="jax")
+    assert killed.code == 0 and not killed.out
+    assert json.loads((folder / "broken.training" / "state.json").read_text())["epoch"] == 1
+    found = run("jax", "train", "broken.training", 0)
+    assert [row["epoch"] for row in found["history"]] == [1, 2]
+    for one, other in zip(found["history"], by_jax["history"], strict=True):
+        assert one["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-5)
+    np.testing.assert_allclose(found["mass"], by_jax["mass"], rtol=1e-5)
