@@ -44,7 +44,8 @@ def measured_noise_uk_arcmin(band_map: BandMap, rows: Rows, bundle: Bundle) -> f
     modes = BeamModes(bundle.sky_power, band_map.band, bundle.sz_model)
     low, high = band_map.trained.noise_range_uk_arcmin
     levels = np.geomspace(0.5 * low, 2.0 * high, N_LEVELS)
-    noise = float(np.median(modes.likeliest_noise_uk_arcmin(np.array(found), levels)))
+    likeliest = modes.likeliest_noise_uk_arcmin(modes.coefficients(np.array(found)), levels)
+    noise = float(np.median(likeliest))
     return float(f"{noise:.3g}")
 
 

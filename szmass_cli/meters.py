@@ -41,8 +41,12 @@ None of 3000 training stamps went beyond 5.3; a point source of 100 µK away fro
 SOURCE_SIGMA = 2.5
 """A point source on a cluster is told of from here: of fewer than 2 per cent of cutouts without one."""
 
-OFFSET_CHI2 = 7.4
-"""An offset is told of from here: of one centred cluster in 40."""
+OFFSET_CHI2 = 8.0
+"""An offset is told of from here: of one centred cluster in 55."""
+
+NOISE_TIMES = 2.0 ** np.linspace(-1.25, 1.25, 11)
+NOISE_TIMES_RANGE = (0.6, 1.65)
+"""The likeliest white noise of a cutout, as looked for, and where it may be [times what is told]."""
 
 N_CENTRE_MASSES = 24
 
@@ -252,6 +256,9 @@ class PosteriorMeter:
         amplitude = (projection / fisher)[:, 0]
         signal = amplitude[:, None, None] * self._modes.template_images(assumed, stamps.redshift)
         flags = self._residual_flags(images - signal, stamps.noise_uk_arcmin)
+        levels = stamps.noise_uk_arcmin[:, None] * NOISE_TIMES
+        times = self._modes.likeliest_noise_uk_arcmin(coefficients, levels) / stamps.noise_uk_arcmin
+        flags[(times < NOISE_TIMES_RANGE[0]) | (times > NOISE_TIMES_RANGE[1])] |= Flag.NOISE_MISMATCH
         at_centre = coefficients, stamps.noise_uk_arcmin
         source = self._centre.source_sigma(*at_centre, stamps.redshift)
         flags[source > SOURCE_SIGMA] |= Flag.CENTRAL_SOURCE

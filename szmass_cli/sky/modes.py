@@ -78,21 +78,29 @@ class BeamModes:
         rows = np.concatenate([quarter, quarter[:, ::-1]], axis=1)
         return unfold(fields)[..., 0] / np.sqrt(np.concatenate([rows, rows[:, :, ::-1]], axis=2))
 
-    def likeliest_noise_uk_arcmin(self, images_uk: np.ndarray, levels_uk_arcmin: np.ndarray) -> np.ndarray:
-        """White noise (n,) [µK-arcmin], of some levels (k,), that gives cutouts the greatest likelihood.
+    def likeliest_noise_uk_arcmin(
+        self, coefficients_uk: np.ndarray, levels_uk_arcmin: np.ndarray
+    ) -> np.ndarray:
+        """White noise (n,) [µK-arcmin], of some levels, that gives cutouts the greatest likelihood.
 
         Only fields that are odd in some direction count, to which a round, centred cluster adds nothing, and
         only modes that the beam lets through: finer ones show the pixels of the map that was cut.
+
+        Parameters
+        ----------
+        coefficients_uk : numpy.ndarray, shape (4, n, 400)
+            Of `coefficients`.
+        levels_uk_arcmin : numpy.ndarray, shape (k,) or (n, k)
         """
         odd = slice(EVEN + 1, None)
-        c2 = self.coefficients(images_uk)[odd] ** 2
-        seen = N_PIXELS**2 * self._power_of_mode[odd] > LEAST_TRANSFER
-        ln_likelihood = np.zeros((len(levels_uk_arcmin), len(images_uk)))
-        for index, level in enumerate(levels_uk_arcmin):
-            variance = self._variance_uk2[odd] + pixel_noise_uk(float(level)) ** 2
-            terms = np.log(variance)[:, None] + c2 / variance[:, None]
-            ln_likelihood[index] = -0.5 * np.einsum("pnj,pj->n", terms, seen.astype(float))
-        return levels_uk_arcmin[ln_likelihood.argmax(axis=0)]
+        c2, levels = coefficients_uk[odd] ** 2, np.atleast_2d(levels_uk_arcmin)
+        seen = (N_PIXELS**2 * self._power_of_mode[odd] > LEAST_TRANSFER).astype(float)
+        ln_likelihood = np.zeros((c2.shape[1], levels.shape[1]))
+        for index, level in enumerate(levels.T):
+            inverse = self.inverse_variance(level)[odd]
+            ln_likelihood[:, index] = np.einsum("pnj,pj->n", np.log(inverse) - c2 * inverse, seen)
+        best = ln_likelihood.argmax(axis=1)
+        return np.broadcast_to(levels, ln_likelihood.shape)[np.arange(len(best)), best]
 
     def filtered(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
         """B C^-1 d over its standard deviation on bare sky, (n, 40, 40); see `StampSky.sz_filter`.

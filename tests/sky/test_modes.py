@@ -73,6 +73,6 @@ def test_the_noise_of_cutouts_is_found(power, noise):
     images[::2] += ClusterStamps([band]).mean_images(1.2e15, 0.5)[0, ..., 0]
     modes = BeamModes(power, band, ARNAUD2010)
     levels = np.geomspace(1.0, 80.0, 300)
-    found = modes.likeliest_noise_uk_arcmin(images, levels)
+    found = modes.likeliest_noise_uk_arcmin(modes.coefficients(images), levels)
     assert np.median(found) == pytest.approx(noise, rel=0.06)
     assert np.median(found[::2]) == pytest.approx(np.median(found[1::2]), rel=0.12)
