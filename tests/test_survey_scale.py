@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-ROWS = 480
+ROWS = 900
 BLOCKS = 8
-OPTIONS = ("--model", "z07", "--block-rows", 64, "-q")
+OPTIONS = ("--model", "z07", "--block-rows", 128, "-q")
 PATIENCE_S = 120.0
 
 
@@ -29,7 +29,7 @@ def unbroken(panel):
 
 @pytest.fixture(scope="module")
 def crowd(field, tmp_path_factory):
-    """480 rows around the clusters of the simulated field, in no order, some of them off the map."""
+    """900 rows around the clusters of the simulated field, in no order, some of them off the map."""
     rng = np.random.default_rng(5)
     some = rng.integers(0, len(field.truth), ROWS)
     table = Table(

@@ -11,25 +11,25 @@ FLAGS_COLUMN = "szmass_flags"
 class Flag(enum.IntFlag):
     """What is to be said about a row; 0 means nothing to say.
 
-    ====  ============================  ==============================================================
-    bit   name                          meaning
-    ====  ============================  ==============================================================
-    1     BAD_COORDINATES               right ascension or declination is missing or impossible; no mass
-    2     OFF_MAP                       the map has no data anywhere near; no mass
-    4     CUT_BY_EDGE                   the cutout reaches over the edge of the map
-    8     MASKED                        the core, or too much of the cutout, has no data; no mass
-    16    NONFINITE                     what has no data is NaN, or the network's answer is; no mass
-    32    NO_REDSHIFT                   no redshift given; the model's own, or any, was assumed
-    64    REDSHIFT_OUTSIDE_TRAINING     the network was not trained there, only calibrated
-    128   REDSHIFT_OUTSIDE_CALIBRATION  redshift beyond the calibration; no mass
-    256   MASS_OUTSIDE_TRAINING         the mass lies outside the training range
-    512   NOISE_MISMATCH                the map's noise, measured or stated, differs from the training noise
-    1024  INPAINTED                     holes in the cutout were filled from the sky around them
-    2048  BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
-    4096  UNLIKE_TRAINING               more is left than training skies have: a bright source, a neighbour
-    8192  CENTRAL_SOURCE                a point source seems to sit on the cluster and fill part of its signal
-    16384 OFF_CENTRE                    the signal seems to be centred elsewhere than the position given
-    ====  ============================  ==============================================================
+    =====  ============================  ==============================================================
+    bit    name                          meaning
+    =====  ============================  ==============================================================
+    1      BAD_COORDINATES               right ascension or declination is missing or impossible; no mass
+    2      OFF_MAP                       the map has no data anywhere near; no mass
+    4      CUT_BY_EDGE                   the cutout reaches over the edge of the map
+    8      MASKED                        the core, or too much of the cutout, has no data; no mass
+    16     NONFINITE                     what has no data is NaN, or the network's answer is; no mass
+    32     NO_REDSHIFT                   no redshift given; the model's own, or any, was assumed
+    64     REDSHIFT_OUTSIDE_TRAINING     the network was not trained there, only calibrated
+    128    REDSHIFT_OUTSIDE_CALIBRATION  redshift beyond the calibration; no mass
+    256    MASS_OUTSIDE_TRAINING         the mass lies outside the training range
+    512    NOISE_MISMATCH                the map's noise, measured or stated, differs from the training noise
+    1024   INPAINTED                     holes in the cutout were filled from the sky around them
+    2048   BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
+    4096   UNLIKE_TRAINING               more is left than training skies have: a bright source, a neighbour
+    8192   CENTRAL_SOURCE                a point source seems to sit on the cluster and fill part of its signal
+    16384  OFF_CENTRE                    the signal seems to be centred elsewhere than the position given
+    =====  ============================  ==============================================================
     """
 
     BAD_COORDINATES = 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from szmass_cli.network.bundle import read_bundle
-from szmass_cli.network.model import Predictor
+from szmass_cli.network.model import Predictor, network_of
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,12 @@ def test_another_batch_size_changes_no_more_than_rounding(predictor, toy_bundle,
     np.testing.assert_allclose(other(images).raw_mass_msun, masses, rtol=0, atol=1e-4 * np.abs(masses).max())
 
 
-def test_the_mass_is_the_mass_pixel_times_the_mean_mass(predictor, cutouts):
+def test_the_mass_is_the_mass_pixel_times_the_mean_mass(predictor, toy_bundle, cutouts):
     """One answer followed by hand through filter, network and scale."""
     images = cutouts.image[:3, ..., 0]
-    outputs = predictor._network.predict_on_batch(predictor._inputs(images))
+    bundle = read_bundle(toy_bundle)
+    network = network_of(bundle.recipe.network, 2, bundle.weights)
+    outputs = network.predict_on_batch(predictor._inputs(images))
     got = predictor(images)
     np.testing.assert_allclose(got.raw_mass_msun, outputs[:, 20, 20, 1] * 4.5e14, rtol=1e-3)
     np.testing.assert_allclose(got.sz_uk, outputs[..., 0] * 600.0, rtol=1e-3, atol=0.1)
