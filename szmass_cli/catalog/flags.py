@@ -27,7 +27,7 @@ class Flag(enum.IntFlag):
     1024   INPAINTED                     holes in the cutout were filled from the sky around them
     2048   BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
     4096   UNLIKE_TRAINING               more is left than training skies have: a bright source, a neighbour
-    8192   CENTRAL_SOURCE                a point source seems to sit on the cluster and fill part of its signal
+    8192   CENTRAL_SOURCE                a point source seems to sit on the cluster and fill in its signal
     16384  OFF_CENTRE                    the signal seems to be centred elsewhere than the position given
     =====  ============================  ==============================================================
     """
@@ -63,7 +63,7 @@ _MEANINGS = {
     Flag.INPAINTED: "holes in the cutout were filled from the sky around them",
     Flag.BEAM_MISMATCH: "the map's beam is wider than the model's and was sharpened",
     Flag.UNLIKE_TRAINING: "more is left than training skies have: a bright source, a neighbour",
-    Flag.CENTRAL_SOURCE: "a point source seems to sit on the cluster and fill part of its signal",
+    Flag.CENTRAL_SOURCE: "a point source seems to sit on the cluster and fill in its signal",
     Flag.OFF_CENTRE: "the signal seems to be centred elsewhere than the position given",
 }
 
