@@ -25,7 +25,7 @@ from szmass_cli.posterior.redshift import unknown_redshift_nodes
 from szmass_cli.recalibration import Recalibration
 from szmass_cli.sky.centre import CentreTest
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.modes import BeamModes
+from szmass_cli.sky.modes import EVEN, BeamModes
 from szmass_cli.sky.stamps import StampSky, pixel_noise_uk
 from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
@@ -45,8 +45,9 @@ OFFSET_CHI2 = 8.0
 """An offset is told of from here: of one centred cluster in 55."""
 
 NOISE_TIMES = 2.0 ** np.linspace(-1.25, 1.25, 11)
+NOISE_STEP = 0.05
 NOISE_TIMES_RANGE = (0.6, 1.65)
-"""The likeliest white noise of a cutout, as looked for, and where it may be [times what is told]."""
+"""The likeliest white noise of a cutout, as looked for, in which steps of ln noise, and where it may be."""
 
 N_CENTRE_MASSES = 24
 
@@ -253,12 +254,11 @@ class PosteriorMeter:
         projection, fisher = self._modes.matched(
             coefficients, stamps.noise_uk_arcmin, assumed[:, None], stamps.redshift
         )
-        amplitude = (projection / fisher)[:, 0]
-        signal = amplitude[:, None, None] * self._modes.template_images(assumed, stamps.redshift)
-        flags = self._residual_flags(images - signal, stamps.noise_uk_arcmin)
-        levels = stamps.noise_uk_arcmin[:, None] * NOISE_TIMES
-        times = self._modes.likeliest_noise_uk_arcmin(coefficients, levels) / stamps.noise_uk_arcmin
-        flags[(times < NOISE_TIMES_RANGE[0]) | (times > NOISE_TIMES_RANGE[1])] |= Flag.NOISE_MISMATCH
+        left = coefficients.copy()
+        template = self._modes.templates(assumed[:, None], stamps.redshift)[:, 0]
+        left[EVEN] -= (projection / fisher) * template
+        flags = self._residual_flags(left, stamps.noise_uk_arcmin)
+        flags[self._is_of_another_depth(coefficients, stamps.noise_uk_arcmin)] |= Flag.NOISE_MISMATCH
         at_centre = coefficients, stamps.noise_uk_arcmin
         source = self._centre.source_sigma(*at_centre, stamps.redshift)
         flags[source > SOURCE_SIGMA] |= Flag.CENTRAL_SOURCE
@@ -283,10 +283,21 @@ class PosteriorMeter:
         ln_mass = np.where(answer.lost[:, None], np.nan, self._network.ln_mass)
         return MassPosterior(ln_mass, answer.density)
 
-    def _residual_flags(self, residual_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
-        deviations = self._modes.deviations(self._modes.coefficients(residual_uk), noise_uk_arcmin)
+    def _residual_flags(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        deviations = self._modes.deviations(coefficients_uk, noise_uk_arcmin)
         ratio = np.sqrt(np.mean(deviations[:, self._away] ** 2, axis=1))
         return residual_flags(ratio, np.abs(deviations).max(axis=(1, 2)))
+
+    def _is_of_another_depth(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        """Whether the white noise of cutouts is far from what is told of them."""
+        # rows of nearly the same noise are looked at together
+        told = np.exp(NOISE_STEP * np.round(np.log(noise_uk_arcmin) / NOISE_STEP))
+        found = np.empty(len(told))
+        for level in np.unique(told):
+            rows = told == level
+            found[rows] = self._modes.likeliest_noise_uk_arcmin(coefficients_uk[:, rows], level * NOISE_TIMES)
+        times = found / noise_uk_arcmin
+        return (times < NOISE_TIMES_RANGE[0]) | (times > NOISE_TIMES_RANGE[1])
 
     def _at_an_edge(self, median_msun: np.ndarray) -> np.ndarray:
         """Whether posteriors lean on the heaviest masses of training, or on the lightest."""

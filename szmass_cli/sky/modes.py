@@ -69,14 +69,16 @@ class BeamModes:
 
     def deviations(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
         """B C^-1 d over each pixel's own standard deviation on bare sky, (n, 40, 40) [sigma]."""
-        inverse = self.inverse_variance(noise_uk_arcmin)
+        levels, level_of = np.unique(noise_uk_arcmin, return_inverse=True)
+        inverse = self.inverse_variance(levels)
         with one_blas_thread():
-            fields = (coefficients_uk * inverse) @ self._smoothed.transpose(0, 2, 1)
-            # fields of different parity are independent: a pixel has a quarter of the variance of each
-            variance = 0.25 * (inverse @ self._smoothed2).sum(axis=0)
-        quarter = variance.reshape(-1, HALF, HALF)
+            fields = (coefficients_uk * inverse[:, level_of]) @ self._smoothed.transpose(0, 2, 1)
+            variance = (inverse @ self._smoothed2).sum(axis=0)
+        # fields of different parity are independent: a pixel has a quarter of the variance of each
+        quarter = 0.25 * variance.reshape(-1, HALF, HALF)
         rows = np.concatenate([quarter, quarter[:, ::-1]], axis=1)
-        return unfold(fields)[..., 0] / np.sqrt(np.concatenate([rows, rows[:, :, ::-1]], axis=2))
+        spread = np.sqrt(np.concatenate([rows, rows[:, :, ::-1]], axis=2))
+        return unfold(fields)[..., 0] / spread[level_of]
 
     def likeliest_noise_uk_arcmin(
         self, coefficients_uk: np.ndarray, levels_uk_arcmin: np.ndarray
@@ -90,17 +92,15 @@ class BeamModes:
         ----------
         coefficients_uk : numpy.ndarray, shape (4, n, 400)
             Of `coefficients`.
-        levels_uk_arcmin : numpy.ndarray, shape (k,) or (n, k)
+        levels_uk_arcmin : numpy.ndarray, shape (k,)
         """
         odd = slice(EVEN + 1, None)
-        c2, levels = coefficients_uk[odd] ** 2, np.atleast_2d(levels_uk_arcmin)
+        c2, inverse = coefficients_uk[odd] ** 2, self.inverse_variance(levels_uk_arcmin)[odd]
         seen = (N_PIXELS**2 * self._power_of_mode[odd] > LEAST_TRANSFER).astype(float)
-        ln_likelihood = np.zeros((c2.shape[1], levels.shape[1]))
-        for index, level in enumerate(levels.T):
-            inverse = self.inverse_variance(level)[odd]
-            ln_likelihood[:, index] = np.einsum("pnj,pj->n", np.log(inverse) - c2 * inverse, seen)
-        best = ln_likelihood.argmax(axis=1)
-        return np.broadcast_to(levels, ln_likelihood.shape)[np.arange(len(best)), best]
+        ln_determinant = np.einsum("pkj,pj->k", np.log(inverse), seen)
+        # one level at a time: a row's sum is the same whatever rows are beside it
+        chi2 = [np.einsum("pnj,pj->n", c2, level * seen) for level in inverse.swapaxes(0, 1)]
+        return levels_uk_arcmin[np.argmax(ln_determinant - np.stack(chi2, axis=1), axis=1)]
 
     def filtered(self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
         """B C^-1 d over its standard deviation on bare sky, (n, 40, 40); see `StampSky.sz_filter`.
