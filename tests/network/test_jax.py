@@ -77,7 +77,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder, szmass_python):
     def run(backend, *arguments):
-        outcome = szmass_python("run.py", *arguments, cwd=folder, KERAS_BACKEND=backend)
+        # what is compiled is used for seconds: not worth optimising
+        quick = {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+        outcome = szmass_python("run.py", *arguments, cwd=folder, **quick)
         assert outcome.code == 0, outcome.err
         return json.loads(outcome.out.splitlines()[-1])
 
