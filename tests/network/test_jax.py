@@ -13,6 +13,9 @@ training: {cutouts_per_epoch: 512, validation_cutouts: 128, batch_size: 32, max_
   learning_rate: 3.0e-3, average_decay: 0.9, mass_error: relative}
 """
 
+QUICKLY = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+"""What is compiled is used for seconds: not worth optimising."""
+
 SCRIPT = """
 import json, os, sys
 from pathlib import Path
@@ -77,9 +80,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder, szmass_python):
     def run(backend, *arguments):
-        # what is compiled is used for seconds: not worth optimising
-        quick = {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
-        outcome = szmass_python("run.py", *arguments, cwd=folder, **quick)
+        outcome = szmass_python("run.py", *arguments, cwd=folder, KERAS_BACKEND=backend, **QUICKLY)
         assert outcome.code == 0, outcome.err
         return json.loads(outcome.out.splitlines()[-1])
 
@@ -127,7 +128,8 @@ def test_what_jax_trained_tensorflow_finishes_with_the_same_answers(by_jax, run)
 @pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_been(by_jax, folder, szmass_python, run):
     """Killed in its second epoch: moments, rates, averages and cutouts are those of the unbroken run."""
-    killed = szmass_python("run.py", "train", "broken.training", 0, 512, cwd=folder, KERAS_BACKEND="jax")
+    broken = "run.py", "train", "broken.training", 0, 512
+    killed = szmass_python(*broken, cwd=folder, KERAS_BACKEND="jax", **QUICKLY)
     assert killed.code == 0 and not killed.out
     assert json.loads((folder / "broken.training" / "state.json").read_text())["epoch"] == 1
     found = run("jax", "train", "broken.training", 0)
