@@ -191,8 +191,8 @@ def test_the_report_compares_with_the_best_possible_and_nothing_leaks(trained):
         assert comparison.n_cutouts == 256
         assert not comparison.leaks
         assert comparison.network.std > comparison.best_possible.std
-        # on so few cutouts to a few per cent
-        assert comparison.matched_filter.std > 0.95 * comparison.best_possible.std
+    # without scatter all estimators still allow for it, so that none is the best there
+    assert with_scatter.matched_filter.std > with_scatter.best_possible.std
     card = (bundle.path / "README.md").read_text()
     for scatter in (with_scatter.network, with_scatter.matched_filter, without.best_possible):
         assert f"{scatter.std:.3f}" in card

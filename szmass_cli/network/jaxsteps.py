@@ -20,13 +20,7 @@ BATCHES_AHEAD = 8
 class JaxSteps:
     """Trains a compiled model, and its average beside it.
 
-    Parameters
-    ----------
-    model : keras.Model
-    average : WeightAverage
-    like : Batch
-        Arrays as those of the batches, of any length.
-    batch_size : int
+    Its parameters are those of `szmass_cli.network.kerassteps.KerasSteps`.
     """
 
     def __init__(self, model, average: WeightAverage, like: Any, batch_size: int):

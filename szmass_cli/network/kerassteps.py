@@ -36,7 +36,7 @@ class KerasSteps:
         def batches() -> Iterator[Batch]:
             try:
                 yield from course.batches()
-            except Exception as error:
+            except Exception as error:  # whatever it is: it is raised again, here and below
                 failures.append(error)
                 raise
 
@@ -56,7 +56,7 @@ class KerasSteps:
                 verbose=0,
                 callbacks=[_per_batch(course, self._average)],
             )
-        except Exception:
+        except Exception:  # which kind TensorFlow makes of it depends on where the batches failed
             # TensorFlow passes on the text of what went wrong with the batches, and not what it was
             if failures:
                 raise failures[0] from None

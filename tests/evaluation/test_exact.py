@@ -48,11 +48,14 @@ def test_it_is_the_estimator_of_one_instrument_under_another_prior(simulator, cl
     instrument = simulator.instruments[1.0]
     sky = StampSky(simulator.power, [instrument.band.__class__(150.0, instrument.band.beam, 5.0)])
     other = OptimalEstimator(sky, instrument.stamps, 0.7, 0.2, MASSES).posterior(block.image)
+    # its masses begin and end at those of the prior: the first and the last stand for half as much
+    other.probability[:, [0, -1]] *= 0.5
+    other.probability[:] /= other.probability.sum(axis=1, keepdims=True)
     grid = mass_grid(MASSES)
     for percent in (16.0, 50.0, 84.0):
         cumulative = np.cumsum(density, axis=1) - 0.5 * density
         mine = np.exp([np.interp(percent / 100.0, row, grid) for row in cumulative])
-        np.testing.assert_allclose(mine, other.percentile(percent), rtol=0.02)
+        np.testing.assert_allclose(mine, other.percentile(percent), rtol=0.01)
 
 
 def test_it_covers_what_it_promises(simulator, clusters, exact):

@@ -62,7 +62,7 @@ def test_without_a_source_it_is_at_most_a_gaussian(centre, modes, skies, cluster
     """Of strong clusters and weak ones, and where there is none at all."""
     found = source(centre, modes, skies + times * cluster)
     assert abs(found.mean()) < 0.5 and 0.6 < found.std() < 1.15
-    assert np.mean(found > 2.5) < 0.035 and np.mean(found < -2.5) < 0.035
+    assert np.mean(found > 2.5) < 0.025 and np.mean(found < -2.5) < 0.025
 
 
 def test_a_source_of_5_mjy_is_found(centre, modes, skies, cluster):
