@@ -14,9 +14,9 @@ from szmass_cli.bandmaps import map_requests
 from szmass_cli.errors import UsageError
 from szmass_cli.estimation import estimate_catalog
 from szmass_cli.executors import Executor, in_threads, on_local_workers, on_scheduler
-from szmass_cli.meters import ALWAYS
 from szmass_cli.preparation import Request
 from szmass_cli.progress import Progress, silent
+from szmass_cli.reading import ALWAYS
 from szmass_cli.runplan import BLOCK_ROWS
 from szmass_cli.tables.common import joined
 from szmass_cli.tables.csvtable import typed

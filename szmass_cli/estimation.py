@@ -1,6 +1,6 @@
 """Masses for a catalogue: cut the map at each row, ask the network, calibrate, write the columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,15 +91,13 @@ def estimate_catalog(
     """
     check_paths(request, output)
     check_output(output, overwrite)
-    run = prepared(request)
-    with (
-        opened_parts(output, run.plan, run.stated(), resume=resume) as parts,
-        _hashed_meanwhile([one.sky_map.path for one in run.maps]) as map_sha256,
-    ):
-        _measure(run, parts, run.plan.blocks, executor, progress)
-        estimates = _estimates(run, parts.collect(len(run.rows)), map_sha256.result())
-        write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
-        parts.remove()
+    with _hashed_meanwhile([one.path for one in request.all_maps]) as map_sha256:
+        run = prepared(request)
+        with opened_parts(output, run.plan, run.stated(), resume=resume) as parts:
+            _measure(run, parts, run.plan.blocks, executor, progress)
+            estimates = _estimates(run, parts.collect(len(run.rows)), map_sha256.result())
+            write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
+            parts.remove()
     return estimates
 
 
@@ -174,7 +172,8 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
         )
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
         measured = parts.collect(len(run.rows), stated["shards"])
-        estimates = _estimates(run, measured, [sha256_of(one.sky_map.path) for one in run.maps])
+        paths = [one.sky_map.path for one in run.maps]
+        estimates = _estimates(run, measured, {path: sha256_of(path) for path in paths})
         write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
         parts.remove()
     return estimates
@@ -201,12 +200,15 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
 
 
 @contextmanager
-def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[list[str]]]:
-    """The future SHA-256 of files, which takes as long as reading all of them."""
+def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, str]]]:
+    """The future SHA-256 of files, which takes as long as reading all of them.
+
+    It has a core of its own while one loads the network: begun later, it would take it from the clusters.
+    """
     unwanted = Event()
 
-    def hashed() -> list[str]:
-        return [sha256_of(path, wanted=lambda: not unwanted.is_set()) for path in paths]
+    def hashed() -> dict[Path, str]:
+        return {path: sha256_of(path, wanted=lambda: not unwanted.is_set()) for path in paths}
 
     with ThreadPoolExecutor(1) as pool:
         try:
@@ -215,7 +217,7 @@ def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[list[str]]]:
             unwanted.set()
 
 
-def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
+def _estimates(run: Run, measured: Measured, map_sha256: Mapping[Path, str]) -> Estimates:
     table = mass_table(
         measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.change
     )
@@ -228,7 +230,7 @@ def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estim
         "SZM_PRI": _prior_in_words(run),
         "SZM_NOTE": " ".join(run.notes),
     }
-    of_maps = [_map_meta(one, sha256) for one, sha256 in zip(run.maps, map_sha256, strict=True)]
+    of_maps = [_map_meta(one, map_sha256[one.sky_map.path]) for one in run.maps]
     for key in of_maps[0]:
         values = [of_map[key] for of_map in of_maps]
         meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))

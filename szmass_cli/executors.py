@@ -42,12 +42,14 @@ def measure_block(job: Job, strips: Sequence[Rows], n_threads: int) -> Measured:
 
 
 def in_threads(job: Job, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
-    """An `Executor`: a strip to each core of this machine; while one is in the network, others are cut."""
-    n_threads = usable_cores()
+    """An `Executor` on the cores of this machine: while some strips are in the network, others are cut."""
+    n_cores = usable_cores()
+    # half as many more strips than cores: one that waits for the interpreter leaves no core idle
+    n_threads = n_cores + (n_cores + 1) // 2
     waiting: deque[tuple[Block, list[Future]]] = deque()
     with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
         try:
-            bench = bench_of(job, n_threads)
+            bench = bench_of(job, n_cores)
             for block in blocks:
                 waiting.append((block, [pool.submit(bench, rows[strip]) for strip in block.strips]))
                 # enough is asked for ahead that no thread waits while a part is written

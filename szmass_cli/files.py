@@ -216,7 +216,7 @@ def check_suffix(output: Path, suffixes: Sequence[str]) -> None:
 
 
 def sha256_of(
-    path: str | os.PathLike[str], chunk_bytes: int = 1 << 20, wanted: Callable[[], bool] = lambda: True
+    path: str | os.PathLike[str], chunk_bytes: int = 1 << 24, wanted: Callable[[], bool] = lambda: True
 ) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in pieces of `chunk_bytes`.
 
@@ -227,10 +227,11 @@ def sha256_of(
     OSError
         The file cannot be read.
     """
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while wanted() and (chunk := stream.read(chunk_bytes)):
-            digest.update(chunk)
+    # pieces are large, as a busy interpreter keeps a thread waiting before each
+    digest, piece = hashlib.sha256(), memoryview(bytearray(chunk_bytes))
+    with open(path, "rb", buffering=0) as stream:
+        while wanted() and (n := stream.readinto(piece)):
+            digest.update(piece[:n])
     return digest.hexdigest()
 
 

@@ -15,9 +15,9 @@ from szmass_cli.catalog import (
 )
 from szmass_cli.errors import UsageError
 from szmass_cli.measure import Measured
-from szmass_cli.meters import ALWAYS
 from szmass_cli.physics.cosmology import convert_m200c
 from szmass_cli.posterior.priors import PriorChange
+from szmass_cli.reading import ALWAYS
 
 MASS_DEFINITIONS = ("200c", "500c", "200m")
 

@@ -14,10 +14,11 @@ from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts, robust_rms
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.meters import Meter, Reading, Stamps, build_meter
+from szmass_cli.meters import build_meter
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.posterior.priors import Prior
+from szmass_cli.reading import Meter, Reading, Stamps
 from szmass_cli.rows import Rows
 from szmass_cli.stamp import pixel_radii_arcmin
 
@@ -97,7 +98,7 @@ class Bench:
     ----------
     job : Job
     n_threads : int
-        Threads that will ask at once.
+        Threads that the network may use.
     """
 
     def __init__(self, job: Job, n_threads: int):

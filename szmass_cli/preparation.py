@@ -17,10 +17,10 @@ from szmass_cli.files import check_not_an_input
 from szmass_cli.maps.reader import open_map
 from szmass_cli.masstable import check_mass_definitions, check_percentiles, column_names
 from szmass_cli.measure import Job, check_plausible, inputs_identity
-from szmass_cli.meters import ALWAYS
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle import Bundle, read_bundle
 from szmass_cli.posterior.priors import Prior, PriorChange
+from szmass_cli.reading import ALWAYS
 from szmass_cli.rows import Rows, catalog_rows
 from szmass_cli.runplan import BLOCK_ROWS, RunPlan, make_plan
 from szmass_cli.tables.formats import output_files, read_table

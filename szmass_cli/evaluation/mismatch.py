@@ -8,12 +8,13 @@ import numpy as np
 from szmass_cli.catalog import Flag
 from szmass_cli.config import LogUniformMasses, SurveyConfig
 from szmass_cli.evaluation.testsets import at_instrument
-from szmass_cli.meters import Meter, Stamps, build_meter
+from szmass_cli.meters import build_meter
 from szmass_cli.network.bundle import Bundle
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.spectra import uk_per_mjy
 from szmass_cli.progress import Progress
+from szmass_cli.reading import Meter, Stamps
 from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutBlock, Stream
 from szmass_cli.sky.instruments import InstrumentSimulator

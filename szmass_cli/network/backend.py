@@ -1,8 +1,10 @@
 """Loading Keras and its backend: late, because it takes seconds, and without their start-up chatter."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +17,9 @@ from szmass_cli.stamp import N_PIXELS
 BACKENDS = ("tensorflow", "jax")
 
 CPU_BATCH_SIZE = 32
+
+GPU_DEVICE_FILES = ("nvidia[0-9]*", "kfd", "dxg")
+"""In /dev of a Linux that has GPUs: of NVIDIA, of AMD, and of a Windows below."""
 
 BYTES_PER_FILTER = 40 * N_PIXELS**2 * 4
 """Memory of a cutout on its way through the network, for each base filter: some 40 maps are held at once."""
@@ -107,16 +112,23 @@ def fitting_batch_size(config: NetworkConfig) -> int:
 
     On a GPU as many as fill half of its memory, a power of two between 64 and 1024.
     """
-    one_thread_per_operation(usable_cores())
-    memory = _gpu_memory_bytes()
+    memory = _gpu_memory_bytes() if _may_have_gpu() else []
     if not memory:
         return CPU_BATCH_SIZE
     fitting = 0.5 * min(memory) / (config.base_filters * BYTES_PER_FILTER)
     return 1 << int(np.clip(np.log2(max(fitting, 1.0)), 6, 10))
 
 
+def _may_have_gpu() -> bool:
+    """Whether it is worth loading the backend, for seconds, to ask it for GPUs."""
+    if sys.platform != "linux":
+        return True
+    return any(next(Path("/dev").glob(name), None) for name in GPU_DEVICE_FILES)
+
+
 def _gpu_memory_bytes() -> list[int]:
     """Memory of each GPU."""
+    one_thread_per_operation(usable_cores())
     if on_jax():
         import jax
 

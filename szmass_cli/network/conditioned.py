@@ -1,7 +1,7 @@
 """The mResUNet told of redshift, beam and noise, with a head for p(ln M): inputs and layers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +52,52 @@ class Conditions:
         return Conditions(self.redshift[rows], self.beam_fwhm_arcmin[rows], self.noise_uk_arcmin[rows])
 
 
+@dataclass(frozen=True)
+class Decomposed:
+    """Cutouts behind one beam, and what is told of them: taken apart once for all who look at them.
+
+    Parameters
+    ----------
+    images_uk : numpy.ndarray, shape (n, 40, 40)
+    coefficients_uk : numpy.ndarray, shape (4, n, 400)
+        Of `BeamModes.coefficients`.
+    conditions : Conditions
+    modes : BeamModes
+    """
+
+    images_uk: np.ndarray
+    coefficients_uk: np.ndarray
+    conditions: Conditions
+    modes: BeamModes
+
+    @classmethod
+    def of(cls, images_uk: np.ndarray, conditions: Conditions, modes: BeamModes) -> "Decomposed":
+        """Take cutouts (n, 40, 40) or (n, 40, 40, 1) [µK] apart."""
+        images = np.asarray(images_uk).reshape(len(conditions), N_PIXELS, N_PIXELS)
+        return cls(images, modes.coefficients(images), conditions, modes)
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def __getitem__(self, rows: np.ndarray) -> "Decomposed":
+        of_rows = self.images_uk[rows], self.coefficients_uk[:, rows]
+        return Decomposed(*of_rows, self.conditions[rows], self.modes)
+
+    def at(self, redshift: np.ndarray) -> "Decomposed":
+        """The same cutouts, told of other redshifts (n,)."""
+        return replace(self, conditions=replace(self.conditions, redshift=redshift))
+
+    def matched(self, m200c_msun: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `BeamModes.matched`, for masses (k,) or (n, k) [Msun]."""
+        told = self.conditions
+        return self.modes.matched(self.coefficients_uk, told.noise_uk_arcmin, m200c_msun, told.redshift)
+
+    def snr(self, m200c_msun: np.ndarray) -> np.ndarray:
+        """Matched-filter S/N (n,) of mean clusters of given masses (n,) [Msun]."""
+        projection, fisher = self.matched(m200c_msun[:, None])
+        return (projection / np.sqrt(fisher))[:, 0]
+
+
 class ConditionedInput:
     """From cutouts of one band and their conditions to the inputs of the network.
 
@@ -87,64 +133,62 @@ class ConditionedInput:
 
     def __call__(self, images_uk: np.ndarray, conditions: Conditions) -> dict[str, np.ndarray]:
         """Network inputs, float32, of cutouts (n, 40, 40) or (n, 40, 40, 1) [µK]."""
-        n = len(images_uk)
-        images = np.asarray(images_uk).reshape(n, N_PIXELS, N_PIXELS)
-        inputs = {name: np.empty((n, *shape), np.float32) for name, shape in self.shapes.items()}
-        inputs["conditions"][:] = (self._ln(conditions) - self._middle) / self._half_width
-        for rows, at, modes in self._by_beam(conditions):
-            self._fill(inputs, rows, images[rows], at, modes)
+        inputs = self._empty(len(conditions))
+        for rows, cutouts in self._by_beam(images_uk, conditions):
+            for name, values in self.of(cutouts).items():
+                inputs[name][rows] = values
+        return inputs
+
+    def of(self, cutouts: Decomposed) -> dict[str, np.ndarray]:
+        """Network inputs, float32, of cutouts behind one beam."""
+        modes, told = cutouts.modes, cutouts.conditions
+        inputs = self._empty(len(cutouts))
+        inputs["conditions"][:] = (self._ln(told) - self._middle) / self._half_width
+        inputs["image"][..., 0] = modes.smoothed(cutouts.images_uk) / IMAGE_SCALE_UK
+        if self._channels == 2:
+            filtered = modes.filtered(cutouts.coefficients_uk, told.noise_uk_arcmin)
+            inputs["image"][..., 1] = np.arcsinh(filtered / 3.0)
+        if "filters" in inputs:
+            inputs["filters"][:] = self._answers(*cutouts.matched(self.filter_masses_msun))
         return inputs
 
     def snr(self, images_uk: np.ndarray, conditions: Conditions, m200c_msun: np.ndarray) -> np.ndarray:
         """Matched-filter S/N of mean clusters of given masses (n,) in cutouts (n, 40, 40), shape (n,)."""
-        images = np.asarray(images_uk).reshape(len(conditions), N_PIXELS, N_PIXELS)
         snr = np.empty(len(conditions))
-        for rows, at, modes in self._by_beam(conditions):
-            coefficients = modes.coefficients(images[rows])
-            masses = m200c_msun[rows, None]
-            projection, fisher = modes.matched(coefficients, at.noise_uk_arcmin, masses, at.redshift)
-            snr[rows] = (projection / np.sqrt(fisher))[:, 0]
+        for rows, cutouts in self._by_beam(images_uk, conditions):
+            snr[rows] = cutouts.snr(m200c_msun[rows])
         return snr
 
     def expected_snr(self, conditions: Conditions, m200c_msun: np.ndarray) -> np.ndarray:
         """S/N (n,) that mean clusters of given masses (n,) have on average."""
         snr = np.empty(len(conditions))
-        for rows, at, modes in self._by_beam(conditions):
-            nothing = modes.coefficients(np.zeros((len(rows), N_PIXELS, N_PIXELS)))
-            _, fisher = modes.matched(nothing, at.noise_uk_arcmin, m200c_msun[rows, None], at.redshift)
-            snr[rows] = np.sqrt(fisher[:, 0])
+        nothing = np.zeros((len(conditions), N_PIXELS, N_PIXELS))
+        for rows, cutouts in self._by_beam(nothing, conditions):
+            snr[rows] = np.sqrt(cutouts.matched(m200c_msun[rows, None])[1][:, 0])
         return snr
 
-    def _by_beam(self, conditions: Conditions) -> Iterator[tuple[np.ndarray, Conditions, BeamModes]]:
-        """Cutouts behind each beam: their numbers, conditions and modes."""
+    def _by_beam(
+        self, images_uk: np.ndarray, conditions: Conditions
+    ) -> Iterator[tuple[np.ndarray, Decomposed]]:
+        """Cutouts behind each beam, and their numbers."""
+        images = np.asarray(images_uk)
         for fwhm in np.unique(conditions.beam_fwhm_arcmin):
             rows = np.flatnonzero(conditions.beam_fwhm_arcmin == fwhm)
-            yield rows, conditions[rows], self._modes[float(fwhm)]
+            yield rows, Decomposed.of(images[rows], conditions[rows], self._modes[float(fwhm)])
 
-    def _fill(
-        self,
-        inputs: dict[str, np.ndarray],
-        rows: np.ndarray,
-        images: np.ndarray,
-        at: Conditions,
-        modes: BeamModes,
-    ) -> None:
-        """Inputs of cutouts behind one beam."""
-        coefficients = modes.coefficients(images)
-        inputs["image"][rows, ..., 0] = modes.smoothed(images) / IMAGE_SCALE_UK
-        if self._channels == 2:
-            inputs["image"][rows, ..., 1] = np.arcsinh(modes.filtered(coefficients, at.noise_uk_arcmin) / 3.0)
-        if "filters" in inputs:
-            projection, fisher = modes.matched(
-                coefficients, at.noise_uk_arcmin, self.filter_masses_msun, at.redshift
-            )
-            expected = np.arcsinh(0.5 * np.sqrt(fisher))
-            found = np.arcsinh(0.5 * projection / np.sqrt(fisher))
-            # of the best amplitude for each mass, against the best mass: small differences of large numbers,
-            # which tell the size of clusters of high S/N
-            ln_likelihood = 0.5 * np.maximum(projection, 0.0) ** 2 / fisher
-            lost = np.arcsinh(ln_likelihood - ln_likelihood.max(axis=1, keepdims=True))
-            inputs["filters"][rows] = np.concatenate([found - expected, expected, lost], axis=1)
+    def _empty(self, n: int) -> dict[str, np.ndarray]:
+        return {name: np.empty((n, *shape), np.float32) for name, shape in self.shapes.items()}
+
+    @staticmethod
+    def _answers(projection: np.ndarray, fisher: np.ndarray) -> np.ndarray:
+        """What the head sees (n, 3 k) of matched filters (n, k)."""
+        expected = np.arcsinh(0.5 * np.sqrt(fisher))
+        found = np.arcsinh(0.5 * projection / np.sqrt(fisher))
+        # of the best amplitude for each mass, against the best mass: small differences of large numbers,
+        # which tell the size of clusters of high S/N
+        ln_likelihood = 0.5 * np.maximum(projection, 0.0) ** 2 / fisher
+        lost = np.arcsinh(ln_likelihood - ln_likelihood.max(axis=1, keepdims=True))
+        return np.concatenate([found - expected, expected, lost], axis=1)
 
     @staticmethod
     def _ln(conditions: Conditions) -> np.ndarray:

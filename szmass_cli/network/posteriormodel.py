@@ -9,7 +9,13 @@ from szmass_cli import BATCH_SIZE
 from szmass_cli.allocator import keep_freed_memory
 from szmass_cli.network.backend import inference
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.network.conditioned import SZ_SCALE_UK, ConditionedInput, Conditions, build_conditioned
+from szmass_cli.network.conditioned import (
+    SZ_SCALE_UK,
+    ConditionedInput,
+    Conditions,
+    Decomposed,
+    build_conditioned,
+)
 from szmass_cli.network.mixture import density_on_grid
 from szmass_cli.network.model import set_weights
 from szmass_cli.recalibration import mass_grid
@@ -73,12 +79,17 @@ class PosteriorPredictor:
 
     def __call__(self, images_uk: np.ndarray, conditions: Conditions) -> PosteriorPrediction:
         """Prediction for cutouts (n, 40, 40) [µK], in batches of one size whatever n is."""
-        images = np.asarray(images_uk).reshape(-1, N_PIXELS, N_PIXELS)
-        inputs = self._inputs(images, conditions)
+        return self._asked(self._inputs(images_uk, conditions), len(conditions))
+
+    def of(self, cutouts: Decomposed) -> PosteriorPrediction:
+        """Prediction for cutouts behind one beam."""
+        return self._asked(self._inputs.of(cutouts), len(cutouts))
+
+    def _asked(self, inputs: Mapping[str, np.ndarray], n_cutouts: int) -> PosteriorPrediction:
         mixtures = [np.empty((0, self._n_parameters), np.float32)]
         maps = [np.empty((0, N_PIXELS, N_PIXELS), np.float32)]
-        for start in range(0, len(images), self._batch_size):
-            n = min(self._batch_size, len(images) - start)
+        for start in range(0, n_cutouts, self._batch_size):
+            n = min(self._batch_size, n_cutouts - start)
             outputs = self._forward({name: self._padded(x[start : start + n]) for name, x in inputs.items()})
             mixtures.append(outputs["mixture"][:n])
             maps.append(outputs["sz"][:n, ..., 0])

@@ -1,14 +1,14 @@
 """A conditioned network with its recalibration: cutouts and conditions in, honest posteriors out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
 from szmass_cli.network.bundle import Bundle
-from szmass_cli.network.conditioned import ConditionedInput, Conditions
-from szmass_cli.network.posteriormodel import PosteriorPredictor
+from szmass_cli.network.conditioned import ConditionedInput, Conditions, Decomposed
+from szmass_cli.network.posteriormodel import PosteriorPrediction, PosteriorPredictor
 from szmass_cli.recalibration import Recalibration, median_mass
 from szmass_cli.sky.modes import BeamModes
 
@@ -61,10 +61,25 @@ class RecalibratedNetwork:
 
     def __call__(self, images_uk: np.ndarray, conditions: Conditions) -> PosteriorAnswer:
         """Posteriors of cutouts (n, 40, 40) or (n, 40, 40, 1) [µK], under the model's own prior."""
-        prediction = self._predictor(images_uk, conditions)
+
+        def snr(m200c_msun: np.ndarray) -> np.ndarray:
+            return self.inputs.snr(images_uk, conditions, m200c_msun)
+
+        return self._set_right(self._predictor(images_uk, conditions), conditions, snr)
+
+    def of(self, cutouts: Decomposed) -> PosteriorAnswer:
+        """Posteriors of cutouts behind one beam."""
+        return self._set_right(self._predictor.of(cutouts), cutouts.conditions, cutouts.snr)
+
+    def _set_right(
+        self,
+        prediction: PosteriorPrediction,
+        conditions: Conditions,
+        snr_of: Callable[[np.ndarray], np.ndarray],
+    ) -> PosteriorAnswer:
         density = prediction.density
         lost = ~np.isfinite(density).all(axis=1)
         density[lost] = 1.0 / self.ln_mass.size
-        snr = np.nan_to_num(self.inputs.snr(images_uk, conditions, median_mass(self.ln_mass, density)))
+        snr = np.nan_to_num(snr_of(median_mass(self.ln_mass, density)))
         density = self._recalibration(density, conditions.redshift, snr)
         return PosteriorAnswer(density, snr, prediction.sz_uk, lost)

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from astropy import units as u
 from astropy.cosmology import FlatLambdaCDM
-from scipy.interpolate import RectBivariateSpline
+from scipy.interpolate import CubicSpline, RectBivariateSpline
 
 from szmass_cli.errors import InputError
 
@@ -95,14 +95,18 @@ def _conversion_table(mass_definition: str, cosmology: Cosmology) -> RectBivaria
 
 def _check(m200c_msun, redshift) -> tuple[np.ndarray, np.ndarray]:
     mass, z = np.broadcast_arrays(np.asarray(m200c_msun, float), np.asarray(redshift, float))
-    for values, (low, high), name in ((mass, MASS_RANGE_MSUN, "M200c"), (z, REDSHIFT_RANGE, "redshift")):
-        bad = (values < low) | (values > high)
-        if np.any(bad):
-            raise InputError(
-                f"{name} = {values[bad].flat[0]:g} is outside {low:g} to {high:g}.",
-                "The concentration-mass relation is not known there.",
-            )
-    return mass, z
+    return _within(mass, MASS_RANGE_MSUN, "M200c"), _within(z, REDSHIFT_RANGE, "redshift")
+
+
+def _within(values: np.ndarray, known: tuple[float, float], name: str) -> np.ndarray:
+    low, high = known
+    bad = (values < low) | (values > high)
+    if np.any(bad):
+        raise InputError(
+            f"{name} = {values[bad].flat[0]:g} is outside {low:g} to {high:g}.",
+            "The concentration-mass relation is not known there.",
+        )
+    return values
 
 
 def convert_m200c(m200c_msun, redshift, mass_definition: str, cosmology: Cosmology = PLANCK18):
@@ -168,5 +172,24 @@ def r500_mpc(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
 
 def theta500_arcmin(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
     """Angle [arcmin] that R500c subtends."""
-    distance_mpc = cosmology.astropy.angular_diameter_distance(redshift).to_value(u.Mpc)
+    distance_mpc = angular_diameter_distance_mpc(redshift, cosmology)
     return np.degrees(r500_mpc(m500c_msun, redshift, cosmology) / distance_mpc) * 60.0
+
+
+def angular_diameter_distance_mpc(redshift, cosmology: Cosmology = PLANCK18):
+    """Angular diameter distance [Mpc], as astropy has it to a part in 10^9; NaN stays NaN.
+
+    Raises
+    ------
+    InputError
+        If a redshift is beyond the tabulated range.
+    """
+    z = _within(np.asarray(redshift, float), REDSHIFT_RANGE, "redshift")
+    return _comoving_distance_mpc(cosmology)(z) / (1.0 + z)
+
+
+@lru_cache(maxsize=8)
+def _comoving_distance_mpc(cosmology: Cosmology) -> CubicSpline:
+    """Of redshift: astropy integrates for each one anew."""
+    z = np.linspace(0.0, REDSHIFT_RANGE[1], 1001)
+    return CubicSpline(z, cosmology.astropy.comoving_distance(z).to_value(u.Mpc))

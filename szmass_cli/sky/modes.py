@@ -43,7 +43,7 @@ class BeamModes:
 
     def __init__(self, power: SkyPower, band: Band, model: SzModel):
         self.band = band
-        self._model = model
+        self.model = model
         with one_blas_thread():
             variance, self._vectors = np.linalg.eigh(StampSky(power, [band]).sky_matrix.blocks)
         self._variance_uk2 = np.maximum(variance, 0.0)
@@ -56,6 +56,13 @@ class BeamModes:
         sizes = ClusterScales(np.exp(self._ln_size), np.ones(self.N_SIZES))
         self._images = stamps.images(sizes).astype(float)
         self._shapes = fold(self._images)[EVEN] @ self._vectors[EVEN]
+
+    def sizes(self, every: int) -> tuple[np.ndarray, np.ndarray]:
+        """Some of the tabulated sizes, every n-th: ln theta500 [arcmin] (k,), and its clusters (k, 400).
+
+        These are in even modes [µK], of unit Compton scale.
+        """
+        return self._ln_size[::every], self._shapes[::every]
 
     def coefficients(self, images_uk: np.ndarray) -> np.ndarray:
         """Cutouts (n, 40, 40) [µK] in eigenmodes, (4, n, 400) [µK]."""
@@ -164,7 +171,7 @@ class BeamModes:
 
     def _of_sizes(self, shapes: np.ndarray, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Mean clusters (...) in modes tabulated by size (s, 400), (..., 400) [µK]."""
-        scales = cluster_scales(m200c_msun, redshift, self._model)
+        scales = cluster_scales(m200c_msun, redshift, self.model)
         BeamedProfile.check_size(scales.theta500_arcmin)
         position = np.interp(np.log(scales.theta500_arcmin), self._ln_size, np.arange(self.N_SIZES))
         low = np.minimum(position.astype(int), self.N_SIZES - 2)

@@ -79,7 +79,8 @@ def test_a_worker_that_dies_while_nobody_waits_is_told_of(teacher):
     with fed_by(teacher, 1, 100) as draw:
         draw(0)
         (worker,) = (c for c in psutil.Process().children() if "spawn_main" in " ".join(c.cmdline()))
-        worker.kill()  # and its pool takes leave of it: a wait() here would take the exit status from the pool
+        # a wait() here would take the exit status from the pool, which would wait for it for ever
+        worker.kill()
         with pytest.raises(SzmassError, match="process that simulates"):
             for number in range(1, 50):
                 draw(number)

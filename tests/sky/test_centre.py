@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.optimize import brentq
 
 from szmass_cli.config import SkyConfig
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
-from szmass_cli.physics.profiles import ARNAUD2010
+from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales
 from szmass_cli.physics.spectra import uk_per_mjy
-from szmass_cli.sky.centre import CentreTest
+from szmass_cli.sky.centre import EVERY, CentreTest
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.modes import NORTH, WEST, BeamModes
 from szmass_cli.sky.power import SkyPower
@@ -18,7 +19,7 @@ from szmass_cli.stamp import PIXEL_ARCMIN, pixel_radii_arcmin
 
 N = 800
 BAND = Band(150.0, Beam(1.0), 5.0)
-MASS, REDSHIFT = 5e14, 0.7
+MASS, REDSHIFT, SIZE_ARCMIN = 5e14, 0.7, 1.9
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def centre(modes):
-    return CentreTest(modes, np.geomspace(1e14, 2e15, 24))
+    return CentreTest(modes, (1e14, 2e15))
 
 
 def everywhere(value):
@@ -77,8 +78,11 @@ def test_a_source_of_5_mjy_is_found(centre, modes, skies, cluster):
     assert np.median(source(centre, modes, skies + cluster - peak * beam)) < -2.5
 
 
-def test_the_gain_is_that_of_a_fit_with_the_whole_covariance(modes, skies, cluster):
-    """One mass: the gain of a second template is the square of its amplitude over its error."""
+def test_the_gain_is_that_of_a_fit_with_the_whole_covariance(modes, skies):
+    """One mass, of a tabulated size: a second template gains the square of its amplitude over its error."""
+    size = np.exp(modes.sizes(EVERY)[0][np.searchsorted(modes.sizes(EVERY)[0], np.log(SIZE_ARCMIN))])
+    mass = brentq(lambda m: cluster_scales(m, REDSHIFT).theta500_arcmin - size, 0.5 * MASS, 2.0 * MASS)
+    cluster = ClusterStamps([BAND]).mean_images(mass, REDSHIFT)[0, ..., 0].astype(float)
     sky = StampSky(SkyPower.from_config(SkyConfig(), [BAND]), [BAND])
     inverse = np.linalg.inv(sky.covariance_uk2)
     beam = np.exp(-4.0 * np.log(2.0) * pixel_radii_arcmin() ** 2)
@@ -87,7 +91,7 @@ def test_the_gain_is_that_of_a_fit_with_the_whole_covariance(modes, skies, clust
     covariance = np.linalg.inv(design @ inverse @ design.T)
     fitted = (covariance @ design @ inverse @ images.reshape(20, -1).T)[1]
     expected = fitted / np.sqrt(covariance[1, 1])
-    alone = CentreTest(modes, np.array([MASS]))
+    alone = CentreTest(modes, (mass, mass))
     found = alone.source_sigma(modes.coefficients(images), np.full(20, 5.0), np.full(20, REDSHIFT))
     np.testing.assert_allclose(found, expected, atol=0.02)
 
