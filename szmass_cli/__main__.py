@@ -1,5 +1,6 @@
 """Entry point of the ``szmass`` command."""
 
+import gc
 import os
 import signal
 import sys
@@ -15,7 +16,9 @@ def main() -> None:
     try:
         from szmass_cli.cli.console import run
 
-        sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+        gc.freeze()  # a last look through all of TensorFlow for garbage would take a second
+        sys.exit(status)
     except KeyboardInterrupt:  # while the modules that could say so more nicely are loaded
         sys.exit(130)
 
