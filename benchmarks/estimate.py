@@ -98,7 +98,7 @@ def cutting(car: Path, sphere: Path) -> None:
         times = []
         for _ in range(2):  # the second time pages are in memory
             start = time.process_time()
-            with one_blas_thread():  # as in a run, which cuts in as many threads as there are cores
+            with one_blas_thread():  # as in a run, which cuts several strips at once
                 for first in range(0, len(ra), 128):
                     extract_cutouts(sky_map, ra[first : first + 128], dec[first : first + 128])
             times.append(time.process_time() - start)

@@ -15,13 +15,12 @@ from szmass_cli.bandmaps import BandMap
 from szmass_cli.catalog import FLAGS_COLUMN, Catalog, Flag, check_output, write_catalog
 from szmass_cli.errors import InputError
 from szmass_cli.executors import Executor, in_threads
-from szmass_cli.files import sha256_of
 from szmass_cli.masstable import mass_table
 from szmass_cli.measure import Measured
 from szmass_cli.parts import Parts, opened_parts, parts_folder, read_plan
 from szmass_cli.preparation import Request, Run, check_paths, prepared, request_from
 from szmass_cli.progress import Progress, silent
-from szmass_cli.runplan import Block, Shard, check_unchanged
+from szmass_cli.runplan import Block, Hashed, Shard, check_unchanged
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,11 @@ def estimate_catalog(
     """
     check_paths(request, output)
     check_output(output, overwrite)
-    with _hashed_meanwhile([one.path for one in request.all_maps]) as map_sha256:
+    with _hashed_meanwhile([one.path for one in request.all_maps]) as hashed:
         run = prepared(request)
         with opened_parts(output, run.plan, run.stated(), resume=resume) as parts:
             _measure(run, parts, run.plan.blocks, executor, progress)
-            estimates = _estimates(run, parts.collect(len(run.rows)), map_sha256.result())
+            estimates = _estimates(run, parts.collect(len(run.rows)), _sha256_of_maps(run, hashed.result()))
             write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
             parts.remove()
     return estimates
@@ -172,8 +171,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
         )
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
         measured = parts.collect(len(run.rows), stated["shards"])
-        paths = [one.sky_map.path for one in run.maps]
-        estimates = _estimates(run, measured, {path: sha256_of(path) for path in paths})
+        estimates = _estimates(run, measured, _sha256_of_maps(run, {}))
         write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
         parts.remove()
     return estimates
@@ -200,15 +198,17 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
 
 
 @contextmanager
-def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, str]]]:
+def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, Hashed]]]:
     """The future SHA-256 of files, which takes as long as reading all of them.
 
-    It has a core of its own while one loads the network: begun later, it would take it from the clusters.
+    While one core loads the network, another hashes; begun later, it would take that core from the clusters.
     """
     unwanted = Event()
 
-    def hashed() -> dict[Path, str]:
-        return {path: sha256_of(path, wanted=lambda: not unwanted.is_set()) for path in paths}
+    def hashed() -> dict[Path, Hashed]:
+        # a pipe would keep the thread for ever; it is refused where maps are opened
+        files = [path for path in paths if path.is_file()]
+        return {path: Hashed.of(path, lambda: not unwanted.is_set()) for path in files}
 
     with ThreadPoolExecutor(1) as pool:
         try:
@@ -217,7 +217,19 @@ def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, str]]
             unwanted.set()
 
 
-def _estimates(run: Run, measured: Measured, map_sha256: Mapping[Path, str]) -> Estimates:
+def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
+    """SHA-256 of the maps as they were measured: read again where what was hashed is another file."""
+    found = []
+    for band_map, identity in zip(run.maps, run.plan.identity["maps"], strict=True):
+        path, measured = band_map.sky_map.path, identity["map"]
+        if path not in hashed or not hashed[path].is_of(measured):
+            hashed = {**hashed, path: Hashed.of(path)}
+        check_unchanged(path, measured)
+        found.append(hashed[path].sha256)
+    return found
+
+
+def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
     table = mass_table(
         measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.change
     )
@@ -230,7 +242,7 @@ def _estimates(run: Run, measured: Measured, map_sha256: Mapping[Path, str]) -> 
         "SZM_PRI": _prior_in_words(run),
         "SZM_NOTE": " ".join(run.notes),
     }
-    of_maps = [_map_meta(one, map_sha256[one.sky_map.path]) for one in run.maps]
+    of_maps = [_map_meta(one, sha256) for one, sha256 in zip(run.maps, map_sha256, strict=True)]
     for key in of_maps[0]:
         values = [of_map[key] for of_map in of_maps]
         meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.errors import InputError, UsageError
+from szmass_cli.files import sha256_of
 
 STRIP_ROWS = 128
 """Rows that are measured together; what else is measured, and where, changes none of their bits."""
@@ -148,6 +149,25 @@ def quick_identity(path: Path) -> dict[str, Any]:
             stream.seek(int(start))
             digest.update(stream.read(_SAMPLE_BYTES))
     return {"bytes": status.st_size, "changed_ns": status.st_mtime_ns, "sample": digest.hexdigest()}
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """The SHA-256 of a file, and what its size [bytes] and last change [ns] were before it was read."""
+
+    sha256: str
+    bytes: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: Path, wanted: Callable[[], bool] = lambda: True) -> "Hashed":
+        """Read a file while it is `wanted`, see `sha256_of`."""
+        status = path.stat()
+        return cls(sha256_of(path, wanted=wanted), status.st_size, status.st_mtime_ns)
+
+    def is_of(self, identity: Mapping[str, Any]) -> bool:
+        """Whether it is of the file that had this `quick_identity`."""
+        return (self.bytes, self.changed_ns) == (identity["bytes"], identity["changed_ns"])
 
 
 def check_unchanged(path: Path, identity: Mapping[str, Any]) -> None:

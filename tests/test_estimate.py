@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import json
+import os
+import time
 from types import SimpleNamespace
 
 import healpy
@@ -15,11 +17,14 @@ from astropy.wcs import WCS
 from scipy.ndimage import map_coordinates, spline_filter
 from scipy.stats import spearmanr
 
+import szmass_cli
+from szmass_cli import estimation
 from szmass_cli.catalog import MASS_UNIT, Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.maps.cutouts import Cutouts, robust_rms
 from szmass_cli.network.bundle import read_bundle
 from szmass_cli.physics.spectra import tsz_uk_per_y
+from szmass_cli.preparation import prepared
 from szmass_cli.rows import redshifts_to_use
 
 SIGNAL_TO_NOISE = {2.0: 3.2, 4.0: 8.4, 6.0: 14.6}
@@ -209,6 +214,23 @@ def test_metadata_say_where_the_masses_come_from(field, awkward):
     assert header["SZM_PRI"].startswith("flat in M200c") and header["SZM_VER"]
     assert (header["SZM_BEAM"], header["SZM_BMSR"]) == (1.0, "header")
     assert "2 of 12 rows have no redshift" in header["SZM_NOTE"]
+
+
+def test_a_map_that_is_replaced_before_it_is_opened_is_the_one_that_is_hashed(field, tmp_path, monkeypatch):
+    """Hashing begins first; what the masses are of is what the header shall name."""
+    small, changed = tmp_path / "map.fits", tmp_path / "new.fits"
+    data, header = read_field(field)
+    fits.writeto(small, data, header)
+    fits.writeto(changed, data * 1.01, header)
+
+    def later(request):
+        time.sleep(1.0)
+        os.replace(changed, small)
+        return prepared(request)
+
+    monkeypatch.setattr(estimation, "prepared", later)
+    estimates = szmass_cli.estimate(small, field.catalog_path, model="z07", output=tmp_path / "out.fits")
+    assert estimates.meta["SZM_MAPH"] == hashlib.sha256(small.read_bytes()).hexdigest()
 
 
 def test_masses_in_other_definitions_are_those_of_colossus(awkward):

@@ -19,8 +19,8 @@ BACKENDS = ("tensorflow", "jax")
 
 CPU_BATCH_SIZE = 32
 
-GPU_DEVICE_FILES = ("nvidia[0-9]*", "kfd", "dxg")
-"""In /dev of a Linux that has GPUs: of NVIDIA, of AMD, and of a Windows below."""
+GPU_DEVICE_FILES = ("nvidia[0-9]*", "nvhost-gpu", "nvgpu", "kfd", "dxg")
+"""In /dev of a Linux that has GPUs: of NVIDIA, of its boards, of AMD, and of a Windows below."""
 
 BYTES_PER_FILTER = 40 * N_PIXELS**2 * 4
 """Memory of a cutout on its way through the network, for each base filter: some 40 maps are held at once."""
@@ -57,19 +57,31 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def backend_name() -> str:
-    """What Keras runs on: ``tensorflow``, or ``jax`` where ``KERAS_BACKEND=jax`` asks for it.
+def wanted_backend() -> str:
+    """What Keras shall run on: ``tensorflow``, or ``jax`` where ``KERAS_BACKEND=jax`` asks for it.
 
     Raises
     ------
     ConfigError
-        If it is another one, or is not installed.
+        If it is another one.
     """
     wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
     if wanted not in BACKENDS:
         raise ConfigError(
             f"KERAS_BACKEND={wanted}: szmass runs on {' and '.join(BACKENDS)}.", "Set one of them."
         )
+    return wanted
+
+
+def backend_name() -> str:
+    """What Keras runs on, see `wanted_backend`.
+
+    Raises
+    ------
+    ConfigError
+        If it is another one, or is not installed.
+    """
+    wanted = wanted_backend()
     try:
         return str(load_keras().backend.backend())
     except ImportError as error:
@@ -113,6 +125,7 @@ def fitting_batch_size(config: NetworkConfig) -> int:
 
     On a GPU as many as fill half of its memory, a power of two between 64 and 1024.
     """
+    wanted_backend()
     memory = _gpu_memory_bytes() if _may_have_gpu() else []
     if not memory:
         return CPU_BATCH_SIZE

@@ -58,9 +58,9 @@ class BeamModes:
         self._shapes = fold(self._images)[EVEN] @ self._vectors[EVEN]
 
     def sizes(self, every: int) -> tuple[np.ndarray, np.ndarray]:
-        """Some of the tabulated sizes, every n-th: ln theta500 [arcmin] (k,), and its clusters (k, 400).
+        """Some of the tabulated sizes, every n-th: ln theta500 [arcmin] (k,), and their clusters (k, 400).
 
-        These are in even modes [µK], of unit Compton scale.
+        The clusters are in even modes [µK], of unit Compton scale.
         """
         return self._ln_size[::every], self._shapes[::every]
 

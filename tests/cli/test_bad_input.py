@@ -1,5 +1,6 @@
 """Bad input of every kind: one panel that names file and key or row, the right exit code, nothing written."""
 
+import os
 import shutil
 
 import numpy as np
@@ -28,6 +29,7 @@ def broken(field, tmp_path_factory):
     (folder / "bytes.yaml").write_bytes(b"\xff\xfe\x00\x81")
     (folder / "empty_folder").mkdir()
     (folder / "folder.fits").mkdir()
+    os.mkfifo(folder / "pipe.fits")
     for name in ("taken.fits", "taken.h5"):
         (folder / name).write_text("somebody's work")
     (folder / "sidecar.csv.meta.json").write_text("{}")
@@ -146,6 +148,7 @@ BAD_MAPS = {
     "one axis": ("line.fits", "one axis"),
     "missing file": ("nowhere.fits", "not found"),
     "a folder": ("empty_folder", "not found"),
+    "a pipe that nobody writes to": ("pipe.fits", "not found"),
     "a catalogue": ("cat.fits", "neither"),
     "a CSV catalogue": ("cat.csv",),
     "unit of another kind": ("jansky.fits", "'Jy/beam'", "--units"),

@@ -1,10 +1,12 @@
 """The conditioned network: what it is told, that it listens, and that rows do not depend on their company."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from szmass_cli.config import parse_config
-from szmass_cli.network.conditioned import ConditionedInput, Conditions, build_conditioned
+from szmass_cli.network.conditioned import ConditionedInput, Conditions, Decomposed, build_conditioned
 from szmass_cli.network.lessons import PosteriorLesson
 from szmass_cli.network.mixture import first_biases
 from szmass_cli.network.posteriormodel import PosteriorPredictor
@@ -62,6 +64,29 @@ def test_conditions_go_from_minus_one_to_one(inputs):
     np.testing.assert_allclose(told[0], -1.0, atol=1e-5)
     np.testing.assert_allclose(told[2], 1.0, atol=1e-5)
     assert told[1, 0] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_cutouts_taken_apart_beforehand_say_the_same(inputs, predictor, block):
+    """Some rows, told of another redshift, against the same from the beginning."""
+    conditions = Conditions.of(block)
+    fwhm = float(conditions.beam_fwhm_arcmin[0])
+    behind = np.flatnonzero(conditions.beam_fwhm_arcmin == fwhm)
+    cutouts = Decomposed.of(block.image[behind], conditions[behind], inputs._modes[fwhm])
+    some = np.array([3, 0, 7])
+    redshift = np.array([0.3, 0.6, 1.1])
+    told = replace(conditions[behind[some]], redshift=redshift)
+    expected = inputs(block.image[behind[some]], told)
+    found = inputs.of(cutouts[some].at(redshift))
+    assert set(found) == set(expected)
+    for name in found:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, atol=1e-6)
+    density = predictor(block.image[behind[some]], told).density
+    np.testing.assert_allclose(
+        predictor.of(cutouts[some].at(redshift)).density, density, rtol=1e-5, atol=1e-9
+    )
+    masses = np.array([2e14, 5e14, 9e14])
+    snr = inputs.snr(block.image[behind[some]], told, masses)
+    np.testing.assert_allclose(cutouts[some].at(redshift).snr(masses), snr, rtol=1e-9)
 
 
 def test_filters_compare_what_is_found_with_what_is_expected(inputs, simulator):

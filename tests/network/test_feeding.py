@@ -79,8 +79,10 @@ def test_a_worker_that_dies_while_nobody_waits_is_told_of(teacher):
     with fed_by(teacher, 1, 100) as draw:
         draw(0)
         (worker,) = (c for c in psutil.Process().children() if "spawn_main" in " ".join(c.cmdline()))
-        # a wait() here would take the exit status from the pool, which would wait for it for ever
         worker.kill()
+        # a wait() would take the exit status from the pool, which would wait for it for ever
+        while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
         with pytest.raises(SzmassError, match="process that simulates"):
             for number in range(1, 50):
                 draw(number)

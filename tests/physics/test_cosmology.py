@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.cosmology import FlatLambdaCDM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -9,7 +10,9 @@ from scipy.integrate import quad
 from szmass_cli.errors import InputError
 from szmass_cli.physics.cosmology import (
     PLANCK18,
+    REDSHIFT_RANGE,
     Cosmology,
+    angular_diameter_distance_mpc,
     convert_m200c,
     e_of_z,
     m200c_from_m500c,
@@ -100,6 +103,17 @@ def test_expansion_and_sizes_agree_with_integrals_done_by_hand(redshift):
     assert r500_mpc(4e14, redshift) == pytest.approx(radius, rel=1e-3)
     arcmin = np.degrees(radius / distance_mpc) * 60
     assert theta500_arcmin(4e14, redshift) == pytest.approx(arcmin, rel=1e-3)
+
+
+@pytest.mark.parametrize("universe", [PLANCK18, Cosmology(h0_km_s_mpc=80.0, omega_m=0.9)])
+def test_distances_are_those_of_astropy_at_any_redshift(universe):
+    redshift = np.random.default_rng(1).uniform(*REDSHIFT_RANGE, 300)
+    expected = FlatLambdaCDM(universe.h0_km_s_mpc, universe.omega_m, Tcmb0=2.7255, Ob0=universe.omega_b)
+    found = angular_diameter_distance_mpc(redshift, universe)
+    np.testing.assert_allclose(found, expected.angular_diameter_distance(redshift).value, rtol=1e-9)
+    assert np.isnan(angular_diameter_distance_mpc(np.nan, universe))
+    with pytest.raises(InputError, match=r"redshift = 3\.5"):
+        angular_diameter_distance_mpc([0.7, 3.5], universe)
 
 
 # WMAP9 (Hinshaw et al. 2013), as astropy and colossus have it, without its neutrinos

@@ -19,7 +19,7 @@ from szmass_cli.stamp import PIXEL_ARCMIN, pixel_radii_arcmin
 
 N = 800
 BAND = Band(150.0, Beam(1.0), 5.0)
-MASS, REDSHIFT, SIZE_ARCMIN = 5e14, 0.7, 1.9
+MASS, REDSHIFT = 5e14, 0.7
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,11 @@ def test_a_source_of_5_mjy_is_found(centre, modes, skies, cluster):
     assert np.median(source(centre, modes, skies + cluster - peak * beam)) < -2.5
 
 
-def test_the_gain_is_that_of_a_fit_with_the_whole_covariance(modes, skies):
-    """One mass, of a tabulated size: a second template gains the square of its amplitude over its error."""
-    size = np.exp(modes.sizes(EVERY)[0][np.searchsorted(modes.sizes(EVERY)[0], np.log(SIZE_ARCMIN))])
+@pytest.mark.parametrize(("steps", "within"), [(0.0, 0.02), (0.5, 0.1)])
+def test_the_gain_is_that_of_a_fit_with_the_whole_covariance(modes, skies, steps, within):
+    """One mass, of a tabulated size or between two: a second template gains (amplitude / its error)²."""
+    ln_size, _ = modes.sizes(EVERY)
+    size = np.exp(np.interp(np.searchsorted(ln_size, np.log(1.9)) + steps, np.arange(ln_size.size), ln_size))
     mass = brentq(lambda m: cluster_scales(m, REDSHIFT).theta500_arcmin - size, 0.5 * MASS, 2.0 * MASS)
     cluster = ClusterStamps([BAND]).mean_images(mass, REDSHIFT)[0, ..., 0].astype(float)
     sky = StampSky(SkyPower.from_config(SkyConfig(), [BAND]), [BAND])
@@ -93,7 +95,19 @@ def test_the_gain_is_that_of_a_fit_with_the_whole_covariance(modes, skies):
     expected = fitted / np.sqrt(covariance[1, 1])
     alone = CentreTest(modes, (mass, mass))
     found = alone.source_sigma(modes.coefficients(images), np.full(20, 5.0), np.full(20, REDSHIFT))
-    np.testing.assert_allclose(found, expected, atol=0.02)
+    np.testing.assert_allclose(found, expected, atol=within)
+
+
+def test_rows_of_other_redshifts_and_depths_change_nothing(centre, modes, skies, cluster):
+    """Of the sizes that are looked at, each row has those of its own redshift."""
+    coefficients = modes.coefficients(skies[:6] + cluster)
+    noise, redshift = np.array([3.0, 30.0, 5.0, 8.0, 5.0, 12.0]), np.array([0.1, 1.5, 0.4, 0.9, 0.1, 0.2])
+    together = centre.source_sigma(coefficients, noise, redshift)
+    alone = [
+        centre.source_sigma(coefficients[:, [i]], noise[[i]], redshift[[i]])[0] for i in range(len(noise))
+    ]
+    np.testing.assert_allclose(together, alone, rtol=1e-9)
+    assert len({round(sigma, 2) for sigma in alone}) == 6
 
 
 def test_of_centred_clusters_it_is_chi_squared(centre, modes, skies, cluster):
