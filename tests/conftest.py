@@ -108,6 +108,16 @@ def measured(field, measure):
     return measure(field.map_path, field.catalog_path)
 
 
+@pytest.fixture(scope="module")
+def shallow():
+    """Networks of two dilations in place of four: compiled in half the time, with every kind of layer."""
+    from szmass_cli.network import mresunet
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mresunet, "DILATIONS", (1, 2))
+        yield
+
+
 @pytest.fixture(scope="session")
 def environment():
     """Environment of processes that have the package in reach."""
@@ -148,8 +158,19 @@ def szmass_fork():
 
     `largest_file` limits the files [bytes] that the command may write; `before` is Python to run first.
     """
+    yield from forking_server()
+
+
+@pytest.fixture(scope="session")
+def szmass_fork_with_network():
+    """The same where TensorFlow is loaded, too: for runs that are many and that nothing happens to."""
+    yield from forking_server("with-tensorflow")
+
+
+def forking_server(*arguments):
+    """Yield a function that has commands run by tests/cli/fork_server.py."""
     server = subprocess.Popen(
-        [sys.executable, ROOT / "tests" / "cli" / "fork_server.py"],
+        [sys.executable, ROOT / "tests" / "cli" / "fork_server.py", *arguments],
         env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"},  # OpenMP's threads do not survive a fork
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -65,6 +65,18 @@ def szmass(field, crowd, environment, tmp_path_factory):
     return start
 
 
+@pytest.fixture(scope="module")
+def finished(field, crowd, szmass_fork_with_network, tmp_path_factory):
+    """A function that runs the same to its end, sooner: exit code and messages."""
+
+    def run(output, *options, map_path=field.map_path, command="estimate"):
+        inputs = (map_path, crowd, "-o", output, *OPTIONS) if command == "estimate" else (output, "-q")
+        done = szmass_fork_with_network(command, *inputs, *options, cwd=tmp_path_factory.getbasetemp())
+        return done.code, done.err
+
+    return run
+
+
 def ended(process):
     """Exit code and messages of a process, when it is done."""
     _, messages = process.communicate(timeout=PATIENCE_S)
@@ -100,7 +112,7 @@ def wait_for_parts(process, output, count):
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_killed_at_three_random_moments_and_resumed(szmass, whole, tmp_path, seed):
+def test_killed_at_three_random_moments_and_resumed(szmass, finished, whole, tmp_path, seed):
     rng = np.random.default_rng(seed)
     output = tmp_path / "out.fits"
     for parts in sorted(rng.choice(np.arange(BLOCKS - 3), 3, replace=False)):
@@ -113,47 +125,47 @@ def test_killed_at_three_random_moments_and_resumed(szmass, whole, tmp_path, see
             assert all(np.load(path)["rows"].size for path in parts_of(output))
     kept = {path: path.stat().st_mtime_ns for path in parts_of(output)}
     assert kept
-    code, messages = ended(szmass(output, "--resume", "--shard", "1/1"))  # which leaves all parts to be seen
+    code, messages = finished(output, "--resume", "--shard", "1/1")  # which leaves all parts to be seen
     assert code == 0, messages
     now = {path: path.stat().st_mtime_ns for path in parts_of(output)}
     assert len(now) == BLOCKS and kept.items() <= now.items()  # none was measured again
-    code, messages = ended(szmass(output, "--resume"))
+    code, messages = finished(output, "--resume")
     assert code == 0, messages
     assert output.read_bytes() == whole
     assert [path.name for path in tmp_path.iterdir()] == ["out.fits"]
 
 
-def test_a_damaged_part_is_measured_again(szmass, whole, tmp_path):
+def test_a_damaged_part_is_measured_again(finished, whole, tmp_path):
     """Cut short, of another run under this run's name, or with a flipped bit."""
     output = tmp_path / "out.fits"
-    assert ended(szmass(output, "--shard", "1/1"))[0] == 0
+    assert finished(output, "--shard", "1/1")[0] == 0
     first, second, third, *_ = parts_of(output)
     first.write_bytes(first.read_bytes()[:-40])
     second.write_bytes(third.read_bytes())
     spoilt = bytearray(third.read_bytes())
     spoilt[spoilt.index(b"sz_snr") + 300] ^= 1
     third.write_bytes(spoilt)
-    code, messages = ended(szmass(output, command="merge"))
+    code, messages = finished(output, command="merge")
     assert code == 2 and "3 of 8 parts are missing (0, 1, 2)" in words(messages)
-    assert ended(szmass(output))[0] == 0
+    assert finished(output)[0] == 0
     assert output.read_bytes() == whole
 
 
-def test_parts_of_another_run_are_refused(szmass, whole, tmp_path):
+def test_parts_of_another_run_are_refused(finished, whole, tmp_path):
     output = tmp_path / "out.fits"
-    assert ended(szmass(output, "--shard", "1/3"))[0] == 0
+    assert finished(output, "--shard", "1/3")[0] == 0
     before = [path.read_bytes() for path in parts_of(output)]
-    code, messages = ended(szmass(output, "--percentiles", "5"))
+    code, messages = finished(output, "--percentiles", "5")
     assert code == 2 and "holds parts of another run: other percentiles" in words(messages)
     assert "--no-resume" in messages
     assert [path.read_bytes() for path in parts_of(output)] == before and not output.exists()
-    code, messages = ended(szmass(output, "--no-resume"))
+    code, messages = finished(output, "--no-resume")
     assert code == 0, messages
     assert output.read_bytes() == whole
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_keeps_whole_parts(szmass, whole, tmp_path, sent):
+def test_an_interruption_keeps_whole_parts(szmass, finished, whole, tmp_path, sent):
     output = tmp_path / "out.fits"
     process = szmass(output)
     wait_for_parts(process, output, 2)
@@ -162,55 +174,55 @@ def test_an_interruption_keeps_whole_parts(szmass, whole, tmp_path, sent):
     assert code == 130 and "Interrupted." in messages and "Traceback" not in messages
     assert not output.exists() and len(parts_of(output)) >= 2
     assert not [path for path in Path(f"{output}.parts").iterdir() if ".part" in path.suffixes[:-1]]
-    assert ended(szmass(output))[0] == 0
+    assert finished(output)[0] == 0
     assert output.read_bytes() == whole
 
 
 # --- shared out ---------------------------------------------------------------------------------------------
 
 
-def test_shards_in_any_order_make_the_same_output(szmass, whole, tmp_path):
+def test_shards_in_any_order_make_the_same_output(szmass, finished, whole, tmp_path):
     output = tmp_path / "out.fits"
     for number in (3, 1):
-        code, messages = ended(szmass(output, "--shard", f"{number}/4"))
+        code, messages = finished(output, "--shard", f"{number}/4")
         assert code == 0, messages
-    code, messages = ended(szmass(output, command="merge"))
+    code, messages = finished(output, command="merge")
     assert code == 2 and "They belong to shard 2/4, 4/4." in words(messages)
     assert not output.exists()
     together = [szmass(output, "--shard", f"{number}/4") for number in (4, 2)]
     assert [ended(process)[0] for process in together] == [0, 0]
-    code, messages = ended(szmass(output, command="merge"))
+    code, messages = finished(output, command="merge")
     assert code == 0, messages
     assert output.read_bytes() == whole
     assert [path.name for path in tmp_path.iterdir()] == ["out.fits"]
 
 
-def test_merging_what_is_no_run(szmass, tmp_path):
-    code, messages = ended(szmass(tmp_path / "out.fits", command="merge"))
+def test_merging_what_is_no_run(finished, tmp_path):
+    code, messages = finished(tmp_path / "out.fits", command="merge")
     assert code == 2 and "out.fits.partsholdsnorun" in unbroken(messages)
 
 
 # --- two at once --------------------------------------------------------------------------------------------
 
 
-def test_two_runs_into_one_output(szmass, whole, tmp_path):
+def test_two_runs_into_one_output(szmass, finished, whole, tmp_path):
     output = tmp_path / "out.fits"
     first = szmass(output)
     wait_for_parts(first, output, 1)
     first.send_signal(signal.SIGSTOP)  # or it would have finished before the second one has begun
-    code, messages = ended(szmass(output))
+    code, messages = finished(output)
     first.send_signal(signal.SIGCONT)
     assert code == 2 and "another szmass estimate is writing there" in words(messages)
     assert ended(first)[0] == 0
     assert output.read_bytes() == whole
 
 
-def test_one_shard_twice(szmass, tmp_path):
+def test_one_shard_twice(szmass, finished, tmp_path):
     output = tmp_path / "out.fits"
     first = szmass(output, "--shard", "1/1")
     wait_for_parts(first, output, 1)
     first.send_signal(signal.SIGSTOP)
-    code, messages = ended(szmass(output, "--shard", "1/1"))
+    code, messages = finished(output, "--shard", "1/1")
     first.send_signal(signal.SIGCONT)
     assert code == 2 and "another szmass estimate is writing there" in words(messages)
     assert ended(first)[0] == 0
@@ -220,7 +232,7 @@ def test_one_shard_twice(szmass, tmp_path):
 
 
 @pytest.mark.parametrize("moment", [1, 2])
-def test_a_map_cut_short_while_it_is_read(szmass, whole, field, tmp_path, moment):
+def test_a_map_cut_short_while_it_is_read(szmass, finished, whole, field, tmp_path, moment):
     path, output = tmp_path / "map.fits", tmp_path / "out.fits"
     path.write_bytes(field.map_path.read_bytes())
     process = szmass(output, map_path=path)
@@ -233,7 +245,7 @@ def test_a_map_cut_short_while_it_is_read(szmass, whole, field, tmp_path, moment
     assert not output.exists()
     assert all(part.read_bytes() == content for part, content in kept)
     path.write_bytes(field.map_path.read_bytes())
-    code, messages = ended(szmass(output, "--no-resume", map_path=path))
+    code, messages = finished(output, "--no-resume", map_path=path)
     assert code == 0, messages
     fresh = Table.read(output, mask_invalid=False)
     (tmp_path / "whole.fits").write_bytes(whole)
@@ -289,9 +301,9 @@ def test_a_cluster_that_is_there(szmass, whole, tmp_path):
     assert output.read_bytes() == whole
 
 
-def test_a_cluster_that_is_not_there(szmass, tmp_path):
+def test_a_cluster_that_is_not_there(finished, tmp_path):
     pytest.importorskip("dask.distributed")
-    code, messages = ended(szmass(tmp_path / "out.fits", "--scheduler", "nonsense://x"))
+    code, messages = finished(tmp_path / "out.fits", "--scheduler", "nonsense://x")
     assert code == 2 and "--scheduler nonsense://x: there is no Dask scheduler" in words(messages)
     assert not list(tmp_path.iterdir())
 

@@ -1,7 +1,7 @@
 """Runs the command line in a fresh process for every request, with the slow imports already done.
 
-`python fork_server.py` reads one JSON list a line, [folder, arguments, largest file in bytes or null,
-Python code to run first], and answers each with one line, [exit code, stdout, stderr]. Every command gets
+`python fork_server.py [with-tensorflow]` reads one JSON list a line, [folder, arguments, largest file in
+bytes or null, Python code to run first], and answers each with one line, [exit code, stdout, stderr]. Every command gets
 a process of its own, forked before any command has run; CAMB's spectrum is there already, too.
 """
 
@@ -18,6 +18,7 @@ import szmass_cli.cli.reports
 import szmass_cli.simulate_cutouts
 import szmass_cli.simulate_field  # noqa: F401
 from szmass_cli.__main__ import main
+from szmass_cli.network.backend import load_keras
 from szmass_cli.physics.spectra import cmb_dl_uk2
 
 
@@ -57,6 +58,8 @@ def run_as_child(folder, arguments, largest_file, before, out, err):
 
 
 if __name__ == "__main__":
+    if "with-tensorflow" in sys.argv:
+        load_keras()
     cmb_dl_uk2(3000.0)
     for line in sys.stdin:
         print(json.dumps(answer(*json.loads(line))), flush=True)
