@@ -32,13 +32,14 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from szmass_cli.config import parse_config
-from szmass_cli.network import training
+from szmass_cli.network import mresunet, training
 from szmass_cli.network.checkpoints import Checkpoints
 from szmass_cli.network.device import training_device
 from szmass_cli.network.inputs import Labels
 from szmass_cli.network.lessons import Encoder
 from szmass_cli.sky.cutouts import CutoutBlock
 
+mresunet.DILATIONS = (1, 2)  # compiled in half of the time
 config = parse_config(Path("recipe.yaml").read_text(), "recipe.yaml")
 
 
@@ -203,7 +204,7 @@ def test_another_backend_of_keras_is_refused(monkeypatch, backend, words):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
-def test_in_every_precision_weights_are_single_and_a_step_changes_them(precision):
+def test_in_every_precision_weights_are_single_and_a_step_changes_them(precision, shallow):
     training = TINY.training.model_copy(update={"precision": precision})
     config = TINY.model_copy(update={"training": training})
     where = training_device(training, ["CPU:0"])
