@@ -1,8 +1,8 @@
 """Runs the command line in a fresh process for every request, with the slow imports already done.
 
 `python fork_server.py [with-tensorflow]` reads one JSON list a line, [folder, arguments, largest file in
-bytes or null, Python code to run first], and answers each with one line, [exit code, stdout, stderr]. Every command gets
-a process of its own, forked before any command has run; CAMB's spectrum is there already, too.
+bytes or null, Python code to run first], and answers each with one line, [exit code, stdout, stderr]. Every
+command gets a process of its own, forked before any command has run; CAMB's spectrum is there already, too.
 """
 
 import json
