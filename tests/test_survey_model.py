@@ -37,7 +37,7 @@ def survey():
 
 
 @pytest.fixture(scope="module")
-def model(survey, shallow, tmp_path_factory):
+def model(survey, quick_training, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "N_EVALUATED", 50)
         return train(survey, tmp_path_factory.mktemp("model") / "tiny")

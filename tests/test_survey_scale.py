@@ -164,7 +164,7 @@ def test_parts_of_another_run_are_refused(finished, whole, tmp_path):
     assert output.read_bytes() == whole
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interruption_keeps_whole_parts(szmass, finished, whole, tmp_path, sent):
     output = tmp_path / "out.fits"
     process = szmass(output)
@@ -231,7 +231,7 @@ def test_one_shard_twice(szmass, finished, tmp_path):
 # --- a map that does not stay what it was -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", [1, 2])
+@pytest.mark.parametrize("moment", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_map_cut_short_while_it_is_read(szmass, finished, whole, field, tmp_path, moment):
     path, output = tmp_path / "map.fits", tmp_path / "out.fits"
     path.write_bytes(field.map_path.read_bytes())

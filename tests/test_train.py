@@ -78,7 +78,7 @@ class Run:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_evaluated(shallow):
+def few_evaluated(quick_training):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "N_EVALUATED", 256)
         yield

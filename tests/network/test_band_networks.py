@@ -30,7 +30,7 @@ calibration: {cutouts_per_redshift: 300, redshifts: [0.7], min_m200c_msun: 1.0e+
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_evaluated(shallow):
+def few_evaluated(quick_training):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "N_EVALUATED", 100)
         yield

@@ -114,6 +114,7 @@ def both_ways(tmp_path_factory, szmass_python):
     return json.loads(outcome.out.splitlines()[-1]), folder
 
 
+@pytest.mark.slow
 def test_two_devices_are_two(both_ways):
     found, _ = both_ways
     assert (found["one"]["replicas"], found["two"]["replicas"]) == (1, 2)
@@ -121,6 +122,7 @@ def test_two_devices_are_two(both_ways):
     assert "devices" not in found["one"]["description"]
 
 
+@pytest.mark.slow
 def test_two_devices_have_the_losses_of_one(both_ways):
     """Each sees half of every batch; normalisation, loss and gradients are those of the whole.
 
@@ -134,6 +136,7 @@ def test_two_devices_have_the_losses_of_one(both_ways):
         assert b["validation_loss"] == pytest.approx(a["validation_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_devices_end_with_the_weights_of_one(both_ways):
     _, folder = both_ways
     with np.load(folder / "one.npz") as one, np.load(folder / "two.npz") as two:
@@ -146,6 +149,7 @@ def test_two_devices_end_with_the_weights_of_one(both_ways):
         np.testing.assert_allclose(b, a, rtol=1e-3, atol=0.1 * TINY.training.learning_rate)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_comes_back_on_every_device(both_ways):
     found, _ = both_ways
     assert found["copies"] == 2 and found["copies differ by"] == 0.0
@@ -204,7 +208,7 @@ def test_another_backend_of_keras_is_refused(monkeypatch, backend, words):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
-def test_in_every_precision_weights_are_single_and_a_step_changes_them(precision, shallow):
+def test_in_every_precision_weights_are_single_and_a_step_changes_them(precision, quick_training):
     training = TINY.training.model_copy(update={"precision": precision})
     config = TINY.model_copy(update={"training": training})
     where = training_device(training, ["CPU:0"])
