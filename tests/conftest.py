@@ -110,9 +110,9 @@ def measured(field, measure):
 
 @pytest.fixture(scope="module")
 def quick_training():
-    """Networks of two dilations in place of four, which compile in half the time and have every kind of layer.
+    """Networks of two dilations in place of four, and matched filters fitted to an eighth of the cutouts.
 
-    And reports whose matched filter is fitted to an eighth of the cutouts.
+    They compile in half the time, and have every kind of layer.
     """
     from szmass_cli.evaluation import estimators
     from szmass_cli.network import mresunet
