@@ -30,7 +30,7 @@ demo: $(VENV)/.szmass  ## simulate a survey field, estimate the masses of its cl
 	@echo "The picture is demo/masses.png."
 
 test: $(VENV)/.test  ## the tests, in under ten minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -25,6 +25,27 @@ RUN_OPTIONS = {"executor", "resume", "overwrite", "progress"}
 """Options of `estimate_catalog` itself; the others are the request's."""
 
 
+LONGEST_FIRST = (
+    "test_survey_scale",
+    "test_train",
+    "test_survey_model",
+    "test_jax",
+    "test_band_networks",
+    "test_shipped_model",
+    "test_estimate",
+    "test_bad_input",
+    "test_survey_shipped",
+    "test_feeding",
+)
+"""Files of tests that take half a minute to four."""
+
+
+def pytest_collection_modifyitems(items):
+    """Let long files begin first, or in the end one worker has one of them left and the other nothing."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @dataclass(frozen=True)
 class Field:
     """A simulated map [µK] with its catalogue, on disk."""
