@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.likelihood.modes import BeamModes
+from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.model import Predictor
 from szmass_cli.network.posteriormodel import PosteriorPredictor
-from szmass_cli.sky.modes import BeamModes
 
 
 def bare_network(bundle: Bundle, batch_size: int) -> Callable[[np.ndarray], object]:

@@ -24,10 +24,10 @@ from bare import bare_network
 from pixell import enmap, reproject
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.blas import one_blas_thread
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.network.backend import CPU_BATCH_SIZE, one_thread_per_operation, usable_cores
-from szmass_cli.network.bundle import find_bundle, read_bundle
+from szmass_cli.network.bundle.bundle import find_bundle, read_bundle
+from szmass_cli.system.blas import one_blas_thread
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (10320, 43200)
@@ -159,9 +159,10 @@ def anonymous_gb(pid: int) -> float:
 def idle_gb() -> float:
     """Memory of a process that has the network loaded and nothing to do."""
     code = (
-        "import json; from szmass_cli.estimation import *; from szmass_cli.meters import build_meter;"
+        "import json; from szmass_cli.estimation.run import *;"
+        "from szmass_cli.estimation.meters import build_meter;"
         "from szmass_cli.network.backend import one_thread_per_operation as o;"
-        "from szmass_cli.network.bundle import read_bundle; from pathlib import Path; o(2);"
+        "from szmass_cli.network.bundle.bundle import read_bundle; from pathlib import Path; o(2);"
         f"m = build_meter(read_bundle({str(find_bundle(DEFAULT_MODEL))!r}), batch_size={CPU_BATCH_SIZE});"
         "lines = Path('/proc/self/status').read_text().splitlines();"
         "print(json.dumps([line.split()[1] for line in lines if 'RssAnon' in line]))"

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from szmass_cli.config import FieldConfig, SurveyConfig
-from szmass_cli.simulate_field import simulate_survey_field
+from szmass_cli.simulation.field import simulate_survey_field
 
 LIMIT_S = 60.0
 

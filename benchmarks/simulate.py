@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.config import Foregrounds, SkyConfig, SurveyConfig, load_config
-from szmass_cli.simulate_cutouts import drawn_in_parallel
+from szmass_cli.simulation.cutouts import drawn_in_parallel
 from szmass_cli.sky.cutouts import CutoutSimulator
 
 PAPER_LIMIT_S, RATE_LIMIT = 30.0, 2000.0
@@ -34,7 +34,7 @@ import json, resource, sys, time
 start = time.perf_counter()
 from pathlib import Path
 from szmass_cli.config import load_config
-from szmass_cli.simulate_cutouts import write_cutouts
+from szmass_cli.simulation.cutouts import write_cutouts
 preset, n, workers, path = sys.argv[1], int(sys.argv[2]) or None, int(sys.argv[3]), Path(sys.argv[4])
 first = []
 def progress(task, done, total, detail=""):

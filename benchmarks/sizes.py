@@ -19,20 +19,20 @@ import numpy as np
 from szmass_cli.config import SurveyConfig, TrainingConfig, load_config
 from szmass_cli.evaluation.exact import ExactPosterior
 from szmass_cli.evaluation.posteriors import ln_density_at
+from szmass_cli.likelihood.instruments import InstrumentSimulator
 from szmass_cli.network.backend import backend_name
-from szmass_cli.network.checkpoints import TrainingState
 from szmass_cli.network.conditioned import ConditionedInput, Conditions
-from szmass_cli.network.course import Course
-from szmass_cli.network.dataset import Batch, Teacher, rebatch
-from szmass_cli.network.device import training_device
-from szmass_cli.network.feeding import fed_by
-from szmass_cli.network.lessons import PosteriorLesson
+from szmass_cli.network.fit.checkpoints import TrainingState
+from szmass_cli.network.fit.course import Course
+from szmass_cli.network.fit.dataset import Batch, Teacher, rebatch
+from szmass_cli.network.fit.device import training_device
+from szmass_cli.network.fit.feeding import fed_by
+from szmass_cli.network.fit.lessons import PosteriorLesson
+from szmass_cli.network.fit.loop import STEPS, compiled_model, learning_rate
 from szmass_cli.network.posteriormodel import PosteriorPredictor
-from szmass_cli.network.training import STEPS, compiled_model, learning_rate
-from szmass_cli.recalibration import mass_grid, moments
+from szmass_cli.posterior.recalibration import mass_grid, moments
 from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutBlock, Stream
-from szmass_cli.sky.instruments import InstrumentSimulator
 
 N_TESTED = 8192
 INPUTS = {"bare": ("plain", 0), "whitened": ("filtered", 0), "and filters": ("filtered", 16)}

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.config import SurveyConfig, load_config
-from szmass_cli.network.device import training_device
+from szmass_cli.network.fit.device import training_device
+from szmass_cli.network.fit.lessons import Encoder
+from szmass_cli.network.fit.loop import compiled_model, fit
 from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.network.lessons import Encoder
-from szmass_cli.network.training import compiled_model, fit
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 
 

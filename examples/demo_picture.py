@@ -16,14 +16,14 @@ import numpy as np
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
+from szmass_cli.geometry import pixel_radii_arcmin
+from szmass_cli.likelihood.modes import BeamModes
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
-from szmass_cli.network.bundle import read_bundle
+from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.posteriormodel import PosteriorPredictor
 from szmass_cli.sky.clusters import ClusterStamps
-from szmass_cli.sky.modes import BeamModes
-from szmass_cli.stamp import pixel_radii_arcmin
 
 N_SHOWN = 5
 SHOWN_REDSHIFT = 0.7

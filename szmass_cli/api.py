@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.bandmaps import map_requests
+from szmass_cli.catalog.tables.common import joined
+from szmass_cli.catalog.tables.csvtable import typed
 from szmass_cli.errors import UsageError
-from szmass_cli.estimation import estimate_catalog
-from szmass_cli.executors import Executor, in_threads, on_local_workers, on_scheduler
-from szmass_cli.preparation import Request
-from szmass_cli.progress import Progress, silent
-from szmass_cli.reading import ALWAYS
-from szmass_cli.runplan import BLOCK_ROWS
-from szmass_cli.tables.common import joined
-from szmass_cli.tables.csvtable import typed
+from szmass_cli.estimation.bandmaps import map_requests
+from szmass_cli.estimation.executors import Executor, in_threads, on_local_workers, on_scheduler
+from szmass_cli.estimation.preparation import Request
+from szmass_cli.estimation.reading import ALWAYS
+from szmass_cli.estimation.run import estimate_catalog
+from szmass_cli.estimation.runplan import BLOCK_ROWS
+from szmass_cli.system.progress import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -68,8 +68,8 @@ def estimate(
     model : str or path
         A shipped model, or a bundle's folder.
     units, beam, pixel_window, noise, ivar, mask
-        What is said of the map, see `szmass_cli.bandmaps.MapRequest`; with several maps a value for all, or
-        one for each by frequency. Noise is in µK-arcmin.
+        What is said of the map, see `szmass_cli.estimation.bandmaps.MapRequest`; with several maps a value
+        for all, or one for each by frequency. Noise is in µK-arcmin.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_def : str or sequence of str
@@ -80,13 +80,13 @@ def estimate(
     column : mapping, optional
         Role -> column name where the catalogue's names are not known or ambiguous: ``{"ra": "RADeg"}``.
     batch_size, block_rows : int, optional
-        See `szmass_cli.preparation.Request`.
+        See `szmass_cli.estimation.preparation.Request`.
     workers : int, optional
         Processes on this machine, of one thread each; otherwise the threads of this process.
     scheduler : str, optional
         Address of a Dask cluster that does the work.
     resume, overwrite, progress
-        See `szmass_cli.estimation.estimate_catalog`.
+        See `szmass_cli.estimation.run.estimate_catalog`.
 
     Returns
     -------

@@ -65,10 +65,28 @@ class Outcome:
 
 
 @pytest.fixture(scope="session")
+def simulator():
+    """1' beam, 5 µK-arcmin, all foregrounds: it costs a CAMB run and an eigendecomposition."""
+    from szmass_cli.config import SurveyConfig
+    from szmass_cli.sky.cutouts import CutoutSimulator
+
+    return CutoutSimulator(SurveyConfig())
+
+
+@pytest.fixture(scope="session")
+def many_cutouts(simulator):
+    """3072 cutouts, masses uniform in 1-8e14, 20 per cent scatter."""
+    from szmass_cli.config import ClusterConfig
+    from szmass_cli.sky.cutouts import CutoutBlock, Stream
+
+    return CutoutBlock.concatenate(list(simulator.blocks(ClusterConfig(), 3072, 11, Stream.USER)))
+
+
+@pytest.fixture(scope="session")
 def field(tmp_path_factory):
     """3 x 2 degrees in CAR with 24 clusters of 2-10e14 Msun at z = 0.7, 22' and more from one another."""
     from szmass_cli.config import FieldConfig, SurveyConfig
-    from szmass_cli.simulate_field import simulate_survey_field
+    from szmass_cli.simulation.field import simulate_survey_field
 
     folder = tmp_path_factory.mktemp("field")
     column, row = np.meshgrid(np.arange(6) - 2.5, np.arange(4) - 1.5)
@@ -97,10 +115,10 @@ def measure(tmp_path_factory):
     Its model is the small one of one redshift and instrument, whose ways are known in all detail.
     """
     from szmass_cli import BATCH_SIZE
-    from szmass_cli.bandmaps import map_requests
-    from szmass_cli.estimation import estimate_catalog
+    from szmass_cli.estimation.bandmaps import map_requests
+    from szmass_cli.estimation.preparation import Request
+    from szmass_cli.estimation.run import estimate_catalog
     from szmass_cli.network.model import Predictor
-    from szmass_cli.preparation import Request
 
     build, built = Predictor.from_bundle, {}
 

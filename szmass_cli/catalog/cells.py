@@ -7,8 +7,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, Table
 
+from szmass_cli.catalog.tables.csvtable import FLOAT
 from szmass_cli.errors import InputError
-from szmass_cli.tables.csvtable import FLOAT
 
 #: Cells of a text column that hold no number.
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "--"})

@@ -14,10 +14,10 @@ from astropy.table import Column, Table
 from szmass_cli.catalog.cells import numbers, positions, redshift_errors, redshifts
 from szmass_cli.catalog.columns import MASS_UNIT
 from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, resolve_roles
+from szmass_cli.catalog.tables.fitstable import native
+from szmass_cli.catalog.tables.formats import read_table
 from szmass_cli.errors import InputError
-from szmass_cli.files import sha256_of
-from szmass_cli.tables.fitstable import native
-from szmass_cli.tables.formats import read_table
+from szmass_cli.system.files import sha256_of
 
 IN_MEMORY = Path("the table")
 """What is said in place of a file's name of a table that was never in one."""

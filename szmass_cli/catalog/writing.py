@@ -8,9 +8,9 @@ from astropy.table import Table
 
 from szmass_cli.catalog.reading import Catalog
 from szmass_cli.catalog.roles import listed
+from szmass_cli.catalog.tables.formats import output_files, write_table
 from szmass_cli.errors import InputError
-from szmass_cli.files import check_writable
-from szmass_cli.tables.formats import output_files, write_table
+from szmass_cli.system.files import check_writable
 
 
 def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> None:

@@ -85,10 +85,10 @@ def train(
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.reports import print_bundle
     from szmass_cli.config import load_config
-    from szmass_cli.network.device import training_device
-    from szmass_cli.train import check
-    from szmass_cli.train import finish as run_finish
-    from szmass_cli.train import train as run_train
+    from szmass_cli.network.fit.device import training_device
+    from szmass_cli.training.run import check
+    from szmass_cli.training.run import finish as run_finish
+    from szmass_cli.training.run import train as run_train
 
     settings = load_config(config).with_frequencies(frequencies(freq))
     check(settings, output, overwrite)
@@ -126,10 +126,10 @@ def evaluate(
     """
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.reports import print_metrics
-    from szmass_cli.evaluate import evaluate as run_evaluate
-    from szmass_cli.evaluate import evaluate_fully
-    from szmass_cli.network.bundle import read_bundle, read_history
-    from szmass_cli.report import check_report_folder, write_report
+    from szmass_cli.evaluation.report import check_report_folder, write_report
+    from szmass_cli.evaluation.run import evaluate as run_evaluate
+    from szmass_cli.evaluation.run import evaluate_fully
+    from szmass_cli.network.bundle.bundle import read_bundle, read_history
 
     if output is None:
         with progress_display(quiet) as progress:
@@ -153,7 +153,7 @@ def info(
 ) -> None:
     """What a model is: its survey, ranges, and how good it is."""
     from szmass_cli.cli.reports import print_bundle
-    from szmass_cli.network.bundle import read_bundle
+    from szmass_cli.network.bundle.bundle import read_bundle
 
     print_bundle(read_bundle(model), as_json=as_json, quiet=False)
 

@@ -16,7 +16,7 @@ from rich.progress import TimeRemainingColumn as Remaining
 from rich.text import Text
 
 from szmass_cli.errors import SzmassError
-from szmass_cli.progress import Progress as ProgressCallback
+from szmass_cli.system.progress import Progress as ProgressCallback
 
 INTERRUPTED = 130
 LOG_EVERY_SECONDS = 30.0

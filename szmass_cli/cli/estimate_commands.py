@@ -119,13 +119,13 @@ def estimate(
     where an interrupted run stopped.
     """
     from szmass_cli.api import chosen_executor, mass_definitions
-    from szmass_cli.bandmaps import map_requests
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.mapoptions import beam_of, input_files, noise_of, per_map, unit_of
     from szmass_cli.cli.reports import print_estimates
-    from szmass_cli.estimation import estimate_catalog, estimate_shard
-    from szmass_cli.preparation import Request
-    from szmass_cli.runplan import Shard
+    from szmass_cli.estimation.bandmaps import map_requests
+    from szmass_cli.estimation.preparation import Request
+    from szmass_cli.estimation.run import estimate_catalog, estimate_shard
+    from szmass_cli.estimation.runplan import Shard
 
     settings = {
         "units": per_map(units, "--units", unit_of),
@@ -177,6 +177,6 @@ def merge(
     that the shards were given, under the same paths.
     """
     from szmass_cli.cli.reports import print_estimates
-    from szmass_cli.estimation import merge_shards
+    from szmass_cli.estimation.run import merge_shards
 
     print_estimates(merge_shards(output, overwrite=overwrite), output, as_json=as_json, quiet=quiet)

@@ -9,13 +9,13 @@ from rich.table import Table
 
 from szmass_cli.cli.console import note, stderr
 from szmass_cli.errors import SzmassError
-from szmass_cli.estimation import Estimates
+from szmass_cli.estimation.run import Estimates
 from szmass_cli.evaluation.estimators import ESTIMATORS
 from szmass_cli.evaluation.honesty import Honesty, PosteriorRow
 from szmass_cli.evaluation.metrics import Metrics, read_metrics
-from szmass_cli.network.bundle import Bundle
-from szmass_cli.network.metadata import REPORT
-from szmass_cli.report import LEAK, LEAK_HINT, METRICS
+from szmass_cli.evaluation.report import LEAK, LEAK_HINT, METRICS
+from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.network.bundle.metadata import REPORT
 
 WIDTH = 80
 

@@ -55,10 +55,10 @@ def simulate_cutouts(
     """
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
-    from szmass_cli.files import check_not_an_input
-    from szmass_cli.pictures.cutouts import plot_cutouts
-    from szmass_cli.pictures.files import check_picture_path
-    from szmass_cli.simulate_cutouts import write_cutouts, write_halo_cutouts
+    from szmass_cli.simulation.cutouts import write_cutouts, write_halo_cutouts
+    from szmass_cli.simulation.figures.cutouts import plot_cutouts
+    from szmass_cli.system.files import check_not_an_input
+    from szmass_cli.system.pictures import check_picture_path
 
     check_not_an_input(output, config)
     settings = load_config(config).with_frequencies(frequencies(freq))
@@ -144,11 +144,11 @@ def simulate_field(
     """
     from szmass_cli.cli.console import note, progress_display
     from szmass_cli.config import load_config
-    from szmass_cli.fieldfiles import field_paths
-    from szmass_cli.files import check_not_an_input
-    from szmass_cli.pictures.field import plot_field
-    from szmass_cli.pictures.files import check_picture_path
-    from szmass_cli.simulate_field import simulate_survey_field
+    from szmass_cli.simulation.field import simulate_survey_field
+    from szmass_cli.simulation.fieldfiles import field_paths
+    from szmass_cli.simulation.figures.field import plot_field
+    from szmass_cli.system.files import check_not_an_input
+    from szmass_cli.system.pictures import check_picture_path
 
     settings = load_config(config).with_frequencies(frequencies(freq))
     files = field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all

@@ -7,14 +7,14 @@ import numpy as np
 
 from szmass_cli.evaluation.matched import MatchedFilterEstimator
 from szmass_cli.evaluation.statistics import PERCENTILES
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.likelihood.instruments import Instrument
+from szmass_cli.likelihood.optimal import GridPosterior, OptimalEstimator
+from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.model import Predictor
 from szmass_cli.network.recalibrated import RecalibratedNetwork
-from szmass_cli.optimal import GridPosterior, OptimalEstimator
 from szmass_cli.posterior import Calibration
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
-from szmass_cli.sky.instruments import Instrument
 
 NETWORK, MATCHED_FILTER, BEST_POSSIBLE = "network", "matched filter", "best possible"
 ESTIMATORS = (NETWORK, MATCHED_FILTER, BEST_POSSIBLE)

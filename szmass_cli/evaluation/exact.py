@@ -6,9 +6,9 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
+from szmass_cli.geometry import N_PIXELS
+from szmass_cli.likelihood.modes import BeamModes
 from szmass_cli.network.conditioned import Conditions
-from szmass_cli.sky.modes import BeamModes
-from szmass_cli.stamp import N_PIXELS
 
 COARSE = 3
 """The likelihood is worked out at every third mass of the grid, and interpolated by cubic splines."""

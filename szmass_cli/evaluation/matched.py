@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from szmass_cli.optimal import GridPosterior, normal_nodes
+from szmass_cli.likelihood.optimal import GridPosterior, normal_nodes
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.stamps import StampSky
 

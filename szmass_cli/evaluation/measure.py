@@ -16,8 +16,8 @@ from szmass_cli.evaluation.estimators import (
 from szmass_cli.evaluation.metrics import Comparison, MassRow, ProfileRow
 from szmass_cli.evaluation.statistics import PERCENTILES, at_one_mass, mass_scatter
 from szmass_cli.evaluation.testsets import MASSES_1E14, PROFILE_MASSES_1E14
-from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
+from szmass_cli.system.progress import Progress, silent
 
 MEDIAN = PERCENTILES.index(50.0)
 

@@ -7,18 +7,18 @@ import numpy as np
 
 from szmass_cli.catalog import Flag
 from szmass_cli.config import LogUniformMasses, SurveyConfig
+from szmass_cli.estimation.meters import build_meter
+from szmass_cli.estimation.reading import Meter, Stamps
 from szmass_cli.evaluation.testsets import at_instrument
-from szmass_cli.meters import build_meter
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.geometry import pixel_radii_arcmin
+from szmass_cli.likelihood.instruments import InstrumentSimulator
+from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.spectra import uk_per_mjy
-from szmass_cli.progress import Progress
-from szmass_cli.reading import Meter, Stamps
 from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import CutoutBlock, Stream
-from szmass_cli.sky.instruments import InstrumentSimulator
-from szmass_cli.stamp import pixel_radii_arcmin
+from szmass_cli.system.progress import Progress
 
 INSTRUMENTS = ((1.0, 5.0), (1.4, 15.0))
 """Beam FWHM [arcmin] and noise [µK-arcmin] that the network is told."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from szmass_cli.evaluation.exact import ExactPosterior
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.likelihood.modes import BeamModes
+from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.recalibrated import RecalibratedNetwork
-from szmass_cli.recalibration import moments
+from szmass_cli.posterior.recalibration import moments
 from szmass_cli.sky.cutouts import CutoutBlock
-from szmass_cli.sky.modes import BeamModes
 
 MIN_SNR = 3.0
 """Clusters below it have posteriors that are all prior: nothing to compare."""

@@ -13,7 +13,7 @@ from szmass_cli.config import (
     UniformMasses,
     load_config,
 )
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.bundle.bundle import Bundle
 
 SCATTER_MASSES = UniformMasses(min_m200c_msun=2e14, max_m200c_msun=7e14)
 """Section 4.3."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from szmass_cli.geometry import N_PIXELS
 from szmass_cli.maps.sampling import sample
 from szmass_cli.maps.skymap import PixelStatus, SkyMap
 from szmass_cli.maps.stamps import lay_stamps
 from szmass_cli.maps.transfer import Transfer
-from szmass_cli.stamp import N_PIXELS
 
 _MAD_TO_SIGMA = 1.4826
 

@@ -10,12 +10,12 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.interpolate import RBFInterpolator
 
+from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid, spline_coefficients
 from szmass_cli.maps.skymap import PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
 from szmass_cli.maps.transfer import Transfer
-from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 
 _SPLINE_ORDER = 5
 # The prefilter's memory of a window's edge falls by 0.43 a pixel, so 12 leave less than 1e-4 of it.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from szmass_cli.geometry import pixel_offsets_arcmin
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.tangent import chebyshev_nodes, lagrange_matrix, tangent_directions
-from szmass_cli.stamp import pixel_offsets_arcmin
 
 _NODES = 6
 _CHECKED = np.array([0, 13, 26, 39])

@@ -12,11 +12,11 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from szmass_cli.errors import InputError
+from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.maps.frames import frame_of_wcs, to_lon_lat_deg
 from szmass_cli.maps.instrument import Instrument, stated_instrument
 from szmass_cli.maps.skymap import has_data, scattered_slices
 from szmass_cli.maps.units import MapUnits, resolve_units
-from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
 _CYLINDRICAL = ("CAR", "CEA", "MER", "CYP")
 # Points of a stamp further than this many stamp sides from its centre lie across a cut of the projection.

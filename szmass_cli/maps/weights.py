@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from szmass_cli.geometry import N_PIXELS, pixel_radii_arcmin
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.sampling import pixels_per_arcmin, sample_around
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.stamps import lay_stamps
-from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
 _MASKED_BELOW = 0.99  # maps are multiplied by their masks: in a taper clusters are damped
 _NOISE_WITHIN_ARCMIN = 4.0

@@ -13,7 +13,7 @@ import numpy as np
 
 from szmass_cli.config import NetworkConfig
 from szmass_cli.errors import ConfigError
-from szmass_cli.stamp import N_PIXELS
+from szmass_cli.geometry import N_PIXELS
 
 BACKENDS = ("tensorflow", "jax")
 

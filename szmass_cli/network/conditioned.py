@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from szmass_cli.config import NetworkConfig, SurveyConfig
+from szmass_cli.geometry import N_PIXELS
+from szmass_cli.likelihood.modes import BeamModes
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.mixture import first_biases
 from szmass_cli.network.mresunet import Trunk, output_maps
 from szmass_cli.sky.clusters import mass_range, redshift_range
 from szmass_cli.sky.cutouts import CutoutBlock
-from szmass_cli.sky.modes import BeamModes
-from szmass_cli.stamp import N_PIXELS
 
 if TYPE_CHECKING:
     import keras

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli.config import NetworkConfig, SurveyConfig, TrainingConfig
+from szmass_cli.geometry import N_PIXELS, pixel_radii_arcmin
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import projected_nfw
 from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass, redshift_range
 from szmass_cli.sky.cutouts import CutoutBlock
 from szmass_cli.sky.mirrors import MirrorMatrix
 from szmass_cli.sky.stamps import StampSky, reference_band, stamp_smoothing
-from szmass_cli.stamp import N_PIXELS, pixel_radii_arcmin
 
 MASS_PIXEL = (N_PIXELS // 2, N_PIXELS // 2)
 """The pixel of the second output map that holds M / mean(M_train)."""

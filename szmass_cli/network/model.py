@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
-from szmass_cli.allocator import keep_freed_memory
 from szmass_cli.config import NetworkConfig
 from szmass_cli.errors import InputError
+from szmass_cli.geometry import N_PIXELS
 from szmass_cli.network.backend import inference
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.mresunet import build_mresunet
 from szmass_cli.sky.stamps import StampSky
-from szmass_cli.stamp import N_PIXELS
+from szmass_cli.system.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     import keras

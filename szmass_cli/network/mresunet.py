@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from szmass_cli.config import NetworkConfig
+from szmass_cli.geometry import N_PIXELS
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.dilated import dilated_conv2d
-from szmass_cli.stamp import N_PIXELS
 
 if TYPE_CHECKING:
     import keras

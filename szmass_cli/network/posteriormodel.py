@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
-from szmass_cli.allocator import keep_freed_memory
+from szmass_cli.geometry import N_PIXELS
+from szmass_cli.likelihood.modes import BeamModes
 from szmass_cli.network.backend import inference
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.conditioned import (
     SZ_SCALE_UK,
     ConditionedInput,
@@ -18,10 +19,9 @@ from szmass_cli.network.conditioned import (
 )
 from szmass_cli.network.mixture import density_on_grid
 from szmass_cli.network.model import set_weights
-from szmass_cli.recalibration import mass_grid
+from szmass_cli.posterior.recalibration import mass_grid
 from szmass_cli.sky.clusters import mass_range
-from szmass_cli.sky.modes import BeamModes
-from szmass_cli.stamp import N_PIXELS
+from szmass_cli.system.allocator import keep_freed_memory
 
 LARGEST_STRETCHED = 10.0
 """SZ maps end at some 0.2 K: a network that has lost its way shall not overflow."""
@@ -36,7 +36,7 @@ class PosteriorPrediction:
     mixture : numpy.ndarray, shape (n, 3 c)
         See `szmass_cli.network.mixture`.
     density : numpy.ndarray, shape (n, m)
-        p(ln M200c) on `szmass_cli.recalibration.mass_grid`, rows summing to one.
+        p(ln M200c) on `szmass_cli.posterior.recalibration.mass_grid`, rows summing to one.
     sz_uk : numpy.ndarray, shape (n, 40, 40)
         The cluster's own signal [µK_CMB].
     """

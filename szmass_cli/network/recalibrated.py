@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli import BATCH_SIZE
-from szmass_cli.network.bundle import Bundle
+from szmass_cli.likelihood.modes import BeamModes
+from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.conditioned import ConditionedInput, Conditions, Decomposed
 from szmass_cli.network.posteriormodel import PosteriorPrediction, PosteriorPredictor
-from szmass_cli.recalibration import Recalibration, median_mass
-from szmass_cli.sky.modes import BeamModes
+from szmass_cli.posterior.recalibration import Recalibration, median_mass
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from szmass_cli.config import (
     UniformRedshifts,
     VolumeRedshifts,
 )
+from szmass_cli.geometry import N_PIXELS, pixel_offsets_arcmin, pixel_radii_arcmin
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.cosmology import PLANCK18, Cosmology
 from szmass_cli.physics.profiles import ARNAUD2010, BeamedProfile, ClusterScales, SzModel, cluster_scales
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.sky.abundance import draw_by_volume, halo_abundance
-from szmass_cli.stamp import N_PIXELS, pixel_offsets_arcmin, pixel_radii_arcmin
 
 
 def draw_masses(

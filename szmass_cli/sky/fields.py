@@ -8,10 +8,10 @@ from scipy.ndimage import map_coordinates, spline_filter
 
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
-from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Pixels, blocks
 from szmass_cli.sky.power import SkyPower
+from szmass_cli.system.progress import Progress, silent
 
 MARGIN_ARCMIN = 120.0
 """The periodic box is this much larger than the field, so that opposite edges stay uncorrelated."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import AnyBeam
-from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.pixels import Pixels, Ring
 from szmass_cli.sky.power import SkyPower
+from szmass_cli.system.progress import Progress, silent
 
 BLOCK_RINGS = 256
 """Rings that are summed at once. With 30,000 multipoles their Fourier modes are 60 MB."""

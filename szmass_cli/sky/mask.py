@@ -4,9 +4,9 @@ import numpy as np
 
 from szmass_cli.config import FieldConfig
 from szmass_cli.physics.beams import ARCMIN
-from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Part, Pixels, blocks
+from szmass_cli.system.progress import Progress, silent
 
 
 def cosine_taper(distance, width) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from szmass_cli.stamp import N_PIXELS
+from szmass_cli.geometry import N_PIXELS
 
 HALF = N_PIXELS // 2
 PARITIES = ((1, 1), (1, -1), (-1, 1), (-1, -1))

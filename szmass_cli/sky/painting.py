@@ -6,8 +6,8 @@ from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.profiles import CUT_R500, BeamedProfile, ClusterScales
 from szmass_cli.physics.spectra import tsz_uk_per_y
-from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.pixels import Pixels
+from szmass_cli.system.progress import Progress, silent
 
 FAINT = 1e-5
 """A cluster is painted as far out as its image behind the beam is brighter than this fraction of its centre.

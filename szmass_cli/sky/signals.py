@@ -9,6 +9,7 @@ import numpy as np
 
 from szmass_cli.config import ClusterConfig, IrregularShape
 from szmass_cli.errors import ConfigError
+from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.physics.spectra import tsz_uk_per_y
@@ -16,7 +17,6 @@ from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes
 from szmass_cli.sky.irregular import IrregularClusters, IrregularSettings
 from szmass_cli.sky.ygrid import DEFAULT_GRID
 from szmass_cli.sky.ystamps import beam_reach_arcmin, beamed_stamps
-from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
 IRREGULAR_MARGIN_ARCMIN = DEFAULT_GRID.half_width_arcmin - 0.5 * N_PIXELS * PIXEL_ARCMIN + 1.0
 """Reach of the widest beam: the map goes on for 3' around a cutout, whose edge may lose a little."""

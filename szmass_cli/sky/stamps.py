@@ -7,13 +7,13 @@ from operator import add
 import numpy as np
 from scipy.special import j0
 
-from szmass_cli.blas import one_blas_thread
+from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, beam_profile
 from szmass_cli.physics.spectra import PIVOT_GHZ, tsz_f
 from szmass_cli.sky.mirrors import HALF, PARITIES, MirrorMatrix
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
+from szmass_cli.system.blas import one_blas_thread
 
 
 def pixel_noise_uk(noise_uk_arcmin, pixel_arcmin: float = PIXEL_ARCMIN):

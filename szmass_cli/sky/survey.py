@@ -11,7 +11,6 @@ from szmass_cli.config import FieldConfig, SurveyConfig, band_label
 from szmass_cli.errors import ConfigError
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import cluster_scales
-from szmass_cli.progress import Progress, silent
 from szmass_cli.sky.carpixels import CarPixels
 from szmass_cli.sky.clusters import draw_amplitudes
 from szmass_cli.sky.fieldclusters import (
@@ -30,6 +29,7 @@ from szmass_cli.sky.painting import ClusterPainter
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Part, blocks
 from szmass_cli.sky.power import SkyPower
+from szmass_cli.system.progress import Progress, silent
 
 
 @dataclass(frozen=True)

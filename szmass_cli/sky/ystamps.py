@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import fft
 
+from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.beams import ARCMIN, AnyBeam
-from szmass_cli.stamp import N_PIXELS, PIXEL_ARCMIN
 
 RESOLVED = 0.05
 """A map shows a beam if this transfer, at most, is left where its pixels' wave numbers end."""
@@ -68,7 +68,7 @@ def beamed_stamps(y_fine: np.ndarray, pixel_arcmin: float, beam: AnyBeam) -> np.
     Returns
     -------
     (n, 40, 40) array
-        Compton y behind the beam at the centres of a cutout's pixels, as `szmass_cli.stamp` lays them.
+        Compton y behind the beam at the centres of a cutout's pixels, as `szmass_cli.geometry` lays them.
 
     Raises
     ------

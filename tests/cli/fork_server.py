@@ -15,8 +15,8 @@ import traceback
 import szmass_cli.api
 import szmass_cli.cli.app
 import szmass_cli.cli.reports
-import szmass_cli.simulate_cutouts
-import szmass_cli.simulate_field  # noqa: F401
+import szmass_cli.simulation.cutouts
+import szmass_cli.simulation.field  # noqa: F401
 from szmass_cli.__main__ import main
 from szmass_cli.network.backend import load_keras
 from szmass_cli.physics.spectra import cmb_dl_uk2

@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from szmass_cli.network.bundle import find_bundle
+from szmass_cli.network.bundle.bundle import find_bundle
 
 
 @pytest.fixture(scope="module")

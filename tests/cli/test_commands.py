@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from szmass_cli.catalog import Flag
 from szmass_cli.config import load_config
-from szmass_cli.network.bundle import find_bundle
+from szmass_cli.network.bundle.bundle import find_bundle
 
 
 def test_estimate_in_a_process_of_its_own_and_again_in_another(field, szmass_process, tmp_path):

@@ -7,9 +7,9 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import BeamedProfile, cluster_scales, compton_y
-from szmass_cli.stamp import pixel_radii_arcmin
 
 NO_SKY = "{tsz: 0, ksz: 0, dusty_poisson: 0, dusty_clustered: 0, radio: 0}"
 

@@ -6,11 +6,11 @@ import pytest
 from szmass_cli.config import parse_config
 from szmass_cli.evaluation.exact import ExactPosterior
 from szmass_cli.evaluation.posteriors import below, ln_density_at
+from szmass_cli.likelihood.instruments import InstrumentSimulator
+from szmass_cli.likelihood.optimal import OptimalEstimator
 from szmass_cli.network.conditioned import Conditions
-from szmass_cli.optimal import OptimalEstimator
-from szmass_cli.recalibration import mass_grid, moments
+from szmass_cli.posterior.recalibration import mass_grid, moments
 from szmass_cli.sky.cutouts import CutoutBlock, Stream
-from szmass_cli.sky.instruments import InstrumentSimulator
 from szmass_cli.sky.stamps import StampSky
 
 TEXT = """

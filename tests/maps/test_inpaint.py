@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from szmass_cli.geometry import pixel_offsets_arcmin, pixel_radii_arcmin
 from szmass_cli.maps.inpaint import inpaint
-from szmass_cli.network.bundle import read_bundle
-from szmass_cli.stamp import pixel_offsets_arcmin, pixel_radii_arcmin
+from szmass_cli.network.bundle.bundle import read_bundle
 
 SIDE = 6
 PIXELS = SIDE * SIDE

@@ -18,10 +18,10 @@ from skies import (
     write_image,
 )
 
+from szmass_cli.geometry import pixel_offsets_arcmin
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.maps.stamps import lay_stamps
 from szmass_cli.maps.tangent import tangent_directions
-from szmass_cli.stamp import pixel_offsets_arcmin
 
 TOLERANCE = 0.003  # of the peak; a 0.5' map behind a 1' beam
 

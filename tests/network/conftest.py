@@ -8,22 +8,16 @@ import numpy as np
 import pytest
 
 from szmass_cli.config import ClusterConfig, NetworkConfig, SurveyConfig
-from szmass_cli.files import sha256_of
 from szmass_cli.network.backend import load_keras
-from szmass_cli.network.bundlewriting import write_bundle
+from szmass_cli.network.bundle.writing import write_bundle
 from szmass_cli.network.inputs import Labels
 from szmass_cli.network.model import model_variables
 from szmass_cli.network.mresunet import build_mresunet
 from szmass_cli.posterior import fit_calibration
-from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
+from szmass_cli.sky.cutouts import CutoutBlock, Stream
+from szmass_cli.system.files import sha256_of
 
 RECIPE = SurveyConfig(network=NetworkConfig(base_filters=2, input="filtered", dropout_rate=0.0))
-
-
-@pytest.fixture(scope="session")
-def simulator():
-    """1' beam, 5 µK-arcmin."""
-    return CutoutSimulator(SurveyConfig())
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from szmass_cli.network.averaging import WeightAverage
 from szmass_cli.network.backend import load_keras
+from szmass_cli.network.fit.averaging import WeightAverage
 
 DECAY = 0.9
 

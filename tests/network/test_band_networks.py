@@ -5,17 +5,17 @@ import shutil
 import numpy as np
 import pytest
 
-from szmass_cli import train as stage
 from szmass_cli.config import NetworkConfig, parse_config
 from szmass_cli.errors import InputError
 from szmass_cli.evaluation.metrics import read_metrics
-from szmass_cli.network.bundle import read_bundle
+from szmass_cli.likelihood.optimal import MatchedFilter, NoiseLevel, OptimalEstimator
+from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.optimal import MatchedFilter, NoiseLevel, OptimalEstimator
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 from szmass_cli.sky.stamps import reference_band, sz_weights
-from szmass_cli.train import train
+from szmass_cli.training import run as stage
+from szmass_cli.training.run import train
 
 TWO = """
 sky:
@@ -126,7 +126,7 @@ def test_noise_level_is_one_on_the_sky_of_all_bands(two_bands):
 def bundle_folder(survey, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "two"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("szmass_cli.train.N_EVALUATED", 300)
+        patch.setattr("szmass_cli.training.run.N_EVALUATED", 300)
         train(survey, folder)
     return folder
 

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from szmass_cli.config import NetworkConfig, SurveyConfig
 from szmass_cli.errors import InputError
-from szmass_cli.network.bundle import (
+from szmass_cli.network.bundle.bundle import (
     find_bundle,
     read_bundle,
     read_history,
     shipped_models,
 )
-from szmass_cli.network.bundlewriting import as_stored
+from szmass_cli.network.bundle.metadata import HASHED
+from szmass_cli.network.bundle.writing import as_stored
 from szmass_cli.network.conditioned import ConditionedInput, build_conditioned
-from szmass_cli.network.metadata import HASHED
 from szmass_cli.network.model import Predictor, model_variables, set_weights
 from szmass_cli.network.mresunet import build_mresunet
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.errors import InputError, SzmassError
-from szmass_cli.hdf5 import Hdf5Sink
-from szmass_cli.network import checkpoints
-from szmass_cli.network.checkpoints import Checkpoints, TrainingState
+from szmass_cli.network.fit import checkpoints
+from szmass_cli.network.fit.checkpoints import Checkpoints, TrainingState
+from szmass_cli.system.hdf5 import Hdf5Sink
 
 
 class Number:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from szmass_cli.config import parse_config
+from szmass_cli.likelihood.instruments import InstrumentSimulator
 from szmass_cli.network.conditioned import ConditionedInput, Conditions, Decomposed, build_conditioned
-from szmass_cli.network.lessons import PosteriorLesson
+from szmass_cli.network.fit.lessons import PosteriorLesson
 from szmass_cli.network.mixture import first_biases
 from szmass_cli.network.posteriormodel import PosteriorPredictor
-from szmass_cli.recalibration import mass_grid
+from szmass_cli.posterior.recalibration import mass_grid
 from szmass_cli.sky.cutouts import Stream
-from szmass_cli.sky.instruments import InstrumentSimulator
 
 TEXT = """
 instruments:

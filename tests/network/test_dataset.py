@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
-from szmass_cli.network.dataset import SOURCES, FixedCutouts, FreshCutouts, Teacher, rebatch
+from szmass_cli.network.fit.dataset import SOURCES, FixedCutouts, FreshCutouts, Teacher, rebatch
+from szmass_cli.network.fit.lessons import Encoder
 from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.network.lessons import Encoder
 from szmass_cli.sky.cutouts import Stream
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from szmass_cli.config import NetworkConfig, SurveyConfig, TrainingConfig
 from szmass_cli.errors import ConfigError
-from szmass_cli.network import device
 from szmass_cli.network.backend import usable_cores
-from szmass_cli.network.device import Device, training_device
+from szmass_cli.network.fit import device
+from szmass_cli.network.fit.device import Device, training_device
+from szmass_cli.network.fit.lessons import Encoder
+from szmass_cli.network.fit.loop import compiled_model
 from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.network.lessons import Encoder
-from szmass_cli.network.training import compiled_model
 
 pytestmark = pytest.mark.timeout(900)  # tracing a network for two devices takes most of a minute
 
@@ -32,11 +32,12 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from szmass_cli.config import parse_config
-from szmass_cli.network import mresunet, training
-from szmass_cli.network.checkpoints import Checkpoints
-from szmass_cli.network.device import training_device
+from szmass_cli.network import mresunet
+from szmass_cli.network.fit import loop as training
+from szmass_cli.network.fit.checkpoints import Checkpoints
+from szmass_cli.network.fit.device import training_device
 from szmass_cli.network.inputs import Labels
-from szmass_cli.network.lessons import Encoder
+from szmass_cli.network.fit.lessons import Encoder
 from szmass_cli.sky.cutouts import CutoutBlock
 
 mresunet.DILATIONS = (1, 2)  # compiled in half of the time

@@ -13,8 +13,8 @@ import pytest
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import SzmassError
-from szmass_cli.network.dataset import Teacher
-from szmass_cli.network.feeding import fed_by
+from szmass_cli.network.fit.dataset import Teacher
+from szmass_cli.network.fit.feeding import fed_by
 
 N_BLOCKS = 4
 
@@ -101,8 +101,8 @@ def test_it_ends_without_the_blocks_that_nobody_wants(simulator):
 ORPHANS = """
 import os, sys, time
 from szmass_cli.config import SurveyConfig
-from szmass_cli.network.dataset import Teacher
-from szmass_cli.network.feeding import fed_by
+from szmass_cli.network.fit.dataset import Teacher
+from szmass_cli.network.fit.feeding import fed_by
 from szmass_cli.sky.cutouts import CutoutSimulator
 
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.config import ClusterConfig, ListedMasses, NetworkConfig, SurveyConfig, TrainingConfig
+from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.network.inputs import MASS_PIXEL, Labels, NetworkInput
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.cutouts import CutoutBlock
-from szmass_cli.stamp import pixel_radii_arcmin
 
 SCALE = 600.0
 

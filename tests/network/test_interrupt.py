@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from szmass_cli.network.interrupt import EndOfEpoch
+from szmass_cli.network.fit.interrupt import EndOfEpoch
 
 
 def press_ctrl_c():

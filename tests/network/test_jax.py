@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.config import load_config
-from szmass_cli.heads import MassHead
+from szmass_cli.training.heads import MassHead
 from szmass_cli.network.backend import load_keras
-from szmass_cli.network.checkpoints import Checkpoints
-from szmass_cli.network.device import training_device
+from szmass_cli.network.fit.checkpoints import Checkpoints
+from szmass_cli.network.fit.device import training_device
 from szmass_cli.network.model import Predictor, model_variables, network_of
-from szmass_cli.network import training
-from szmass_cli.network.averaging import WeightAverage
-from szmass_cli.network.training import best_so_far, compiled_model, fit
+from szmass_cli.network.fit import loop as training
+from szmass_cli.network.fit.averaging import WeightAverage
+from szmass_cli.network.fit.loop import best_so_far, compiled_model, fit
 from szmass_cli.sky.cutouts import Stream
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import importlib
 import numpy as np
 import pytest
 
-from szmass_cli.network import logs
 from szmass_cli.network.backend import load_tensorflow
-from szmass_cli.network.logs import COLUMNS, write_csv, write_tensorboard
+from szmass_cli.network.fit import logs
+from szmass_cli.network.fit.logs import COLUMNS, write_csv, write_tensorboard
 
 HISTORY = [
     {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from szmass_cli.network.bundle import read_bundle
+from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.model import Predictor, network_of
 
 

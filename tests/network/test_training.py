@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import InputError, Interrupted, SzmassError
-from szmass_cli.network import training
-from szmass_cli.network.checkpoints import TrainingState
-from szmass_cli.network.lessons import weighted_mse
-from szmass_cli.network.training import best_so_far, fit, learning_rate, update_state
+from szmass_cli.network.fit import loop as training
+from szmass_cli.network.fit.checkpoints import TrainingState
+from szmass_cli.network.fit.lessons import weighted_mse
+from szmass_cli.network.fit.loop import best_so_far, fit, learning_rate, update_state
 
 PLATEAU = TrainingConfig(schedule="plateau", learning_rate=1e-3, halve_after_epochs=5, stop_after_epochs=15)
 COSINE = TrainingConfig(schedule="cosine", learning_rate=2e-3, max_epochs=20, stop_after_epochs=3)

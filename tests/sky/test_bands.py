@@ -6,6 +6,7 @@ from scipy.fft import dct
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from szmass_cli.config import ClusterConfig, ListedMasses, parse_config
+from szmass_cli.geometry import pixel_offsets_arcmin
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import compton_y
@@ -14,7 +15,6 @@ from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 from szmass_cli.sky.fields import plane_fields
 from szmass_cli.sky.power import SkyPower, sky_dl_uk2
 from szmass_cli.sky.stamps import stamp_covariance_uk2
-from szmass_cli.stamp import pixel_offsets_arcmin
 
 ARCMIN = np.pi / 180 / 60
 TWO = """

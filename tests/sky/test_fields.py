@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from szmass_cli.config import Foregrounds, SkyConfig
+from szmass_cli.geometry import pixel_offsets_arcmin
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.spectra import cmb_dl_uk2
 from szmass_cli.sky.fields import plane_fields
 from szmass_cli.sky.power import SkyPower, sky_dl_uk2
 from szmass_cli.sky.stamps import StampSky, pixel_noise_uk, stamp_covariance_uk2, stamp_smoothing
-from szmass_cli.stamp import pixel_offsets_arcmin
 
 ARCMIN = np.pi / 180 / 60
 SIGMA = ARCMIN / np.sqrt(8 * np.log(2))  # of a 1' beam

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
 from szmass_cli.sky.irregular import IrregularClusters, IrregularSettings, draw_irregular_population
 from szmass_cli.sky.ygrid import YGrid
 from szmass_cli.sky.ystamps import beamed_stamps
-from szmass_cli.stamp import pixel_radii_arcmin
 
 ROUND = IrregularSettings(
     gas_eccentricity_ratio=0.0, fluctuation_rms=0.0, halo_min_m200c_msun=math.inf, scatter_ln=0.0

@@ -20,10 +20,10 @@ from szmass_cli.config import (
     parse_config,
 )
 from szmass_cli.errors import OutputError
-from szmass_cli.simulate_cutouts import split_of, write_cutouts
+from szmass_cli.geometry import pixel_radii_arcmin
+from szmass_cli.simulation.cutouts import split_of, write_cutouts
 from szmass_cli.sky.clusters import draw_amplitudes, draw_masses, mass_range, mean_mass
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, Stream, block_generator
-from szmass_cli.stamp import pixel_radii_arcmin
 
 # dT [µK] behind a 1' beam at 0', 0.5', 1', 2' of 5e14 Msun at z = 0.7 (design, section 3)
 TABLE_5E14 = {0.0: -122.4, 0.5: -94.9, 1.0: -50.7, 2.0: -12.5}

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.physics.beams import ARCMIN, Beam, TabulatedBeam, beam_profile
 from szmass_cli.physics.profiles import BeamedProfile, projected_shape
 from szmass_cli.sky.ystamps import beam_is_resolved, beam_reach_arcmin, beam_sigma_arcmin, beamed_stamps
-from szmass_cli.stamp import pixel_radii_arcmin
 
 
 def winged_beam():

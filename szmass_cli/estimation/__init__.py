@@ -1,0 +1,1 @@
+"""The stage that turns maps and a catalogue into masses."""

@@ -1,0 +1,109 @@
+"""The columns that estimates add to a catalogue."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from astropy.table import Column, Table
+
+from szmass_cli.catalog import (
+    FLAGS_COLUMN,
+    MASKED_COLUMN,
+    MASS_UNIT,
+    flags_column,
+    percentile_column,
+    uncorrected_column,
+)
+from szmass_cli.errors import UsageError
+from szmass_cli.estimation.measure import Measured
+from szmass_cli.estimation.reading import ALWAYS
+from szmass_cli.physics.cosmology import convert_m200c
+from szmass_cli.posterior.priors import PriorChange
+
+MASS_DEFINITIONS = ("200c", "500c", "200m")
+
+
+def check_percentiles(percentiles: Sequence[float]) -> tuple[float, ...]:
+    """The percentiles to write, ascending: those asked for and the three that are always there.
+
+    Raises
+    ------
+    UsageError
+        If one is beyond three sigma.
+    """
+    for percent in percentiles:
+        if not 0.15 <= percent <= 99.85:
+            raise UsageError(
+                f"--percentiles: {percent:g} is not between 0.15 and 99.85.", "Try 2.5,16,50,84,97.5."
+            )
+    return tuple(sorted({*map(float, percentiles), *ALWAYS}))
+
+
+def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
+    """Refuse mass definitions that are not known."""
+    for definition in mass_definitions:
+        if definition not in MASS_DEFINITIONS:
+            raise UsageError(
+                f"--mass-def: {definition!r} is not a known mass definition.",
+                f"Use {', '.join(MASS_DEFINITIONS)}.",
+            )
+
+
+def column_names(levels: Sequence[float], mass_definitions: Sequence[str], change: PriorChange) -> list[str]:
+    """Names of all columns that `mass_table` makes."""
+    names = ["sz_snr", MASKED_COLUMN, FLAGS_COLUMN]
+    for definition in mass_definitions:
+        base = f"M{definition}"
+        names += [base, f"{base}_err_plus", f"{base}_err_minus"]
+        names += [percentile_column(base, level) for level in levels if level != 50.0]
+        if not change.is_none:
+            names.append(uncorrected_column(base))
+    return names
+
+
+def mass_table(
+    measured: Measured,
+    redshift: np.ndarray,
+    levels: Sequence[float],
+    mass_definitions: Sequence[str],
+    change: PriorChange,
+) -> Table:
+    """The added columns, a row for each row that was measured.
+
+    Parameters
+    ----------
+    measured : Measured
+    redshift : numpy.ndarray, shape (n,)
+        Redshifts that were used.
+    levels : sequence of float
+        Percentiles in `measured`, ascending.
+    mass_definitions : sequence of str
+    change : PriorChange
+        From the model's own prior to the one of the percentiles, with the model's cosmology.
+    """
+    percentiles = measured.m200c_msun
+    table = Table()
+    for definition in mass_definitions:
+        base = f"M{definition}"
+        z = np.where(np.isfinite(percentiles[:, 0]), redshift, np.nan)[:, None]
+        masses = convert_m200c(percentiles, z, definition, change.cosmology) / 1e14
+        p16, median, p84 = (masses[:, levels.index(level)] for level in ALWAYS)
+        values = {base: (median, f"{base}: median of the posterior")}
+        for index, level in enumerate(levels):
+            if level != 50.0:
+                values[percentile_column(base, level)] = (masses[:, index], f"{base}: {level:g}th percentile")
+        values[f"{base}_err_plus"] = (p84 - median, f"{base}: 84th percentile less median")
+        values[f"{base}_err_minus"] = (median - p16, f"{base}: median less 16th percentile")
+        if not change.is_none:
+            own = convert_m200c(measured.own_prior_median_msun, z[:, 0], definition, change.cosmology) / 1e14
+            words = f"{base}: median under the model's own prior, {change.own.in_words(change.cosmology)}"
+            values[uncorrected_column(base)] = (own, words)
+        for name, (data, description) in values.items():
+            table[name] = Column(data, unit=MASS_UNIT, description=description)
+    table["sz_snr"] = Column(
+        measured.sz_snr, description="matched-filter signal-to-noise of a cluster of the median mass"
+    )
+    table[MASKED_COLUMN] = Column(
+        measured.masked_fraction, description="fraction of the cutout without data, or masked"
+    )
+    table[FLAGS_COLUMN] = flags_column(measured.flags)
+    return table

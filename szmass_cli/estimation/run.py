@@ -1,0 +1,282 @@
+"""Masses for a catalogue: cut the map at each row, ask the network, calibrate, write the columns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+from astropy.table import Table
+
+from szmass_cli import __version__
+from szmass_cli.catalog import FLAGS_COLUMN, Catalog, Flag, check_output, write_catalog
+from szmass_cli.errors import InputError
+from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.executors import Executor, in_threads
+from szmass_cli.estimation.masstable import mass_table
+from szmass_cli.estimation.measure import Measured
+from szmass_cli.estimation.parts import Parts, opened_parts, parts_folder, read_plan
+from szmass_cli.estimation.preparation import Request, Run, check_paths, prepared, request_from
+from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
+from szmass_cli.system.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Masses of a whole catalogue.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        The input.
+    columns : astropy.table.Table
+        The added columns, a row for each input row.
+    meta : dict
+        Provenance, as it is written to the output's header.
+    notes : tuple of str
+        What was assumed, and what the user should know.
+    """
+
+    catalog: Catalog
+    columns: Table
+    meta: dict[str, str | float]
+    notes: tuple[str, ...]
+
+    def flag_counts(self) -> dict[str, int]:
+        """Number of rows that carry each flag, those that occur only."""
+        flags = np.asarray(self.columns[FLAGS_COLUMN])
+        counts = {str(flag.name): int(np.sum((flags & flag.value) != 0)) for flag in Flag}
+        return {name: count for name, count in counts.items() if count}
+
+
+def estimate_catalog(
+    request: Request,
+    output: Path,
+    *,
+    executor: Executor = in_threads,
+    resume: bool = True,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Estimates:
+    """Estimate the mass of every cluster of a catalogue from a map, and write the catalogue with its masses.
+
+    Rows are kept as they are measured, in parts beside the output; when all are there, the output is
+    written and the parts are removed.
+
+    Parameters
+    ----------
+    request : Request
+    output : Path
+        The input's rows and columns, with those of the masses added; format by suffix.
+    executor : Executor
+        Who does the work.
+    resume : bool
+        Whether parts that an interrupted run left are used; they are dropped otherwise.
+    overwrite : bool
+    progress : Progress
+
+    Returns
+    -------
+    Estimates
+
+    Raises
+    ------
+    InputError, UsageError, OutputError
+        If the map, catalogue, model, options or output cannot be used; nothing is written then.
+    SzmassError
+        If the output cannot be finished; parts are kept.
+    """
+    check_paths(request, output)
+    check_output(output, overwrite)
+    with _hashed_meanwhile([one.path for one in request.all_maps]) as hashed:
+        run = prepared(request)
+        with opened_parts(output, run.plan, run.stated(), resume=resume) as parts:
+            _measure(run, parts, run.plan.blocks, executor, progress)
+            estimates = _estimates(run, parts.collect(len(run.rows)), _sha256_of_maps(run, hashed.result()))
+            write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
+            parts.remove()
+    return estimates
+
+
+def estimate_shard(
+    request: Request,
+    output: Path,
+    shard: Shard,
+    *,
+    executor: Executor = in_threads,
+    resume: bool = True,
+    progress: Progress = silent,
+) -> Path:
+    """Measure one share of a catalogue; `merge_shards` makes the output of all shares.
+
+    Parameters
+    ----------
+    request : Request
+        The same for every shard.
+    output : Path
+        The same for every shard: parts are kept in a folder beside it.
+    shard : Shard
+    executor, resume, progress
+        See `estimate_catalog`.
+
+    Returns
+    -------
+    Path
+        The folder of the parts.
+
+    Raises
+    ------
+    SzmassError
+        See `estimate_catalog`.
+    """
+    check_paths(request, output)
+    check_output(output)
+    run = prepared(request, shares=shard.count)
+    with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
+        _measure(run, parts, shard.share(run.plan.blocks), executor, progress)
+    return parts_folder(output)
+
+
+def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
+    """Make the output of a run whose shards have measured all rows.
+
+    Parameters
+    ----------
+    output : Path
+        As the shards were given it.
+    overwrite : bool
+
+    Returns
+    -------
+    Estimates
+
+    Raises
+    ------
+    InputError
+        Shards have not finished (the message names them), or the inputs have changed since.
+    OutputError, SzmassError
+        The output cannot be written; the parts are kept.
+    """
+    check_output(output, overwrite)
+    stated = read_plan(parts_folder(output))
+    request = request_from(stated["request"])
+    check_paths(request, output)
+    run = prepared(request)
+    if run.plan.fingerprint != stated["fingerprint"]:
+        raise InputError(
+            f"{parts_folder(output)}: map, catalogue, model or szmass are not those of the shards.",
+            f"Remove {parts_folder(output)} and run the shards again.",
+        )
+    with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
+        measured = parts.collect(len(run.rows), stated["shards"])
+        estimates = _estimates(run, measured, _sha256_of_maps(run, {}))
+        write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
+        parts.remove()
+    return estimates
+
+
+def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor, progress: Progress) -> None:
+    """Measure the blocks that have no part yet, and keep each as it comes."""
+    pending = parts.pending(blocks)
+    total = sum(len(block.rows) for block in blocks)
+    done = total - sum(len(block.rows) for block in pending)
+    if not pending:
+        return
+    if done:
+        progress("clusters", done, total)
+    for block, measured in executor(run.job, run.rows, pending):
+        for band_map, identity in zip(run.maps, run.plan.identity["maps"], strict=True):
+            check_unchanged(band_map.sky_map.path, identity["map"])
+            for name in ("mask", "ivar"):
+                if identity[name]:
+                    check_unchanged(getattr(band_map.request, name), identity[name])
+        parts.write(block, measured)
+        done += len(block.rows)
+        progress("clusters", done, total)
+
+
+@contextmanager
+def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, Hashed]]]:
+    """The future SHA-256 of files, which takes as long as reading all of them.
+
+    While one core loads the network, another hashes; begun later, it would take that core from the clusters.
+    """
+    unwanted = Event()
+
+    def hashed() -> dict[Path, Hashed]:
+        # a pipe would keep the thread for ever; it is refused where maps are opened
+        files = [path for path in paths if path.is_file()]
+        return {path: Hashed.of(path, lambda: not unwanted.is_set()) for path in files}
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            yield pool.submit(hashed)
+        finally:
+            unwanted.set()
+
+
+def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
+    """SHA-256 of the maps as they were measured: read again where what was hashed is another file."""
+    found = []
+    for band_map, identity in zip(run.maps, run.plan.identity["maps"], strict=True):
+        path, measured = band_map.sky_map.path, identity["map"]
+        if path not in hashed or not hashed[path].is_of(measured):
+            hashed = {**hashed, path: Hashed.of(path)}
+        check_unchanged(path, measured)
+        found.append(hashed[path].sha256)
+    return found
+
+
+def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
+    table = mass_table(
+        measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.change
+    )
+    metadata = run.bundle.metadata
+    meta: dict[str, str | float] = {
+        "SZM_VER": __version__,
+        "SZM_MODL": metadata.name,
+        "SZM_MSHA": run.bundle.sha256,
+        "SZM_CAT": run.catalog.path.name,
+        "SZM_PRI": _prior_in_words(run),
+        "SZM_NOTE": " ".join(run.notes),
+    }
+    of_maps = [_map_meta(one, sha256) for one, sha256 in zip(run.maps, map_sha256, strict=True)]
+    for key in of_maps[0]:
+        values = [of_map[key] for of_map in of_maps]
+        meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
+    return Estimates(run.catalog, table, meta, run.notes)
+
+
+def _prior_in_words(run: Run) -> str:
+    """The prior of the masses; a model states its own."""
+    own = run.bundle.metadata.prior
+    if run.change.is_none:
+        return own
+    low, high = (mass / 1e14 for mass in run.bundle.calibration.prior_range_msun)
+    words = run.change.wanted.in_words(run.change.cosmology)
+    return f"{words}, {low:g} to {high:g} 1e14 Msun; M*_uncorr: {own}"
+
+
+def _noise_of(band_map: BandMap) -> float | str:
+    """Noise that the network was trained for or told of [µK-arcmin]."""
+    told = band_map.trained.beam_range_arcmin is not None
+    return "ivar" if told and band_map.request.ivar is not None else band_map.band.noise_uk_arcmin
+
+
+def _map_meta(band_map: BandMap, sha256: str) -> dict[str, str | float]:
+    """Provenance of one map."""
+    request, beam = band_map.request, band_map.beam
+    return {
+        "SZM_MAP": band_map.sky_map.path.name,
+        "SZM_MAPH": sha256,
+        "SZM_UNIT": band_map.sky_map.units.label,
+        "SZM_UNSR": band_map.sky_map.units.source,
+        "SZM_BEAM": beam.fwhm_arcmin,
+        "SZM_BMSR": beam.source,
+        "SZM_PIXW": beam.pixel_window,
+        "SZM_MASK": request.mask.name if request.mask else "",
+        "SZM_IVAR": request.ivar.name if request.ivar else "",
+        "SZM_NOIS": _noise_of(band_map),
+    }

@@ -1,0 +1,209 @@
+"""The figures of a report: 3 to 6 of Gupta & Reichardt (2020), and the loss curve."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import curve_fit
+
+from szmass_cli.evaluation.estimators import BEST_POSSIBLE, ESTIMATORS, MATCHED_FILTER, NETWORK
+from szmass_cli.evaluation.figures.posteriors import posterior_figure
+from szmass_cli.evaluation.measure import Estimated, MeanMaps
+from szmass_cli.evaluation.metrics import Comparison, Metrics
+from szmass_cli.evaluation.results import Evaluation
+from szmass_cli.evaluation.statistics import gaussian
+from szmass_cli.system.pictures import DPI
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EXTENT = (5.0, -5.0, -5.0, 5.0)
+"""Edges of a cutout [arcmin]: east is on the left."""
+
+_COLOURS = {NETWORK: "C0", MATCHED_FILTER: "C1", BEST_POSSIBLE: "0.35"}
+_MARKERS = {NETWORK: "o", MATCHED_FILTER: "s", BEST_POSSIBLE: "d"}
+_LN_BINS = np.linspace(-1.0, 1.0, 61)
+
+
+def save_figures(evaluation: Evaluation, history: list[dict[str, float]], folder: Path) -> None:
+    """Draw every figure that the evaluation has numbers for, as PNG files.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    history : list of dict
+        The epochs of training.
+    folder : Path
+        An existing folder.
+    """
+    figures = {"figure5_scatter": _scatter_figure(evaluation)}
+    if evaluation.maps:
+        figures["figure3_sz_maps"] = _map_figure(evaluation.maps)
+    if evaluation.masses is not None:
+        figures["figure4_masses"] = _mass_figure(evaluation.metrics)
+    if evaluation.irregular is not None:
+        figures["figure6_irregular"] = _irregular_figure(evaluation)
+    if evaluation.posteriors is not None and evaluation.metrics.posteriors is not None:
+        figures["posteriors"] = posterior_figure(evaluation.posteriors, evaluation.metrics.posteriors)
+    if history:
+        figures["loss"] = _loss_figure(history)
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=DPI)
+
+
+def _new_figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _map_figure(maps: Mapping[float, MeanMaps]) -> "Figure":
+    """Figure 3: a map, the mean true and estimated SZ signal, and their difference."""
+    figure = _new_figure(11.0, 2.7 * len(maps) + 0.3)
+    axes = figure.subplots(len(maps), 4, squeeze=False, sharex=True, sharey=True)
+    for row, (mass, sums) in zip(axes, maps.items(), strict=True):
+        assert sums.example_uk is not None
+        true, estimated = sums.mean_true_uk, sums.mean_estimated_uk(NETWORK)
+        reach, deepest = np.abs(sums.example_uk).max(), np.abs(true).max()
+        residual = estimated - true
+        panels = (
+            (sums.example_uk, "RdBu_r", -reach, reach, "one cutout"),
+            (true, "viridis", -deepest, 0.0, f"mean true SZ, {sums.n} maps"),
+            (estimated, "viridis", -deepest, 0.0, "mean estimated SZ"),
+            (residual, "RdBu_r", -np.abs(residual).max(), np.abs(residual).max(), "estimated - true"),
+        )
+        for axis, (image, colours, low, high, title) in zip(row, panels, strict=True):
+            shown = axis.imshow(image, extent=EXTENT, origin="lower", cmap=colours, vmin=low, vmax=high)
+            figure.colorbar(shown, ax=axis, label="µK", shrink=0.8)
+            axis.set_title(title, fontsize=9)
+        row[0].set(xticks=(4, 2, 0, -2, -4))
+        row[0].set_ylabel(f"{mass / 1e14:g} × 10$^{{14}}$ M$_\\odot$\nnorth [arcmin]")
+    for axis in axes[-1]:
+        axis.set_xlabel("east [arcmin]")
+    return figure
+
+
+def _mass_figure(metrics: Metrics) -> "Figure":
+    """Figure 4: estimated against true mass, and bias over sigma."""
+    figure = _new_figure(7.0, 7.0)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    true = np.array([row.m200c_msun for row in metrics.masses])
+    for index, name in enumerate(ESTIMATORS):
+        found = [getattr(row, name.replace(" ", "_")) for row in metrics.masses]
+        median = np.array([f.median_msun for f in found])
+        sigma = np.array([f.sigma_msun for f in found])
+        shift = 1.0 + 0.012 * (index - 1)
+        style = {"fmt": _MARKERS[name], "color": _COLOURS[name], "ms": 4.5, "lw": 1.2, "label": name}
+        upper.errorbar(true * shift / 1e14, median / 1e14, sigma / 1e14, **style)
+        lower.plot(true * shift / 1e14, (median - true) / sigma, _MARKERS[name], color=_COLOURS[name], ms=4.5)
+    span = np.array([0.4, 11.0])
+    upper.plot(span, span, "k-", lw=0.8, zorder=0)
+    upper.set_ylabel("estimated M$_{200c}$ [10$^{14}$ M$_\\odot$]")
+    upper.legend(frameon=False)
+    lower.axhline(0.0, color="k", lw=0.8, zorder=0)
+    lower.axhspan(-1.0, 1.0, color="0.92", zorder=-1)
+    lower.set(ylabel="(M$_{est}$ - M$_{true}$) / σ", xlabel="true M$_{200c}$ [10$^{14}$ M$_\\odot$]")
+    for axis in (upper, lower):
+        if metrics.trained_m200c_msun is not None:
+            low, high = (mass / 1e14 for mass in metrics.trained_m200c_msun)
+            axis.axvline(low, color="0.6", ls=":", lw=1.0)
+            axis.axvline(high, color="0.6", ls=":", lw=1.0)
+        axis.set_xscale("log")
+        axis.set_xticks([0.5, 1, 2, 3, 5, 7, 10], ["0.5", "1", "2", "3", "5", "7", "10"])
+        axis.minorticks_off()
+    upper.set_yscale("log")
+    upper.set_yticks([0.5, 1, 2, 3, 5, 7, 10], ["0.5", "1", "2", "3", "5", "7", "10"])
+    upper.minorticks_off()
+    title = "error bars: 16th to 84th percentile of the estimates; between the dotted lines: trained"
+    upper.set_title(title, fontsize=9)
+    return figure
+
+
+def _scatter_figure(evaluation: Evaluation) -> "Figure":
+    """Figure 5: scatter of ln M with SZ scatter and without."""
+    comparisons = evaluation.metrics.scatter
+    figure = _new_figure(4.8 * len(comparisons), 4.2)
+    axes = figure.subplots(1, len(comparisons), squeeze=False, sharex=True)[0]
+    for axis, found, comparison in zip(axes, evaluation.scatter, comparisons, strict=True):
+        _histograms(axis, found, comparison)
+        title = f"SZ scatter {comparison.sz_scatter_ln:g}, {comparison.n_cutouts:,} clusters"
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("ln(M$_{est}$ / M$_{true}$)")
+    axes[0].set_ylabel("probability density")
+    return figure
+
+
+def _histograms(axis: "Axes", found: Estimated, comparison: Comparison) -> None:
+    for name in ESTIMATORS:
+        ln_ratio = np.log(found.median_msun(name) / found.m200c_msun)
+        label = f"{name}: {getattr(comparison, name.replace(' ', '_')).gaussian_sigma:.3f}"
+        bins = _LN_BINS if ln_ratio.size > 2000 else _LN_BINS[::3]
+        # of all clusters, those beyond the edges too
+        weights = np.full(ln_ratio.size, 1.0 / (ln_ratio.size * (bins[1] - bins[0])))
+        density, edges = np.histogram(ln_ratio, bins=bins, weights=weights)
+        axis.stairs(density, edges, color=_COLOURS[name], lw=1.4, label=label)
+        _draw_fit(axis, density, edges, _COLOURS[name])
+    axis.set_xlim(_LN_BINS[0], _LN_BINS[-1])
+    axis.legend(frameon=False, fontsize=8, title="σ of a Gaussian fit")
+
+
+def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str) -> None:
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    if not density.any():
+        return
+    try:
+        best, _ = curve_fit(gaussian, centres, density, p0=(density.max(), 0.0, 0.15))
+    except RuntimeError:  # no Gaussian comes near it
+        return
+    x = np.linspace(edges[0], edges[-1], 400)
+    axis.plot(x, gaussian(x, *best), "--", color=colour, lw=0.9)
+
+
+def _irregular_figure(evaluation: Evaluation) -> "Figure":
+    """Figure 6: estimated against true mass of irregular clusters, and their scatter."""
+    found = evaluation.irregular
+    assert found is not None
+    figure = _new_figure(9.6, 4.4)
+    left, right = figure.subplots(1, 2)
+    shown = slice(0, 300)
+    for name in ESTIMATORS:
+        left.plot(
+            found.m200c_msun[shown] / 1e14,
+            found.median_msun(name)[shown] / 1e14,
+            _MARKERS[name],
+            color=_COLOURS[name],
+            ms=3,
+            alpha=0.6,
+            label=name,
+        )
+    left.plot([1.5, 8], [1.5, 8], "k-", lw=0.8)
+    left.set(
+        xlabel="true M$_{200c}$ [10$^{14}$ M$_\\odot$]",
+        ylabel="estimated M$_{200c}$ [10$^{14}$ M$_\\odot$]",
+        title=f"the first {min(300, len(found))} of {len(found):,} irregular clusters",
+    )
+    left.legend(frameon=False, fontsize=8)
+    _histograms(right, found, evaluation.metrics.irregular[-1])
+    right.set(xlabel="ln(M$_{est}$ / M$_{true}$)", ylabel="probability density")
+    return figure
+
+
+def _loss_figure(history: list[dict[str, float]]) -> "Figure":
+    """Loss against epoch."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _new_figure(6.0, 4.0)
+    axis = figure.subplots()
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    epochs = [row["epoch"] for row in history]
+    for key, style, label in (("loss", "o-", "training"), ("validation_loss", "s-", "validation")):
+        axis.plot(epochs, [row[key] for row in history], style, ms=3, label=label)
+    # a likelihood's loss may be negative
+    if min(row[key] for row in history for key in ("loss", "validation_loss")) > 0:
+        axis.set_yscale("log")
+    axis.set(xlabel="epoch", ylabel="loss")
+    axis.legend(frameon=False)
+    axis.grid(alpha=0.3)
+    return figure

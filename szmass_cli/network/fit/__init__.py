@@ -1,0 +1,1 @@
+"""The fit of a network: data, loop, backends, checkpoints."""

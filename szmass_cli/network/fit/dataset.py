@@ -1,0 +1,103 @@
+"""Batches for training, simulated on the fly or drawn once and shuffled, as the arrays of a lesson."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from szmass_cli.config import SurveyConfig
+from szmass_cli.likelihood.instruments import InstrumentSimulator
+from szmass_cli.network.backend import load_keras
+from szmass_cli.network.fit.lessons import Lesson
+from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream, block_generator
+
+Simulator = CutoutSimulator | InstrumentSimulator
+
+Batch = tuple[Any, Any]
+"""Inputs and targets: arrays, or dictionaries of arrays, of n cutouts."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Draws the blocks that epochs of training cutouts are made of, and makes a lesson of each.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+    simulator : CutoutSimulator or InstrumentSimulator
+    lesson : Lesson
+    """
+
+    config: SurveyConfig
+    simulator: Simulator
+    lesson: Lesson
+
+    @property
+    def blocks_per_epoch(self) -> int:
+        return -(-self.config.training.cutouts_per_epoch // self.simulator.block_size)
+
+    def __call__(self, number: int) -> Batch:
+        """A block by its number, counted through all epochs; the last of an epoch is shorter."""
+        training, size = self.config.training, self.simulator.block_size
+        n = min(size, training.cutouts_per_epoch - number % self.blocks_per_epoch * size)
+        drawn = self.simulator.blocks(
+            self.config.clusters, n, training.seed, Stream.TRAINING, first_block=number
+        )
+        return self.lesson(CutoutBlock.concatenate(list(drawn)))
+
+
+Draw = Callable[[int], Batch]
+"""What a `Teacher` does, here or elsewhere."""
+
+
+class FreshCutouts:
+    """New cutouts in every epoch: nothing is ever seen twice, so nothing can be learnt by heart."""
+
+    def __init__(self, teacher: Teacher, draw: Draw):
+        self._n_blocks, self._size = teacher.blocks_per_epoch, teacher.config.training.batch_size
+        self._draw = draw
+
+    def epoch(self, index: int) -> Iterator[Batch]:
+        numbers = range(index * self._n_blocks, (index + 1) * self._n_blocks)
+        return rebatch(map(self._draw, numbers), self._size)
+
+
+class FixedCutouts:
+    """One set of cutouts for all epochs, in a new order in each, as the paper trains."""
+
+    def __init__(self, teacher: Teacher, draw: Draw):
+        training = teacher.config.training
+        self._seed, self._size, self._lesson = training.seed, training.batch_size, teacher.lesson
+        blocks = teacher.simulator.blocks(
+            teacher.config.clusters, training.cutouts_per_epoch, training.seed, Stream.TRAINING
+        )
+        self._all = CutoutBlock.concatenate(list(blocks))
+
+    def epoch(self, index: int) -> Iterator[Batch]:
+        # the salt keeps the order's stream apart from those of the cutouts
+        order = block_generator(self._seed, Stream.TRAINING, index, salt=1).permutation(len(self._all))
+        for start in range(0, len(order) - self._size + 1, self._size):
+            yield self._lesson(self._all[order[start : start + self._size]])
+
+
+Source = FreshCutouts | FixedCutouts
+SOURCES: dict[str, type[Source]] = {"fresh": FreshCutouts, "fixed": FixedCutouts}
+
+
+def rebatch(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
+    """Batches of exactly `size` from blocks of another length; a short rest at the end is dropped."""
+    mapped = load_keras().tree.map_structure
+    rest: Batch | None = None
+    for block in blocks:
+        joined = block if rest is None else mapped(lambda *parts: np.concatenate(parts), rest, block)
+        whole = _length(joined) - _length(joined) % size
+        for start in range(0, whole, size):
+            # bound now: the batch is taken before the loop goes on
+            yield mapped(lambda array, start=start: array[start : start + size], joined)
+        left = _length(joined) > whole
+        rest = mapped(lambda array, whole=whole: array[whole:], joined) if left else None
+
+
+def _length(batch: Batch) -> int:
+    return len(load_keras().tree.flatten(batch)[0])

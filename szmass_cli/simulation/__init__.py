@@ -1,0 +1,1 @@
+"""The stages that simulate: training cutouts, survey fields, and their figures."""

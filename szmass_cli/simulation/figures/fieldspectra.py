@@ -1,0 +1,147 @@
+"""Power spectra of a simulated field, measured on patches of its maps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from szmass_cli.config import SurveyConfig
+from szmass_cli.maps import open_map
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
+from szmass_cli.physics.spectra import tsz_uk_per_y
+from szmass_cli.simulation.figures.fieldpatches import PatchGrid, lay_patches, positions_deg, sample_patch
+from szmass_cli.sky.mask import shallowness
+from szmass_cli.sky.measured import (
+    MeasuredSpectra,
+    PatchSpectra,
+    beamed_dl_uk2,
+    hann_window,
+    plane_lag_covariance_uk2,
+)
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.system.progress import Progress, silent
+
+_EDGES = np.array(
+    [600, 800, 1000, 1250, 1500, 1800, 2100, 2500, 3000, 3500, 4000, 4500, 5000, 6000, 7000, 8500, 10_000]
+)
+_OF_NYQUIST = 0.55
+"""Splines pass all that is below this fraction of the map's own highest multipole, pi over its pixel."""
+
+
+def field_spectra(
+    config: SurveyConfig, maps: Sequence[Path], mask: Path, truth: Table, progress: Progress = silent
+) -> MeasuredSpectra | None:
+    """Measure the spectra of a field's Gaussian sky and noise, and say what was to be expected.
+
+    The maps are brought to flat patches by quintic splines, and the clusters in the truth catalogue are taken
+    out. What taper, mask and depth do to the spectra is in the expectation.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+        Of the maps' bands.
+    maps : sequence of Path, length f
+    mask : Path
+    truth : astropy.table.Table
+        See `truth_table`.
+    progress : Progress
+
+    Returns
+    -------
+    MeasuredSpectra or None
+        None where the field is too small, or its pixels too coarse, for any multipole of interest.
+    """
+    sky_maps, sky_mask = [open_map(path) for path in maps], open_map(mask)
+    grid = lay_patches(config.field, sky_maps[0].pixel_arcmin)
+    edges = _usable_edges(grid, sky_maps[0].pixel_arcmin)
+    if len(grid) == 0 or len(edges) < 2:
+        return None
+    bands = config.sky.build_bands()
+    power = SkyPower.from_config(config.sky, bands)
+    sky = plane_lag_covariance_uk2(power, bands, (grid.size, grid.size), grid.pixel_arcmin)
+    clusters = [FieldSignal(config, band, truth) for band in bands]
+    taper = hann_window((grid.size, grid.size))
+    unmasked = PatchSpectra(taper, grid.pixel_arcmin, edges)
+    of_unmasked_sky = unmasked.expect(sky)
+    measured, expected, variance = [], [], []
+    for number in range(len(grid)):
+        directions = grid.directions(number)
+        seen = sample_patch(sky_mask, directions)
+        signal = np.stack([cluster.on(directions) for cluster in clusters])
+        patch = np.stack([sample_patch(sky_map, directions) for sky_map in sky_maps]) - seen * signal
+        spectra, of_sky = unmasked, of_unmasked_sky
+        if np.abs(seen - 1.0).max() > 1e-6:
+            spectra = PatchSpectra(taper * seen, grid.pixel_arcmin, edges)
+            of_sky = spectra.expect(sky)
+        noise = _noise_dl_uk2(config, bands, spectra, taper * seen, directions)
+        measured.append(spectra.measure_windowed((patch * taper)[None])[0])
+        expected.append(of_sky + noise)
+        variance.append(spectra.errors(expected[-1], 1) ** 2)
+        progress("spectra", number + 1, len(grid))
+    side_deg = grid.size * grid.pixel_arcmin / 60.0
+    return MeasuredSpectra(
+        f"{len(grid)} patches of {side_deg:.2g}°",
+        spectra.ell,
+        np.mean(measured, axis=0),
+        np.mean(expected, axis=0),
+        np.sqrt(np.sum(variance, axis=0)) / len(grid),
+        spectra.average(lambda ell: beamed_dl_uk2(power, bands, ell)),
+    )
+
+
+def _usable_edges(grid: PatchGrid, pixel_arcmin: float) -> np.ndarray:
+    """Edges of bins between what a patch is too small for and what the map's pixels blur."""
+    lowest = 2.0 * 2.0 * np.pi / (grid.size * grid.pixel_arcmin * ARCMIN)
+    highest = _OF_NYQUIST * np.pi / (pixel_arcmin * ARCMIN)
+    return _EDGES[(lowest <= _EDGES) & (highest >= _EDGES)]
+
+
+def _noise_dl_uk2(
+    config: SurveyConfig,
+    bands: Sequence[Band],
+    spectra: PatchSpectra,
+    window: np.ndarray,
+    directions: np.ndarray,
+) -> np.ndarray:
+    """D_ell (f, f, bins) of a patch's noise, whose depth counts as the window weights it."""
+    excess = shallowness(config.field, *positions_deg(directions)) ** 2
+    power = [(band.noise_uk_arcmin * ARCMIN) ** 2 for band in bands]
+    total = np.diag(power) * np.sum(window**2 * excess) / np.sum(window**2)
+    return spectra.average(lambda ell: total[:, :, None] * ell * (ell + 1.0) / (2.0 * np.pi))
+
+
+class FieldSignal:
+    """The signal of a field's clusters in one band, on any pixels.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+    band : Band
+    truth : astropy.table.Table
+    """
+
+    def __init__(self, config: SurveyConfig, band: Band, truth: Table):
+        model = config.clusters.sz_model(config.sky.cosmology.build())
+        scales = cluster_scales(np.asarray(truth["M200c_true"]) * 1e14, np.asarray(truth["redshift"]), model)
+        self._size_arcmin = scales.theta500_arcmin
+        self._central_uk = tsz_uk_per_y(band.frequency_ghz) * scales.y_scale * truth["amplitude_true"]
+        self._profile = BeamedProfile(band.beam)
+        self._reach_arcmin = 5.0 * self._size_arcmin + 5.0 * band.beam.fwhm_arcmin
+        ra, dec = np.radians(truth["ra_painted"]), np.radians(truth["dec_painted"])
+        self._where = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+    def on(self, directions: np.ndarray) -> np.ndarray:
+        """[µK] at unit vectors (ny, nx, 3)."""
+        signal = np.zeros(directions.shape[:2])
+        middle = directions[directions.shape[0] // 2, directions.shape[1] // 2]
+        radius = np.linalg.norm(directions - middle, axis=-1).max()
+        apart = np.linalg.norm(self._where - middle, axis=-1)
+        for i in np.flatnonzero(apart < radius + self._reach_arcmin * ARCMIN):
+            chord = np.linalg.norm(directions - self._where[i], axis=-1)
+            near = chord < self._reach_arcmin[i] * ARCMIN
+            theta_arcmin = 2.0 * np.arcsin(chord[near] / 2.0) / ARCMIN
+            signal[near] += self._central_uk[i] * self._profile(self._size_arcmin[i], theta_arcmin)
+        return signal

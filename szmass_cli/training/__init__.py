@@ -1,0 +1,1 @@
+"""The stage that trains a network and writes it as a bundle."""

@@ -1,0 +1,186 @@
+"""From a configuration to a model: simulate, train, calibrate, evaluate, and write the bundle."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from szmass_cli import N_EVALUATED, __version__
+from szmass_cli.config import SurveyConfig
+from szmass_cli.errors import OutputError, SzmassError
+from szmass_cli.evaluation.card import model_card
+from szmass_cli.evaluation.report import write_report
+from szmass_cli.evaluation.run import evaluate_fully
+from szmass_cli.network.bundle.bundle import Bundle, read_bundle
+from szmass_cli.network.bundle.metadata import CARD, HISTORY, METADATA, REPORT
+from szmass_cli.network.bundle.writing import as_stored, write_bundle
+from szmass_cli.network.fit.checkpoints import TrainingState
+from szmass_cli.network.fit.device import training_device
+from szmass_cli.network.fit.loop import best_so_far, fit
+from szmass_cli.network.model import model_variables
+from szmass_cli.system.files import check_writable, move_folder
+from szmass_cli.system.progress import Progress, silent
+from szmass_cli.training.checks import check_calibration, check_trainable
+from szmass_cli.training.heads import HEADS, Head
+
+
+def train(
+    config: SurveyConfig,
+    output: Path,
+    resume: bool = True,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    n_workers: int | None = None,
+) -> Bundle:
+    """Train a network for a survey and write it as a bundle.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+    output : Path
+        Folder of the bundle; its name is the model's. Checkpoints and logs live in ``<output>.training``
+        beside it until the bundle is written.
+    resume : bool
+        Go on from a checkpoint of the same configuration, if there is one.
+    overwrite : bool
+        Whether a bundle already there is replaced.
+    progress : Progress
+    n_workers : int, optional
+        Processes that simulate; by default as many as the device wants. The cutouts are the same.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    OutputError
+        If the folder is already there or cannot be made.
+    InputError
+        If the checkpoints are of another configuration, or the calibration does not cover the clusters.
+    Interrupted
+        After Ctrl-C, once the epoch has ended.
+    """
+    workshop = _Workshop.open(config, output, overwrite)
+    head = workshop.head
+    device = training_device(config.training)
+    n_workers = device.n_feeding_processes if n_workers is None else n_workers
+    network, state = fit(
+        config, head.simulator, head.lesson, workshop.checkpoints, resume, progress, device, n_workers
+    )
+    return workshop.complete(network, state, progress)
+
+
+def finish(
+    config: SurveyConfig, output: Path, overwrite: bool = False, progress: Progress = silent
+) -> Bundle:
+    """Make a bundle of the best model of an unfinished run, without training on.
+
+    Parameters
+    ----------
+    config, output, overwrite, progress
+        As for `train`, which began the run.
+
+    Raises
+    ------
+    InputError
+        If there is no run of this configuration.
+    """
+    workshop = _Workshop.open(config, output, overwrite)
+    network, state = best_so_far(config, workshop.head.lesson, workshop.checkpoints)
+    return workshop.complete(network, state, progress)
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """What is needed from the first batch to the finished bundle."""
+
+    config: SurveyConfig
+    output: Path
+    head: Head
+
+    @classmethod
+    def open(cls, config: SurveyConfig, output: Path, overwrite: bool) -> "_Workshop":
+        """Check first, then prepare for the long work."""
+        check(config, output, overwrite)
+        return cls(config, output, HEADS[config.network.head](config))
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the run's state lives while it lasts."""
+        return self.output.with_name(self.output.name + ".training")
+
+    def complete(self, network: Any, state: TrainingState, progress: Progress) -> Bundle:
+        """Calibrate, write and evaluate a trained network."""
+        # as they will be read: calibration and report are those of the rounded weights, in single precision
+        weights = [as_stored(np.asarray(v)) for v in model_variables(network)]
+        calibration = self.head.calibrate(weights, progress)
+        facts = {
+            "name": self.output.name,
+            "szmass_version": __version__,
+            "cutouts_trained_on": _cutouts_seen(self.config, state),
+        }
+        parent = self.output.parent
+        try:
+            with tempfile.TemporaryDirectory(dir=parent, prefix=f".{self.output.name}.") as temporary:
+                part = Path(temporary) / self.output.name
+                part.mkdir()
+                power = self.head.simulator.power
+                write_bundle(part, facts, self.config, self.head.labels, weights, calibration, power)
+                _report(part, state, progress)
+                move_folder(part, self.output)
+        except OSError as error:
+            raise SzmassError(
+                f"{self.output} could not be written: {error.strerror or error}",
+                f"The trained network is kept in {self.checkpoints}: free some space and give the same "
+                "command again.",
+            ) from error
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        return read_bundle(self.output)
+
+
+def check(config: SurveyConfig, output: Path, overwrite: bool) -> None:
+    """All that can be checked before the long work.
+
+    Raises
+    ------
+    ConfigError, OutputError
+    """
+    check_trainable(config)
+    check_calibration(config)
+    check_bundle_folder(output, overwrite)
+
+
+def check_bundle_folder(output: Path, overwrite: bool) -> None:
+    """Refuse an output folder that is taken by anything but a bundle to be replaced, or cannot be made."""
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} is already there.", "--overwrite replaces it.")
+    empty = output.is_dir() and not any(output.iterdir())
+    if output.exists() and not empty and not (output / METADATA).is_file():
+        raise OutputError(f"{output} is not a model bundle, so it is not replaced.", "Give another name.")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{output}: its folder cannot be made: {error.strerror or error}", "Give another name."
+        ) from None
+    check_writable(output.parent / f".{output.name}.check")
+
+
+def _cutouts_seen(config: SurveyConfig, state: TrainingState) -> int:
+    """Different cutouts that the kept weights were trained on."""
+    epochs = state.best_epoch if config.training.cutouts == "fresh" else 1
+    return epochs * config.training.cutouts_per_epoch
+
+
+def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
+    """Evaluate the bundle on fresh cutouts and write its report and card."""
+    bundle = read_bundle(folder)
+    (folder / HISTORY).write_text(json.dumps(state.history, indent=1) + "\n")
+    evaluation = evaluate_fully(folder, N_EVALUATED, bundle.metadata.seed, progress)
+    write_report(evaluation, state.history, folder / REPORT)
+    (folder / CARD).write_text(model_card(bundle, evaluation.metrics))
