@@ -1,9 +1,10 @@
 """Power spectra of the microwave sky and the spectral function of the SZ effect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import Protocol
 
 import numpy as np
 from scipy import constants
@@ -20,17 +21,18 @@ _PLANCK18_AS = 2.105e-9
 ARCMIN = np.pi / 10_800.0
 
 
-def tsz_f(frequency_ghz: float) -> float:
-    """Non-relativistic spectral function f(nu) = x coth(x/2) - 4 of the thermal SZ effect.
+def tsz_f(frequency_ghz):
+    """Return the non-relativistic spectral function f(nu) = x coth(x/2) - 4 of the thermal SZ effect.
 
     Sunyaev & Zel'dovich (1972), in thermodynamic temperature: dT/T_CMB = y f(nu), x = h nu / k T_CMB.
+    Frequencies [GHz] may be an array.
     """
     x = constants.h * frequency_ghz * 1e9 / (constants.k * T_CMB_K)
     return x / np.tanh(x / 2.0) - 4.0
 
 
-def tsz_uk_per_y(frequency_ghz: float) -> float:
-    """Temperature change [µK_CMB] for one unit of Compton y."""
+def tsz_uk_per_y(frequency_ghz):
+    """Return the temperature change [µK_CMB] of one unit of Compton y, at frequencies [GHz]."""
     return tsz_f(frequency_ghz) * T_CMB_K * 1e6
 
 
@@ -169,18 +171,32 @@ class ForegroundSpectra:
     radio_correlation: float = 1.0
     tsz_dust_correlation: float = 0.0
 
-    def scaling(self, name: str, frequency_ghz: float) -> float:
-        """Temperature of a foreground at a frequency over that at 150 GHz; negative where it changes sign."""
+    def scaling(self, name: str, frequency_ghz):
+        """Return the temperature of a foreground over that at 150 GHz, negative where it changes sign.
+
+        Parameters
+        ----------
+        name : str
+            A foreground: a key of `FOREGROUND_SHAPES`.
+        frequency_ghz : float or array_like
+            Frequencies [GHz].
+
+        Returns
+        -------
+        float or numpy.ndarray
+            Of the shape of the frequencies.
+        """
         factors = {
             "tsz": lambda nu: tsz_f(nu) / tsz_f(PIVOT_GHZ),
-            "ksz": lambda nu: 1.0,
+            "ksz": np.ones_like,
             "dusty_poisson": lambda nu: self._dust(self.dusty_poisson_beta, nu),
             "dusty_clustered": lambda nu: self._dust(self.dusty_clustered_beta, nu),
             "radio": lambda nu: (nu / PIVOT_GHZ) ** self.radio_index * _cmb_brightness_ratio(nu),
         }
-        return float(factors[name](frequency_ghz))
+        value = factors[name](np.asarray(frequency_ghz, float))
+        return float(value) if np.ndim(value) == 0 else value
 
-    def _dust(self, beta: float, frequency_ghz: float) -> float:
+    def _dust(self, beta: float, frequency_ghz):
         per_ghz = constants.h * 1e9 / (constants.k * self.dust_temperature_k)
         blackbody = np.expm1(per_ghz * PIVOT_GHZ) / np.expm1(per_ghz * frequency_ghz)
         ratio = frequency_ghz / PIVOT_GHZ
@@ -193,7 +209,7 @@ class ForegroundSpectra:
         return self.radio_correlation if name == "radio" else 1.0
 
 
-def _cmb_brightness_ratio(frequency_ghz: float) -> float:
+def _cmb_brightness_ratio(frequency_ghz):
     """dB/dT of the CMB at 150 GHz over that at a frequency: flux density to thermodynamic temperature."""
 
     def slope(x):
@@ -203,8 +219,20 @@ def _cmb_brightness_ratio(frequency_ghz: float) -> float:
     return slope(per_ghz * PIVOT_GHZ) / slope(per_ghz * frequency_ghz)
 
 
+class Response(Protocol):
+    """How a band weighs frequencies; see `szmass_cli.physics.passbands.Passband`."""
+
+    def mean(self, spectrum: Callable[[float], float]) -> float:
+        """Mean of a spectrum given as temperature at frequencies [GHz]."""
+        ...
+
+
+def _band_scaling(spectra: ForegroundSpectra, name: str, response: Response) -> float:
+    return float(response.mean(lambda frequency_ghz: spectra.scaling(name, frequency_ghz)))
+
+
 def foreground_covariance_dl_uk2(
-    ell, dl3000_uk2: Mapping[str, float], frequencies_ghz: Sequence[float], spectra: ForegroundSpectra
+    ell, dl3000_uk2: Mapping[str, float], responses: Sequence[Response], spectra: ForegroundSpectra
 ) -> dict[str, np.ndarray]:
     """Power D_ell [µK^2] of foregrounds between frequencies.
 
@@ -213,7 +241,8 @@ def foreground_covariance_dl_uk2(
     ell : array_like, shape (n,)
     dl3000_uk2 : mapping
         Amplitude at ell = 3000 and 150 GHz of each foreground by name [µK^2]; 0 leaves it out.
-    frequencies_ghz : sequence of float, length f
+    responses : sequence of Response, length f
+        Of each band.
     spectra : ForegroundSpectra
 
     Returns
@@ -224,18 +253,18 @@ def foreground_covariance_dl_uk2(
         sum of its Poisson and clustered parts; s and g scale temperatures from 150 GHz).
     """
     ell = np.asarray(ell, float)
-    between = np.eye(len(frequencies_ghz))
+    between = np.eye(len(responses))
     powers = {}
     for name in (name for name, amplitude in dl3000_uk2.items() if amplitude > 0):
-        scale = np.array([spectra.scaling(name, nu) for nu in frequencies_ghz])
+        scale = np.array([_band_scaling(spectra, name, response) for response in responses])
         rho = spectra.correlation(name)
         mixing = np.outer(scale, scale) * (rho + (1.0 - rho) * between)
         powers[name] = mixing[:, :, None] * foreground_dl_uk2(name, ell, dl3000_uk2[name])
     xi = spectra.tsz_dust_correlation
     dust = [powers[name] for name in ("dusty_poisson", "dusty_clustered") if name in powers]
     if xi > 0 and "tsz" in powers and dust:
-        diagonal = np.arange(len(frequencies_ghz))
-        sign = np.sign([spectra.scaling("tsz", nu) for nu in frequencies_ghz])
+        diagonal = np.arange(len(responses))
+        sign = np.sign([_band_scaling(spectra, "tsz", response) for response in responses])
         # the decrement is negative where dust is bright, at 150 GHz too
         signed_tsz = -sign[:, None] * np.sqrt(powers["tsz"][diagonal, diagonal])
         bright_dust = np.sqrt(sum(dust)[diagonal, diagonal])
