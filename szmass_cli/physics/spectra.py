@@ -186,7 +186,7 @@ class ForegroundSpectra:
         float or numpy.ndarray
             Of the shape of the frequencies.
         """
-        factors = {
+        factors: dict[str, Callable[[np.ndarray], np.ndarray]] = {
             "tsz": lambda nu: tsz_f(nu) / tsz_f(PIVOT_GHZ),
             "ksz": np.ones_like,
             "dusty_poisson": lambda nu: self._dust(self.dusty_poisson_beta, nu),
@@ -222,13 +222,13 @@ def _cmb_brightness_ratio(frequency_ghz):
 class Response(Protocol):
     """How a band weighs frequencies; see `szmass_cli.physics.passbands.Passband`."""
 
-    def mean(self, spectrum: Callable[[float], float]) -> float:
-        """Mean of a spectrum given as temperature at frequencies [GHz]."""
+    def mean(self, function_of_frequency_ghz: Callable[[np.ndarray], np.ndarray]) -> float:
+        """Return what a map of the band shows of a temperature that is known at frequencies [GHz]."""
         ...
 
 
 def _band_scaling(spectra: ForegroundSpectra, name: str, response: Response) -> float:
-    return float(response.mean(lambda frequency_ghz: spectra.scaling(name, frequency_ghz)))
+    return response.mean(np.vectorize(lambda frequency_ghz: spectra.scaling(name, frequency_ghz)))
 
 
 def foreground_covariance_dl_uk2(

@@ -1,6 +1,6 @@
 """Power of the microwave sky in the bands of a survey."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,23 +10,45 @@ from szmass_cli.physics.bands import Band
 from szmass_cli.physics.spectra import cl_from_dl, cmb_dl_uk2, foreground_covariance_dl_uk2
 
 
-def sky_dl_uk2(config: SkyConfig, ell) -> dict[str, np.ndarray]:
-    """Power D_ell [µK^2] between bands of each component that is switched on, before the beam.
+def sky_dl_uk2(
+    config: SkyConfig,
+    ell,
+    bands: Sequence[Band] | None = None,
+    cmb_dl: Callable[..., np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Return the power D_ell [µK^2] between bands of each component that is switched on, before the beam.
+
+    Parameters
+    ----------
+    config : SkyConfig
+        Which components there are, and how strong they are.
+    ell : array_like, shape (n,)
+    bands : sequence of Band, length f, optional
+        Their responses with frequency; the configuration's own bands otherwise.
+    cmb_dl : callable, optional
+        D_ell [µK^2] of the CMB at multipoles, where it is known; computed by CAMB otherwise.
 
     Returns
     -------
     dict of numpy.ndarray, shape (f, f, n)
-        For f bands and n multipoles.
+        By the name of the component.
     """
-    frequencies = config.frequencies_ghz
+    bands = config.build_bands() if bands is None else bands
     components = {}
     if config.cmb:
-        everywhere = np.ones((len(frequencies), len(frequencies), 1))
-        components["cmb"] = everywhere * cmb_dl_uk2(ell, config.cosmology.build())
+        everywhere = np.ones((len(bands), len(bands), 1))
+        dl = cmb_dl(ell) if cmb_dl is not None else cmb_dl_uk2(ell, config.cosmology.build())
+        components["cmb"] = everywhere * dl
+    responses = [band.response for band in bands]
     foregrounds = foreground_covariance_dl_uk2(
-        ell, dict(config.foregrounds_dl3000_uk2), frequencies, config.foreground_spectra.build()
+        ell, dict(config.foregrounds_dl3000_uk2), responses, config.foreground_spectra.build()
     )
     return components | foregrounds
+
+
+def tabulated_ell(ell_max: float) -> np.ndarray:
+    """Return the multipoles of tables: each where the acoustic peaks are, then steps fine against them."""
+    return np.unique(np.concatenate([np.arange(2.0, 3000.0), np.arange(3000.0, ell_max + 20.0, 20.0)]))
 
 
 @dataclass(frozen=True)
@@ -52,13 +74,19 @@ class SkyPower:
             raise ValueError("the sky's power is not a table of ascending multipoles")
 
     @classmethod
-    def from_config(cls, config: SkyConfig, bands: Sequence[Band]) -> "SkyPower":
-        """Power of all components, as far as the sharpest beam lets any through."""
-        ell_max = max(band.beam.ell_max for band in bands)
-        # every multipole where the acoustic peaks are, then steps fine against their width
-        ell = np.unique(np.concatenate([np.arange(2.0, 3000.0), np.arange(3000.0, ell_max + 20.0, 20.0)]))
-        dl = sum(sky_dl_uk2(config, ell).values(), np.zeros((len(bands), len(bands), ell.size)))
-        return cls(ell, cl_from_dl(ell, dl))
+    def from_config(
+        cls, config: SkyConfig, bands: Sequence[Band], cmb_dl: Callable[..., np.ndarray] | None = None
+    ) -> "SkyPower":
+        """Return the power of all components, as far as the sharpest beam lets any through.
+
+        Parameters
+        ----------
+        config, bands, cmb_dl
+            See `sky_dl_uk2`.
+        """
+        ell = tabulated_ell(max(band.beam.ell_max for band in bands))
+        none = np.zeros((len(bands), len(bands), ell.size))
+        return cls(ell, cl_from_dl(ell, sum(sky_dl_uk2(config, ell, bands, cmb_dl).values(), none)))
 
     @property
     def n_bands(self) -> int:

@@ -5,14 +5,15 @@ from functools import cached_property, reduce
 from operator import add
 
 import numpy as np
-from scipy.special import j0
 
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, beam_profile
 from szmass_cli.physics.spectra import PIVOT_GHZ, tsz_f
-from szmass_cli.sky.mirrors import HALF, PARITIES, MirrorMatrix
+from szmass_cli.sky.lags import correlated_lags_uk2
+from szmass_cli.sky.mirrors import HALF, MirrorMatrix
 from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.symmetry import HALF_TURN, MIRRORS, Symmetry
 from szmass_cli.system.blas import one_blas_thread
 
 
@@ -33,39 +34,18 @@ def sz_weights(bands: Sequence[Band]) -> np.ndarray:
     return signal / signal[reference_band(frequencies)]
 
 
-def lag_covariance_uk2(power: SkyPower, bands: Sequence[Band]) -> np.ndarray:
-    """Covariance of the beamed sky between pixels of a cutout that lie some rows and columns apart.
-
-    Returns
-    -------
-    numpy.ndarray, shape (f, f, 40, 40)
-        C(theta) = sum (2 ell + 1) / 4 pi C_ell B_ell B_ell J0((ell + 1/2) theta) [µK^2].
-    """
-    lags = np.arange(N_PIXELS)
-    squared = lags[:, None] ** 2 + lags[None, :] ** 2
-    distances, where = np.unique(squared, return_inverse=True)
-    theta = np.sqrt(distances) * PIXEL_ARCMIN * ARCMIN
-    beams = np.array([band.beam.b_ell(power.ell) for band in bands])
-    measure = np.gradient(power.ell) * (2.0 * power.ell + 1.0) / (4.0 * np.pi)
-    spectra = (measure * power.cl_uk2_sr * beams[:, None] * beams[None, :]).reshape(-1, power.ell.size)
-    by_distance = np.concatenate(
-        [j0(np.outer(part, power.ell + 0.5)) @ spectra.T for part in np.array_split(theta, 16)]
-    )
-    return by_distance.T.reshape(len(bands), len(bands), -1)[..., where.reshape(squared.shape)]
-
-
-def stamp_covariance_uk2(power: SkyPower, bands: Sequence[Band]) -> np.ndarray:
-    """Covariance of the beamed sky between the pixels of a cutout, without noise.
+def stamp_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
+    """Return the covariance between the pixels of a cutout of all but white noise.
 
     Returns
     -------
     numpy.ndarray, shape (1600 f, 1600 f)
         Pixels and bands in the order of a flattened image (40, 40, f) [µK^2].
     """
-    by_lag = lag_covariance_uk2(power, bands)
-    difference = np.abs(np.subtract.outer(np.arange(N_PIXELS), np.arange(N_PIXELS)))
+    by_lag = correlated_lags_uk2(power, instrument)
+    difference = np.subtract.outer(np.arange(N_PIXELS), np.arange(N_PIXELS)) + N_PIXELS - 1
     covariance = by_lag[:, :, difference[:, None, :, None], difference[None, :, None, :]]
-    size = N_PIXELS**2 * len(bands)
+    size = N_PIXELS**2 * len(instrument)
     return covariance.transpose(2, 3, 0, 4, 5, 1).reshape(size, size)
 
 
@@ -91,54 +71,58 @@ class StampSky:
     ----------
     power : SkyPower
         The sky before the beam, between f bands.
-    bands : sequence of Band, length f
-        Beams, and white noise that is added after them.
+    instrument : Instrument or sequence of Band, length f
+        Beams, filters, and noise that is added after them.
 
     Notes
     -----
-    The covariance is the same from left to right and from top to bottom as the other way round, so that it
-    falls apart into four, one for fields even or odd in either direction, each of a quarter of the pixels.
+    The covariance falls apart into blocks, see `szmass_cli.sky.symmetry`.
     """
 
-    def __init__(self, power: SkyPower, bands: Sequence[Band]):
-        self._power, self._bands = power, tuple(bands)
-        self.noise_uk = np.array([pixel_noise_uk(band.noise_uk_arcmin) for band in bands], np.float32)
+    def __init__(self, power: SkyPower, instrument: Instrument | Sequence[Band]):
+        if not isinstance(instrument, Instrument):
+            instrument = Instrument(tuple(instrument))
+        self._power, self.instrument = power, instrument
+        self.noise_uk = np.array(
+            [pixel_noise_uk(band.noise_uk_arcmin) for band in instrument.bands], np.float32
+        )
 
     @property
     def n_bands(self) -> int:
-        return len(self._bands)
+        return len(self.instrument)
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """Return the symmetry of the covariance."""
+        return MIRRORS if self.instrument.is_mirror_symmetric else HALF_TURN
+
+    @cached_property
+    def blocks_uk2(self) -> np.ndarray:
+        """Return the covariance of all but white noise (p, q f, q f) [µK^2], in blocks of `symmetry`."""
+        return self.symmetry.blocks(correlated_lags_uk2(self._power, self.instrument))
 
     @cached_property
     def sky_matrix(self) -> MirrorMatrix:
-        """The sky's covariance without noise [µK^2]."""
-        by_lag, half = lag_covariance_uk2(self._power, self._bands), np.arange(HALF)
-        near = np.abs(np.subtract.outer(half, half))
-        far = N_PIXELS - 1 - np.add.outer(half, half)  # from a pixel to the mirror image of another
-        blocks, size = [], HALF**2 * self.n_bands
-        for in_y, in_x in PARITIES:
-            quarter = np.zeros((self.n_bands, self.n_bands, *[HALF] * 4))
-            for y, sign_y in ((near, 1), (far, in_y)):
-                for x, sign_x in ((near, 1), (far, in_x)):
-                    quarter += sign_y * sign_x * by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
-            blocks.append(quarter.transpose(2, 3, 0, 4, 5, 1).reshape(size, size))
-        return MirrorMatrix(np.stack(blocks))
+        """The sky's covariance without white noise [µK^2], of a sky that has `MIRRORS`."""
+        return MirrorMatrix(self.blocks_uk2)
 
     @cached_property
     def _factors(self) -> list[np.ndarray]:
-        """For each parity the root of the sky's covariance on a quarter of the pixels, (modes, 400 f).
+        """For each parity the root of the sky's covariance on the symmetry's part, (modes, q f).
 
         Modes below 1e-3 of the lowest noise are cut.
         """
         floor = (1e-3 * float(self.noise_uk.min())) ** 2
+        scale = np.sqrt(len(self.symmetry.flips))
         factors = []
-        for block in self.sky_matrix.blocks:
+        for block in self.blocks_uk2:
             with one_blas_thread():
                 variance, modes = np.linalg.eigh(block)
             keep = variance > floor
             # an eigenvector's sign is the linear algebra library's choice: the same seed, the same sky
             modes = modes * np.sign(np.cos(np.arange(len(modes))) @ modes)
-            # a quarter of the variance: each pixel is the sum of four fields of definite parity, over two
-            factor = (modes[:, keep] * np.sqrt(variance[keep])).T / 2.0
+            # each pixel is the sum of fields of all parities, over the root of their number
+            factor = (modes[:, keep] * np.sqrt(variance[keep])).T / scale
             factors.append(np.ascontiguousarray(factor.astype(np.float32)))
         return factors
 
@@ -156,14 +140,13 @@ class StampSky:
         return image
 
     def _add_sky(self, image: np.ndarray, rng: np.random.Generator) -> None:
-        for factor, (in_y, in_x) in zip(self._factors, PARITIES, strict=True):
+        symmetry = self.symmetry
+        for factor, signs in zip(self._factors, symmetry.parities, strict=True):
             modes = rng.standard_normal((len(image), len(factor)), dtype=np.float32)
             with one_blas_thread():
-                quarter = (modes @ factor).reshape(len(image), HALF, HALF, self.n_bands)
-            image[:, :HALF, :HALF] += quarter
-            image[:, :HALF, HALF:] += in_x * quarter[:, :, ::-1]
-            image[:, HALF:, :HALF] += in_y * quarter[:, ::-1]
-            image[:, HALF:, HALF:] += in_y * in_x * quarter[:, ::-1, ::-1]
+                part = (modes @ factor).reshape(len(image), HALF, symmetry.n_columns, self.n_bands)
+            for target, sign in zip(symmetry.parts(image), signs, strict=True):
+                target += sign * part
 
     @cached_property
     def sz_filter(self) -> MirrorMatrix:
@@ -172,17 +155,17 @@ class StampSky:
         Each band counts by its SZ signal, f(nu) over that of the reference band: for a cluster of image t its
         product with t is what a matched filter adds up, t^T C^-1 d, spread over the pixels.
         """
-        beams = [MirrorMatrix.of(stamp_smoothing(band.beam)).transposed for band in self._bands]
+        beams = [MirrorMatrix.of(stamp_smoothing(band.optics)).transposed for band in self.instrument.bands]
         weighted = [
             beam.of_band(index, self.n_bands) * weight
-            for index, (beam, weight) in enumerate(zip(beams, sz_weights(self._bands), strict=True))
+            for index, (beam, weight) in enumerate(zip(beams, sz_weights(self.instrument.bands), strict=True))
         ]
         return reduce(add, weighted) @ self.inverse
 
     @cached_property
     def sky_covariance_uk2(self) -> np.ndarray:
         """Covariance of the sky without noise, (1600 f, 1600 f) [µK^2]; see `stamp_covariance_uk2`."""
-        return stamp_covariance_uk2(self._power, self._bands)
+        return stamp_covariance_uk2(self._power, self.instrument)
 
     @cached_property
     def covariance_uk2(self) -> np.ndarray:

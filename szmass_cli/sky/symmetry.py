@@ -1,0 +1,103 @@
+"""What a cutout's covariance has in common with mirrored or turned cutouts: blocks in place of one matrix.
+
+Power that is the same in +-ell_x and +-ell_y does not mix fields that are even or odd in either direction:
+four blocks of a quarter of the pixels. Power that is only the same in ell and -ell, as of stripes at an
+angle, does not mix fields that are even or odd under a half turn: two blocks of half the pixels. Both are
+exact for the pixels of a cutout: no periodic box, gradients included.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli.geometry import N_PIXELS
+
+HALF = N_PIXELS // 2
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """A group of mirrorings of a cutout, and the parities of fields under it.
+
+    Parameters
+    ----------
+    n_columns : int
+        Columns of the part of a cutout, from its south-eastern corner, whose images fill the whole; its rows
+        are the southern half.
+    flips : tuple of (bool, bool)
+        Whether each element mirrors north to south, and east to west; the first one does neither.
+    parities : tuple of tuple of int
+        For each block the sign of its fields under each element; the first block is even under all.
+    """
+
+    n_columns: int
+    flips: tuple[tuple[bool, bool], ...]
+    parities: tuple[tuple[int, ...], ...]
+
+    @property
+    def n_pixels(self) -> int:
+        """Return the number of pixels of the part."""
+        return HALF * self.n_columns
+
+    def fold(self, images: np.ndarray) -> np.ndarray:
+        """Return the fields of each parity (p, n, q f) of cutouts (n, 40, 40, f), q pixels each.
+
+        The sum of squares stays what it is.
+        """
+        parts = self.parts(images)
+        scale = images.dtype.type(len(self.flips) ** -0.5)
+        folded = [
+            sum(part if sign > 0 else -part for part, sign in zip(parts, signs, strict=True))
+            for signs in self.parities
+        ]
+        return np.stack(folded).reshape(len(self.parities), len(images), -1) * scale
+
+    def unfold(self, fields: np.ndarray) -> np.ndarray:
+        """Return cutouts (n, 40, 40, f) of fields (p, n, q f): what `fold` folded."""
+        n = fields.shape[1]
+        parts = fields.reshape(len(self.parities), n, HALF, self.n_columns, -1)
+        parts = parts * fields.dtype.type(len(self.flips) ** -0.5)
+        images = np.empty((n, N_PIXELS, N_PIXELS, parts.shape[-1]), fields.dtype)
+        for index, target in enumerate(self.parts(images)):
+            signs = [parity[index] for parity in self.parities]
+            target[:] = sum(part if sign > 0 else -part for part, sign in zip(parts, signs, strict=True))
+        return images
+
+    def parts(self, images: np.ndarray) -> list[np.ndarray]:
+        """Return the parts of cutouts (n, 40, 40, f) that elements put in the place of the first, as views."""
+        turned = [images[:, :: -1 if y else 1, :: -1 if x else 1] for y, x in self.flips]
+        return [image[:, :HALF, : self.n_columns] for image in turned]
+
+    def blocks(self, by_lag: np.ndarray) -> np.ndarray:
+        """Return the blocks (p, q f, q f) of a covariance that depends on the distance of two pixels.
+
+        Parameters
+        ----------
+        by_lag : numpy.ndarray, shape (f, f, 79, 79)
+            Covariance between bands of pixels that are -39 to 39 rows and columns apart.
+        """
+        size = self.n_pixels * len(by_lag)
+        rows, columns = np.arange(HALF), np.arange(self.n_columns)
+        between = []
+        for flip_y, flip_x in self.flips:
+            y = rows[:, None] - (N_PIXELS - 1 - rows if flip_y else rows)[None, :] + N_PIXELS - 1
+            x = columns[:, None] - (N_PIXELS - 1 - columns if flip_x else columns)[None, :] + N_PIXELS - 1
+            pairs = by_lag[:, :, y[:, None, :, None], x[None, :, None, :]]
+            between.append(pairs.transpose(2, 3, 0, 4, 5, 1).reshape(size, size))
+        return np.stack(
+            [
+                sum(block if sign > 0 else -block for block, sign in zip(between, signs, strict=True))
+                for signs in self.parities
+            ]
+        )
+
+
+MIRRORS = Symmetry(
+    HALF,
+    ((False, False), (False, True), (True, False), (True, True)),
+    ((1, 1, 1, 1), (1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1)),
+)
+"""Of power that is the same in +-ell_x and in +-ell_y."""
+
+HALF_TURN = Symmetry(N_PIXELS, ((False, False), (True, True)), ((1, 1), (1, -1)))
+"""Of power that is the same in ell and -ell."""
