@@ -154,6 +154,10 @@ class ClusterConfig(Strict):
     sz_scatter_ln: float = Field(0.2, ge=0, le=1, description="log-normal scatter of the SZ amplitude")
     sz_mass_bias: float = Field(0.0, ge=-0.5, le=0.7, description="b: SZ signal of (1 - b) M500c")
     sz_slope: float = Field(SZ_SLOPE, ge=1, le=3, description="exponent of Y500 with M500c")
+    concentration_scatter_ln: float = Field(
+        0.2, ge=0, le=0.5, description="log-normal scatter of c500 at fixed Y500"
+    )
+    relativistic: bool = Field(True, description="whether the SZ spectrum is that of hot gas")
     miscentring_arcmin: float = Field(0.0, ge=0, le=3, description="rms offset per axis")
     shape: Annotated[RoundShape | IrregularShape, Field(discriminator="kind")] = RoundShape()
 
@@ -165,4 +169,4 @@ class ClusterConfig(Strict):
 
     def sz_model(self, cosmology: Cosmology) -> SzModel:
         """How the SZ signal follows from mass and redshift."""
-        return SzModel(self.sz_mass_bias, self.sz_slope, cosmology)
+        return SzModel(self.sz_mass_bias, self.sz_slope, cosmology, self.relativistic)

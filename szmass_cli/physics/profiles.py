@@ -19,6 +19,7 @@ from szmass_cli.physics.cosmology import (
     theta500_arcmin,
 )
 from szmass_cli.physics.quadrature import panel_nodes
+from szmass_cli.physics.relativistic import temperature_kev
 
 # Arnaud et al. 2010, eq. 12: best-fit GNFW parameters
 P0 = 8.403  # times h70^-3/2
@@ -47,11 +48,14 @@ class SzModel:
     slope : float
         Exponent of Y500 with M500c.
     cosmology : Cosmology
+    relativistic : bool
+        Whether the gas is as hot as its mass says, so that its spectrum has relativistic corrections.
     """
 
     mass_bias: float = 0.0
     slope: float = SZ_SLOPE
     cosmology: Cosmology = PLANCK18
+    relativistic: bool = False
 
 
 ARNAUD2010 = SzModel()
@@ -97,22 +101,68 @@ def _form_factor() -> CubicSpline:
     return CubicSpline(ln_1k, values)
 
 
+def form_factor(k):
+    """Return the 3-D Fourier transform of p(x) at k = ell * theta500 (times theta500^2 that of the image)."""
+    k = np.asarray(k, float)
+    inside = np.minimum(k, FORM_FACTOR_K_MAX)
+    return np.where(k < FORM_FACTOR_K_MAX, _form_factor()(np.log1p(inside)), 0.0)
+
+
+@lru_cache(maxsize=1)
+def _enclosed() -> CubicSpline:
+    """ln of the integral of p(x) x^2 from 0 to X, as a spline in ln X."""
+    ln_edge = np.log(np.geomspace(0.02, 50.0, 400))
+    x, weights = panel_nodes(np.append(0.0, np.exp(ln_edge)))
+    parts = (pressure_shape(x) * x**2 * weights).reshape(-1, 16).sum(axis=1)
+    return CubicSpline(ln_edge, np.log(np.cumsum(parts)))
+
+
 @dataclass(frozen=True)
 class ClusterScales:
-    """What fixes a cluster's mean SZ image: its angular size and its central scale, arrays of one shape."""
+    """What fixes a cluster's mean SZ image, arrays of one shape.
+
+    Parameters
+    ----------
+    theta500_arcmin : numpy.ndarray
+        Angular size.
+    y_scale : numpy.ndarray
+        Central scale: y(theta) = y_scale * projected_shape(theta / theta500).
+    kt_kev : numpy.ndarray or float
+        Temperature of the gas [keV], on which the spectrum depends; 0 without relativistic corrections.
+    """
 
     theta500_arcmin: np.ndarray
     y_scale: np.ndarray
-    """y(theta) = y_scale * projected_shape(theta / theta500)."""
+    kt_kev: np.ndarray | float = 0.0
+
+    def stretched(self, ln_stretch) -> "ClusterScales":
+        """Return clusters whose profiles are wider by exp(ln_stretch), with the same Y within R500.
+
+        A concentration c500 exp(-ln_stretch) in place of c500: p(r / (q R500)) integrated over the sphere of
+        R500 must stay what it is, so that the central scale changes by I(1) / (q^2 I(1/q)), with
+        I(X) the integral of p(x) x^2 from 0 to X.
+        """
+        ln_stretch = np.asarray(ln_stretch, float)
+        return ClusterScales(
+            self.theta500_arcmin * np.exp(ln_stretch),
+            self.y_scale * np.exp(ln_fixed_y500(ln_stretch)),
+            self.kt_kev,
+        )
+
+
+def ln_fixed_y500(ln_stretch):
+    """Return ln of the factor on the central scale that keeps Y500 when profiles are stretched."""
+    enclosed = _enclosed()
+    return enclosed(0.0) - 2.0 * np.asarray(ln_stretch) - enclosed(-np.asarray(ln_stretch))
 
 
 def cluster_scales(m200c_msun, redshift, model: SzModel = ARNAUD2010) -> ClusterScales:
-    """Angular size and Compton scale of a cluster of the given mass and redshift.
+    """Return angular size and Compton scale of clusters of the given masses and redshifts.
 
     Parameters
     ----------
     m200c_msun, redshift : array_like
-        Broadcast against each other.
+        [Msun]; broadcast against each other.
     model : SzModel
 
     Returns
@@ -124,7 +174,8 @@ def cluster_scales(m200c_msun, redshift, model: SzModel = ARNAUD2010) -> Cluster
     depth_cm = r500_mpc(apparent, redshift, cosmology) * _CM_PER_MPC
     pressure = p500_kev_cm3(apparent, redshift, model) * cosmology.h70**-1.5
     y_scale = _SIGMA_T_OVER_MEC2_CM2_PER_KEV * pressure * depth_cm
-    return ClusterScales(theta500_arcmin(apparent, redshift, cosmology), y_scale)
+    kt_kev = temperature_kev(apparent, redshift, cosmology) if model.relativistic else 0.0
+    return ClusterScales(theta500_arcmin(apparent, redshift, cosmology), y_scale, kt_kev)
 
 
 def compton_y(m200c_msun, redshift, theta_arcmin, model: SzModel = ARNAUD2010):
@@ -159,9 +210,7 @@ class BeamedProfile:
         ell, weight = harmonic_nodes(beam, theta_max_arcmin)
         hankel = j0(np.outer(theta * ARCMIN, ell)) * (weight * ell * beam.b_ell(ell) / (2.0 * np.pi))
         size = np.exp(ln_size) * ARCMIN
-        k = np.outer(ell, size)
-        inside = np.minimum(k, FORM_FACTOR_K_MAX)
-        form = np.where(k < FORM_FACTOR_K_MAX, _form_factor()(np.log1p(inside)), 0.0)
+        form = form_factor(np.outer(ell, size))
         self._theta_max = theta_max_arcmin
         self._spline = RectBivariateSpline(ln_size, stretch, ((hankel @ form) * size**2).T)
 

@@ -18,8 +18,8 @@ from szmass_cli.geometry import N_PIXELS, pixel_offsets_arcmin, pixel_radii_arcm
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.cosmology import PLANCK18, Cosmology
 from szmass_cli.physics.profiles import ARNAUD2010, BeamedProfile, ClusterScales, SzModel, cluster_scales
-from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.sky.abundance import draw_by_volume, halo_abundance
+from szmass_cli.sky.planeimages import PlaneImages
 
 
 def draw_masses(
@@ -127,23 +127,40 @@ class ClusterStamps:
         How the signal follows from mass and redshift.
     """
 
-    N_SIZES, N_RADII = 1200, 900
+    N_SIZES, N_PLANE_SIZES = 1200, 160
     THETA_MAX_ARCMIN = 10.0 + 3.0 * np.sqrt(2.0) * 3.0
     """From a corner to the opposite one, and three times the largest rms offset."""
 
     def __init__(self, bands: Sequence[Band], model: SzModel = ARNAUD2010):
         self._model = model
-        self._uk_per_y = np.array([tsz_uk_per_y(band.frequency_ghz) for band in bands])
-        self._ln_size = np.log(np.geomspace(*BeamedProfile.THETA500_RANGE_ARCMIN, self.N_SIZES))
-        self._profiles = [BeamedProfile(band.beam, self.THETA_MAX_ARCMIN) for band in bands]
-        radii, where = np.unique(pixel_radii_arcmin().round(9), return_inverse=True)
-        self._where = where.ravel()
+        self._uk_per_y = np.array([band.response.tsz_uk_per_y() for band in bands])
+        self._responses = [band.response for band in bands]
+        self._profiles = [
+            BeamedProfile(band.optics, self.THETA_MAX_ARCMIN)
+            if band.plane_transfer is None
+            else PlaneImages(band)
+            for band in bands
+        ]
+        self._is_round = all(isinstance(profile, BeamedProfile) for profile in self._profiles)
+        n_sizes = self.N_SIZES if self._is_round else self.N_PLANE_SIZES
+        self._ln_size = np.log(np.geomspace(*BeamedProfile.THETA500_RANGE_ARCMIN, n_sizes))
+        radii = pixel_radii_arcmin().ravel()
+        if self._is_round:  # pixels at the same distance share their values
+            radii, where = np.unique(radii.round(9), return_inverse=True)
+            self._where = where.ravel()
+        else:
+            self._where = np.arange(radii.size)
         self._centred = self._tabulate(radii)
 
     def _tabulate(self, radii_arcmin: np.ndarray) -> np.ndarray:
-        """Beamed shapes, (sizes, radii, f) times the temperature of one unit of y."""
-        size = np.exp(self._ln_size)[:, None]
-        shapes = [profile(size, radii_arcmin[None, :]) for profile in self._profiles]
+        """Return beamed shapes (sizes, pixels, f) times the temperature of one unit of y."""
+        sizes = np.exp(self._ln_size)
+        shapes = [
+            profile(sizes[:, None], radii_arcmin[None, :])
+            if isinstance(profile, BeamedProfile)
+            else np.array([profile(size).ravel() for size in sizes])
+            for profile in self._profiles
+        ]
         return np.stack(shapes, axis=-1) * self._uk_per_y
 
     def mean_images(self, m200c_msun, redshift) -> np.ndarray:
@@ -169,26 +186,46 @@ class ClusterStamps:
             self._centred[low] * (1.0 - upper)[:, None, None] + self._centred[low + 1] * upper[:, None, None]
         )
         radial *= scales.y_scale[:, None, None]
+        if np.any(scales.kt_kev):
+            radial *= self._relativistic(scales)[:, None, :]
         return radial.astype(np.float32)[:, self._where].reshape(-1, N_PIXELS, N_PIXELS, len(self._uk_per_y))
 
-    def offset_images(self, m200c_msun, redshift, offset_arcmin: np.ndarray) -> np.ndarray:
-        """Images of clusters whose centres lie off the middle of the stamp, (n, 40, 40, f) float32 [µK].
+    def offset_images(self, scales: ClusterScales, offset_arcmin: np.ndarray) -> np.ndarray:
+        """Return images of clusters whose centres lie off the middle, (n, 40, 40, f) float32 [µK].
 
         Parameters
         ----------
-        m200c_msun, redshift : array_like, shape (n,)
+        scales : ClusterScales
+            Of n clusters.
         offset_arcmin : numpy.ndarray, shape (n, 2)
-            Of the centre from the middle of the stamp, in rows (northwards) and columns (westwards).
+            Of the centre from the middle of the cutout, in rows (northwards) and columns (westwards).
         """
-        scales = cluster_scales(np.atleast_1d(m200c_msun), redshift, self._model)
+        shapes = [
+            self._offset_round(profile, scales, offset_arcmin)
+            if isinstance(profile, BeamedProfile)
+            else np.array(
+                [profile(*one) for one in zip(scales.theta500_arcmin, *offset_arcmin.T, strict=True)]
+            )
+            for profile in self._profiles
+        ]
+        images = np.stack(shapes, axis=-1) * self._uk_per_y * scales.y_scale[:, None, None, None]
+        if np.any(scales.kt_kev):
+            images *= self._relativistic(scales)[:, None, None, :]
+        return images.astype(np.float32)
+
+    @staticmethod
+    def _offset_round(profile: BeamedProfile, scales: ClusterScales, offset_arcmin: np.ndarray) -> np.ndarray:
         axis = pixel_offsets_arcmin()
         theta = np.hypot(
             axis[None, :, None] - offset_arcmin[:, 0, None, None],
             axis[None, None, :] - offset_arcmin[:, 1, None, None],
         )
-        size = scales.theta500_arcmin[:, None, None]
-        shapes = np.stack([profile(size, theta) for profile in self._profiles], axis=-1)
-        return (shapes * self._uk_per_y * scales.y_scale[:, None, None, None]).astype(np.float32)
+        return profile(scales.theta500_arcmin[:, None, None], theta)
+
+    def _relativistic(self, scales: ClusterScales) -> np.ndarray:
+        """Return the signal of hot gas over that of cold gas with the same y, (n, f)."""
+        hot = [response.tsz_uk_per_y(scales.kt_kev) for response in self._responses]
+        return np.stack(hot, axis=-1) / self._uk_per_y
 
     def _place(self, scales: ClusterScales) -> tuple[np.ndarray, np.ndarray]:
         """Where sizes fall in the table: the lower neighbour, and the weight of the upper one."""

@@ -11,7 +11,7 @@ from szmass_cli.config import ClusterConfig, IrregularShape
 from szmass_cli.errors import ConfigError
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.bands import Band
-from szmass_cli.physics.profiles import SzModel
+from szmass_cli.physics.profiles import SzModel, cluster_scales
 from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes
 from szmass_cli.sky.irregular import IrregularClusters, IrregularSettings
@@ -67,8 +67,8 @@ class RoundSignals:
 
     block_size = 256
 
-    def __init__(self, stamps: ClusterStamps):
-        self._stamps = stamps
+    def __init__(self, stamps: ClusterStamps, model: SzModel):
+        self._stamps, self._model = stamps, model
 
     def draw(
         self,
@@ -79,12 +79,14 @@ class RoundSignals:
         n: int,
     ) -> Signals:
         amplitude = draw_amplitudes(clusters.sz_scatter_ln, rng, len(m200c_msun))[:n]
+        scales = cluster_scales(m200c_msun[:n], redshift[:n], self._model)
         offset = None
-        if clusters.miscentring_arcmin == 0.0:
-            own = self._stamps.mean_images(m200c_msun[:n], redshift[:n])
-        else:
+        if clusters.miscentring_arcmin > 0.0:
             offset = clusters.miscentring_arcmin * rng.standard_normal((len(m200c_msun), 2))[:n]
-            own = self._stamps.offset_images(m200c_msun[:n], redshift[:n], offset)
+        if clusters.concentration_scatter_ln > 0.0:
+            ln_stretch = clusters.concentration_scatter_ln * rng.standard_normal(len(m200c_msun))[:n]
+            scales = scales.stretched(ln_stretch)
+        own = self._stamps.images(scales) if offset is None else self._stamps.offset_images(scales, offset)
         own *= amplitude.astype(np.float32)[:, None, None, None]
         return Signals(own, own, amplitude, offset)
 
@@ -133,7 +135,7 @@ def signal_source(
     """
     shape = clusters.shape
     if not isinstance(shape, IrregularShape):
-        return RoundSignals(stamps)
+        return RoundSignals(stamps, model)
     for band in bands:
         if beam_reach_arcmin(band.beam) > IRREGULAR_MARGIN_ARCMIN:
             raise ConfigError(

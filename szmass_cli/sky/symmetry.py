@@ -64,7 +64,7 @@ class Symmetry:
         return images
 
     def parts(self, images: np.ndarray) -> list[np.ndarray]:
-        """Return the parts of cutouts (n, 40, 40, f) that elements put in the place of the first, as views."""
+        """Return views of cutouts (n, 40, 40, f): the parts that elements put in the place of the first."""
         turned = [images[:, :: -1 if y else 1, :: -1 if x else 1] for y, x in self.flips]
         return [image[:, :HALF, : self.n_columns] for image in turned]
 
