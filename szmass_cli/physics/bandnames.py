@@ -8,9 +8,11 @@ FREQUENCY_RANGE_GHZ = (10.0, 1000.0)
 """Bands of microwave surveys lie in between."""
 
 ACT_TSZ_GHZ = {90: 97.8, 150: 149.6, 220: 216.5}
-"""Effective frequencies [GHz] of ACT's f090, f150 and f220 maps for the thermal SZ effect: Hilton et al.
-(2021, ApJS 253, 3) for the first two, Naess et al. (2020, JCAP 12, 046) for the third. They are those of the
-maps that combine detector arrays and, at f220, Planck; a passband file of one array says more."""
+"""Effective frequencies [GHz] of ACT's f090, f150 and f220 maps for the thermal SZ effect, as the search for
+DR6 clusters has them (Hilton et al. 2025, arXiv 2507.21459; first two: Hilton et al. 2021, ApJS 253, 3).
+
+They are those of maps that combine all arrays, and Planck. The passbands of single arrays differ: 96.8 (pa5),
+149.2 (pa5) and 220.9 GHz (pa4) in DR6."""
 
 SPT3G_TSZ_GHZ = {90: 95.7, 95: 95.7, 150: 148.8, 220: 220.2}
 """Effective frequencies [GHz] of SPT-3G's bands for the thermal SZ effect, as released with the likelihood
