@@ -13,6 +13,7 @@ from szmass_cli.estimation.mapbeam import MapBeam, beam_notes, check_frequency, 
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.runplan import quick_identity
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
+from szmass_cli.maps.mapfile import file_of, split_part
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
 from szmass_cli.maps.truncation import survive_truncation
@@ -83,8 +84,8 @@ class MapRequest:
     @property
     def files(self) -> list[str | Path]:
         """All files that are read."""
-        given = (self.path, self.ivar, self.mask, self.beam)
-        return [file for file in given if isinstance(file, str | Path)]
+        maps = [file_of(file) for file in (self.path, self.ivar, self.mask) if file is not None]
+        return [*maps, *([self.beam] if isinstance(self.beam, str) else [])]
 
     def stated(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -133,7 +134,7 @@ class BandMap:
         """
         frequency = trained.band.frequency_ghz
         sky_map = open_map(request.path, units=request.units, frequency_ghz=frequency)
-        weights = Weights.open(request.mask, request.ivar)
+        weights = Weights.open(request.mask, request.ivar, sky_map.units)
         for opened in (sky_map, weights.mask, weights.ivar):
             if opened is not None:
                 survive_truncation(opened.path, opened.raw)
@@ -146,7 +147,7 @@ class BandMap:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed, and what the user should know."""
-        return (*self.sky_map.assumptions, *beam_notes(self.beam, self.sky_map))
+        return (*self.sky_map.assumptions, *self.weights.notes, *beam_notes(self.beam, self.sky_map))
 
     @property
     def flags(self) -> int:
@@ -193,8 +194,11 @@ class BandMap:
             "noise": request.noise_uk_arcmin,
             "units": [units.label, units.to_uk],
             "pixel window": request.pixel_window,
-            "mask": request.mask and quick_identity(request.mask),
-            "ivar": request.ivar and quick_identity(request.ivar),
+            "mask": request.mask and quick_identity(file_of(request.mask)),
+            "ivar": request.ivar and quick_identity(file_of(request.ivar)),
+            "parts of files": [
+                split_part(file)[1] for file in (request.path, request.mask, request.ivar) if file
+            ],
         }
 
 

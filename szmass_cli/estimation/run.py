@@ -20,6 +20,7 @@ from szmass_cli.estimation.measure import Measured
 from szmass_cli.estimation.parts import Parts, opened_parts, parts_folder, read_plan
 from szmass_cli.estimation.preparation import Request, Run, check_paths, prepared, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
+from szmass_cli.maps.mapfile import file_of
 from szmass_cli.system.progress import Progress, silent
 
 
@@ -191,7 +192,7 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
             check_unchanged(band_map.sky_map.path, identity["map"])
             for name in ("mask", "ivar"):
                 if identity[name]:
-                    check_unchanged(getattr(band_map.request, name), identity[name])
+                    check_unchanged(file_of(getattr(band_map.request, name)), identity[name])
         parts.write(block, measured)
         done += len(block.rows)
         progress("clusters", done, total)
@@ -207,7 +208,7 @@ def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, Hashe
 
     def hashed() -> dict[Path, Hashed]:
         # a pipe would keep the thread for ever; it is refused where maps are opened
-        files = [path for path in paths if path.is_file()]
+        files = [file for path in paths if (file := file_of(path)).is_file()]
         return {path: Hashed.of(path, lambda: not unwanted.is_set()) for path in files}
 
     with ThreadPoolExecutor(1) as pool:
@@ -269,7 +270,7 @@ def _map_meta(band_map: BandMap, sha256: str) -> dict[str, str | float]:
     """Provenance of one map."""
     request, beam = band_map.request, band_map.beam
     return {
-        "SZM_MAP": band_map.sky_map.path.name,
+        "SZM_MAP": request.path.name,
         "SZM_MAPH": sha256,
         "SZM_UNIT": band_map.sky_map.units.label,
         "SZM_UNSR": band_map.sky_map.units.source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from astropy.io import fits
 from szmass_cli.errors import InputError
 
 _FITS_BLOCK = 2880
+_PACKED = {b"\x1f\x8b", b"BZ", b"PK", b"\xfd7"}  # gzip, bzip2, zip, xz
 
 
 @contextmanager
@@ -44,8 +46,11 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
 
 def _check_complete(path: Path, hdus: fits.HDUList) -> None:
     with open(path, "rb") as file:
-        if file.read(6) != b"SIMPLE":
-            return  # .gz and the like fail while they are unpacked
+        start = file.read(6)
+    if start[:2] in _PACKED:  # these fail while they are unpacked, into memory
+        check_fits_in_memory(path, max(hdu.size for hdu in hdus))
+    if start != b"SIMPLE":
+        return
     size = path.stat().st_size
     for number, hdu in enumerate(hdus):
         place = hdu.fileinfo()
@@ -57,6 +62,22 @@ def _check_complete(path: Path, hdus: fits.HDUList) -> None:
                 f"{path} is truncated: HDU {number} needs {expected:,} bytes and the file has {size:,}.",
                 "Copy or download the file again.",
             )
+
+
+def check_fits_in_memory(path: Path, size: int) -> None:
+    """Refuse what would be unpacked into more memory than the machine has.
+
+    Raises
+    ------
+    InputError
+        `size` [bytes] is more than that.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory:
+        raise InputError(
+            f"{path}: unpacked it would take {size / 1e9:,.0f} GB, and this machine has {memory / 1e9:,.0f}.",
+            "Unpack it on disk: what is not compressed stays there.",
+        )
 
 
 def _one_line(error: Exception) -> str:

@@ -10,14 +10,18 @@ import numpy as np
 from astropy.coordinates import BaseCoordinateFrame
 
 from szmass_cli.errors import InputError
+from szmass_cli.maps.cards import number_of, text_of
 from szmass_cli.maps.frames import frame_of_coordsys, rotation_from_icrs
+from szmass_cli.maps.hdus import Part
+from szmass_cli.maps.healpixcolumns import read_columns
 from szmass_cli.maps.healpixplane import angles_of, charts_of, lattice_of, pixels_of
-from szmass_cli.maps.instrument import Instrument, stated_instrument
+from szmass_cli.maps.instrument import Instrument
+from szmass_cli.maps.opening import Opening
 from szmass_cli.maps.skymap import has_data, scattered_slices
-from szmass_cli.maps.units import MapUnits, resolve_units
+from szmass_cli.maps.stored import StoredValues
+from szmass_cli.maps.units import MapUnits
 
 _SCAN_PIXELS = 4_000_000
-_INDEX_COLUMNS = ("PIXEL", "PIX", "PIXNUM", "IPIX", "INDEX")
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class HealpixMap:
     path: Path
     nside: int
     nested: bool
-    values: np.ndarray
+    values: StoredValues
     """The table's column, (rows, pixels a row), memory-mapped where the file allows."""
     pixel_numbers: np.ndarray | None
     """Ascending pixel numbers of a partial-sky map, None for a full sky."""
@@ -41,7 +45,7 @@ class HealpixMap:
 
     @property
     def raw(self) -> np.ndarray:
-        return self.values
+        return self.values.raw
 
     def charts(self, centres: np.ndarray) -> np.ndarray:
         return charts_of(centres @ self.rotation.T)
@@ -77,25 +81,27 @@ class HealpixMap:
         return healpy.ang2vec(theta.ravel(), phi.ravel()).reshape(*theta.shape, 3) @ self.rotation
 
     def _values_at(self, place: np.ndarray) -> np.ndarray:
-        return self.values[np.divmod(place, self.values.shape[1])].astype(np.float64)
+        return self.values[np.divmod(place, self.values.shape[1])]
 
 
-def open_healpix_map(path: Path, hdu, units: str | None, frequency_ghz: float) -> HealpixMap:
-    """Make a map of a HEALPix table HDU; its temperature is the first column that is not the pixel number.
+def open_healpix_map(path: Path, part: Part, opening: Opening) -> HealpixMap:
+    """Make a map of a HEALPix table HDU, see `healpixcolumns.read_columns`.
 
     Raises
     ------
     InputError
-        A table whose size, NSIDE, ORDERING or COORDSYS make no sense, unknown units, or no data at all.
+        A table whose columns, size, NSIDE, ORDERING or COORDSYS make no sense, unknown units, or no data at
+        all.
     """
-    values, numbers, stated = _read_table(path, hdu)
-    if not has_data(values[part] for part in scattered_slices(len(values), _SCAN_PIXELS // values.shape[1])):
+    header = part.hdu.header
+    columns = read_columns(path, part.hdu, part.column, opening.role)
+    values, numbers = columns.values, columns.numbers
+    rows, across = values.shape
+    if not has_data(values[part] for part in scattered_slices(rows, max(_SCAN_PIXELS // max(across, 1), 1))):
         raise InputError(f"{path} has no data: its pixels are UNSEEN, NaN or zero.", "Is it the right file?")
-    nested, frame, assumptions = _conventions(path, hdu.header)
-    nside = _nside(path, hdu.header, nested, values.size, numbers)
-    map_units = resolve_units(units, stated, frequency_ghz, str(path))
-    if map_units.source == "assumed":
-        assumptions = (*assumptions, "The map does not state its unit: µK_CMB assumed.")
+    nested, frame, assumptions = _conventions(path, header, opening.name)
+    nside = _nside(path, header, nested, values.raw.size, numbers)
+    units, unit_notes = opening.units_of(header, columns.unit, str(path))
     extent = "full sky" if numbers is None else "partial"
     return HealpixMap(
         path=path,
@@ -105,55 +111,22 @@ def open_healpix_map(path: Path, hdu, units: str | None, frequency_ghz: float) -
         pixel_numbers=numbers,
         rotation=rotation_from_icrs(frame),
         pixel_arcmin=float(healpy.nside2resol(nside, arcmin=True)),
-        units=map_units,
-        instrument=stated_instrument(hdu.header),
+        units=units,
+        instrument=opening.instrument_of(header),
         description=f"HEALPix nside {nside} {'NESTED' if nested else 'RING'} {_plain_name(frame)} {extent}",
-        assumptions=assumptions,
+        assumptions=(*opening.notes, *columns.notes, *assumptions, *unit_notes),
     )
 
 
-def _read_table(path: Path, hdu) -> tuple[np.ndarray, np.ndarray | None, str | None]:
-    """The temperature column, the pixel numbers of a partial map, and the stated unit."""
-    names = hdu.columns.names
-    index_name = next((name for name in names if name.upper() in _INDEX_COLUMNS), None)
-    value_name = next((name for name in names if name != index_name), None)
-    if value_name is None or not hdu.header["NAXIS2"]:
-        raise InputError(f"{path}: its HEALPix table has no values.", "Is it the right file?")
-    values = _two_axes(hdu.data.field(value_name))
-    stated = hdu.header.get(f"TUNIT{names.index(value_name) + 1}")
-    if index_name is not None:
-        numbers = np.ravel(hdu.data.field(index_name)).astype(np.int64)
-        return *_sorted_by_number(path, numbers, values), stated
-    if str(hdu.header.get("INDXSCHM", "")).strip().upper() == "EXPLICIT":
-        raise InputError(
-            f"{path}: INDXSCHM is EXPLICIT but there is no PIXEL column.",
-            "Rewrite the map with healpy.write_map(..., partial=True).",
-        )
-    return values, None, stated
-
-
-def _two_axes(column: np.ndarray) -> np.ndarray:
-    return column.reshape(len(column), -1)
-
-
-def _sorted_by_number(path: Path, numbers: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if len(numbers) != values.size:
-        raise InputError(
-            f"{path}: {len(numbers):,} pixel numbers for {values.size:,} values.", "Is it the right file?"
-        )
-    if np.all(numbers[1:] > numbers[:-1]):
-        return values, numbers
-    order = np.argsort(numbers, kind="stable")
-    return _two_axes(np.ravel(values)[order]), numbers[order]
-
-
 def _nside(path: Path, header, nested: bool, size: int, numbers: np.ndarray | None) -> int:
-    nside = header.get("NSIDE")
-    if nside is None and numbers is None and healpy.isnpixok(size):
-        nside = healpy.npix2nside(size)
-    if nside is None or not healpy.isnsideok(int(nside), nest=nested):
-        raise InputError(f"{path}: NSIDE = {nside} is not a HEALPix resolution.", "Correct the header.")
-    pixels = healpy.nside2npix(int(nside))
+    stated = number_of(header, "NSIDE")
+    if stated is None and numbers is None and healpy.isnpixok(size):
+        stated = healpy.npix2nside(size)
+    if stated is None or stated != int(stated) or not healpy.isnsideok(int(stated), nest=nested):
+        raise InputError(
+            f"{path}: NSIDE = {header.get('NSIDE')} is not a HEALPix resolution.", "Correct the header."
+        )
+    nside, pixels = int(stated), healpy.nside2npix(int(stated))
     if numbers is None and size != pixels:
         raise InputError(
             f"{path}: nside {nside} needs {pixels:,} pixels and the table has {size:,}.",
@@ -161,26 +134,33 @@ def _nside(path: Path, header, nested: bool, size: int, numbers: np.ndarray | No
         )
     if numbers is not None and (numbers[0] < 0 or numbers[-1] >= pixels):
         raise InputError(f"{path}: pixel numbers do not fit nside {nside}.", "Correct either.")
-    return int(nside)
+    return nside
 
 
-def _conventions(path: Path, header) -> tuple[bool, BaseCoordinateFrame, tuple[str, ...]]:
-    """Whether NESTED, the frame, and what had to be assumed."""
+def _conventions(path: Path, header, name: str) -> tuple[bool, BaseCoordinateFrame, tuple[str, ...]]:
+    """Return whether NESTED, the frame, and what had to be assumed."""
     assumptions: list[str] = []
-    ordering = str(header.get("ORDERING", "")).strip().upper()
+    ordering = text_of(header, "ORDERING").upper()
     if not ordering:
-        assumptions.append("The map does not state its pixel ordering: RING assumed.")
+        assumptions.append(f"{name} does not state its pixel ordering: RING assumed.")
     elif ordering not in ("RING", "NESTED", "NEST"):
         raise InputError(f"{path}: ORDERING = {ordering!r} is neither RING nor NESTED.", "Correct it.")
-    # WMAP's files say SKYCOORD
-    coordsys = str(header.get("COORDSYS") or header.get("SKYCOORD", "")).strip()
+    # WMAP's files say SKYCOORD, spt3g's COORDREF
+    coordsys = next(filter(None, (text_of(header, key) for key in ("COORDSYS", "SKYCOORD", "COORDREF"))), "")
     frame = frame_of_coordsys(coordsys or "C")
     if frame is None:
         raise InputError(f"{path}: COORDSYS = {coordsys!r} is not a frame we know.", "Use C, G or E.")
     if not coordsys:
         assumptions.append(
-            "The map does not state its frame: equatorial (ICRS) assumed. If it is galactic, as WMAP's and "
+            f"{name} does not state its frame: equatorial (ICRS) assumed. If it is galactic, as WMAP's and "
             "Planck's are, set COORDSYS = 'G' in its header."
+        )
+    equinox = number_of(header, "EQUINOX")
+    old = text_of(header, "RADESYS").upper().startswith("FK4") or (equinox is not None and equinox != 2000.0)
+    if old and frame.name == "icrs":
+        raise InputError(
+            f"{path}: its frame is of equinox {text_of(header, 'EQUINOX') or 'B1950'}.",
+            "Turn it into J2000 or ICRS.",
         )
     return ordering.startswith("NEST"), frame, tuple(assumptions)
 

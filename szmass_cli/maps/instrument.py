@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from szmass_cli.maps.mapfrequency import StatedBand, stated_band
+
 
 @dataclass(frozen=True)
 class Instrument:
@@ -10,18 +12,35 @@ class Instrument:
     Parameters
     ----------
     frequency_ghz, beam_fwhm_arcmin : float or None
+        Of a map that szmass simulated.
+    band : StatedBand or None
+        What any header says of its band, in its own words.
     """
 
     frequency_ghz: float | None = None
     beam_fwhm_arcmin: float | None = None
+    band: StatedBand | None = None
 
 
-def stated_instrument(header) -> Instrument:
-    """Read FREQ and BEAM of a map that szmass simulated.
+def stated_instrument(header, primary=None) -> Instrument:
+    """Read FREQ and BEAM of a map that szmass simulated, and the words of any map for its band.
 
-    Other headers are not asked: no two surveys agree on what such keywords mean, or in which units.
+    Other headers are not asked for numbers: no two surveys agree on what such keywords mean, or in which
+    units.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of the map's HDU.
+    primary : astropy.io.fits.Header, optional
+        Of the file's primary HDU.
     """
+    band = stated_band(header) if primary is None else stated_band(header, primary)
     if not str(header.get("ORIGIN", "")).startswith("szmass"):
-        return Instrument()
-    values = (header.get(key) for key in ("FREQ", "BEAM"))
-    return Instrument(*(float(v) if isinstance(v, int | float) and v > 0 else None for v in values))
+        return Instrument(band=band)
+    frequency, beam = (header.get(key) for key in ("FREQ", "BEAM"))
+    return Instrument(_positive(frequency), _positive(beam), band)
+
+
+def _positive(value) -> float | None:
+    return float(value) if isinstance(value, int | float) and value > 0 else None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from astropy.io import fits
-from astropy.wcs import WCS
-
 from szmass_cli.errors import InputError
+from szmass_cli.maps.cards import weighted_card
 from szmass_cli.maps.fitsfile import open_fits
+from szmass_cli.maps.hdus import Role, chosen_part
+from szmass_cli.maps.mapfile import split_part
+from szmass_cli.maps.opening import Opening
 from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.maps.units import MapUnits
 from szmass_cli.maps.wcsmap import open_wcs_map
 
 
@@ -20,6 +23,8 @@ def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float
     ----------
     path : str or Path
         FITS file; may be tile-compressed or gzipped, which is slower and takes memory for the whole map.
+        ``map.fits[2]`` and ``map.fits[NAME]`` choose an HDU or a HEALPix column, see `mapfile.split_part`;
+        otherwise it is the first that does not say that it is weights, noise or polarisation.
     units : str, optional
         'K', 'mK', 'uK' (CMB temperature) or 'y'; wins over the header. Without either, µK_CMB is assumed and
         said so in the map's `assumptions`.
@@ -34,47 +39,56 @@ def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float
     Raises
     ------
     InputError
-        A missing, foreign, truncated or corrupt file; neither celestial WCS nor HEALPix; an unknown unit; no
-        data.
+        A missing, foreign, truncated or corrupt file; neither celestial WCS nor HEALPix; a map that was
+        multiplied by its weights; an unknown unit; no data.
     """
-    path = Path(path)
-    with open_fits(path) as hdus:
-        for hdu in hdus:
-            if _is_healpix(hdu):
-                # late, as healpy loads all of matplotlib
-                from szmass_cli.maps.healpixmap import open_healpix_map
-
-                return open_healpix_map(path, hdu, units, frequency_ghz)
-            if _image_axes(hdu) >= 2 and WCS(hdu.header).has_celestial:
-                return open_wcs_map(path, hdu, units, frequency_ghz)
-        raise _no_map(path, hdus)
+    return _opened(path, Opening(Role.MAP, units, frequency_ghz))
 
 
-def _is_healpix(hdu) -> bool:
-    """Whether an HDU is a table that says it holds a HEALPix map."""
-    header = hdu.header
-    if header.get("XTENSION", "").strip() != "BINTABLE" or header.get("ZIMAGE", False):
-        return False
-    said = str(header.get("PIXTYPE", "")).strip().upper() == "HEALPIX"
-    return said or ("NSIDE" in header and "ORDERING" in header)
+def open_mask(path: str | Path) -> SkyMap:
+    """Open a mask, see `open_map`; its values have no unit."""
+    return _opened(path, Opening(Role.MASK))
 
 
-def _image_axes(hdu) -> int:
-    """Number of axes of an image HDU, 0 for anything else."""
-    is_image = isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU)
-    return hdu.header["NAXIS"] if is_image else 0
+def open_ivar(path: str | Path, of_map: MapUnits | None = None) -> SkyMap:
+    """Open a map of inverse variances, see `open_map`.
+
+    Parameters
+    ----------
+    path : str or Path
+    of_map : MapUnits, optional
+        Unit of the map that they go with, which they are in where they state no other.
+
+    Returns
+    -------
+    SkyMap
+        Its `units` are those whose inverse square the values are in.
+    """
+    return _opened(path, Opening(Role.IVAR, of_map=of_map))
 
 
-def _no_map(path: Path, hdus: fits.HDUList) -> InputError:
-    axes = max(_image_axes(hdu) for hdu in hdus)
-    if axes >= 2:
-        return InputError(
-            f"{path}: its image has no celestial WCS, so its pixels have no place on the sky.",
-            "Write it with CTYPE1/CTYPE2, CRVAL, CRPIX and CDELT, as pixell.enmap.write_map does.",
+def _opened(path: str | Path, opening: Opening) -> SkyMap:
+    file, chosen = split_part(path)
+    with open_fits(file) as hdus:
+        part, notes = chosen_part(file, hdus, chosen, opening.role)
+        primary = hdus[0].header
+        opening = replace(opening, notes=notes, primary=primary)
+        if opening.role is Role.MAP:
+            _refuse_weighted(file, part.hdu.header, primary)
+        if part.is_healpix:
+            # late, as healpy loads all of matplotlib
+            from szmass_cli.maps.healpixmap import open_healpix_map
+
+            return open_healpix_map(file, part, opening)
+        return open_wcs_map(file, part, opening)
+
+
+def _refuse_weighted(path: Path, *headers) -> None:
+    """Refuse a map whose own header, or else the primary one, says that it is weighted."""
+    card = next((card for header in headers if (card := weighted_card(header)) is not None), None)
+    own = headers[0]
+    if card is not None and (weighted_card(own) is not None or "WEIGHTED" not in own):
+        raise InputError(
+            f"{path}: {card}: the map is multiplied by its weights, and is no temperature.",
+            "Divide it by its weights, as spt3g's RemoveWeights does, and write WEIGHTED = F.",
         )
-    if axes == 1:
-        return InputError(f"{path}: its image has one axis; a map needs two.", "Give a WCS image.")
-    return InputError(
-        f"{path} holds neither an image with a celestial WCS nor a HEALPix table.",
-        "If it is a HEALPix table, its header must say PIXTYPE = 'HEALPIX' and NSIDE.",
-    )

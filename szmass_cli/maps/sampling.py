@@ -12,7 +12,7 @@ from scipy.interpolate import RBFInterpolator
 
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid, spline_coefficients
-from szmass_cli.maps.skymap import PixelStatus, SkyMap, pixel_status
+from szmass_cli.maps.skymap import ABSURD, ABSURD_UK, PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
 from szmass_cli.maps.transfer import Transfer
@@ -48,7 +48,7 @@ def sample(
         high = low + [fft.next_fast_len(int(size), real=True) for size in high - low]
     rows, columns = (low[0], high[0]), (low[1], high[1])
     window, outside = sky_map.read(chart, rows, columns)
-    window_status = pixel_status(window, outside)
+    window_status = pixel_status(window, outside, ABSURD_UK / abs(sky_map.units.to_uk))
     local = pixels - low
     if window_status.any():
         status = _around(window_status, local)
@@ -82,7 +82,7 @@ def sample_around(sky_map: SkyMap, stamps: Stamps, i: int) -> np.ndarray:
     low = np.floor(np.nanmin(pixels, axis=(0, 1))).astype(int)
     high = np.floor(np.nanmax(pixels, axis=(0, 1))).astype(int) + 2
     window, outside = sky_map.read(chart, (low[0], high[0]), (low[1], high[1]))
-    window = np.where(outside, np.nan, window)
+    window = np.where(outside | ~(np.abs(window) < ABSURD), np.nan, window)
     row, column = np.moveaxis(np.floor(np.where(nowhere[..., None], 0.0, pixels - low)).astype(int), -1, 0)
     corners = [window[row + up, column + right] for up in (0, 1) for right in (0, 1)]
     return np.where(nowhere, np.nan, np.min(corners, axis=0))

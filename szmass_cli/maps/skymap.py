@@ -14,8 +14,14 @@ from szmass_cli.errors import InputError
 from szmass_cli.maps.instrument import Instrument
 from szmass_cli.maps.units import MapUnits
 
-# HEALPix's UNSEEN is -1.6375e30; no map in any unit of ours comes near this.
-_ABSURD = 1e25
+ABSURD = 1e25
+"""HEALPix's UNSEEN is -1.6375e30; no map or weights in any unit come near this."""
+
+ABSURD_UK = 1e10
+"""No temperature [µK]: planets and the galactic centre stay below a thousandth of it.
+
+A map in µK that is said to be in K must still be seen, to be refused for its unit.
+"""
 
 
 class PixelStatus(IntFlag):
@@ -97,13 +103,14 @@ class SkyMap(Protocol):
         ...
 
 
-def pixel_status(values: np.ndarray, outside: np.ndarray) -> np.ndarray:
+def pixel_status(values: np.ndarray, outside: np.ndarray, absurd: float = ABSURD) -> np.ndarray:
     """The `PixelStatus` (uint8) of each pixel of a window.
 
-    NaN, infinity and UNSEEN are not data. Neither is an exact zero in a block of 2 x 2 zeros or more, which
-    is how maps fill what they did not observe; a lone zero can happen in an integer-coded map and is data.
+    NaN, infinity, UNSEEN and whatever else is not below `absurd` are not data. Neither is an exact zero in a
+    block of 2 x 2 zeros or more, which is how maps fill what they did not observe; a lone zero can happen in
+    an integer-coded map and is data.
     """
-    nonfinite = ~(np.abs(values) < _ABSURD) & ~outside
+    nonfinite = ~(np.abs(values) < absurd) & ~outside
     status = np.where(outside, np.uint8(PixelStatus.OUTSIDE), np.uint8(0))
     status[nonfinite] = PixelStatus.NONFINITE
     zeros = (values == 0.0) & ~outside
@@ -114,7 +121,7 @@ def pixel_status(values: np.ndarray, outside: np.ndarray) -> np.ndarray:
 
 def has_data(chunks: Iterable[np.ndarray]) -> bool:
     """Whether any chunk of map values holds one that is finite, seen and not zero; stops at the first."""
-    return any(bool(np.any((np.abs(chunk) < _ABSURD) & (chunk != 0.0))) for chunk in chunks)
+    return any(bool(np.any((np.abs(chunk) < ABSURD) & (chunk != 0.0))) for chunk in chunks)
 
 
 def scattered_slices(length: int, step: int, passes: int = 16) -> Iterable[slice]:

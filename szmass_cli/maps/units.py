@@ -16,6 +16,11 @@ _COMPTON_Y = {"y", "compton", "comptony", "comptonyparameter", "ysz"}
 _THERMODYNAMIC = re.compile(r"(cmb|thermodynamic|thermo)$", re.IGNORECASE)
 _SPELT_OUT = {"kelvin": "K", "millikelvin": "mK", "microkelvin": "uK", "microk": "uK", "muk": "uK"}
 _UNSAID = {"", "unknown", "none", "undefined"}
+# "per unit squared", as inverse variances are: 1/uK^2, uK^-2, (uK_CMB)^-2, K**(-2)
+_INVERSE_SQUARE = re.compile(
+    r"1\.?0?\s*/\s*\(?(?P<below>[^()/]+?)\)?(?:\^|\*\*)?2\)?|\(?(?P<raised>[^()/]+?)\)?(?:\^|\*\*)?\(?-2\)?"
+)
+_SQUARE = re.compile(r"\(?(?P<unit>[^()/-]+?)\)?(?:\^|\*\*)?2")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,57 @@ def resolve_units(option: str | None, header: str | None, frequency_ghz: float, 
             f"Convert the map to µK_CMB, or say --units ({', '.join(UNITS)}) if its header is wrong.",
         )
     return MapUnits(label, _factor_uk(label, frequency_ghz), "header")
+
+
+def is_inverse_square(text: str) -> bool:
+    """Whether a unit is one per temperature squared, as those of weights are."""
+    return _unit_below(text) is not None
+
+
+def _unit_below(text: str) -> str | None:
+    match = _INVERSE_SQUARE.fullmatch(text.strip())
+    return None if match is None else unit_label(match["below"] or match["raised"])
+
+
+def ivar_units(stated: str | None, of_map: MapUnits | None, where: str) -> tuple[MapUnits, str]:
+    """Return the unit whose inverse square inverse variances are in, and a note.
+
+    Parameters
+    ----------
+    stated : str or None
+        What the header says.
+    of_map : MapUnits or None
+        Those of the map that they go with: they hold where nothing else is said.
+    where : str
+        File name for messages.
+
+    Raises
+    ------
+    InputError
+        The header says that they are variances.
+    """
+    own = of_map or MapUnits("uK", 1.0, "assumed")
+    said = (stated or "").strip()
+    label = _unit_below(said)
+    if label is not None:
+        if label == own.label:
+            return own, ""
+        known = label in _TEMPERATURES_UK
+        if known and own.label in _TEMPERATURES_UK:
+            return MapUnits(label, _TEMPERATURES_UK[label], "header"), ""
+        raise InputError(
+            f"{where} is in {said!r}, and its map in {own.label}.", "Give inverse variances of the same map."
+        )
+    square = _SQUARE.fullmatch(said)
+    if square is not None and unit_label(square["unit"]) is not None:
+        raise InputError(
+            f"{where} is in {said!r}: these are variances, not inverse variances.", "Give 1 / variance."
+        )
+    # map makers copy the map's own unit into its weights
+    copied = unit_label(said) == own.label
+    if said.lower() in _UNSAID or copied:
+        return own, ""
+    return own, f"The inverse variances say {said!r} for their unit: taken for 1/{own.label}^2."
 
 
 def _factor_uk(label: str, frequency_ghz: float) -> float:

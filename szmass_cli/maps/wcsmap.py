@@ -13,34 +13,21 @@ from astropy.wcs.utils import proj_plane_pixel_area
 
 from szmass_cli.errors import InputError
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
+from szmass_cli.maps.cards import bad_values
+from szmass_cli.maps.cylinders import check_reference_latitude, circle_of, projection_of
+from szmass_cli.maps.fitsfile import check_fits_in_memory
 from szmass_cli.maps.frames import frame_of_wcs, to_lon_lat_deg
-from szmass_cli.maps.instrument import Instrument, stated_instrument
+from szmass_cli.maps.hdus import Part
+from szmass_cli.maps.instrument import Instrument
+from szmass_cli.maps.opening import Opening
 from szmass_cli.maps.skymap import has_data, scattered_slices
-from szmass_cli.maps.units import MapUnits, resolve_units
+from szmass_cli.maps.stokes import intensity_plane
+from szmass_cli.maps.stored import StoredValues
+from szmass_cli.maps.units import MapUnits
 
-_CYLINDRICAL = ("CAR", "CEA", "MER", "CYP")
 # Points of a stamp further than this many stamp sides from its centre lie across a cut of the projection.
 _REACH_STAMPS = 10
 _SCAN_PIXELS = 4_000_000
-
-
-@dataclass(frozen=True)
-class ImagePlane:
-    """The temperature plane of an image HDU: raw values and the linear scale that FITS stores beside them."""
-
-    raw: np.ndarray
-    scale: float = 1.0
-    zero: float = 0.0
-    blank: int | None = None
-
-    def __getitem__(self, key) -> np.ndarray:
-        raw = self.raw[key]
-        values = raw.astype(np.float64)
-        if (self.scale, self.zero) != (1.0, 0.0):
-            values = values * self.scale + self.zero
-        if self.blank is not None:
-            values[raw == self.blank] = np.nan
-        return values
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,7 @@ class WcsMap:
     """A map on a WCS image; a `skymap.SkyMap`. A chart is the pixel (row, column) of the stamp's centre."""
 
     path: Path
-    plane: ImagePlane
+    plane: StoredValues
     wcs: WCS
     frame: BaseCoordinateFrame
     pixel_arcmin: float
@@ -58,19 +45,12 @@ class WcsMap:
     assumptions: tuple[str, ...]
     turn_columns: float | None
     """Columns in 360 degrees of longitude, for projections where longitude simply repeats."""
+    full_circle: int | None
+    """The whole number of columns after which the image repeats, if it goes all the way round."""
 
     @property
     def raw(self) -> np.ndarray:
         return self.plane.raw
-
-    @property
-    def full_circle(self) -> int | None:
-        """The whole number of columns after which the image repeats, if it goes all the way round."""
-        if self.turn_columns is None:
-            return None
-        turn = round(self.turn_columns)
-        closes = abs(turn - self.turn_columns) < 1e-3 and self.plane.raw.shape[1] >= turn
-        return turn if closes else None
 
     def charts(self, centres: np.ndarray) -> np.ndarray:
         charts = self._pixels(centres)
@@ -131,7 +111,7 @@ class WcsMap:
         return pixels.reshape(*directions.shape[:-1], 2)
 
 
-def open_wcs_map(path: Path, hdu, units: str | None, frequency_ghz: float) -> WcsMap:
+def open_wcs_map(path: Path, part: Part, opening: Opening) -> WcsMap:
     """Make a map of an image HDU that has a celestial WCS.
 
     A plain image stays on disk, memory-mapped; of a compressed one the intensity plane is unpacked
@@ -140,74 +120,55 @@ def open_wcs_map(path: Path, hdu, units: str | None, frequency_ghz: float) -> Wc
     Raises
     ------
     InputError
-        Fewer than two axes, sky axes that are not the image's, unknown units, or no data at all.
+        Fewer than two axes, sky axes that are not the image's, a latitude of reference that can be read in
+        two ways, unknown units, or no data at all.
     """
-    wcs = WCS(hdu.header)
+    header = part.hdu.header
+    wcs = WCS(header)
     if {wcs.wcs.lng, wcs.wcs.lat} != {0, 1}:
         raise InputError(f"{path}: its sky axes are not the first two axes.", "Reorder its axes.")
-    plane_index, assumptions = _intensity_plane(path, hdu)
-    plane = _read_plane(hdu, plane_index)
-    height, width = plane.raw.shape
+    plane_index, assumptions = intensity_plane(path, header)
+    plane = _read_plane(path, part.hdu, plane_index)
+    height, width = plane.shape
     rows = max(1, _SCAN_PIXELS // width)
     if not has_data(plane[part] for part in scattered_slices(height, rows)):
         raise InputError(f"{path} has no data: all its pixels are NaN or zero.", "Is it the right file?")
     wcs = wcs.celestial
-    frame = frame_of_wcs(wcs)
-    pixel_arcmin = float(np.sqrt(proj_plane_pixel_area(wcs)) * 60)
-    map_units = resolve_units(units, hdu.header.get("BUNIT"), frequency_ghz, str(path))
-    if map_units.source == "assumed":
-        assumptions = (*assumptions, "The map does not state its unit: µK_CMB assumed.")
-    projection = wcs.wcs.ctype[0][5:8]
-    description = f"{projection} {width}x{height}, {pixel_arcmin:.2f}', {frame.name.upper()}"
+    check_reference_latitude(path, wcs, (height, width), header)
+    circle = circle_of(wcs, width)
+    frame = frame_of_wcs(circle.wcs)
+    pixel_arcmin = float(np.sqrt(proj_plane_pixel_area(circle.wcs)) * 60)
+    units, unit_notes = opening.units_of(header, None, str(path))
+    description = f"{projection_of(wcs)} {width}x{height}, {pixel_arcmin:.2f}', {frame.name.upper()}"
     return WcsMap(
         path=path,
         plane=plane,
-        wcs=wcs,
+        wcs=circle.wcs,
         frame=frame,
         pixel_arcmin=pixel_arcmin,
-        units=map_units,
-        instrument=stated_instrument(hdu.header),
+        units=units,
+        instrument=opening.instrument_of(header),
         description=description,
-        assumptions=assumptions,
-        turn_columns=_turn_columns(wcs),
+        assumptions=(*opening.notes, *assumptions, *circle.notes, *unit_notes),
+        turn_columns=circle.turn_columns,
+        full_circle=circle.full,
     )
 
 
-def _intensity_plane(path: Path, hdu) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Index of Stokes I along the axes before the last two, and what had to be assumed to find it."""
-    header, index, assumptions = hdu.header, [], []
-    for axis in range(header["NAXIS"], 2, -1):
-        length, name = header[f"NAXIS{axis}"], header.get(f"CTYPE{axis}", "").strip().upper()
-        plane = 0
-        if name == "STOKES":
-            step = header.get(f"CDELT{axis}", 1.0)
-            first = header.get(f"CRVAL{axis}", 1.0) + (1.0 - header.get(f"CRPIX{axis}", 1.0)) * step
-            plane = round((1.0 - first) / step)  # Stokes I is 1
-            if not 0 <= plane < length:
-                raise InputError(f"{path}: its Stokes axis has no I plane.", "Give an intensity map.")
-        elif length > 1 and (name or length != 3):  # three unnamed planes are I, Q, U
-            assumptions.append(f"Axis {axis} ({name or 'unnamed'}) has {length} planes: the first one taken.")
-        index.append(plane)
-    return tuple(index), tuple(assumptions)
-
-
-def _read_plane(hdu, index: tuple[int, ...]) -> ImagePlane:
+def _read_plane(path: Path, hdu, index: tuple[int, ...]) -> StoredValues:
     header = hdu.header
     scale, zero = header.get("BSCALE", 1.0), header.get("BZERO", 0.0)
     if isinstance(hdu, fits.CompImageHDU):
+        check_fits_in_memory(
+            path, hdu.header["NAXIS1"] * hdu.header["NAXIS2"] * abs(hdu.header["BITPIX"]) // 8
+        )
         raw = np.asarray(hdu.section[(*index, slice(None), slice(None))])
     else:
         raw = hdu.data[index]
-    blank = header.get("BLANK") if raw.dtype.kind in "iu" else None
-    return ImagePlane(raw, scale, zero, blank)
-
-
-def _turn_columns(wcs: WCS) -> float | None:
-    matrix = wcs.pixel_scale_matrix
-    aligned = wcs.wcs.lng == 0 and matrix[0, 1] == 0.0 and matrix[1, 0] == 0.0
-    if not aligned or wcs.wcs.ctype[0][5:8] not in _CYLINDRICAL:
-        return None
-    return float(360.0 / abs(matrix[0, 0]))
+    if raw.dtype.kind in "iu":
+        return StoredValues(raw, scale, zero, header.get("BLANK"), bad_values(header))
+    # the standard has BLANK for integers only, and programs write it all the same
+    return StoredValues(raw, scale, zero, None, bad_values(header, "BLANK"))
 
 
 def _nearest_turn(columns: np.ndarray, reference, turn: float) -> np.ndarray:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.geometry import N_PIXELS, pixel_radii_arcmin
-from szmass_cli.maps.reader import open_map
+from szmass_cli.maps.reader import open_ivar, open_mask
 from szmass_cli.maps.sampling import pixels_per_arcmin, sample_around
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.stamps import lay_stamps
+from szmass_cli.maps.units import MapUnits
 
 _MASKED_BELOW = 0.99  # maps are multiplied by their masks: in a taper clusters are damped
 _NOISE_WITHIN_ARCMIN = 4.0
@@ -26,24 +27,40 @@ class Weights:
     mask : SkyMap, optional
         1 where the map is good, 0 where not; a taper between them damps the clusters, and is not good either.
     ivar : SkyMap, optional
-        Inverse variance of a pixel, in the map's own unit to the power -2; where it is 0 there are no data.
+        Inverse variance of a pixel, in its `units` to the power -2; where it is 0 there are no data.
+    of_map : MapUnits, optional
+        Unit of the map.
     """
 
     mask: SkyMap | None = None
     ivar: SkyMap | None = None
+    of_map: MapUnits | None = None
 
     @classmethod
-    def open(cls, mask: Path | None, ivar: Path | None) -> Weights:
+    def open(cls, mask: Path | None, ivar: Path | None, of_map: MapUnits | None = None) -> Weights:
         """Open the files, on any pixels that maps may have.
+
+        Parameters
+        ----------
+        mask, ivar : Path, optional
+        of_map : MapUnits, optional
+            Unit of the map that they go with.
 
         Raises
         ------
         InputError
             One cannot be read.
         """
-        # they have no temperature unit, and whatever theirs says is not to be converted
-        maps = [None if path is None else open_map(path, units="uK") for path in (mask, ivar)]
-        return cls(*maps)
+        return cls(
+            None if mask is None else open_mask(mask),
+            None if ivar is None else open_ivar(ivar, of_map),
+            of_map,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the files left unsaid and had to be assumed."""
+        return tuple(note for one in (self.mask, self.ivar) if one is not None for note in one.assumptions)
 
     def bad(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
         """Which pixels (n, 40, 40) of the stamps at these positions are masked or without weight.
@@ -71,4 +88,6 @@ class Weights:
             if np.any(values > 0):
                 area = 1.0 / np.abs(np.linalg.det(pixels_per_arcmin(stamps.pixels[i])))
                 noise[i] = np.sqrt(area / np.median(values[values > 0]))
+        if self.of_map is not None:
+            noise *= abs(self.ivar.units.to_uk / self.of_map.to_uk)
         return noise

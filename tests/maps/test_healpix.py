@@ -230,7 +230,7 @@ def test_empty_sky_is_refused(tmp_path, fill):
 
 def test_full_sky_table_stays_on_disk(tmp_path):
     path = write_healpix_table(tmp_path / "m.fits", [("T", "1024E", np.ones((12, 1024)))], NSIDE=32)
-    base = open_map(path).values
+    base = open_map(path).raw
     while isinstance(base, np.ndarray):
         base = base.base
     assert isinstance(base, mmap.mmap)
