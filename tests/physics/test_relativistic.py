@@ -69,16 +69,19 @@ def test_published_size_of_the_correction_at_150_ghz():
     assert slope * 12.0 == pytest.approx(-0.088, abs=5e-4)
 
 
-@pytest.mark.parametrize("frequency_ghz", SURVEY_BANDS_GHZ)
-def test_hot_gas_is_as_in_ntsz(frequency_ghz):
-    difference = tsz_f_relativistic(frequency_ghz, 15.0) - ntsz_f(frequency_ghz, 15.0)
+@pytest.mark.parametrize(
+    ("frequency_ghz", "kt_kev"),
+    [(frequency_ghz, 15.0) for frequency_ghz in SURVEY_BANDS_GHZ] + [(93.0, 5.0), (150.0, 5.0), (225.0, 5.0)],
+)
+def test_hot_gas_is_as_in_ntsz(frequency_ghz, kt_kev):
+    difference = tsz_f_relativistic(frequency_ghz, kt_kev) - ntsz_f(frequency_ghz, kt_kev)
     assert abs(difference) < allowed(frequency_ghz)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kt_kev", [3.0, 8.0, 15.0])
 @pytest.mark.parametrize("band", ["f090", "f150", "f220"])
-def test_act_passbands_are_as_in_ntsz(band, kt_kev):
+def test_act_passbands_are_as_in_ntsz(band):
+    kt_kev = 15.0
     passband = Passband.read(files("szmass_cli") / "presets" / "act_dr6" / f"passband_{band}.txt")
     expected = passband.mean(lambda nu: np.array([ntsz_f(each, kt_kev) for each in nu]))
     assert abs(passband.tsz_f(kt_kev) - expected) < allowed(passband.effective_tsz_ghz)
