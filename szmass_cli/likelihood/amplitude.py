@@ -1,0 +1,107 @@
+"""The likelihood of a cluster whose amplitude scatters, as a function of two numbers."""
+
+import numpy as np
+from scipy.special import logsumexp
+
+REACH = 12.0
+"""Amplitudes are looked for within so many standard deviations of their scatter."""
+
+N_STARTS, N_NEWTON, N_NODES = 25, 8, 49
+
+
+class AmplitudeLikelihood:
+    """ln of int dA p(A) exp(A p - A^2 F / 2) with ln A ~ N(0, scatter^2), tabulated.
+
+    Parameters
+    ----------
+    scatter_ln : float
+        Log-normal scatter of the amplitude; without any the integrand itself is returned.
+
+    Notes
+    -----
+    With the S/N found, u = p / F^1/2, and the one expected, v = F^1/2, the table holds the integral less
+    max(u, 0)^2 / 2, the likelihood of the best amplitude: what is left is smooth in asinh u and ln v.
+    """
+
+    U_RANGE, V_RANGE = (-60.0, 1000.0), (0.02, 1000.0)
+
+    def __init__(self, scatter_ln: float):
+        self._scatter = scatter_ln
+        if scatter_ln == 0.0:
+            return
+        step = float(np.clip(0.15 * scatter_ln, 0.01, 0.03))
+        self._u, self._v = (
+            np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
+            for low, high in (np.arcsinh(self.U_RANGE), np.log(self.V_RANGE))
+        )
+        found, expected = np.sinh(self._u)[:, None], np.exp(self._v)
+        columns = np.array_split(expected, 32)
+        integral = np.concatenate([integrated(found, v, scatter_ln) for v in columns], axis=1)
+        self._table = integral - 0.5 * np.maximum(found, 0.0) ** 2
+
+    def __call__(self, projection: np.ndarray, fisher: np.ndarray) -> np.ndarray:
+        """Return ln L for t^T C^-1 d and t^T C^-1 t of any one shape."""
+        if self._scatter == 0.0:
+            return projection - 0.5 * fisher
+        expected = np.sqrt(np.maximum(fisher, self.V_RANGE[0] ** 2))
+        found = projection / expected
+        column, right = _place(self._v, np.log(expected))
+        row, below = _place(self._u, np.arcsinh(found))
+        table, width = self._table.ravel(), self._v.size
+        first = row * width + column
+        upper = table[first]
+        upper += (table[first + 1] - upper) * right
+        first += width
+        lower = table[first]
+        lower += (table[first + 1] - lower) * right
+        upper += (lower - upper) * below
+        best = np.maximum(found, 0.0)
+        upper += 0.5 * best * best
+        return upper
+
+
+def integrated(found: np.ndarray, expected: np.ndarray, scatter_ln: float) -> np.ndarray:
+    """Return ln int dx N(x; 0, s^2) exp(e^x v u - e^2x v^2 / 2), u and v broadcast against each other.
+
+    The trapezoidal rule around the largest value of the integrand, over eight of its widths either way.
+
+    Parameters
+    ----------
+    found, expected : numpy.ndarray
+        u and v, S/N found and expected.
+    scatter_ln : float
+        s.
+    """
+    u, v = np.broadcast_arrays(found, expected)
+    starts = scatter_ln * np.linspace(-REACH, REACH, N_STARTS)
+    best = np.full(u.shape, -np.inf)
+    mode = np.zeros(u.shape)
+    for start in starts:
+        value = _exponent(start, u, v, scatter_ln)
+        better = value > best
+        best[better], mode[better] = value[better], start
+    for _ in range(N_NEWTON):
+        amplitude = np.exp(mode) * v
+        slope = amplitude * (u - amplitude) - mode / scatter_ln**2
+        bend = np.maximum(amplitude * (2.0 * amplitude - u), 0.0) + scatter_ln**-2
+        mode += np.clip(slope / bend, -0.5 * scatter_ln, 0.5 * scatter_ln)
+    amplitude = np.exp(mode) * v
+    width = (np.maximum(amplitude * (2.0 * amplitude - u), 0.0) + scatter_ln**-2) ** -0.5
+    steps = np.linspace(-8.0, 8.0, N_NODES)
+    terms = np.stack([_exponent(mode + step * width, u, v, scatter_ln) for step in steps])
+    measure = np.log((steps[1] - steps[0]) * width / (scatter_ln * np.sqrt(2.0 * np.pi)))
+    return logsumexp(terms, axis=0) + measure
+
+
+def _exponent(x, u: np.ndarray, v: np.ndarray, scatter_ln: float) -> np.ndarray:
+    amplitude = np.exp(x) * v
+    return amplitude * (u - 0.5 * amplitude) - 0.5 * (x / scatter_ln) ** 2
+
+
+def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values -= grid[0]
+    values *= 1.0 / (grid[1] - grid[0])
+    np.clip(values, 0.0, grid.size - 1.000001, out=values)
+    low = values.astype(np.intp)
+    values -= low
+    return low, values

@@ -1,0 +1,185 @@
+"""The exact likelihood of a cluster's mass on a Gaussian sky, for any instrument.
+
+d = A t(M, z) + n with n of covariance C and ln A ~ N(0, s^2): the likelihood of M follows from
+p(M) = t^T C^-1 d and F(M) = t^T C^-1 t alone, L(M) = int dA p(A) exp(A p - A^2 F / 2) up to a factor without
+M. Profiles that scatter in concentration at fixed Y500 are summed over: sum_k w_k L(M; theta500 e^x_k).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.special import logsumexp
+
+from szmass_cli.likelihood.amplitude import AmplitudeLikelihood
+from szmass_cli.likelihood.depth import Depth, Depths, symmetry_of
+from szmass_cli.likelihood.templates import Templates, mean_of, spectra_pairs
+from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.profiles import ClusterScales, SzModel, cluster_scales, ln_fixed_y500
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.system.blas import one_blas_thread
+
+N_STRETCHES = 21
+"""Profiles that are summed over where concentrations scatter."""
+
+COARSE_MASSES = 112
+"""Masses at which the likelihood of scattering amplitudes is worked out; a cubic spline between them."""
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """How clusters of one mass and redshift differ.
+
+    Parameters
+    ----------
+    amplitude_ln : float
+        Log-normal scatter of the SZ amplitude.
+    concentration_ln : float
+        Log-normal scatter of c500 at fixed Y500.
+    """
+
+    amplitude_ln: float
+    concentration_ln: float = 0.0
+
+    def stretches(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return ln of the stretches of profiles that are summed over, and ln of their weights."""
+        if self.concentration_ln == 0.0:
+            return np.zeros(1), np.zeros(1)
+        nodes = np.linspace(-3.0, 3.0, N_STRETCHES)
+        ln_weights = -0.5 * nodes**2
+        return self.concentration_ln * nodes, ln_weights - logsumexp(ln_weights)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Cutouts, and their products with the inverse covariance.
+
+    Parameters
+    ----------
+    fields_uk : numpy.ndarray, shape (p, n, q f)
+        d in the blocks of the symmetry [µK].
+    weighted : numpy.ndarray, shape (p, n, q f)
+        C^-1 d [1/µK].
+    depths : tuple of Depth
+        Of these cutouts, each once.
+    depth_of : numpy.ndarray, shape (n,)
+        Which one each cutout has.
+    """
+
+    fields_uk: np.ndarray
+    weighted: np.ndarray
+    depths: tuple[Depth, ...]
+    depth_of: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.depth_of)
+
+    def __getitem__(self, rows: np.ndarray) -> "Weighed":
+        return Weighed(self.fields_uk[:, rows], self.weighted[:, rows], self.depths, self.depth_of[rows])
+
+
+class GaussianLikelihood:
+    """Likelihoods of the masses of cutouts of one instrument.
+
+    Parameters
+    ----------
+    power : SkyPower
+        Of the sky before any beam, between the f bands.
+    instrument : Instrument
+        Of f bands.
+    model : SzModel
+        How the SZ signal follows from mass and redshift.
+    scatter : Scatter
+    """
+
+    def __init__(self, power: SkyPower, instrument: Instrument, model: SzModel, scatter: Scatter):
+        self.instrument, self.model, self.scatter = instrument, model, scatter
+        self.symmetry = symmetry_of(instrument)
+        self.templates = Templates(instrument, model, self.symmetry)
+        self.depths = Depths(power, instrument, self.templates)
+        self._amplitude = AmplitudeLikelihood(scatter.amplitude_ln)
+
+    def weigh(self, images_uk: np.ndarray, variance_ratio: np.ndarray | None = None) -> Weighed:
+        """Return the products of cutouts with the inverse covariance of their depths.
+
+        Parameters
+        ----------
+        images_uk : numpy.ndarray, shape (n, 40, 40, f)
+            [µK_CMB].
+        variance_ratio : numpy.ndarray, shape (n, f), optional
+            Variance of the noise of each cutout over the instrument's; 1 otherwise.
+        """
+        n = len(images_uk)
+        ratio = np.ones((n, len(self.instrument))) if variance_ratio is None else variance_ratio
+        levels, depth_of = np.unique(self.depths.levels(ratio), axis=0, return_inverse=True)
+        depths = tuple(self.depths(level) for level in levels)
+        fields = self.symmetry.fold(np.asarray(images_uk, float))
+        weighted = np.empty_like(fields)
+        depth_of = depth_of.reshape(n)
+        with one_blas_thread():
+            for index, depth in enumerate(depths):
+                rows = np.flatnonzero(depth_of == index)
+                weighted[:, rows] = fields[:, rows] @ depth.inverse
+        return Weighed(fields, weighted, depths, depth_of)
+
+    def matched(
+        self, weighed: Weighed, scales: ClusterScales, ln_stretch: np.ndarray | float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the matched filters of clusters of given sizes and scales.
+
+        Parameters
+        ----------
+        weighed : Weighed
+            n cutouts.
+        scales : ClusterScales
+            Arrays of shape (n, m).
+        ln_stretch : array_like, shape (k,), optional
+            Stretches of each profile at fixed Y500.
+
+        Returns
+        -------
+        projection, fisher : numpy.ndarray, shape (n, m), or (n, m, k)
+            t^T C^-1 d and t^T C^-1 t (Melin et al. 2006, eqs. 7-9): the amplitude is their ratio, and
+            S/N = projection / fisher^1/2.
+        """
+        ln_stretch = np.asarray(ln_stretch, float)
+        theta = scales.theta500_arcmin.reshape(*scales.theta500_arcmin.shape, *[1] * ln_stretch.ndim)
+        y_scale = scales.y_scale.reshape(theta.shape) * np.exp(ln_fixed_y500(ln_stretch))
+        low, upper = self.templates.place(theta * np.exp(ln_stretch))
+        spectrum = self.templates.spectrum(scales.kt_kev)
+        spectrum = np.broadcast_to(spectrum, (*scales.y_scale.shape, spectrum.shape[-1]))
+        spectrum = np.moveaxis(spectrum, -1, 0).reshape(-1, *theta.shape)
+        projections = mean_of(self._projections(weighed), low, upper)
+        projection = sum(s * p for s, p in zip(spectrum, projections, strict=True)) * y_scale
+        tables = np.stack([depth.fisher for depth in weighed.depths])[weighed.depth_of].swapaxes(0, 1)
+        pairs = spectra_pairs(len(self.instrument))
+        products = mean_of(list(tables), low, upper)
+        fisher = sum(spectrum[i] * spectrum[j] * p for (i, j), p in zip(pairs, products, strict=True))
+        return projection, fisher * y_scale**2
+
+    def _projections(self, weighed: Weighed) -> list[np.ndarray]:
+        """Return t^T C^-1 d of unit clusters in each band, (n, N_FINE)."""
+        even = weighed.weighted[0].reshape(len(weighed), self.symmetry.n_pixels, -1)
+        with one_blas_thread():
+            return [
+                self.templates.fine(even[:, :, band] @ self.templates.even[:, :, band].T)
+                for band in range(len(self.instrument))
+            ]
+
+    def ln_likelihood(self, weighed: Weighed, ln_mass: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Return ln L of masses (m,) [ln Msun] for cutouts at redshifts (n,), shape (n, m).
+
+        Up to a constant in each row.
+        """
+        coarse = self._coarse(ln_mass)
+        scales = cluster_scales(np.exp(coarse), np.asarray(redshift, float)[:, None], self.model)
+        nodes, ln_weights = self.scatter.stretches()
+        projection, fisher = self.matched(weighed, scales, nodes)
+        values = logsumexp(self._amplitude(projection, fisher) + ln_weights, axis=-1)
+        return values if coarse is ln_mass else CubicSpline(coarse, values, axis=1)(ln_mass)
+
+    def _coarse(self, ln_mass: np.ndarray) -> np.ndarray:
+        """Return the masses to work at: a likelihood is never narrower than its scatter of amplitudes."""
+        if self.scatter.amplitude_ln < 0.1 or ln_mass.size <= COARSE_MASSES:
+            return ln_mass
+        return np.linspace(ln_mass[0], ln_mass[-1], COARSE_MASSES)
