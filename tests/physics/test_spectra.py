@@ -9,6 +9,7 @@ from astropy.modeling.physical_models import BlackBody
 from scipy.optimize import brentq
 
 from szmass_cli.physics.cosmology import PLANCK18, Cosmology
+from szmass_cli.physics.passbands import Passband
 from szmass_cli.physics.spectra import (
     ForegroundSpectra,
     _scalar_amplitude,
@@ -21,6 +22,10 @@ from szmass_cli.physics.spectra import (
 )
 
 GEORGE2015 = Path(__file__).resolve().parents[3] / "shared" / "data" / "george2015_150x150_Dl.csv"
+
+
+def bands(*frequencies_ghz: float) -> list[Passband]:
+    return [Passband.monochromatic(frequency) for frequency in frequencies_ghz]
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +168,7 @@ def test_tsz_and_dust_take_from_each_other_as_in_george_et_al(george2015):
     """Their best-fit curve has xi = 0.1018 with the sum of the dust's parts: -1.31 µK^2 at ell 3000."""
     ell = george2015[(george2015[:, 0] >= 1000) & (george2015[:, 0] <= 10000), 0]
     spectra = ForegroundSpectra(tsz_dust_correlation=0.10177)
-    power = foreground_covariance_dl_uk2(ell, AMPLITUDES, [150.0], spectra)
+    power = foreground_covariance_dl_uk2(ell, AMPLITUDES, bands(150.0), spectra)
     rows = np.isin(george2015[:, 0], ell)
     np.testing.assert_allclose(power["tsz_dust"][0, 0], george2015[rows, 8], rtol=0.02)
     assert power["tsz_dust"][0, 0, ell == 3000] == pytest.approx(-1.3107, rel=2e-3)
@@ -172,7 +177,7 @@ def test_tsz_and_dust_take_from_each_other_as_in_george_et_al(george2015):
 def test_foregrounds_of_two_bands_go_together_as_far_as_they_are_correlated():
     ell = np.array([3000.0])
     spectra = ForegroundSpectra(dusty_correlation=0.9, radio_correlation=0.8, tsz_dust_correlation=0.1)
-    powers = foreground_covariance_dl_uk2(ell, AMPLITUDES, [95.0, 150.0, 220.0], spectra)
+    powers = foreground_covariance_dl_uk2(ell, AMPLITUDES, bands(95.0, 150.0, 220.0), spectra)
     for name, rho in [
         ("tsz", 1),
         ("ksz", 1),
@@ -192,5 +197,7 @@ def test_foregrounds_of_two_bands_go_together_as_far_as_they_are_correlated():
 
 
 def test_a_foreground_that_is_off_is_not_there():
-    powers = foreground_covariance_dl_uk2([3000.0], {"tsz": 0.0, "radio": 1.0}, [150.0], ForegroundSpectra())
+    powers = foreground_covariance_dl_uk2(
+        [3000.0], {"tsz": 0.0, "radio": 1.0}, bands(150.0), ForegroundSpectra()
+    )
     assert set(powers) == {"radio"}
