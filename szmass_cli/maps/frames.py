@@ -28,6 +28,21 @@ def frame_of_coordsys(coordsys: str) -> BaseCoordinateFrame | None:
     return None if frame is None else frame()
 
 
+def wcs_of(header) -> WCS:
+    """Return the WCS of an image's header, of which an axis behind the first two may have no step."""
+    stepless = [
+        axis
+        for axis in range(3, int(header.get("NAXIS", 0)) + 1)
+        if header.get(f"CDELT{axis}") == 0 or header.get(f"CD{axis}_{axis}") == 0
+    ]
+    if stepless:  # the matrix could not be inverted
+        header = header.copy()
+        for axis in stepless:
+            key = f"CD{axis}_{axis}" if f"CD{axis}_{axis}" in header else f"CDELT{axis}"
+            header[key] = 1.0
+    return WCS(header)
+
+
 def frame_of_wcs(wcs: WCS) -> BaseCoordinateFrame:
     """The frame of a celestial WCS: equatorial of any kind, galactic, supergalactic or ecliptic.
 

@@ -9,10 +9,10 @@ from enum import Enum
 from pathlib import Path
 
 from astropy.io import fits
-from astropy.wcs import WCS
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps.cards import text_of, weight_card
+from szmass_cli.maps.frames import wcs_of
 from szmass_cli.maps.units import is_inverse_square
 
 
@@ -132,7 +132,7 @@ def chosen_part(path: Path, hdus: fits.HDUList, part: str | None, role: Role) ->
 def _part(number: int, hdu) -> Part | None:
     if is_healpix(hdu):
         return Part(number, hdu, True)
-    if image_axes(hdu) >= 2 and WCS(hdu.header).has_celestial:
+    if image_axes(hdu) >= 2 and wcs_of(hdu.header).has_celestial:
         return Part(number, hdu, False)
     return None
 

@@ -55,7 +55,7 @@ def _intensity_of_stokes(path: Path, header, axis: int, length: int) -> tuple[in
         note = f"The Stokes axis has CDELT{axis} = 0: the first of {length} planes taken for I."
         return 0, note if length > 1 else ""
     first = value + (1.0 - reference) * step
-    if first == 0.0 and step == 1.0:
+    if (value, reference, step) == (0.0, 1.0, 1.0):
         # 0 is no Stokes parameter: programs that count from 0 write I, Q, U as 0, 1, 2
         return 0, "The Stokes axis counts from 0: its first plane taken for I." if length > 1 else ""
     plane = (1.0 - first) / step

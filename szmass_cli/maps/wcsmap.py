@@ -16,7 +16,7 @@ from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.maps.cards import bad_values
 from szmass_cli.maps.cylinders import check_reference_latitude, circle_of, projection_of
 from szmass_cli.maps.fitsfile import check_fits_in_memory
-from szmass_cli.maps.frames import frame_of_wcs, to_lon_lat_deg
+from szmass_cli.maps.frames import frame_of_wcs, to_lon_lat_deg, wcs_of
 from szmass_cli.maps.hdus import Part
 from szmass_cli.maps.instrument import Instrument
 from szmass_cli.maps.opening import Opening
@@ -124,7 +124,7 @@ def open_wcs_map(path: Path, part: Part, opening: Opening) -> WcsMap:
         two ways, unknown units, or no data at all.
     """
     header = part.hdu.header
-    wcs = WCS(header)
+    wcs = wcs_of(header)
     if {wcs.wcs.lng, wcs.wcs.lat} != {0, 1}:
         raise InputError(f"{path}: its sky axes are not the first two axes.", "Reorder its axes.")
     plane_index, assumptions = intensity_plane(path, header)
