@@ -1,0 +1,154 @@
+"""Score images: how much brighter or fainter each pixel wants a component of the sky to be.
+
+For a component of spectrum r the derivative of the ln likelihood with respect to its brightness in a pixel is
+sum_nu r_nu B_nu [C^-1 d]_nu. Over its standard deviation on bare sky it looks alike for all instruments, and
+there is one such image whatever the number of bands.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from szmass_cli.likelihood.depth import Depth, all_pixels
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.templates import spectra_pairs
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.spectra import ForegroundSpectra
+from szmass_cli.sky.stamps import stamp_smoothing
+from szmass_cli.sky.symmetry import HALF, Symmetry
+from szmass_cli.system.blas import one_blas_thread
+
+SPECTRA = ForegroundSpectra(radio_index=-0.7)
+"""Of the components that are looked for: radio sources of flux nu^-0.7, dust as in George et al. (2015)."""
+
+COMPONENTS = ("tsz", "radio", "dusty_poisson")
+"""Components of score images, by the names of foregrounds."""
+
+
+def component_spectrum(name: str, bands: tuple[Band, ...]) -> np.ndarray:
+    """Return the temperature of a component in each band over that at 150 GHz, (f,)."""
+    scaling = np.vectorize(lambda frequency_ghz: SPECTRA.scaling(name, frequency_ghz))
+    return np.array([band.response.mean(scaling) for band in bands])
+
+
+@dataclass(frozen=True)
+class ScoreNorm:
+    """What score images are like on bare sky at one depth.
+
+    Parameters
+    ----------
+    deviation : dict of numpy.ndarray, shape (40, 40)
+        Standard deviation of each component's score in each pixel.
+    n_independent : float
+        Independent numbers that a tSZ score image is worth: its mean square, over the expected one, scatters
+        by (2 / n_independent)^1/2.
+    """
+
+    deviation: Mapping[str, np.ndarray]
+    n_independent: float
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory that is taken."""
+        return sum(values.nbytes for values in self.deviation.values())
+
+
+class ScoreImages:
+    """Score images of the cutouts of one instrument.
+
+    Parameters
+    ----------
+    likelihood : GaussianLikelihood
+    """
+
+    N_KEPT = 256
+
+    def __init__(self, likelihood: GaussianLikelihood):
+        self._likelihood = likelihood
+        bands = likelihood.instrument.bands
+        self.spectra = {name: component_spectrum(name, bands) for name in COMPONENTS}
+        with one_blas_thread():
+            self._optics = np.stack(
+                [operator_blocks(stamp_smoothing(band.beam).T, likelihood.symmetry) for band in bands]
+            )
+        self._norms: OrderedDict[int, tuple[Depth, ScoreNorm]] = OrderedDict()
+        self._lock = Lock()
+
+    def beamed(self, weighted: np.ndarray) -> np.ndarray:
+        """Return B_nu [C^-1 d]_nu of each band, (f, p, n, q), of products C^-1 d (p, n, q f)."""
+        symmetry = self._likelihood.symmetry
+        by_band = weighted.reshape(*weighted.shape[:2], symmetry.n_pixels, -1)
+        with one_blas_thread():
+            return np.stack(
+                [by_band[..., band] @ self._optics[band].swapaxes(1, 2) for band in range(by_band.shape[-1])]
+            )
+
+    def __call__(
+        self, weighed: Weighed, names: tuple[str, ...] = COMPONENTS, weighted: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return score images of components (n, 40, 40, c), of unit standard deviation on bare sky.
+
+        Parameters
+        ----------
+        weighed : Weighed
+            n cutouts.
+        names : tuple of str
+            Of `COMPONENTS`.
+        weighted : numpy.ndarray, shape (p, n, q f), optional
+            Products C^-1 d of other data than the cutouts' own, such as what is left without the cluster.
+        """
+        beamed = self.beamed(weighed.weighted if weighted is None else weighted)
+        norms = [self.norm(depth) for depth in weighed.depths]
+        images = []
+        for name in names:
+            fields = np.tensordot(self.spectra[name], beamed, axes=1)
+            deviation = np.stack([norm.deviation[name] for norm in norms])[weighed.depth_of]
+            images.append(self._likelihood.symmetry.unfold(fields)[..., 0] / deviation)
+        return np.stack(images, axis=-1)
+
+    def norm(self, depth: Depth) -> ScoreNorm:
+        """Return what score images are like on bare sky at a depth."""
+        with self._lock:
+            if id(depth) in self._norms:
+                return self._norms[id(depth)][1]
+        norm = self._make_norm(depth)
+        with self._lock:
+            self._norms[id(depth)] = depth, norm  # the depth is kept, or another could get its id
+            while len(self._norms) > self.N_KEPT:
+                self._norms.popitem(last=False)
+        return norm
+
+    def _make_norm(self, depth: Depth) -> ScoreNorm:
+        symmetry, optics = self._likelihood.symmetry, self._optics
+        n_bands, n_parities, n_pixels = len(optics), len(symmetry.parities), symmetry.n_pixels
+        variance = {name: np.zeros((n_parities, n_pixels)) for name in COMPONENTS}
+        tsz = np.zeros((n_parities, n_pixels, n_pixels))
+        with one_blas_thread():
+            for parity in range(n_parities):
+                inverse = depth.inverse[parity].reshape(n_pixels, n_bands, n_pixels, n_bands)
+                for i, j in spectra_pairs(n_bands):
+                    pair = optics[i, parity] @ inverse[:, i, :, j] @ optics[j, parity].T
+                    pair = pair if i == j else pair + pair.T
+                    for name, spectrum in self.spectra.items():
+                        variance[name][parity] += spectrum[i] * spectrum[j] * np.diagonal(pair)
+                    tsz[parity] += self.spectra["tsz"][i] * self.spectra["tsz"][j] * pair
+        share = 1.0 / len(symmetry.flips)
+        deviation = {
+            name: all_pixels(np.sqrt(np.maximum(share * values.sum(axis=0), 1e-300)), symmetry)
+            for name, values in variance.items()
+        }
+        own = deviation["tsz"][:HALF, : symmetry.n_columns].ravel()
+        correlation = tsz / (own[:, None] * own[None, :])
+        n_independent = (np.trace(correlation, axis1=1, axis2=2).sum()) ** 2 / np.sum(correlation**2)
+        return ScoreNorm(deviation, float(n_independent))
+
+
+def operator_blocks(matrix: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+    """Return the blocks (p, q, q) of a map between cutouts (1600, 1600) that commutes with the symmetry."""
+    side = int(np.sqrt(len(matrix)))
+    rows = matrix.reshape(side, side, side, side)[:HALF, : symmetry.n_columns]
+    folded = symmetry.fold(rows.reshape(-1, side, side, 1))
+    return folded * np.sqrt(len(symmetry.flips))
