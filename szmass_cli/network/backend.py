@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,10 +28,41 @@ BYTES_PER_FILTER = 40 * N_PIXELS**2 * 4
 
 
 def load_keras() -> ModuleType:
-    """The keras module, on TensorFlow unless ``KERAS_BACKEND`` says otherwise."""
-    with _native_stderr_silenced(), _nothing_collected():
-        import keras
+    """Return the keras module, on TensorFlow unless ``KERAS_BACKEND`` says otherwise.
+
+    Whatever ``keras.json`` in the user's home or in ``KERAS_HOME`` sets, our networks are built for channels
+    that come last, and compute in single precision.
+
+    Raises
+    ------
+    ConfigError
+        Keras cannot be loaded because of what stands in that file.
+    """
+    try:
+        with _native_stderr_silenced(), _nothing_collected():
+            import keras
+    except (AssertionError, AttributeError, TypeError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"Keras cannot be loaded: {error or type(error).__name__}. Its settings are in {_keras_json()}.",
+            "Correct or remove that file.",
+        ) from error
+    _undo_keras_json(keras.config)
     return keras
+
+
+@cache
+def _undo_keras_json(config: Any) -> None:
+    """Set what ``keras.json`` may have changed to what Keras ships with; once, as a script may change it again."""
+    config.set_image_data_format("channels_last")
+    config.set_epsilon(1e-7)
+    if config.floatx() != "float32":
+        config.set_floatx("float32")
+        config.set_dtype_policy("float32")
+
+
+def _keras_json() -> Path:
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path("~/.keras").expanduser()) / "keras.json"
 
 
 def load_tensorflow() -> ModuleType:

@@ -1,7 +1,74 @@
-"""HDF5 files on disks that may fill up."""
+"""HDF5 files: from strangers, from disks without locks, and to disks that may fill up."""
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+MAX_BYTES = 2**32
+"""A dataset that would take more memory is refused: a compressed one of zeros is small at any size."""
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read, without a lock: not all file systems have them, and nobody writes to ours.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened, is no HDF5, or is damaged.
+    """
+    if not Path(path).is_file():  # a pipe would be waited for
+        raise OSError(f"{path} is no file")
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except RuntimeError as error:  # what the library says of damaged files, some of the time
+        raise OSError(f"{path} is damaged: {error}") from error
+    with file:
+        yield file
+
+
+def own_array(file: h5py.Group, name: str, max_bytes: int = MAX_BYTES) -> np.ndarray:
+    """Read a dataset of numbers that lies in the file itself.
+
+    HDF5 can link to other files, lay a dataset over pieces of them, and hold text and objects.
+
+    Parameters
+    ----------
+    file : h5py.File or h5py.Group
+    name : str
+    max_bytes : int
+        Memory that it may take.
+
+    Raises
+    ------
+    KeyError
+        There is nothing of that name.
+    ValueError
+        It is something else, or too large.
+    OSError
+        It is damaged.
+    """
+    link = file.get(name, getlink=True)
+    if link is None:
+        raise KeyError(name)
+    if not isinstance(link, h5py.HardLink) or not isinstance(file[name], h5py.Dataset):
+        raise ValueError(f"{name} is no data of its own")
+    dataset = file[name]
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"{name} is no data of its own")
+    if dataset.dtype.kind not in "biuf":
+        raise ValueError(f"{name} holds no numbers")
+    if dataset.size is None or dataset.nbytes > max_bytes:
+        raise ValueError(f"{name} would take {dataset.nbytes / 1e9 if dataset.size else 0:.3g} GB")
+    try:
+        return dataset[()]
+    except RuntimeError as error:
+        raise OSError(f"{name} is damaged: {error}") from error
 
 
 class Hdf5Sink(io.FileIO):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
@@ -31,6 +30,7 @@ from szmass_cli.posterior.recalibration import Recalibration
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.stamps import StampSky, reference_band
 from szmass_cli.system.files import sha256_of
+from szmass_cli.system.hdf5 import own_array, reading
 
 CALIBRATIONS: dict[str, type[Calibration] | type[Recalibration]] = {
     "mass": Calibration,
@@ -166,14 +166,14 @@ def read_bundle(model: str | Path) -> Bundle:
     try:
         recipe = parse_config((path / RECIPE).read_text(), str(path / RECIPE), path)
         _check_beam_files(path, recipe, metadata)
-        with h5py.File(path / WEIGHTS) as file:
-            weights = [_own_data(file, name).astype(np.float32) for name in sorted(file)]
+        with reading(path / WEIGHTS) as file:
+            weights = [own_array(file, name).astype(np.float32) for name in sorted(file)]
             scale_uk, mean_mass = (float(file.attrs[name]) for name in ("normalisation_uk", "mean_mass_msun"))
             labels = Labels(
                 scale_uk, mean_mass, reference_band([band.frequency_ghz for band in recipe.sky.bands])
             )
-        with h5py.File(path / CALIBRATION) as file:
-            table = {name: _own_data(file, name) for name in file}
+        with reading(path / CALIBRATION) as file:
+            table = {name: own_array(file, name) for name in file}
         cl = table.pop("sky_cl_uk2_sr")
         cl = cl[None, None] if cl.ndim == 1 else cl  # early ones had one band
         power = SkyPower(table.pop("sky_ell"), cl)
@@ -181,7 +181,7 @@ def read_bundle(model: str | Path) -> Bundle:
         kind = CALIBRATIONS[recipe.network.head]
         calibration = kind(**table, prior_range_msun=(float(low), float(high)))
         facts = stated(recipe, labels, calibration)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise InputError(f"The model {path} cannot be read: {error}.", "Fetch the bundle again.") from error
     for key, value in facts.items():
         if getattr(metadata, key) != value:
@@ -190,14 +190,6 @@ def read_bundle(model: str | Path) -> Bundle:
                 "It was altered. Fetch the bundle again.",
             )
     return Bundle(path, metadata, recipe, weights, labels, calibration, power)
-
-
-def _own_data(file: h5py.File, name: str) -> np.ndarray:
-    """A dataset that lies in the file itself: HDF5 can link to others, of which no hash is known."""
-    link = file.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or not isinstance(file[name], h5py.Dataset) or file[name].external:
-        raise ValueError(f"{name} is no data of its own")
-    return file[name][()]
 
 
 def _check_beam_files(path: Path, recipe: SurveyConfig, metadata: Metadata) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from szmass_cli.config import parse_config
 from szmass_cli.errors import ConfigError, InputError
 from szmass_cli.system.files import atomic_path
-from szmass_cli.system.hdf5 import Hdf5Sink
+from szmass_cli.system.hdf5 import Hdf5Sink, reading
 
 Variables = Mapping[str, Sequence[Any]]
 """All that training changes, by kind: weights and running statistics, Adam's moments, averages."""
@@ -83,7 +83,7 @@ class Checkpoints:
         """
         path = self._variables(epoch)
         try:
-            with h5py.File(path) as file:
+            with reading(path) as file:
                 for name, group in variables.items():
                     values = [dataset[()] for _, dataset in sorted(file[name].items())] if group else []
                     for variable, value in zip(group, values, strict=True):

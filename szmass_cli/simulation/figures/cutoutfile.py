@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from szmass_cli.geometry import edge_taper
+from szmass_cli.system.hdf5 import reading
 
 N_SHOWN = 3
 N_MEASURED = 4096
@@ -34,7 +34,7 @@ class ShownClusters:
 
 def read_shown_clusters(path: Path) -> ShownClusters:
     """Clusters at the 15th, 50th and 90th percentile of mass; fewer of a smaller file."""
-    with h5py.File(path) as file:
+    with reading(path) as file:
         mass = file["m200c"][:_N_SEARCHED]
         ascending = np.argsort(mass, kind="stable")
         wanted = np.round(np.array([0.15, 0.5, 0.9]) * (len(mass) - 1)).astype(int)
@@ -55,6 +55,6 @@ def read_skies(path: Path, bands: Sequence[int], apodisation_arcmin: float) -> n
         Of the taper that the images were multiplied by.
     """
     taper = edge_taper(apodisation_arcmin)
-    with h5py.File(path) as file:
+    with reading(path) as file:
         image, sz = (file[name][:N_MEASURED][..., list(bands)] for name in ("image", "sz"))
     return np.moveaxis(image, -1, 1) / taper - np.moveaxis(sz, -1, 1)
