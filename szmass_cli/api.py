@@ -2,16 +2,15 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
+from szmass_cli.catalog.inmemory import table_from_frame
 from szmass_cli.catalog.tables.common import joined
-from szmass_cli.catalog.tables.csvtable import typed
+from szmass_cli.catalog.tables.csvtable import TEXT, typed
 from szmass_cli.errors import UsageError
 from szmass_cli.estimation.bandmaps import map_requests
 from szmass_cli.estimation.executors import Executor, in_threads, on_local_workers, on_scheduler
@@ -61,7 +60,8 @@ def estimate(
         CAR, any other WCS image, or HEALPix. For a model of several bands a map for each, by its frequency:
         ``{95: "a.fits", 150: "b.fits"}``; frames and pixels may differ.
     catalog : path, astropy.table.Table or pandas.DataFrame
-        A file is CSV, ECSV, FITS, VOTable or Parquet. A table is left as it is.
+        A file is CSV, ECSV, FITS, VOTable, Parquet or another text table. A table is left as it is; a
+        DataFrame's index becomes a column where it is more than a count of rows.
     output : path, optional
         Catalogue to write, format by suffix; without it nothing is written, and an interrupted run
         cannot go on.
@@ -126,19 +126,16 @@ def estimate(
         batch_size=batch_size,
         block_rows=block_rows,
     )
-    with ExitStack() as stack:
-        if output is None:
-            output = Path(stack.enter_context(TemporaryDirectory(prefix="szmass-"))) / "masses.fits"
-        estimates = estimate_catalog(
-            request,
-            Path(output),
-            executor=chosen_executor(workers, scheduler),
-            resume=resume,
-            overwrite=overwrite,
-            progress=progress,
-        )
+    estimates = estimate_catalog(
+        request,
+        None if output is None else Path(output),
+        executor=chosen_executor(workers, scheduler),
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+    )
     table = estimates.catalog.table
-    if estimates.catalog.source == "csv":
+    if estimates.catalog.source == TEXT:
         table = typed(table)
     return joined(table, estimates.columns, estimates.meta)
 
@@ -155,7 +152,7 @@ def _table_or_path(catalog: Any) -> Path | Table:
     if isinstance(catalog, str | os.PathLike):
         return Path(catalog)
     if hasattr(catalog, "iloc"):  # pandas is not imported for those who do not use it
-        return Table.from_pandas(catalog)
+        return table_from_frame(catalog)
     raise UsageError(
         f"catalog: a {type(catalog).__name__} is no catalogue.",
         "Give a file, an astropy Table or a pandas DataFrame.",

@@ -2,9 +2,9 @@
 
 from szmass_cli.catalog.columns import MASKED_COLUMN, MASS_UNIT, percentile_column, uncorrected_column
 from szmass_cli.catalog.flags import FLAGS_COLUMN, Flag, flag_table, flags_column
-from szmass_cli.catalog.reading import Catalog, read_catalog
+from szmass_cli.catalog.reading import Catalog, catalog_file, read_catalog
 from szmass_cli.catalog.roles import ALIASES, LENIENT_ROLES
-from szmass_cli.catalog.writing import check_output, check_output_columns, write_catalog
+from szmass_cli.catalog.writing import check_output, check_output_columns, check_output_holds, write_catalog
 
 __all__ = [
     "ALIASES",
@@ -14,8 +14,10 @@ __all__ = [
     "MASS_UNIT",
     "Catalog",
     "Flag",
+    "catalog_file",
     "check_output",
     "check_output_columns",
+    "check_output_holds",
     "flag_table",
     "flags_column",
     "percentile_column",

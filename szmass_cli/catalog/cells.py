@@ -1,47 +1,16 @@
-"""From a table's cells to numbers: positions in degrees, redshifts, NaN for what is not known."""
+"""From a table's cells to numbers: redshifts, masses, NaN for what is not known."""
 
 from pathlib import Path
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import SkyCoord
 from astropy.table import Column, Table
 
+from szmass_cli.catalog.tables.common import is_missing, text_of
 from szmass_cli.catalog.tables.csvtable import FLOAT
 from szmass_cli.errors import InputError
 
 #: Cells of a text column that hold no number.
-BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "--"})
-
-
-def positions(path: Path, table: Table, roles: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """ICRS right ascension and declination [deg] of every row."""
-    galactic = "glon" in roles
-    lon_role, lat_role = ("glon", "glat") if galactic else ("ra", "dec")
-    lon = _angle(path, table[roles[lon_role]], limit_deg=360.0)
-    lat = _angle(path, table[roles[lat_role]], limit_deg=90.0)
-    known = np.isfinite(lon) & np.isfinite(lat)
-    ra_deg, dec_deg = (np.where(known, values, np.nan) for values in (lon, lat))
-    if galactic and known.any():
-        sky = SkyCoord(l=lon[known], b=lat[known], unit="deg", frame="galactic").icrs
-        ra_deg[known], dec_deg[known] = sky.ra.deg, sky.dec.deg
-    ra_deg %= 360.0
-    ra_deg[ra_deg == 360.0] = 0.0  # what the modulo makes of -1e-20
-    return ra_deg, dec_deg
-
-
-def _angle(path: Path, column: Column, limit_deg: float) -> np.ndarray:
-    """A coordinate column in degrees, NaN where a cell is empty or, here and there, impossible."""
-    values_deg = _to_degrees(path, column, numbers(path, column))
-    outside = np.abs(values_deg) > limit_deg
-    if _are_the_rule(outside, values_deg):
-        _reject(path, column, outside, f"is not within -{limit_deg:g} to {limit_deg:g} degrees")
-    return np.where(outside, np.nan, values_deg)
-
-
-def _are_the_rule(wrong: np.ndarray, values: np.ndarray) -> bool:
-    """Whether most of the filled cells are wrong: then the column or its unit is, not the rows."""
-    return bool(2 * wrong.sum() > np.sum(~np.isnan(values)))
+BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "--", "-", "---", "...", "<na>", "nat", "\\n"})
 
 
 def redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
@@ -50,8 +19,8 @@ def redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
         return np.full(len(table), np.nan)
     column = table[roles["redshift"]]
     values = numbers(path, column)
-    if _are_the_rule(np.isinf(values), values):
-        _reject(path, column, np.isinf(values), "is not finite")
+    if are_the_rule(np.isinf(values), values):
+        reject(path, column, np.isinf(values), "is not finite")
     return np.where(values > 0, values, np.nan)
 
 
@@ -61,6 +30,11 @@ def redshift_errors(path: Path, table: Table, roles: dict[str, str]) -> np.ndarr
         return np.full(len(table), np.nan)
     values = numbers(path, table[roles["redshift_err"]])
     return np.where((values > 0) & np.isfinite(values), values, np.nan)
+
+
+def are_the_rule(wrong: np.ndarray, values: np.ndarray) -> bool:
+    """Whether most of the filled cells are wrong: then the column or its unit is, not the rows."""
+    return bool(2 * wrong.sum() > np.sum(~np.isnan(values)))
 
 
 def numbers(path: Path, column: Column) -> np.ndarray:
@@ -73,30 +47,27 @@ def numbers(path: Path, column: Column) -> np.ndarray:
     if column.dtype.kind in "iuf":
         values = np.ma.asarray(getattr(column, "value", column))
         return np.ma.filled(values.astype(np.float64), np.nan)
-    texts = [str(cell).strip() for cell in np.ma.filled(np.ma.asarray(column).astype(object), "")]
+    texts = texts_of(column)
     blank = np.array([text.lower() in BLANKS for text in texts])
     good = np.array([FLOAT.fullmatch(text) is not None for text in texts])
-    _reject(path, column, ~(blank | good), "is not a number (decimal degrees and plain redshifts are)")
+    reject(path, column, ~(blank | good), "is not a number (decimal degrees and plain redshifts are)")
     return np.array([float("nan" if void else text) for text, void in zip(texts, blank, strict=True)])
 
 
-def _to_degrees(path: Path, column: Column, values: np.ndarray) -> np.ndarray:
-    """Convert by the column's unit; a column without a unit is in degrees."""
-    unit = column.unit
-    if unit is None or unit == u.dimensionless_unscaled:
-        return values
-    try:
-        return u.Unit(str(unit)).to(u.deg, values)
-    except (ValueError, u.UnitConversionError) as error:
-        if isinstance(unit, u.UnrecognizedUnit) and "deg" in str(unit).lower():  # "degrees", "decimal deg"
-            return values
-        raise InputError(
-            f"{path}: column {column.info.name!r} has the unit {str(unit)!r}, which is not an angle",
-            "Give the coordinates in degrees, radians or hour angles, and say so in the unit.",
-        ) from error
+def is_a_number(column: Column) -> bool:
+    """Whether every cell of a column is a number or blank."""
+    if column.dtype.kind in "iuf":
+        return True
+    return all(text.lower() in BLANKS or FLOAT.fullmatch(text) is not None for text in texts_of(column))
 
 
-def _reject(path: Path, column: Column, wrong: np.ndarray, complaint: str) -> None:
+def texts_of(column: Column) -> list[str]:
+    """The cells of a column as text without blanks around it, empty where it is masked; bytes decoded."""
+    cells = np.ma.filled(np.ma.asarray(column).astype(object), "")
+    return ["" if is_missing(cell) else text_of(cell).strip() for cell in cells]
+
+
+def reject(path: Path, column: Column, wrong: np.ndarray, complaint: str) -> None:
     """Raise an error about the first wrong cell, if there is one."""
     rows = np.flatnonzero(wrong)
     if not rows.size:
@@ -104,6 +75,6 @@ def _reject(path: Path, column: Column, wrong: np.ndarray, complaint: str) -> No
     row = int(rows[0])
     others = f"; {rows.size} rows are wrong" if rows.size > 1 else ""
     raise InputError(
-        f"{path}: column {column.info.name!r}, row {row + 1}: {str(column[row])!r} {complaint}{others}",
+        f"{path}: column {column.info.name!r}, row {row + 1}: {str(column[row])[:80]!r} {complaint}{others}",
         "Rows count from 1, the first row of data. Correct the cell, or leave it empty if it is unknown.",
     )

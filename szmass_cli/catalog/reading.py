@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy import units as u
-from astropy.table import Column, Table
+from astropy.table import Table
 
-from szmass_cli.catalog.cells import numbers, positions, redshift_errors, redshifts
-from szmass_cli.catalog.columns import MASS_UNIT
-from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, resolve_roles
-from szmass_cli.catalog.tables.fitstable import native
-from szmass_cli.catalog.tables.formats import read_table
+from szmass_cli.catalog.angles import degrees, suspicions
+from szmass_cli.catalog.cells import numbers, redshift_errors, redshifts, texts_of
+from szmass_cli.catalog.choosing import choose_roles
+from szmass_cli.catalog.frames import frame_of, to_icrs
+from szmass_cli.catalog.inmemory import own_copy
+from szmass_cli.catalog.quantities import mass_unit, stated_unit
+from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, has_positions
+from szmass_cli.catalog.tables.bytesof import Location
+from szmass_cli.catalog.tables.common import ReadTable
+from szmass_cli.catalog.tables.formats import read_source
 from szmass_cli.errors import InputError
-from szmass_cli.system.files import sha256_of
+from szmass_cli.physics.cosmology import PLANCK18
 
 IN_MEMORY = Path("the table")
 """What is said in place of a file's name of a table that was never in one."""
@@ -45,6 +49,10 @@ class Catalog:
         The original FITS table or Arrow table, so that the same format out loses nothing.
     picked : frozenset of str
         Roles whose column the user named.
+    notes : tuple of str
+        What was assumed of it, left out or converted.
+    digest : str
+        SHA-256 of the bytes that were read; empty for a table in memory.
     """
 
     table: Table
@@ -56,41 +64,57 @@ class Catalog:
     roles: dict[str, str]
     source: Any = field(default=None, repr=False)
     picked: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.table)
 
     def sha256(self) -> str:
         """Of the file; of a table in memory, of the numbers that are used."""
-        if self.path is not IN_MEMORY:
-            return sha256_of(self.path)
+        if self.digest:
+            return self.digest
         used = np.stack([self.ra_deg, self.dec_deg, self.redshift, self.redshift_err])
         return sha256(used.tobytes()).hexdigest()
+
+    def columns_in_words(self) -> str:
+        """Which column plays which role, such as ``ra=RADeg, dec=decDeg``; masses are left out."""
+        shown = {role: name for role, name in self.roles.items() if not role.startswith("m")}
+        return ", ".join(f"{role}={name}" for role, name in shown.items())
 
     @property
     def names(self) -> np.ndarray:
         """Cluster names, or ``row-1``, ``row-2`` ... where the catalogue has none."""
         if "name" not in self.roles:
             return np.array([f"row-{number}" for number in range(1, len(self) + 1)])
-        return np.array([str(cell).strip() for cell in self.table[self.roles["name"]]])
+        return np.array(texts_of(self.table[self.roles["name"]]), dtype=str)
 
     @property
     def m200c_msun(self) -> np.ndarray:
-        """Masses the catalogue came with [Msun], NaN where missing or not positive; 1e14 Msun if unitless.
+        """Masses the catalogue came with [Msun]; see `masses_msun`."""
+        return self.masses_msun("m200c")
+
+    @property
+    def m500c_msun(self) -> np.ndarray:
+        """The same for masses within 500 times the critical density [Msun]; see `masses_msun`."""
+        return self.masses_msun("m500c")
+
+    def masses_msun(self, role: str, h: float = PLANCK18.h0_km_s_mpc / 100.0) -> np.ndarray:
+        """Return the masses the catalogue came with [Msun], NaN where missing or not positive.
+
+        Parameters
+        ----------
+        role : str
+            ``m200c`` or ``m500c``.
+        h : float
+            Hubble constant over 100 km/s/Mpc, for units such as Msun/h.
 
         Raises
         ------
         InputError
-            There is no mass column, or it holds something that is no number.
+            There is no such mass column, or several; it holds something that is no number, or its unit is no
+            mass. Without a unit numbers are in 1e14 Msun.
         """
-        return self._masses_msun("m200c")
-
-    @property
-    def m500c_msun(self) -> np.ndarray:
-        """The same for masses within 500 times the critical density [Msun]; see `m200c_msun`."""
-        return self._masses_msun("m500c")
-
-    def _masses_msun(self, role: str) -> np.ndarray:
         fitting = by_alias(self.table.colnames, role)
         if len(fitting) > 1 and role not in self.picked:
             raise ambiguous(self.path, role, fitting)
@@ -100,21 +124,28 @@ class Catalog:
                 f"Looked for {', '.join(ALIASES[role])} [1e14 Msun]; name yours with --column {role}=NAME.",
             )
         column = self.table[self.roles[role]]
-        stated = u.Unit(
-            str(column.unit or ""), parse_strict="silent"
-        )  # FITS readers do not know "1e14 solMass"
-        unit = stated if stated.is_equivalent(u.Msun) else MASS_UNIT
+        unit = stated_unit(column)
+        known = mass_unit(unit, h) if unit else (1e14, False)
+        if known is None:
+            raise InputError(
+                f"{self.path}: column {column.info.name!r} has the unit {unit!r}, which is not a mass",
+                "Units such as 1e14 solMass, Msun/h and log10(Msun) are understood; no unit is 1e14 Msun.",
+            )
+        msun, is_log = known
         values = numbers(self.path, column)
-        return np.where(values > 0, values, np.nan) * unit.to(u.Msun)
+        with np.errstate(over="ignore"):
+            masses = (10.0**values if is_log else values) * msun
+        return np.where(masses > 0, masses, np.nan)
 
 
 def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, str] | None = None) -> Catalog:
-    """Read a catalogue: CSV, ECSV, FITS, VOTable or Parquet, or a table in memory.
+    """Read a catalogue: CSV, ECSV, FITS, VOTable, Parquet or another text table, or a table in memory.
 
     Parameters
     ----------
     source : path or astropy.table.Table
-        The catalogue. A file's format follows from the content, else from the suffix.
+        The catalogue. A file's format follows from the content, else from the suffix. ``file.fits[2]`` is an
+        extension of a FITS file; without it the first one with rows and positions is taken.
     columns : mapping, optional
         Role -> column name, for columns the aliases do not find or find twice.
 
@@ -123,29 +154,44 @@ def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, s
     UsageError
         `columns` names an unknown role or a column that is not there.
     InputError
-        The file cannot be read, has no rows, lacks coordinates, has two columns for one role, or holds
-        something that is no number, or mostly impossible ones, as a coordinate, redshift or its error (the
-        message says in which row).
+        The file cannot be read, has no rows, lacks coordinates, has two columns for one role, is in a frame
+        that is not known, or holds something that is no number, or mostly impossible ones, as a coordinate,
+        redshift or its error (the message says in which row).
     """
+    picked = dict(columns or {})
     if isinstance(source, Table):
-        path, table, original = IN_MEMORY, _own_copy(source), None
+        path, found = IN_MEMORY, ReadTable(own_copy(source, IN_MEMORY))
     else:
         path = Path(source)
-        table, original = read_table(path)
-    roles = resolve_roles(path, table.colnames, dict(columns or {}))
-    ra_deg, dec_deg = positions(path, table, roles)
-    redshift = redshifts(path, table, roles)
-    redshift_err = redshift_errors(path, table, roles)
-    picked = frozenset(columns or ())
-    return Catalog(table, path, ra_deg, dec_deg, redshift, redshift_err, roles, original, picked)
+        found = read_source(path, lambda names: has_positions([*names, *_as_if(names, picked)]))
+    table = found.table
+    roles, notes = choose_roles(path, table, picked, found.roles)
+    frame, frame_notes = frame_of(path, table, roles, found.frames)
+    lon_role, lat_role = ("glon", "glat") if "glon" in roles else ("ra", "dec")
+    lon, lon_notes = degrees(path, table, lon_role, roles[lon_role])
+    lat, lat_notes = degrees(path, table, lat_role, roles[lat_role])
+    ra_deg, dec_deg = to_icrs(frame, lon, lat)
+    return Catalog(
+        table,
+        path,
+        ra_deg,
+        dec_deg,
+        redshifts(path, table, roles),
+        redshift_errors(path, table, roles),
+        roles,
+        found.source,
+        frozenset(picked),
+        (*found.notes, *frame_notes, *lon_notes, *lat_notes, *suspicions(table, roles, lon, lat), *notes),
+        found.sha256,
+    )
 
 
-def _own_copy(table: Table) -> Table:
-    """A table in memory as `read_table` would give it: no quantities, no bytes for text."""
-    if not len(table):
-        raise InputError(f"{IN_MEMORY}: the catalogue has no rows", "Give at least one cluster.")
-    copy = Table(table)
-    for name in copy.colnames:
-        if isinstance(copy[name], Column):
-            copy.replace_column(name, native(copy[name]))
-    return copy
+def catalog_file(path: Path) -> Path:
+    """Return the file that a catalogue's name means: ``file.fits`` for ``file.fits[2]``."""
+    return Location.of(path).file
+
+
+def _as_if(names: list[str], picked: Mapping[str, str]) -> list[str]:
+    """The roles that the user's columns play, where they are there, as names that are recognised."""
+    there = {name.lower() for name in names}
+    return [role for role, name in picked.items() if name.strip().lower() in there]

@@ -1,63 +1,107 @@
 """Which column is what: the names under which columns come in."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from szmass_cli.errors import InputError, UsageError
 
-#: Names under which a column is recognised, whatever their case.
-ALIASES: Mapping[str, tuple[str, ...]] = {
+_FIRST: Mapping[str, tuple[str, ...]] = {
     "ra": ("ra", "RADeg", "RAJ2000", "RA_deg"),
-    "dec": ("dec", "decDeg", "DEJ2000"),
+    "dec": ("dec", "decDeg", "DEdeg", "DEJ2000", "DECJ2000"),
     "glon": ("glon",),
     "glat": ("glat",),
-    "redshift": ("redshift", "z", "z_cl", "photz"),
-    "redshift_err": ("redshift_err", "redshiftErr", "zErr", "dz", "REDSHIFT_UNC"),
-    "name": ("name", "SPT_ID", "ID"),
+    "redshift": ("redshift", "z", "z_cl", "photz", "z_best", "best_z", "best_redshift", "z_cluster"),
+    "redshift_err": (
+        "redshift_err", "redshiftErr", "zErr", "dz", "REDSHIFT_UNC", "redshift_error", "e_redshift", "e_z",
+        "z_unc", "sigma_z",
+    ),
+    "name": (
+        "name", "SPT_ID", "ID", "cluster", "cluster_name", "MCXC", "PSZ2", "WHL", "DETUID", "cluster_id",
+        "MEM_MATCH_ID", "obj_id",
+    ),
     "m200c": ("M200c_true", "M200c", "M200"),
     "m500c": ("M500c_true", "M500c", "M500"),
+}  # fmt: skip
+# looked for where those above are not there; positions pair by pair
+_SECOND: Mapping[str, tuple[str, ...]] = {
+    "ra": (
+        "RA_ICRS", "RA_ICRS", "RA2000", "RA2000", "ALPHA_J2000", "RightAscension", "_RAJ2000", "_RA_ICRS",
+        "_RA", "RAB1950", "RAB1950", "RA1950", "RA1950", "ALPHA_B1950", "_RAB1950",
+    ),
+    "dec": (
+        "DE_ICRS", "DEC_ICRS", "DE2000", "DEC2000", "DELTA_J2000", "Declination", "_DEJ2000", "_DE_ICRS",
+        "_DE", "DEB1950", "DECB1950", "DE1950", "DEC1950", "DELTA_B1950", "_DEB1950",
+    ),
+    "glon": ("l", "gal_lon", "gal_l", "lii"),
+    "glat": ("b", "gal_lat", "gal_b", "bii"),
+    "redshift": (
+        "z_spec", "zsp", "spec_z", "z_specz", "redshift_spec", "spec_redshift", "z_lambda", "z_phot", "zph",
+        "photo_z", "z_photo", "z_photz", "photoz_best", "redshift_phot", "phot_redshift", "z_red", "z_opt",
+        "z_xray", "z_sz", "z_lit", "lit_z", "z_helio", "z_hel", "z_cmb",
+    ),
+}  # fmt: skip
+#: Names under which a column is recognised, whatever their case and without regard to signs such as _ and -.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    role: tuple(dict.fromkeys((*first, *_SECOND.get(role, ())))) for role, first in _FIRST.items()
 }
 #: Roles that a mass estimate can do without: several candidates are no error, the first alias wins; for
 #: masses they are one as soon as they are asked for.
 LENIENT_ROLES = frozenset({"name", "redshift_err", "m200c", "m500c"})
+#: Columns of hours, minutes and seconds, degrees and their parts, as CDS and the journals have them.
+PARTED = {"ra": ("RAh", "RAm", "RAs"), "dec": ("DE-", "DEd", "DEm", "DEs")}
+_UNIT_IN_NAME = re.compile(r"(.*?)\s*[\[(]([^\])]*)[\])]\s*")
 
 
-def resolve_roles(path: Path, names: list[str], picked: dict[str, str]) -> dict[str, str]:
-    """Decide which column plays which role; `picked` comes before the aliases."""
-    found = {role: [_pick(path, names, role, name)] for role, name in picked.items()}
-    for role in ALIASES.keys() - found.keys():
-        found[role] = by_alias(names, role)
-    unused = {"ra", "dec"} if _is_galactic(found, picked) else {"glon", "glat"}
-    wanted = {"ra", "dec", "glon", "glat"} - unused
-    if not all(found[role] for role in wanted):
-        raise _no_position(path, names)
-    roles = {}
-    for role in (role for role in ALIASES if role not in unused and found[role]):
-        if len(found[role]) > 1 and role not in LENIENT_ROLES:
-            raise ambiguous(path, role, found[role])
-        roles[role] = found[role][0]
-    if len({roles[role] for role in wanted}) == 1:
-        raise UsageError(f"{path}: {roles[wanted.pop()]!r} is used for both coordinates", "Check --column.")
-    return roles
+def plain(name: str) -> str:
+    """Return a name as names are compared: small letters and figures only, and no unit in brackets."""
+    bare, _ = without_unit(name)
+    return "".join(sign for sign in bare.lower() if sign.isalnum())
 
 
-def ambiguous(path: Path, role: str, names: list[str]) -> InputError:
-    return InputError(
-        f"{path}: {listed(names)} could each be the {role}", f"Say which: --column {role}={names[0]}"
+def without_unit(name: str) -> tuple[str, str]:
+    """Take ``ra [deg]`` apart into ``ra`` and ``deg``; the latter is empty where there is none."""
+    match = _UNIT_IN_NAME.fullmatch(name)
+    return (match[1], match[2].strip()) if match and match[1] else (name, "")
+
+
+def matching(names: Iterable[str], aliases: Iterable[str]) -> list[str]:
+    """Return the names that are among the aliases, in the order of these."""
+    places: dict[str, int] = {}
+    for place, alias in enumerate(aliases):
+        places.setdefault(plain(alias), place)
+    fitting = [name for name in names if plain(name) in places]
+    return sorted(fitting, key=lambda name: places[plain(name)])
+
+
+def by_alias(names: Iterable[str], role: str) -> list[str]:
+    """Return every column that fits a role: by its first aliases, or else by its second ones."""
+    names = list(names)
+    return first_choice(names, role) or second_choice(names, role)
+
+
+def first_choice(names: Iterable[str], role: str) -> list[str]:
+    """Return the columns that are called as the role itself is; two of them are one too many."""
+    return matching(names, _FIRST[role])
+
+
+def second_choice(names: Iterable[str], role: str) -> list[str]:
+    """Return the columns with names that are looked for where the first ones are not there, best first."""
+    return matching(names, _SECOND.get(role, ()))
+
+
+def has_positions(names: list[str]) -> bool:
+    """Whether a table of such columns can be a catalogue."""
+    parts = [part.lower() for role in ("ra", "dec") for part in PARTED[role][:3]]
+    return (
+        all(by_alias(names, role) for role in ("ra", "dec"))
+        or all(by_alias(names, role) for role in ("glon", "glat"))
+        or set(parts) <= {name.lower() for name in names}
     )
 
 
-def _is_galactic(found: dict[str, list[str]], picked: dict[str, str]) -> bool:
-    """Galactic when asked for, or when there is no complete equatorial pair; equatorial otherwise."""
-    if picked.keys() & {"ra", "dec"}:
-        return False
-    if picked.keys() & {"glon", "glat"}:
-        return True
-    return not (found["ra"] and found["dec"]) and bool(found["glon"] and found["glat"])
-
-
-def _pick(path: Path, names: list[str], role: str, name: str) -> str:
-    """The column a user asked for: the exact name, else the one name that differs only in case."""
+def picked_column(path: Path, names: list[str], role: str, name: str) -> str:
+    """Return the column a user asked for: the exact name, else the one name that differs only in case."""
     if role not in ALIASES:
         raise UsageError(f"--column {role}={name}: no role {role!r}", f"Roles are {', '.join(ALIASES)}.")
     if name in names:
@@ -69,21 +113,23 @@ def _pick(path: Path, names: list[str], role: str, name: str) -> str:
     raise UsageError(f"--column {role}={name}: {problem} in {path}", f"Its columns are {', '.join(names)}.")
 
 
-def by_alias(names: list[str], role: str) -> list[str]:
-    """Every column that fits a role, in the order of its aliases."""
-    aliases = [alias.lower() for alias in ALIASES[role]]
-    fitting = [name for name in names if name.strip().lower() in aliases]
-    return sorted(fitting, key=lambda name: aliases.index(name.strip().lower()))
+def ambiguous(path: Path, role: str, names: list[str]) -> InputError:
+    """Return the error about several columns for one role."""
+    return InputError(
+        f"{path}: {listed(names)} could each be the {role}", f"Say which: --column {role}={names[0]}"
+    )
 
 
-def _no_position(path: Path, names: list[str]) -> InputError:
+def no_position(path: Path, names: list[str]) -> InputError:
+    """Return the error about a table without coordinates."""
     looked_for = "; ".join(f"{role}: {', '.join(ALIASES[role])}" for role in ("ra", "dec", "glon", "glat"))
     return InputError(
         f"{path}: no pair of coordinate columns among {', '.join(names)}",
         f"Looked for, in any case, {looked_for}. Name yours with --column ra=NAME --column dec=NAME. The "
-        "first line of a CSV names its columns, without a leading # and with commas between them.",
+        "first line of a text table names its columns.",
     )
 
 
 def listed(names: Iterable[str]) -> str:
+    """Return names in quotes with "and" between them."""
     return " and ".join(repr(name) for name in names)

@@ -4,12 +4,13 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 from astropy.table import Table
 
 from szmass_cli.catalog.reading import Catalog
 from szmass_cli.catalog.roles import listed
-from szmass_cli.catalog.tables.formats import output_files, write_table
-from szmass_cli.errors import InputError
+from szmass_cli.catalog.tables.formats import output_files, read_table, write_table
+from szmass_cli.errors import InputError, OutputError, SzmassError
 from szmass_cli.system.files import check_writable
 
 
@@ -42,6 +43,45 @@ def check_output_columns(catalog: Catalog, new_names: Iterable[str]) -> None:
             f"{catalog.path}: already has what szmass would add: {listed(clashes)}",
             "Drop or rename these columns, or start from the original catalogue.",
         )
+
+
+def check_output_holds(catalog: Catalog, new_names: Iterable[str], output: Path, folder: Path) -> None:
+    """Make sure, before the long work, that the output's format can hold the catalogue's columns.
+
+    The catalogue is written with nothing in the new columns, read back, and removed.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    new_names : iterable of str
+        Columns that are to be added, all of them numbers.
+    output : Path
+        The output; its suffix chooses the format.
+    folder : Path
+        Where to try; on the disk of the output.
+
+    Raises
+    ------
+    OutputError, SzmassError
+        The columns do not fit, or the disk is full.
+    """
+    trial = folder / f".szmass-trial-{os.getpid()}-{output.name[-50:]}"
+    new = Table({name: np.full(len(catalog), np.nan) for name in new_names})
+    try:
+        write_table(trial, catalog.table, catalog.source, new, {}, overwrite=True)
+        back, _ = read_table(trial)
+        if len(back) != len(catalog) or not set(new.colnames) <= set(back.colnames):
+            raise OutputError(f"{trial}: these columns do not come back as they are", "Write .ecsv instead.")
+    except SzmassError as error:
+        message = error.message.replace(str(trial), str(output))
+        if isinstance(error, InputError) and not isinstance(error, OutputError):
+            raise OutputError(
+                f"What was written could not be read: {message}", "Write .ecsv instead."
+            ) from error
+        raise type(error)(message, error.hint) from error
+    finally:
+        for file in output_files(trial):
+            file.unlink(missing_ok=True)
 
 
 def write_catalog(

@@ -33,6 +33,7 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
     table.add_row("model", f"{estimates.meta['SZM_MODL']}  ({str(estimates.meta['SZM_MSHA'])[:12]})")
     unit = f"{estimates.meta['SZM_UNIT']} ({estimates.meta['SZM_UNSR']})"
     table.add_row("map", f"{estimates.meta['SZM_MAP']}  in {unit}")
+    table.add_row("columns", str(estimates.meta["SZM_COLS"]))
     table.add_row("rows", f"{summary['rows']:,}")
     table.add_row("with a mass", f"{summary['with_mass']:,}")
     if summary["with_mass"]:
@@ -64,6 +65,7 @@ def _summary(estimates: Estimates, output: Path) -> dict:
         else None,
         "snr_above_5": int(np.sum(np.asarray(estimates.columns["sz_snr"]) > 5)),
         "flags": estimates.flag_counts(),
+        "columns": dict(estimates.catalog.roles),
         "notes": list(estimates.notes),
         "output": str(output),
     }

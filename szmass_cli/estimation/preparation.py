@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL, __version__
-from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
+from szmass_cli.catalog import Catalog, catalog_file, check_output_columns, read_catalog
 from szmass_cli.catalog.tables.formats import output_files, read_table
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bandmaps import BandMap, MapRequest, by_band, open_band_maps
@@ -94,6 +94,11 @@ class Run:
     plan: RunPlan
     notes: tuple[str, ...]
 
+    @property
+    def new_columns(self) -> list[str]:
+        """Names of the columns that will be added."""
+        return column_names(self.job.percentiles, self.request.mass_definitions, self.change)
+
     def stated(self) -> dict[str, Any]:
         """The request as JSON holds it, for `merge_shards`."""
         return self.request.stated(self.bundle.path.resolve())
@@ -103,7 +108,7 @@ def check_paths(request: Request, output: Path) -> None:
     """Refuse an output that is one of the inputs."""
     inputs = [file for one in request.all_maps for file in one.files]
     if isinstance(request.catalog, Path):
-        inputs.append(request.catalog)
+        inputs.append(catalog_file(request.catalog))
     for file in output_files(output):
         check_not_an_input(file, *inputs)
 

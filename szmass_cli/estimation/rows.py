@@ -47,7 +47,7 @@ def catalog_rows(catalog: Catalog, bundle: Bundle) -> tuple[Rows, tuple[str, ...
     redshift, flags, notes = redshifts_to_use(catalog.redshift, bundle)
     redshift_err, more_notes = redshift_errors_to_use(catalog, redshift, bundle)
     rows = Rows(catalog.ra_deg, catalog.dec_deg, redshift, redshift_err, flags)
-    return rows, (*notes, *more_notes)
+    return rows, (*catalog.notes, *notes, *more_notes)
 
 
 def redshifts_to_use(given: np.ndarray, bundle: Bundle) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -11,12 +11,20 @@ import numpy as np
 from astropy.table import Table
 
 from szmass_cli import __version__
-from szmass_cli.catalog import FLAGS_COLUMN, Catalog, Flag, check_output, write_catalog
+from szmass_cli.catalog import (
+    FLAGS_COLUMN,
+    Catalog,
+    Flag,
+    check_output,
+    check_output_holds,
+    write_catalog,
+)
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.executors import Executor, in_threads
 from szmass_cli.estimation.masstable import mass_table
 from szmass_cli.estimation.measure import Measured
+from szmass_cli.estimation.memoryparts import PartsInMemory
 from szmass_cli.estimation.parts import Parts, opened_parts, parts_folder, read_plan
 from szmass_cli.estimation.preparation import Request, Run, check_paths, prepared, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
@@ -54,7 +62,7 @@ class Estimates:
 
 def estimate_catalog(
     request: Request,
-    output: Path,
+    output: Path | None,
     *,
     executor: Executor = in_threads,
     resume: bool = True,
@@ -69,8 +77,9 @@ def estimate_catalog(
     Parameters
     ----------
     request : Request
-    output : Path
-        The input's rows and columns, with those of the masses added; format by suffix.
+    output : Path, optional
+        The input's rows and columns, with those of the masses added; format by suffix. None: nothing is
+        written, parts are kept in memory.
     executor : Executor
         Who does the work.
     resume : bool
@@ -89,14 +98,18 @@ def estimate_catalog(
     SzmassError
         If the output cannot be finished; parts are kept.
     """
-    check_paths(request, output)
-    check_output(output, overwrite)
+    if output is not None:
+        check_paths(request, output)
+        check_output(output, overwrite)
     with _hashed_meanwhile([one.path for one in request.all_maps]) as hashed:
         run = prepared(request)
-        with opened_parts(output, run.plan, run.stated(), resume=resume) as parts:
+        with _opened(run, output, resume) as parts:
+            if output is not None:
+                check_output_holds(run.catalog, run.new_columns, output, parts.folder)
             _measure(run, parts, run.plan.blocks, executor, progress)
             estimates = _estimates(run, parts.collect(len(run.rows)), _sha256_of_maps(run, hashed.result()))
-            write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
+            if output is not None:
+                write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
             parts.remove()
     return estimates
 
@@ -136,6 +149,7 @@ def estimate_shard(
     check_output(output)
     run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
+        check_output_holds(run.catalog, run.new_columns, output, parts.folder)
         _measure(run, parts, shard.share(run.plan.blocks), executor, progress)
     return parts_folder(output)
 
@@ -176,6 +190,13 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
         write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
         parts.remove()
     return estimates
+
+
+def _opened(run: Run, output: Path | None, resume: bool) -> AbstractContextManager[Parts]:
+    """Where finished parts are kept: beside the output, or in memory where there is none."""
+    if output is None:
+        return nullcontext(PartsInMemory(Path(), run.plan))
+    return opened_parts(output, run.plan, run.stated(), resume=resume)
 
 
 def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor, progress: Progress) -> None:
@@ -240,6 +261,7 @@ def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estim
         "SZM_MODL": metadata.name,
         "SZM_MSHA": run.bundle.sha256,
         "SZM_CAT": run.catalog.path.name,
+        "SZM_COLS": run.catalog.columns_in_words(),
         "SZM_PRI": _prior_in_words(run),
         "SZM_NOTE": " ".join(run.notes),
     }

@@ -356,7 +356,7 @@ def test_missing_file_folder_and_unknown_format(tmp_path):
     with pytest.raises(InputError, match=tmp_path.name):
         read_catalog(tmp_path)
     with pytest.raises(InputError, match="not a catalogue format") as caught:
-        read_catalog(csv_file(tmp_path, "ra dec\n1 2\n", "in.dat"))
+        read_catalog(csv_file(tmp_path, "ra dec\n1 2\x01\n", "in.dat"))
     assert ".parquet" in caught.value.hint
 
 

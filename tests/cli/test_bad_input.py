@@ -68,7 +68,7 @@ def write_catalogues(folder):
     (folder / "empty.csv").write_bytes(b"")
     (folder / "ragged.csv").write_text("ra,dec\n40,-30\n41\n")
     (folder / "binary.csv").write_bytes(bytes(range(256)))
-    (folder / "cat.txt").write_text("ra dec\n40 -30\n")
+    (folder / "cat.dat").write_bytes(b"\x93NUMPY\x01\x00")
     (folder / "cut_cat.fits").write_bytes((folder / "cat.fits").read_bytes()[:6000])
 
 
@@ -130,7 +130,7 @@ BAD_CATALOGUES = {
     "empty file": ("empty.csv", "empty"),
     "ragged": ("ragged.csv", "row 2", "1 cells"),
     "binary": ("binary.csv",),
-    "unknown format": ("cat.txt", "not a catalogue format"),
+    "unknown format": ("cat.dat", "not a catalogue format"),
     "truncated": ("cut_cat.fits", "cut short"),
     "missing file": ("nowhere.csv", "No such file"),
     "a folder": ("empty_folder",),

@@ -1,12 +1,82 @@
 """What several table formats need."""
 
+import json
 import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from astropy.table import Column, Table, represent_mixins_as_columns
+from astropy.table import Column, MaskedColumn, Table, represent_mixins_as_columns
 
-GZIP = b"\x1f\x8b"
+Wanted = Callable[[list[str]], bool]
+"""Tells by its column names whether a table is the one that is looked for among several."""
+
+
+@dataclass(frozen=True)
+class StatedFrame:
+    """What a file says of the frame of its positions, in its own words.
+
+    Parameters
+    ----------
+    system : str
+        Such as ``FK4``, ``eq_FK5``, ``ICRS``; empty where only an equinox is stated.
+    equinox : str
+        Such as ``B1950`` or ``2000.0``; empty where none is stated.
+    where : str
+        The keyword or element that says so, for messages.
+    """
+
+    system: str
+    equinox: str
+    where: str
+
+
+@dataclass
+class ReadTable:
+    """A table as a file holds it, and what the file says beside it.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+    source : object
+        What `write_table` needs to write the same format without loss.
+    notes : tuple of str
+        What the user should know of how the file was read.
+    frames : mapping of str to StatedFrame
+        By column; under the empty name that of all columns.
+    roles : mapping of str to str
+        Columns that the file itself names for a role, as HATS catalogues do.
+    sha256 : str
+        Of the bytes that were read.
+    """
+
+    table: Table
+    source: Any = None
+    notes: tuple[str, ...] = ()
+    frames: Mapping[str, StatedFrame] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
+
+
+def stated_by_cards(header: Mapping[str, Any]) -> StatedFrame | None:
+    """The frame and equinox that a header states; None where it states neither.
+
+    EPOCH is the old name of EQUINOX, but also that of observations: only 1950 and 2000 are equinoxes.
+    """
+    system = next((key for key in ("RADESYS", "RADECSYS") if str(header.get(key, "")).strip()), "")
+    equinox = "EQUINOX" if str(header.get("EQUINOX", "")).strip() else ""
+    if not equinox and re.fullmatch(r"\s*[BJ]?(1950|2000)(\.0*)?\s*", str(header.get("EPOCH", ""))):
+        equinox = "EPOCH"
+    if not system and not equinox:
+        return None
+    where = "/".join(filter(None, (system, equinox)))
+    return StatedFrame(_card_text(header, system), _card_text(header, equinox), where)
+
+
+def _card_text(header: Mapping[str, Any], key: str) -> str:
+    return str(header[key]).strip() if key else ""
 
 
 def joined(table: Table, new: Table, meta: dict[str, Any]) -> Table:
@@ -41,3 +111,46 @@ def widened(column: Column, wider: dict[str, str]) -> Column:
     if column.dtype == np.uint64 and np.any(np.ma.filled(column, 0) >= np.uint64(2**63)):
         raise ValueError(f"column {column.name!r} holds integers beyond 2**63")
     return column.astype(new_type)
+
+
+def text_of(cell: Any) -> str:
+    """A cell of any kind as text: words as they are, bytes decoded, nothing empty, the rest as JSON."""
+    if isinstance(cell, bytes):
+        return decoded(cell)
+    if isinstance(cell, str):
+        return str(cell)
+    if is_missing(cell):
+        return ""
+    if isinstance(cell, np.ndarray | list | tuple | dict):
+        return json.dumps(cell.tolist() if isinstance(cell, np.ndarray) else cell, default=str)
+    return str(cell)
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether an object stands for nothing: None, numpy's masked, or pandas' NA and NaT."""
+    return cell is None or cell is np.ma.masked or type(cell).__name__ in ("NAType", "NaTType")
+
+
+def decoded(cell: bytes) -> str:
+    """Bytes as text: UTF-8, else Latin-1, which never fails."""
+    try:
+        return cell.decode("utf-8")
+    except UnicodeDecodeError:
+        return cell.decode("latin-1")
+
+
+def as_text(column: Column) -> Column:
+    """A column of objects as one of text, masked where there is nothing, with unit and description."""
+    cells = np.ma.getdata(column)
+    missing = np.ma.getmaskarray(column) | np.array([is_missing(cell) for cell in cells])
+    texts = np.array(
+        ["" if void else text_of(cell) for cell, void in zip(cells, missing, strict=True)], dtype=str
+    )
+    labels = {"name": column.name, "unit": column.unit, "description": column.description}
+    return MaskedColumn(texts, mask=missing, **labels) if missing.any() else Column(texts, **labels)
+
+
+def holds_text(column: Column) -> bool:
+    """Whether a column of objects holds nothing but text, bytes and gaps."""
+    cells = np.ma.getdata(column)
+    return column.ndim == 1 and all(isinstance(cell, str | bytes) or is_missing(cell) for cell in cells)

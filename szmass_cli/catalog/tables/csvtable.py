@@ -1,47 +1,115 @@
-"""CSV: cells are text, kept as they are until a format with types wants them."""
+"""CSV and its kin: cells are text, kept as they are until a format with types wants them."""
 
 import csv
 import io
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
+from astropy.units import Unit
 
-from szmass_cli.catalog.tables.common import flattened, joined, plain_meta
+from szmass_cli.catalog.tables.common import flattened, joined, plain_meta, text_of
+from szmass_cli.catalog.tables.headlines import Heading
 from szmass_cli.errors import InputError
 
+TEXT = "csv"
+"""The source of a table whose cells are text, whatever divided them."""
 FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf|nan", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 _DIGITS = re.compile(r"[+-]?[0-9]+")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
 
 
-def read_csv(path: Path) -> tuple[Table, str]:
-    data = path.read_bytes()
-    if b"\0" in data:
-        raise ValueError("it holds binary data")
-    rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-    filled = [row for row in rows if row]
-    header, body = (filled[0], filled[1:]) if filled else ([], [])
-    names = [name or f"col{i}" for i, name in enumerate(header, 1)]  # pandas leaves its index nameless
+def read_delimited(heading: Heading, path: Path) -> tuple[Table, tuple[str, ...]]:
+    """Read a table whose cells are divided by a character, with notes of what was read in another sense.
+
+    astropy's and pandas' readers make numbers of the cells, and 007 and 1.50 would not come out as they
+    were; Python's own keeps the text.
+
+    Raises
+    ------
+    InputError
+        Two columns have one name, or a row has more or fewer cells than there are names.
+    """
+    names = checked_names(heading.names, path)
+    delimiter = heading.delimiter or ","
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if heading.is_ruled else csv.QUOTE_MINIMAL
+    with _cells_of_any_length(len(heading.body)):
+        lines = io.StringIO(heading.body, newline="")
+        body = [row for row in csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True) if row]
+    for number, row in enumerate(body, 1):
+        if len(row) != len(names):
+            raise _ragged(path, number, row, names, delimiter)
+    notes: tuple[str, ...] = ()
+    columns = {name: [row[i] for row in body] for i, name in enumerate(names)}
+    if delimiter != ",":
+        notes = _with_decimal_points(columns)
+    table = Table({name: np.array(cells, dtype=str) for name, cells in columns.items()})
+    for name, unit in zip(names, heading.units, strict=False):
+        if unit:
+            table[name].unit = Unit(unit, parse_strict="silent")
+    return table, notes
+
+
+def checked_names(header: list[str], path: Path) -> list[str]:
+    """Names of columns: a nameless one, such as pandas' index, is numbered; two of one name are refused."""
+    names = [name or f"col{i}" for i, name in enumerate(header, 1)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         listed = ", ".join(map(repr, twice))
         raise InputError(f"{path}: more than one column is called {listed}", "Rename all but one.")
-    for number, row in enumerate(body, 1):
-        if len(row) != len(names):
-            raise InputError(
-                f"{path}: row {number} has {len(row)} cells, the header has {len(names)} (rows count from 1)",
-                "Put a cell that contains a comma in double quotes.",
-            )
-    return Table({name: np.array([row[i] for row in body], dtype=str) for i, name in enumerate(names)}), "csv"
+    return names
+
+
+@contextmanager
+def _cells_of_any_length(length: int) -> Iterator[None]:
+    """Lift the limit of 131,072 characters that Python's reader has, for all its users, for the moment."""
+    before = csv.field_size_limit(max(length, 1 << 17))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _ragged(path: Path, number: int, row: list[str], names: list[str], delimiter: str) -> InputError:
+    """The error about a row with too many or too few cells."""
+    hint = f"Put a cell that contains {delimiter!r} in double quotes."
+    if delimiter == "," and len(row) > len(names):
+        hint = (
+            "Put a cell that contains a comma in double quotes; where commas are decimal signs, divide cells "
+            "by semicolons."
+        )
+    return InputError(
+        f"{path}: row {number} has {len(row)} cells, the header has {len(names)} (rows count from 1)", hint
+    )
+
+
+def _with_decimal_points(columns: dict[str, list[str]]) -> tuple[str, ...]:
+    """Write points for decimal commas, in place, where whole columns have them and no cell has a point."""
+    filled = {name: [cell.strip() for cell in cells if cell.strip()] for name, cells in columns.items()}
+    if any("." in cell and FLOAT.fullmatch(cell) for cells in filled.values() for cell in cells):
+        return ()
+    changed = []
+    for name, cells in filled.items():
+        has_commas = any("," in cell for cell in cells)
+        if has_commas and all(_DECIMAL_COMMA.fullmatch(cell) or FLOAT.fullmatch(cell) for cell in cells):
+            columns[name] = [cell.replace(",", ".") for cell in columns[name]]
+            changed.append(name)
+    return (
+        (f"Decimal commas were read, and are written, as points: {', '.join(changed)}.",) if changed else ()
+    )
 
 
 def typed(table: Table) -> Table:
     """The text of a CSV as numbers, column by column, where every cell is one."""
     out = Table({name: _typed_column(table[name]) for name in table.colnames})
+    for name in table.colnames:
+        out[name].unit, out[name].description = table[name].unit, table[name].description
     out.meta = dict(table.meta)
     return out
 
@@ -81,15 +149,13 @@ def write_csv(parts: list[Path], table: Table, source: Any, new: Table, meta: di
 def _texts(column: Column) -> list[str]:
     """Cells as text: shortest digits that give the number back, lists as JSON, masked cells empty."""
     if column.ndim > 1 or column.dtype.kind == "O":
-        return [cell if isinstance(cell, str) else json.dumps(_listing(cell), default=str) for cell in column]
+        return [text_of(cell) for cell in column]
     texts = np.ma.getdata(column).astype(str)
     return np.where(np.ma.getmaskarray(column), "", texts).tolist()
 
 
-def _listing(cell: Any) -> Any:
-    return cell.tolist() if hasattr(cell, "tolist") else cell
-
-
 def _quoted(cell: str) -> str:
     # Python's csv writer leaves a lone carriage return bare and quotes more than it must.
-    return f'"{cell.replace(chr(34), chr(34) * 2)}"' if any(c in cell for c in ',"\r\n') else cell
+    # A cell that begins with # would be read as a comment.
+    is_special = any(c in cell for c in ',"\r\n') or cell.lstrip(" ").startswith("#")
+    return f'"{cell.replace(chr(34), chr(34) * 2)}"' if is_special else cell

@@ -10,11 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy import units as u
 from astropy.io import fits
 from astropy.table import Column, MaskedColumn, Table
 
-from szmass_cli.catalog.tables.common import GZIP, flattened, joined, widened
+from szmass_cli.catalog.tables.common import (
+    ReadTable,
+    Wanted,
+    as_text,
+    flattened,
+    joined,
+    stated_by_cards,
+    widened,
+)
+from szmass_cli.errors import InputError
+
+_INTEGERS = {"B": ">u1", "I": ">i2", "J": ">i4", "K": ">i8"}
+_MOST_COLUMNS = 999
 
 
 @dataclass
@@ -27,33 +38,102 @@ class RawFits:
     heap: bytes
 
 
-def _raw_fits(stream: Any, hdu: fits.BinTableHDU) -> RawFits:
+def _raw_fits(data: bytes, hdu: fits.BinTableHDU) -> RawFits:
     header = hdu.header.copy()
-    stream.seek(hdu.fileinfo()["datLoc"])
-    shape = header["NAXIS2"], header["NAXIS1"]
-    rows, heap = stream.read(shape[0] * shape[1]), stream.read(header["PCOUNT"])
-    if len(rows) < shape[0] * shape[1] or len(heap) < header["PCOUNT"]:
+    start = hdu.fileinfo()["datLoc"]
+    row_bytes, n_rows, heap_bytes = (header[key] for key in ("NAXIS1", "NAXIS2", "PCOUNT"))
+    middle, end = start + row_bytes * n_rows, start + row_bytes * n_rows + heap_bytes
+    if min(row_bytes, n_rows, heap_bytes) < 0 or len(data) < end:
         raise ValueError("the file is cut short")
-    return RawFits(header, list(hdu.columns.names), np.frombuffer(rows, np.uint8).reshape(shape), heap)
+    rows = np.frombuffer(data, np.uint8, row_bytes * n_rows, start).reshape(n_rows, row_bytes)
+    return RawFits(header, list(hdu.columns.names), rows, data[middle:end])
 
 
-def read_fits(path: Path) -> tuple[Table, RawFits | None]:
-    with open(path, "rb") as probe:
-        opener = gzip.open if probe.read(2) == GZIP else open
+def read_fits(
+    data: bytes, path: Path, wanted: Wanted | None = None, extension: str | None = None
+) -> ReadTable:
+    """Read a table of a FITS file: the extension asked for, else the first one that is wanted and has rows.
+
+    Raises
+    ------
+    InputError
+        There is no such extension, or it is no table.
+    ValueError
+        There is no table, or it is damaged.
+    """
     raw = None
-    with opener(path, "rb") as stream, fits.open(stream, memmap=False) as hdus:
-        hdu = next((hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)), None)
-        if hdu is None:
-            raise ValueError("there is no table in it")
+    with fits.open(io.BytesIO(data), memmap=False) as hdus:
+        hdu, notes = _chosen(hdus, path, wanted, extension)
+        _check_rows(hdu)
         if isinstance(hdu, fits.BinTableHDU):
-            raw = _raw_fits(stream, hdu)
+            raw = _raw_fits(data, hdu)
         table = Table.read(hdu, mask_invalid=False)
         for i, name in enumerate(table.colnames, 1):
             if isinstance(table[name], Column):  # not a sky position or time that astropy made of columns
                 table[name].description = table.meta.pop(f"TCOMM{i}", None)
                 table.replace_column(name, native(table[name]))
+        if raw is not None:
+            _mask_nulls(table, hdu.columns, raw)
+        frame = stated_by_cards(hdu.header) or stated_by_cards(hdus[0].header)
     table.meta = {key: "" if isinstance(v, fits.card.Undefined) else v for key, v in table.meta.items()}
-    return table, raw
+    return ReadTable(table, raw, notes, {"": frame} if frame else {})
+
+
+def _chosen(
+    hdus: fits.HDUList, path: Path, wanted: Wanted | None, extension: str | None
+) -> tuple[fits.BinTableHDU | fits.TableHDU, tuple[str, ...]]:
+    """The extension that holds the catalogue, with a note where it is not the first table."""
+    if extension is not None:
+        return _extension(hdus, path, extension), ()
+    tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+    if not tables:
+        raise ValueError("there is no table in it")
+    filled = [hdu for hdu in tables if hdu.header["NAXIS2"] > 0] or tables
+    fitting = [hdu for hdu in filled if wanted and wanted(list(hdu.columns.names))]
+    hdu = (fitting or filled)[0]
+    if hdu is tables[0]:
+        return hdu, ()
+    number = next(i for i, other in enumerate(hdus) if other is hdu)
+    return hdu, (f"The catalogue is extension {number} ({hdu.name or 'nameless'}) of {path.name}.",)
+
+
+def _extension(hdus: fits.HDUList, path: Path, extension: str) -> fits.BinTableHDU | fits.TableHDU:
+    """The extension of a number, 0 being the first, or of a name."""
+    names = [hdu.name for hdu in hdus]
+    if extension.isdecimal():
+        index = int(extension)
+    else:
+        index = names.index(extension.upper()) if extension.upper() in names else -1
+    listed = ", ".join(f"{i} {name or 'nameless'}" for i, name in enumerate(names))
+    if not 0 <= index < len(hdus):
+        raise InputError(f"{path}: has no extension {extension!r}", f"Its extensions are {listed}.")
+    if not isinstance(hdus[index], fits.BinTableHDU | fits.TableHDU):
+        raise InputError(f"{path}: extension {extension!r} is no table", f"Its extensions are {listed}.")
+    return hdus[index]
+
+
+def _check_rows(hdu: fits.BinTableHDU | fits.TableHDU) -> None:
+    """Refuse columns that do not fit into the rows, before a reader believes them."""
+    n_bytes = sum(column.dtype.itemsize for column in hdu.columns)
+    if isinstance(hdu, fits.BinTableHDU) and n_bytes != hdu.header["NAXIS1"]:
+        raise ValueError(f"its columns take {n_bytes} bytes a row, and rows have {hdu.header['NAXIS1']}")
+
+
+def _mask_nulls(table: Table, columns: fits.ColDefs, raw: RawFits) -> None:
+    """Mask the nulls of scaled integers: the standard compares them before scaling, astropy after it."""
+    offset = 0
+    for column in columns:
+        width = column.dtype.itemsize
+        kind, repeat = column.format.format, column.format.repeat
+        is_scaled = column.bscale not in ("", None, 1) or column.bzero not in ("", None, 0)
+        if column.null not in ("", None) and is_scaled and kind in _INTEGERS and repeat == 1:
+            cells = np.ascontiguousarray(raw.rows[:, offset : offset + width]).view(_INTEGERS[kind])[:, 0]
+            null = cells == int(column.null)
+            old = table[column.name]
+            table[column.name] = MaskedColumn(
+                np.ma.getdata(old), mask=null, name=old.name, unit=old.unit, description=old.description
+            )
+        offset += width
 
 
 def native(column: Column) -> Column:
@@ -71,11 +151,13 @@ def write_fits(parts: list[Path], table: Table, source: Any, new: Table, meta: d
     if source is None:
         _table_hdu(joined(table, new, meta)).writeto(parts[0], overwrite=True)
         return
+    _check_count(len(source.names) + len(new.colnames))
     added = Table(new, meta={}, copy=False)
     stream = io.BytesIO()
     _table_hdu(added).writeto(stream)
-    with fits.open(io.BytesIO(stream.getvalue()), memmap=False) as hdus:
-        wider = _widen_fits(source, _raw_fits(stream, hdus[1]))
+    data = stream.getvalue()
+    with fits.open(io.BytesIO(data), memmap=False) as hdus:
+        wider = _widen_fits(source, _raw_fits(data, hdus[1]))
     for key, value in {**new.meta, **meta}.items():
         wider.header[key] = _card(value)
     opener = gzip.open if parts[0].suffix == ".gz" else open
@@ -105,12 +187,12 @@ def _widen_fits(old: RawFits, new: RawFits) -> RawFits:
 def _table_hdu(table: Table) -> fits.BinTableHDU:
     """A FITS table of plain columns, with the nulls, units and text that FITS can express."""
     out = flattened(table)
+    _check_count(len(out.colnames))
     notes = [column.description for column in out.itercols()]
     scaled = {}
     for name in out.colnames:
         column = _fits_column(out[name])
-        if isinstance(column.unit, u.UnitBase) and getattr(column.unit, "scale", 1) != 1:
-            # FITS would make 1e14 solMass "10**14 solMass", which no catalogue in the field writes.
+        if column.unit is not None and not _has_fits_name(column.unit):
             scaled[_card(name)], column.unit = str(column.unit).replace("e+", "e"), None
         out.replace_column(name, column)
         out.rename_column(name, _card(name))
@@ -123,7 +205,28 @@ def _table_hdu(table: Table) -> fits.BinTableHDU:
     return hdu
 
 
+def _check_count(n_columns: int) -> None:
+    if n_columns > _MOST_COLUMNS:
+        raise ValueError(f"a FITS table has at most {_MOST_COLUMNS} columns, and these are {n_columns}")
+
+
+def _has_fits_name(unit: Any) -> bool:
+    """Whether FITS can say a unit as the field does.
+
+    Hour angles it cannot say, and 1e14 solMass it would make "10**14 solMass", which no catalogue writes.
+    """
+    if getattr(unit, "scale", 1) != 1:
+        return False
+    try:
+        unit.to_string("fits")
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
 def _fits_column(column: Column) -> Column:
+    if column.dtype.kind == "O":
+        column = as_text(column)
     masked = isinstance(column, MaskedColumn)
     wider = {"i1": "i2", "f2": "f4"}
     if masked:  # FITS has nulls for signed integers only (and TNULL counts before TZERO)

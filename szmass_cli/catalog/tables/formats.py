@@ -1,21 +1,23 @@
 """Which format a table is in, and one way to read and to write them all."""
 
-import gzip
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from astropy.table import Table
 
-from szmass_cli.catalog.tables.common import GZIP
-from szmass_cli.catalog.tables.csvtable import read_csv, typed, write_csv
+from szmass_cli.catalog.tables.bytesof import Location, bytes_of, unpacked
+from szmass_cli.catalog.tables.common import ReadTable, Wanted
+from szmass_cli.catalog.tables.csvtable import typed, write_csv
 from szmass_cli.catalog.tables.ecsvtable import read_ecsv, write_ecsv
 from szmass_cli.catalog.tables.fitstable import RawFits, read_fits, write_fits
 from szmass_cli.catalog.tables.parquet import read_parquet, write_parquet
+from szmass_cli.catalog.tables.texttable import read_text
 from szmass_cli.catalog.tables.votable import read_votable, write_votable
-from szmass_cli.errors import InputError, SzmassError, UsageError
+from szmass_cli.errors import InputError, OutputError, SzmassError, UsageError
 from szmass_cli.system.files import atomic_path
 
 FORMATS = {
@@ -32,6 +34,16 @@ _SIGNATURES = {
     b"<?xml": "votable",
     b"<VOTABLE": "votable",
 }
+_FOREIGN = {
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"PK\x03\x04": "a zip file",
+    b"\x80\x02": "a Python pickle",
+    b"\x80\x03": "a Python pickle",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+}
+_PACKED = (".gz", ".bz2", ".xz")
 
 
 def output_format(path: Path) -> str:
@@ -48,16 +60,31 @@ def output_files(path: Path) -> list[Path]:
     return [path, sidecar] if output_format(path) == "csv" else [path]
 
 
-def read_table(path: Path) -> tuple[Table, Any]:
-    """Read a table with at least one row.
+def read_table(path: Path, wanted: Wanted | None = None) -> tuple[Table, Any]:
+    """Read a table with at least one row; see `read_source`.
 
     Returns
     -------
     table : astropy.table.Table
-        The columns; those of a CSV hold the text of the cells.
+        The columns; those of a text table hold the text of the cells.
     source : object
         What `write_table` needs to write the same format without loss: the FITS table, the Arrow table,
         or the word ``"csv"``.
+    """
+    found = read_source(path, wanted)
+    return found.table, found.source
+
+
+def read_source(path: Path, wanted: Wanted | None = None) -> ReadTable:
+    """Read a table with at least one row, and what its file says beside it.
+
+    Parameters
+    ----------
+    path : Path
+        A file, packed or not, a pipe, or a folder of Parquet files; ``file.fits[2]`` and ``file.fits[NAME]``
+        are extensions of a FITS file.
+    wanted : callable, optional
+        Tells by its columns' names which of several tables is looked for.
 
     Raises
     ------
@@ -65,11 +92,18 @@ def read_table(path: Path) -> tuple[Table, Any]:
         The file is missing, empty, of no known format or damaged.
     """
     kind = "catalogue"
+    place = Location.of(path)
     try:
-        kind = _input_format(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a reader's worries about units and styles
-            table, source = _READERS[kind](path)
+        if place.file.is_dir():
+            found = _read_folder(place.file, wanted)
+        else:
+            packed = bytes_of(place.file)
+            data = unpacked(path, packed)
+            kind = _input_format(place.file, data)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a reader's worries about units and styles
+                found = _read(kind, data, place, wanted)
+            found.sha256 = sha256(packed).hexdigest()
     except (SzmassError, MemoryError):
         raise
     except OSError as error:
@@ -78,12 +112,29 @@ def read_table(path: Path) -> tuple[Table, Any]:
         ) from error
     except Exception as error:  # every reader has exceptions of its own for a damaged file
         raise InputError(
-            f"{path}: is not a readable {kind} table: {error or type(error).__name__}",
-            f"Catalogues are read from {_all_suffixes()} files; CSV is UTF-8 text with a header line.",
+            f"{path}: is not a readable {kind} table: {str(error)[:500] or type(error).__name__}",
+            f"Catalogues are read from {_all_suffixes()} and text files; text is UTF-8 with a line of names.",
         ) from error
-    if not len(table):
+    if not len(found.table):
         raise InputError(f"{path}: the catalogue has no rows", "Give at least one cluster.")
-    return table, source
+    return found
+
+
+def _read_folder(path: Path, wanted: Wanted | None) -> ReadTable:
+    from szmass_cli.catalog.tables.parquetfolder import read_parquet_folder
+
+    return read_parquet_folder(path, wanted)
+
+
+def _read(kind: str, data: bytes, place: Location, wanted: Wanted | None) -> ReadTable:
+    if kind == "fits":
+        return read_fits(data, place.file, wanted, place.extension)
+    if place.extension is not None:
+        raise UsageError(
+            f"{place.file}[{place.extension}]: only FITS files have extensions",
+            f"{place.file} is {kind}; give its name alone.",
+        )
+    return _READERS[kind](data, place.file, wanted)
 
 
 def write_table(
@@ -108,28 +159,42 @@ def write_table(
         except (SzmassError, OSError, MemoryError):
             raise
         except Exception as error:
-            raise SzmassError(
+            raise OutputError(
                 f"{path}: these columns do not fit into a {kind} file: {error or type(error).__name__}",
                 "Write .ecsv, which holds nearly everything, or drop the column.",
             ) from error
 
 
-def _input_format(path: Path) -> str:
-    """The format by content where that is certain, else by suffix."""
-    with open(path, "rb") as stream:
-        start = stream.read(64)
-    if not start:
-        raise InputError(f"{path}: the file is empty", "Fetch or write it again.")
-    if start.startswith(GZIP):
-        with gzip.open(path) as stream:
-            start = stream.read(64)
+def _input_format(path: Path, data: bytes) -> str:
+    """The format by content where that is certain, else by suffix; what is text is a text table."""
+    start = data[:64].lstrip(b"\xef\xbb\xbf \r\n")
     for signature, kind in _SIGNATURES.items():
-        if start.lstrip(b"\xef\xbb\xbf \r\n").startswith(signature):
+        if start.startswith(signature):
             return kind
+    for signature, what in _FOREIGN.items():
+        if start.startswith(signature):
+            raise InputError(f"{path}: {what}, not a catalogue format szmass knows", _hint())
     try:
-        return output_format(path)
-    except UsageError as error:
-        raise InputError(f"{path}: not a catalogue format szmass knows", error.hint) from error
+        return output_format(_without_packing(path))
+    except UsageError:
+        if _is_text(data[:4096]):
+            return "text"
+        raise InputError(f"{path}: not a catalogue format szmass knows", _hint()) from None
+
+
+def _hint() -> str:
+    return f"Catalogues are read from {_all_suffixes()} and text files, packed or not."
+
+
+def _without_packing(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in _PACKED else path
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a file that begins so can be a text table: no control characters but those of lines."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return not any(byte < 32 and byte not in b"\t\r\n\f" for byte in start)
 
 
 def _all_suffixes() -> str:
@@ -145,10 +210,10 @@ def _stands_for(source: Any, table: Table, kind: str) -> bool:
     return False
 
 
-_READERS: dict[str, Callable[[Path], tuple[Table, Any]]] = {
-    "csv": read_csv,
+_READERS: dict[str, Callable[[bytes, Path, Wanted | None], ReadTable]] = {
+    "csv": read_text,
+    "text": read_text,
     "ecsv": read_ecsv,
-    "fits": read_fits,
     "votable": read_votable,
     "parquet": read_parquet,
 }

@@ -1,5 +1,6 @@
 """Parquet, by Arrow; units and metadata where astropy looks for them."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -7,26 +8,45 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 from astropy.table.meta import get_header_from_yaml, get_yaml_from_table
 
-from szmass_cli.catalog.tables.common import flattened, joined, plain_meta
+from szmass_cli.catalog.tables.common import (
+    ReadTable,
+    Wanted,
+    as_text,
+    decoded,
+    flattened,
+    joined,
+    plain_meta,
+)
 
 _YAML_KEY = b"table_meta_yaml"  # where astropy looks for units and metadata in a Parquet file
 
 
-def read_parquet(path: Path) -> tuple[Table, Any]:
-    import pyarrow.parquet as pq  # half a second that a FITS user need not wait for
+def read_parquet(data: bytes, path: Path, wanted: Wanted | None = None) -> ReadTable:
+    import pyarrow as pa  # half a second that a FITS user need not wait for
+    import pyarrow.parquet as pq
 
-    arrow = pq.ParquetFile(path).read()
+    arrow = pq.ParquetFile(pa.BufferReader(data)).read()
+    if "__serialized_columns__" in _header_of(arrow).get("meta", {}):  # astropy's own mixins
+        return ReadTable(Table.read(io.BytesIO(data), format="parquet"))
+    return ReadTable(table_from_arrow(arrow), arrow)
+
+
+def _header_of(arrow: Any) -> dict[str, Any]:
+    """What astropy wrote of units and metadata; empty where it wrote nothing."""
     yaml = (arrow.schema.metadata or {}).get(_YAML_KEY)
-    header = get_header_from_yaml(yaml.decode().split("\n")) if yaml else {}
-    if "__serialized_columns__" in header.get("meta", {}):  # astropy's own mixins
-        return Table.read(path, format="parquet"), None
+    return get_header_from_yaml(yaml.decode().split("\n")) if yaml else {}
+
+
+def table_from_arrow(arrow: Any) -> Table:
+    """The columns of an Arrow table, with the units and metadata that astropy put into its schema."""
+    header = _header_of(arrow)
     table = Table({name: _from_arrow(arrow[name]) for name in arrow.column_names})
     table.meta.update(header.get("meta", {}))
     for entry in header.get("datatype", []):
         if entry["name"] in table.colnames:
             column = table[entry["name"]]
             column.unit, column.description = entry.get("unit"), entry.get("description")
-    return table, arrow
+    return table
 
 
 def _from_arrow(cells: Any) -> Column:
@@ -42,8 +62,14 @@ def _from_arrow(cells: Any) -> Column:
     elif pa.types.is_list(kind):
         values = np.array([*cells.to_pylist(), None], dtype=object)[:-1]  # None keeps numpy from stacking
     else:
-        values = np.array(["" if cell is None else str(cell) for cell in cells.to_pylist()], dtype=str)
+        values = np.array([_as_text(cell) for cell in cells.to_pylist()], dtype=str)
     return MaskedColumn(values, mask=mask) if mask.any() else Column(values)
+
+
+def _as_text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    return decoded(cell) if isinstance(cell, bytes) else str(cell)
 
 
 def write_parquet(parts: list[Path], table: Table, source: Any, new: Table, meta: dict[str, Any]) -> None:
@@ -70,6 +96,12 @@ def _to_arrow(column: Column) -> Any:
     import pyarrow as pa
 
     values, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
+    if values.dtype.kind == "O" and values.ndim == 1:
+        try:
+            return pa.array(values.tolist(), mask=mask)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):  # of several kinds
+            column = as_text(column)
+            values, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")
     if values.ndim == 1:

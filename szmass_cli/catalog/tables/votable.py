@@ -1,24 +1,78 @@
 """VOTable, by astropy, with its notes kept."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+from astropy import units as u
 from astropy.io.votable import from_table, parse
-from astropy.io.votable.tree import Info
-from astropy.table import Table
+from astropy.io.votable.tree import Info, TableElement, VOTableFile
+from astropy.table import Column, Table
 
-from szmass_cli.catalog.tables.common import flattened, joined, plain_meta, widened
+from szmass_cli.catalog.tables.common import (
+    ReadTable,
+    StatedFrame,
+    Wanted,
+    as_text,
+    flattened,
+    holds_text,
+    joined,
+    plain_meta,
+    widened,
+)
 
 
-def read_votable(path: Path) -> tuple[Table, None]:
-    votable = parse(path, verify="ignore")
-    first = next(iter(votable.iter_tables()), None)
-    if first is None:
+def read_votable(data: bytes, path: Path, wanted: Wanted | None = None) -> ReadTable:
+    votable = parse(io.BytesIO(data), verify="ignore")
+    there = [table for table in votable.iter_tables() if table.fields]
+    if not there:
         raise ValueError("there is no table in it")
-    table = first.to_table(use_names_over_ids=True)
-    notes = [*votable.infos, *votable.resources[0].infos, *first.infos, *first.params]
-    table.meta.update({note.name: note.value for note in notes})
-    return table, None
+    filled = [table for table in there if table.array is not None and len(table.array)] or there
+    fitting = [table for table in filled if wanted and wanted([_name(field) for field in table.fields])]
+    chosen = (fitting or filled)[0]
+    table = chosen.to_table(use_names_over_ids=True)
+    infos = [*votable.infos, *votable.resources[0].infos, *chosen.infos, *chosen.params]
+    table.meta.update({info.name: info.value for info in infos})
+    for name in table.colnames:
+        if isinstance(table[name], Column) and table[name].dtype.kind == "O" and holds_text(table[name]):
+            table.replace_column(name, as_text(table[name]))
+    notes: tuple[str, ...] = ()
+    if chosen is not there[0]:
+        notes = (f"The catalogue is the {_ordinal(there.index(chosen))} table of {path.name}.",)
+    return ReadTable(table, notes=notes, frames=_frames(votable, chosen))
+
+
+def _name(field: Any) -> str:
+    return field.name or field.ID
+
+
+def _ordinal(index: int) -> str:
+    return {1: "second", 2: "third"}.get(index, f"{index + 1}th")
+
+
+def _frames(votable: VOTableFile, table: TableElement) -> dict[str, StatedFrame]:
+    """The COOSYS that each column, or the group it is in, refers to; one that nobody refers to is all's."""
+    systems: dict[str, Any] = {}
+    for resource in _resources(votable.resources):
+        systems |= {system.ID: system for system in resource.coordinate_systems}
+    systems |= {system.ID: system for system in votable.coordinate_systems}
+    stated = {
+        key: StatedFrame(str(system.system or ""), str(system.equinox or ""), f"COOSYS {key}")
+        for key, system in systems.items()
+    }
+    frames = {_name(field): stated[field.ref] for field in table.fields if field.ref in stated}
+    by_id = {field.ID: _name(field) for field in table.fields if field.ID}
+    for group in table.iter_groups():
+        for entry in group.entries if group.ref in stated else ():
+            if getattr(entry, "ref", None) in by_id:
+                frames.setdefault(by_id[entry.ref], stated[group.ref])
+    if not frames and len(stated) == 1:
+        frames[""] = next(iter(stated.values()))
+    return frames
+
+
+def _resources(resources: Any) -> list[Any]:
+    return [one for resource in resources for one in (resource, *_resources(resource.resources))]
 
 
 def write_votable(parts: list[Path], table: Table, source: Any, new: Table, meta: dict[str, Any]) -> None:
@@ -26,10 +80,24 @@ def write_votable(parts: list[Path], table: Table, source: Any, new: Table, meta
     notes = plain_meta({**out.meta, **meta})
     wider = {"i1": "i2", "u2": "i4", "u4": "i8", "u8": "i8", "f2": "f4"}
     for name in out.colnames:
-        out.replace_column(name, widened(out[name], wider))
+        column = as_text(out[name]) if out[name].dtype.kind == "O" else out[name]
+        column = widened(column, wider)
+        column.unit = _known(column.unit)
+        out.replace_column(name, column)
     own = {"ID", "name", "ref", "utype", "description"}  # a VOTable's own attributes; the rest becomes INFO
     out.meta = {key: value for key, value in out.meta.items() if key in own}
     votable = from_table(out)
     infos = votable.get_first_table().infos
     infos.extend(Info(name=key, value=str(value)) for key, value in notes.items() if key not in out.meta)
     votable.to_xml(str(parts[0]))
+
+
+def _known(unit: Any) -> Any:
+    """A unit that VOTable has a word for, or the unit's own name as a mere label."""
+    if unit is None:
+        return None
+    try:
+        unit.to_string("vounit")
+    except Exception:  # each kind of unit has its own way to fail
+        return u.UnrecognizedUnit(str(unit))
+    return unit
