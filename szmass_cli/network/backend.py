@@ -52,7 +52,7 @@ def load_keras() -> ModuleType:
 
 @cache
 def _undo_keras_json(config: Any) -> None:
-    """Set what ``keras.json`` may have changed to what Keras ships with; once: scripts may change it again."""
+    """Set what ``keras.json`` may have changed to what Keras ships with; once, for scripts may change it."""
     config.set_image_data_format("channels_last")
     config.set_epsilon(1e-7)
     if config.floatx() != "float32":
