@@ -1,64 +1,103 @@
 """Whether there is more at the centre of a cutout than a cluster, or the cluster is not at the centre."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
-from szmass_cli.geometry import N_PIXELS, pixel_radii_arcmin
-from szmass_cli.likelihood.modes import EVEN, NORTH, WEST, BeamModes
-from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
+from szmass_cli.geometry import pixel_radii_arcmin
+from szmass_cli.likelihood.depth import Depth
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.scores import component_spectrum
+from szmass_cli.physics.beams import beam_profile
+from szmass_cli.physics.profiles import ClusterScales, cluster_scales
+from szmass_cli.sky.symmetry import MIRRORS
 from szmass_cli.system.blas import one_blas_thread
 
-EVERY = 2
-"""Which of the tabulated sizes are looked at: they differ by 2.7 per cent then."""
+N_DEPTHS = 64
 
 
-class CentreTest:
-    """Likelihood ratios of cutouts behind one beam, for what hides in the amplitude of a cluster.
+@dataclass(frozen=True)
+class _AtDepth:
+    """Products that do not depend on the data.
 
     Parameters
     ----------
-    modes : BeamModes
+    source_fisher : float
+        s^T C^-1 s of the point source.
+    overlap : numpy.ndarray, shape (S,)
+        t^T C^-1 s of unit clusters of the tabulated sizes.
+    fisher : numpy.ndarray, shape (S,)
+        t^T C^-1 t of them.
+    slope_fisher : numpy.ndarray, shape (2, 2, S)
+        Of the changes with a step west and north.
+    """
+
+    source_fisher: float
+    overlap: np.ndarray
+    fisher: np.ndarray
+    slope_fisher: np.ndarray
+
+
+class CentreTest:
+    """Likelihood ratios of cutouts of one instrument, for what hides in the amplitude of a cluster.
+
+    Parameters
+    ----------
+    likelihood : GaussianLikelihood
     mass_range_msun : (float, float)
         Clusters that the centre may be one of [Msun].
     """
 
-    def __init__(self, modes: BeamModes, mass_range_msun: tuple[float, float]):
-        self._modes, self._masses = modes, np.array(mass_range_msun)
-        fwhm = modes.band.beam.fwhm_arcmin
-        source = np.exp(-4.0 * np.log(2.0) * (pixel_radii_arcmin() / fwhm) ** 2)
-        self._source = modes.coefficients(source.reshape(1, N_PIXELS, N_PIXELS))[EVEN, 0]
+    def __init__(self, likelihood: GaussianLikelihood, mass_range_msun: tuple[float, float]):
+        self._likelihood, self._masses = likelihood, np.array(mass_range_msun)
+        templates, symmetry = likelihood.templates, likelihood.symmetry
+        bands = likelihood.instrument.bands
+        self._clusters = templates.even.reshape(len(templates.even), -1)
+        radii = pixel_radii_arcmin()
+        profiles = [beam_profile(band.optics, radii) for band in bands]
+        # of equal flux in all bands but for the spectrum of radio sources
+        source = np.stack(profiles, axis=-1) * component_spectrum("radio", bands)
+        self._source = symmetry.fold(source[None] / np.abs(source).max())[0, 0]
+        self._slope_blocks = (1, 2) if symmetry is MIRRORS else (1, 1)
+        images = likelihood.templates.images.images(_unit_clusters(templates.ln_size)).astype(float)
+        steps = (-np.gradient(images, axis=2), -np.gradient(images, axis=1))
+        self._slopes = [
+            symmetry.fold(step)[block] for step, block in zip(steps, self._slope_blocks, strict=True)
+        ]
+        self._at = lru_cache(maxsize=N_DEPTHS)(self._make)
 
-    def source_sigma(
-        self, coefficients_uk: np.ndarray, noise_uk_arcmin: np.ndarray, redshift: np.ndarray
-    ) -> np.ndarray:
-        """By how many sigma (n,) a point source beside the cluster explains a cutout better; <0 a decrement.
+    def source_sigma(self, weighed: Weighed, redshift: np.ndarray) -> np.ndarray:
+        """Return by how many sigma (n,) a point source beside the cluster explains a cutout better.
 
-        The root of twice the gain in ln likelihood, each time of the best cluster and amplitudes; of a
-        cluster whose amplitude is free, only the size counts. About a Gaussian of unit width, or narrower,
-        where there is no source.
+        The root of twice the gain in ln likelihood, each time of the best cluster and amplitudes, with the
+        sign of the source; of a cluster whose amplitude is free, only the size counts. About a Gaussian of
+        unit width, or narrower, where there is no source.
 
         Parameters
         ----------
-        coefficients_uk : numpy.ndarray, shape (4, n, 400)
-            Of `BeamModes.coefficients`.
-        noise_uk_arcmin, redshift : numpy.ndarray, shape (n,)
+        weighed : Weighed
+            n cutouts.
+        redshift : numpy.ndarray, shape (n,)
         """
-        shapes, possible = self._shapes(redshift)
-        inverse = self._modes.inverse_variance(noise_uk_arcmin)[EVEN]
-        weighted = inverse * coefficients_uk[EVEN]
         with one_blas_thread():
-            cluster, fisher = weighted @ shapes.T, inverse @ (shapes**2).T
-            overlap = inverse @ (shapes * self._source).T
-            source = (weighted @ self._source)[:, None]
-            source_fisher = (inverse @ self._source**2)[:, None]
+            cluster = weighed.weighted[0] @ self._clusters.T
+            source = (weighed.weighted[0] @ self._source)[:, None]
+        at = [self._at(depth) for depth in weighed.depths]
+        fisher, overlap = (
+            np.stack([getattr(one, name) for one in at])[weighed.depth_of] for name in ("fisher", "overlap")
+        )
+        source_fisher = np.array([one.source_fisher for one in at])[weighed.depth_of, None]
         left = source - overlap * cluster / fisher  # of the source, once the cluster is fitted
         left_fisher = source_fisher - overlap**2 / fisher
-        # a cluster is a decrement: where the fit of both makes it the opposite, the source is alone
+        # a cluster is positive in y: where the fit of both makes it the opposite, the source is alone
         is_cluster = cluster * source_fisher > overlap * source
         both = np.where(
             is_cluster,
             0.5 * (cluster**2 / fisher + left**2 / left_fisher),
             0.5 * source**2 / source_fisher,
         )
+        possible = self._possible(redshift)
         both[~possible] = -np.inf
         sign = np.sign(np.where(is_cluster, left, source))
         rows, best = np.arange(len(both)), both.argmax(axis=1)
@@ -66,30 +105,55 @@ class CentreTest:
         gain = np.maximum(both[rows, best] - alone, 0.0)
         return np.sqrt(2.0 * gain) * sign[rows, best]
 
-    def _shapes(self, redshift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Clusters of some sizes (k, 400) [µK], and which (n, k) the masses have at redshifts (n,)."""
-        ln_size, shapes = self._modes.sizes(EVERY)
-        half_step = 0.5 * (ln_size[1] - ln_size[0])
-        scales = cluster_scales(self._masses, np.asarray(redshift, float)[:, None], self._modes.model)
-        BeamedProfile.check_size(scales.theta500_arcmin)
-        smallest, largest = np.log(scales.theta500_arcmin).T[..., None]
-        possible = (ln_size > smallest - half_step) & (ln_size < largest + half_step)
-        of_any = possible.any(axis=0)
-        return shapes[of_any], possible[:, of_any]
-
-    def offset_chi2(
-        self,
-        coefficients_uk: np.ndarray,
-        noise_uk_arcmin: np.ndarray,
-        m200c_msun: np.ndarray,
-        redshift: np.ndarray,
-    ) -> np.ndarray:
-        """Twice the gain in ln likelihood (n,) of a small move of clusters (n,) [Msun], the best there is.
+    def offset_chi2(self, weighed: Weighed, scales: ClusterScales) -> np.ndarray:
+        """Return twice the gain in ln likelihood (n,) of a small move of clusters, the best there is.
 
         Chi-squared of two degrees of freedom where they are centred.
+
+        Parameters
+        ----------
+        weighed : Weighed
+            n cutouts.
+        scales : ClusterScales
+            Of their clusters; amplitudes do not matter.
         """
-        inverse = self._modes.inverse_variance(noise_uk_arcmin)[[WEST, NORTH]]
-        slopes = self._modes.slopes(m200c_msun, redshift)
-        projection = np.einsum("anj,anj->an", slopes * inverse, coefficients_uk[[WEST, NORTH]])
-        fisher = np.einsum("anj,anj->an", slopes * inverse, slopes)
-        return (projection**2 / fisher).sum(axis=0)
+        ln_size = self._likelihood.templates.ln_size
+        position = np.interp(np.log(scales.theta500_arcmin), ln_size, np.arange(ln_size.size))
+        size = np.round(position).astype(int)
+        p = np.stack(
+            [
+                np.einsum("nj,nj->n", slopes[size], weighed.weighted[block])
+                for slopes, block in zip(self._slopes, self._slope_blocks, strict=True)
+            ],
+            axis=-1,
+        )
+        at = np.stack([self._at(depth).slope_fisher for depth in weighed.depths])
+        fisher = at[weighed.depth_of, :, :, size]
+        return np.einsum("na,na->n", p, np.linalg.solve(fisher, p[..., None])[..., 0])
+
+    def _possible(self, redshift: np.ndarray) -> np.ndarray:
+        """Return which of the tabulated sizes (n, S) clusters of the masses have at redshifts (n,)."""
+        ln_size = self._likelihood.templates.ln_size
+        half_step = 0.5 * (ln_size[1] - ln_size[0])
+        scales = cluster_scales(self._masses, np.asarray(redshift, float)[:, None], self._likelihood.model)
+        smallest, largest = np.log(scales.theta500_arcmin).T[..., None]
+        return (ln_size > smallest - half_step) & (ln_size < largest + half_step)
+
+    def _make(self, depth: Depth) -> _AtDepth:
+        with one_blas_thread():
+            source = self._source @ depth.inverse[0]
+            fisher = np.einsum("sj,sj->s", self._clusters @ depth.inverse[0], self._clusters)
+            weighted = [
+                slopes @ depth.inverse[block]
+                for slopes, block in zip(self._slopes, self._slope_blocks, strict=True)
+            ]
+        slope_fisher = np.zeros((2, 2, len(self._clusters)))
+        for a, block_a in enumerate(self._slope_blocks):
+            for b, block_b in enumerate(self._slope_blocks):
+                if block_a == block_b:
+                    slope_fisher[a, b] = np.einsum("sj,sj->s", weighted[a], self._slopes[b])
+        return _AtDepth(float(source @ self._source), self._clusters @ source, fisher, slope_fisher)
+
+
+def _unit_clusters(ln_size: np.ndarray) -> ClusterScales:
+    return ClusterScales(np.exp(ln_size), np.ones(ln_size.size))

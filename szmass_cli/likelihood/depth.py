@@ -24,7 +24,7 @@ CACHE_BYTES = 400e6
 """Memory that inverted covariances may take; those that were used last are kept."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Depth:
     """Inverse covariance of cutouts at one depth, and what follows from it alone.
 

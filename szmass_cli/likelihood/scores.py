@@ -16,7 +16,7 @@ from szmass_cli.likelihood.depth import Depth, all_pixels
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
-from szmass_cli.physics.spectra import ForegroundSpectra
+from szmass_cli.physics.foregrounds import ForegroundSpectra
 from szmass_cli.sky.stamps import stamp_smoothing
 from szmass_cli.sky.symmetry import HALF, Symmetry
 from szmass_cli.system.blas import one_blas_thread
