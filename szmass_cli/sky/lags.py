@@ -10,8 +10,8 @@ from szmass_cli.physics.quadrature import panel_nodes
 from szmass_cli.sky.power import SkyPower
 
 
-def correlated_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
-    """Return the covariance of all that pixels have in common: the sky as it is seen, and red noise.
+def sky_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
+    """Return the covariance of the sky as it is seen between pixels of a cutout.
 
     Parameters
     ----------
@@ -26,8 +26,23 @@ def correlated_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
         [µK^2], of pixels -39 to 39 rows (northwards) and columns (westwards) apart.
     """
     if instrument.is_isotropic:
-        return _mirrored(_isotropic_lags(power, instrument))
+        beams = np.array([band.optics.b_ell(power.ell) for band in instrument.bands])
+        measured = _measure(power.ell) * power.cl_uk2_sr * beams[:, None] * beams[None, :]
+        return _isotropic_lags(power.ell, measured)
     return _plane_lags(power, instrument)
+
+
+def red_noise_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray | None:
+    """Return the covariance of red noise, see `sky_lags_uk2`; None where no band has any."""
+    if all(band.red_noise is None for band in instrument.bands):
+        return None
+    return _isotropic_lags(power.ell, _measure(power.ell) * red_noise_cl_uk2_sr(instrument, power.ell))
+
+
+def correlated_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
+    """Return the covariance of all that pixels have in common: the sky as it is seen, and red noise."""
+    sky, red = sky_lags_uk2(power, instrument), red_noise_lags_uk2(power, instrument)
+    return sky if red is None else sky + red
 
 
 def red_noise_cl_uk2_sr(instrument: Instrument, ell: np.ndarray) -> np.ndarray:
@@ -42,22 +57,23 @@ def red_noise_cl_uk2_sr(instrument: Instrument, ell: np.ndarray) -> np.ndarray:
     return between.reshape(*between.shape, *[1] * ell.ndim) * roots[:, None] * roots[None, :]
 
 
-def _isotropic_lags(power: SkyPower, instrument: Instrument) -> np.ndarray:
-    """Return C(theta) = sum (2 ell + 1) / 4 pi C_ell J0((ell + 1/2) theta), (f, f, 40, 40)."""
+def _measure(ell: np.ndarray) -> np.ndarray:
+    """Return (2 ell + 1) / 4 pi times the step in ell."""
+    return np.gradient(ell) * (2.0 * ell + 1.0) / (4.0 * np.pi)
+
+
+def _isotropic_lags(ell: np.ndarray, measured_cl: np.ndarray) -> np.ndarray:
+    """Return C(theta) = sum (2 ell + 1) / 4 pi C_ell J0((ell + 1/2) theta), (f, f, 79, 79)."""
     lags = np.arange(N_PIXELS)
     squared = lags[:, None] ** 2 + lags[None, :] ** 2
     distances, where = np.unique(squared, return_inverse=True)
     theta = np.sqrt(distances) * PIXEL_ARCMIN * ARCMIN
-    beams = np.array([band.optics.b_ell(power.ell) for band in instrument.bands])
-    measure = np.gradient(power.ell) * (2.0 * power.ell + 1.0) / (4.0 * np.pi)
-    spectra = measure * power.cl_uk2_sr * beams[:, None] * beams[None, :]
-    if any(band.red_noise is not None for band in instrument.bands):
-        spectra += measure * red_noise_cl_uk2_sr(instrument, power.ell)
-    spectra = spectra.reshape(-1, power.ell.size)
+    spectra = measured_cl.reshape(-1, ell.size)
     by_distance = np.concatenate(
-        [j0(np.outer(part, power.ell + 0.5)) @ spectra.T for part in np.array_split(theta, 16)]
+        [j0(np.outer(part, ell + 0.5)) @ spectra.T for part in np.array_split(theta, 16)]
     )
-    return by_distance.T.reshape(len(instrument), len(instrument), -1)[..., where.reshape(squared.shape)]
+    quadrant = by_distance.T.reshape(*measured_cl.shape[:2], -1)[..., where.reshape(squared.shape)]
+    return _mirrored(quadrant)
 
 
 def _mirrored(quadrant: np.ndarray) -> np.ndarray:
@@ -87,8 +103,7 @@ def _plane_lags(power: SkyPower, instrument: Instrument) -> np.ndarray:
     plain *= optics[:, None] * optics[None, :]
     # right ascension grows eastwards, columns westwards
     filters = [plane_filters(instrument, -sign * ell_x, ell_y) for sign in (1.0, -1.0)]
-    red = red_noise_cl_uk2_sr(instrument, ell)
-    sides = [plain * one[:, None] * one[None, :] + red for one in filters]
+    sides = [plain * one[:, None] * one[None, :] for one in filters]
     arc = np.arange(N_PIXELS) * PIXEL_ARCMIN * ARCMIN
     cosine, sine = (wave(np.outer(arc, nodes)) * weights / (2.0 * np.pi) for wave in (np.cos, np.sin))
     even = 2.0 * cosine @ (sides[0] + sides[1]) @ cosine.T
