@@ -41,11 +41,11 @@ class Scatter:
     amplitude_ln: float
     concentration_ln: float = 0.0
 
-    def stretches(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return ln of the stretches of profiles that are summed over, and ln of their weights."""
+    def stretches(self, n: int = N_STRETCHES) -> tuple[np.ndarray, np.ndarray]:
+        """Return ln of the n stretches of profiles that are summed over, and ln of their weights."""
         if self.concentration_ln == 0.0:
             return np.zeros(1), np.zeros(1)
-        nodes = np.linspace(-3.0, 3.0, N_STRETCHES)
+        nodes = np.linspace(-3.0, 3.0, n)
         ln_weights = -0.5 * nodes**2
         return self.concentration_ln * nodes, ln_weights - logsumexp(ln_weights)
 
@@ -97,7 +97,7 @@ class GaussianLikelihood:
         self.symmetry = symmetry_of(instrument)
         self.templates = Templates(instrument, model, self.symmetry)
         self.depths = Depths(power, instrument, self.templates)
-        self._amplitude = AmplitudeLikelihood(scatter.amplitude_ln)
+        self.amplitude = AmplitudeLikelihood(scatter.amplitude_ln)
 
     def weigh(self, images_uk: np.ndarray, variance_ratio: np.ndarray | None = None) -> Weighed:
         """Return the products of cutouts with the inverse covariance of their depths.
@@ -142,6 +142,16 @@ class GaussianLikelihood:
             t^T C^-1 d and t^T C^-1 t (Melin et al. 2006, eqs. 7-9): the amplitude is their ratio, and
             S/N = projection / fisher^1/2.
         """
+        return self.products(self._projections(weighed), weighed, scales, ln_stretch)
+
+    def products(
+        self,
+        projections: list[np.ndarray],
+        weighed: Weighed,
+        scales: ClusterScales,
+        ln_stretch: np.ndarray | float = 0.0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `matched` does, of products t^T C^-1 d (n, N_FINE) of unit clusters in each band."""
         ln_stretch = np.asarray(ln_stretch, float)
         theta = scales.theta500_arcmin.reshape(*scales.theta500_arcmin.shape, *[1] * ln_stretch.ndim)
         y_scale = scales.y_scale.reshape(theta.shape) * np.exp(ln_fixed_y500(ln_stretch))
@@ -149,8 +159,8 @@ class GaussianLikelihood:
         spectrum = self.templates.spectrum(scales.kt_kev)
         spectrum = np.broadcast_to(spectrum, (*scales.y_scale.shape, spectrum.shape[-1]))
         spectrum = np.moveaxis(spectrum, -1, 0).reshape(-1, *theta.shape)
-        projections = mean_of(self._projections(weighed), low, upper)
-        projection = sum(s * p for s, p in zip(spectrum, projections, strict=True)) * y_scale
+        found = mean_of(projections, low, upper)
+        projection = sum(s * p for s, p in zip(spectrum, found, strict=True)) * y_scale
         tables = np.stack([depth.fisher for depth in weighed.depths])[weighed.depth_of].swapaxes(0, 1)
         pairs = spectra_pairs(len(self.instrument))
         products = mean_of(list(tables), low, upper)
@@ -175,7 +185,7 @@ class GaussianLikelihood:
         scales = cluster_scales(np.exp(coarse), np.asarray(redshift, float)[:, None], self.model)
         nodes, ln_weights = self.scatter.stretches()
         projection, fisher = self.matched(weighed, scales, nodes)
-        values = logsumexp(self._amplitude(projection, fisher) + ln_weights, axis=-1)
+        values = logsumexp(self.amplitude(projection, fisher) + ln_weights, axis=-1)
         return values if coarse is ln_mass else CubicSpline(coarse, values, axis=1)(ln_mass)
 
     def _coarse(self, ln_mass: np.ndarray) -> np.ndarray:
