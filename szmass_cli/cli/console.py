@@ -1,5 +1,6 @@
 """The terminal: progress bars, error panels and tables. Messages go to stderr, results to stdout."""
 
+import logging
 import os
 import sys
 import time
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from szmass_cli.errors import SzmassError
 from szmass_cli.system.progress import Progress as ProgressCallback
+from szmass_cli.system.streams import forgive_encodings
 
 INTERRUPTED = 130
 LOG_EVERY_SECONDS = 30.0
@@ -30,11 +32,15 @@ stderr = Console(stderr=True, highlight=False)
 def run(arguments: Sequence[str]) -> int:
     """Run the commands and return the exit code."""
     verbose = any(a in ("-v", "--verbose") for a in arguments)
+    forgive_encodings()
+    # where no home can be written to, it tells of its temporary folder; healpy loads it with any HEALPix map
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     caught: BaseException
     try:
         from szmass_cli.cli.app import app
 
         code = app(args=list(arguments), prog_name="szmass", standalone_mode=False) or 0
+        sys.stdout.flush()
         # typer's own word for Ctrl-C is to return 130
         return _interrupted() if code == INTERRUPTED else code
     except SzmassError as error:
@@ -49,20 +55,46 @@ def run(arguments: Sequence[str]) -> int:
             error_panel(error.format_message(), "`szmass COMMAND --help` lists the options.")
         return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _lose_stdout()
         return 1
     except MemoryError as error:
         error_panel("Out of memory.", "Free memory, or give smaller inputs.")
         caught, code = error, 1
+    except OSError as error:
+        code = _stdout_failed(error) or _unexpected(error)
+        caught = error
     except Exception as error:  # the last resort: no traceback unless it was asked for
-        error_panel(
-            f"{type(error).__name__}: {error}",
-            "This should not happen. Run again with -v and report what it prints.",
-        )
-        caught, code = error, 1
+        caught, code = error, _unexpected(error)
     if verbose:
         stderr.print("".join(traceback.format_exception(caught)), markup=False)
     return code
+
+
+def _unexpected(error: Exception) -> int:
+    error_panel(
+        f"{type(error).__name__}: {error}",
+        "This should not happen. Run again with -v and report what it prints.",
+    )
+    return 1
+
+
+def _stdout_failed(error: OSError) -> int:
+    """Tell of a standard output that cannot be written, such as a file on a full disk; 0 if it can."""
+    try:
+        sys.stdout.flush()  # what could not be written is still there
+    except OSError:
+        _lose_stdout()
+        error_panel(
+            f"Standard output could not be written: {error.strerror or error}.",
+            "Files that options name are complete.",
+        )
+        return 1
+    return 0
+
+
+def _lose_stdout() -> None:
+    """Let what is still to be printed go nowhere, or the interpreter would try once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> int:

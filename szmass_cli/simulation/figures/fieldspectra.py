@@ -8,6 +8,7 @@ from astropy.table import Table
 
 from szmass_cli.config import SurveyConfig
 from szmass_cli.maps import open_map
+from szmass_cli.maps.reader import open_mask
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
@@ -54,7 +55,7 @@ def field_spectra(
     MeasuredSpectra or None
         None where the field is too small, or its pixels too coarse, for any multipole of interest.
     """
-    sky_maps, sky_mask = [open_map(path) for path in maps], open_map(mask)
+    sky_maps, sky_mask = [open_map(path) for path in maps], open_mask(mask)
     grid = lay_patches(config.field, sky_maps[0].pixel_arcmin)
     edges = _usable_edges(grid, sky_maps[0].pixel_arcmin)
     if len(grid) == 0 or len(edges) < 2:
