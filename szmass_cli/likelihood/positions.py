@@ -23,13 +23,13 @@ MAX_ERROR_ARCMIN = 1.0
 STEP_ARCMIN = 0.25
 REACH_SIGMA = 3.5
 N_SIZES = 20
-N_NODES = 4
+N_NODES = 5
 """Nodes of each of the two axes of a cutout's Gaussian."""
 
 WIDER = 1.4
 """The Gaussian is wider than what the best cluster says: heavier tails of other masses must fit in."""
 
-N_MASSES, N_STRETCHES = 56, 9
+N_MASSES, N_STRETCHES = 64, 13
 FINE = 4
 """Points of the finer lattice on which a Gaussian is sought, per step of the coarse one."""
 
