@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-CONFIG_HELP = "YAML file, or a preset: default, paper, irregular, spt-sz, sptpol, spt-3g, act-dr6, so-lat."
+from szmass_cli.system.presets import preset_names
 
+CONFIG_HELP = f"YAML file, or a preset: {', '.join(preset_names())}."
 
 Config = Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]

@@ -23,7 +23,8 @@ from szmass_cli.config.sky import (
     SkyConfig,
     band_label,
 )
-from szmass_cli.config.survey import SurveyConfig, load_config, parse_config, preset_names
+from szmass_cli.config.survey import SurveyConfig, load_config, parse_config
+from szmass_cli.system.presets import preset_names
 
 __all__ = [
     "BandConfig",

@@ -52,6 +52,7 @@ class FieldConfig(Strict):
     hole_radius_arcmin: float = Field(3.0, gt=0, le=30)
     masses: Masses | None = Field(None, description="where they are not those of clusters")
     redshift: Redshifts | None = Field(None, description="where they are not those of clusters")
+    pixel_averaging: bool = Field(False, description="values are means over the map's pixels, not samples")
     depth_variation: float = Field(0.0, ge=0, lt=1, description="so much more noise at the edges")
 
     @property

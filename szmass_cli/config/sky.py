@@ -3,14 +3,20 @@
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import Field, create_model, field_validator, model_serializer, model_validator
 
 from szmass_cli.config.base import Strict
-from szmass_cli.errors import ConfigError, InputError
-from szmass_cli.physics.bands import Band
+from szmass_cli.config.datafiles import DataFile, read_data
+from szmass_cli.errors import ConfigError, UsageError
+from szmass_cli.physics.bandnames import effective_frequency_ghz
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import AnyBeam, Beam, read_beam
 from szmass_cli.physics.cosmology import PLANCK18, Cosmology
-from szmass_cli.physics.spectra import ForegroundSpectra
+from szmass_cli.physics.foregrounds import FOREGROUNDS, ForegroundSpectra
+from szmass_cli.physics.noise import DEFAULT_SLOPE, KneeNoise, NoiseLevel, read_noise
+from szmass_cli.physics.passbands import Passband
+from szmass_cli.physics.transfers import read_transfer
+from szmass_cli.system.presets import located
 
 
 class CosmologyConfig(Strict):
@@ -28,17 +34,17 @@ class CosmologyConfig(Strict):
         return Cosmology(**self.model_dump())
 
 
-class Foregrounds(Strict):
+_AMPLITUDES: dict[str, Any] = {
+    row.name: (float, Field(row.dl3000_uk2, ge=0, le=1e4, description=row.label)) for row in FOREGROUNDS
+}
+
+
+class Foregrounds(create_model("_Amplitudes", __base__=Strict, **_AMPLITUDES)):  # type: ignore[misc]
     """Power D_ell [µK^2] at ell = 3000 and 150 GHz of each foreground; 0 leaves it out.
 
-    The defaults are those of George et al. (2015). `ForegroundSpectraConfig` takes them to other frequencies.
+    There is a key for each row of `FOREGROUNDS`, whose defaults are those of George et al. (2015).
+    `ForegroundSpectraConfig` takes them to other frequencies.
     """
-
-    tsz: float = Field(3.68, ge=0, le=1e4)
-    ksz: float = Field(2.9, ge=0, le=1e4)
-    dusty_poisson: float = Field(9.16, ge=0, le=1e4)
-    dusty_clustered: float = Field(3.46, ge=0, le=1e4)
-    radio: float = Field(1.06, ge=0, le=1e4)
 
 
 class ForegroundSpectraConfig(Strict):
@@ -68,48 +74,101 @@ MIN_FWHM_ARCMIN = 0.5
 
 
 class BandConfig(Strict):
-    """One frequency: its beam, a Gaussian or a file, and its noise."""
+    """One frequency: its response, beam, pixels, filter and noise."""
 
-    frequency_ghz: float = Field(150.0, ge=20, le=900)
+    frequency_ghz: float = Field(150.0, ge=20, le=900, description="a number, or a name as f150 or 150GHz")
+    passband_file: DataFile | None = Field(None, description="frequency [GHz] and Rayleigh-Jeans response")
     beam_fwhm_arcmin: float | None = Field(None, ge=MIN_FWHM_ARCMIN, le=10)
-    beam_file: Path | None = Field(None, description="ell and B_ell, or theta [deg] and B(theta)")
-    noise_uk_arcmin: float = Field(5.0, gt=0, le=1000)
+    beam_file: DataFile | None = Field(None, description="ell and B_ell, or theta [deg] and B(theta)")
+    pixel_arcmin: float = Field(0.0, ge=0, le=2, description="side of pixels that are means; 0 is samples")
+    transfer_file: DataFile | None = Field(None, description="ell and T(ell), or .npz of T(ell_x, ell_y)")
+    noise_uk_arcmin: float | None = Field(None, gt=0, le=1000, description="white")
+    ell_knee: float | None = Field(None, ge=1, le=1e5, description="where 1/f noise is as strong as white")
+    noise_slope: float = Field(DEFAULT_SLOPE, ge=-8, lt=0, description="exponent of 1/f noise with ell")
+    noise_file: DataFile | None = Field(None, description="ell and N_ell [µK^2 sr], in place of these")
+
+    @field_validator("frequency_ghz", mode="before")
+    @classmethod
+    def _of_its_name(cls, frequency: Any) -> Any:
+        if not isinstance(frequency, str):
+            return frequency
+        try:
+            return effective_frequency_ghz(frequency)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.hint}") from None
 
     @model_validator(mode="before")
     @classmethod
-    def _one_beam(cls, values: Any) -> Any:
+    def _one_beam_and_one_noise(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        given = [values.get(key) is not None for key in ("beam_fwhm_arcmin", "beam_file")]
-        if all(given):
+        given = {key for key, value in values.items() if value is not None}
+        if {"beam_fwhm_arcmin", "beam_file"} <= given:
             raise ValueError("beam_fwhm_arcmin and beam_file are two beams; give one")
-        return values if any(given) else {**values, "beam_fwhm_arcmin": 1.0}
+        if "noise_file" in given and {"noise_uk_arcmin", "ell_knee"} & given:
+            raise ValueError("noise_file is all of the noise: leave noise_uk_arcmin and ell_knee out")
+        if "passband_file" in given and "frequency_ghz" not in given:
+            raise ValueError("passband_file: give frequency_ghz too, which names the band")
+        defaults = {}
+        if not {"beam_fwhm_arcmin", "beam_file"} & given:
+            defaults["beam_fwhm_arcmin"] = DEFAULT_FWHM_ARCMIN
+        if not {"noise_uk_arcmin", "noise_file"} & given:
+            defaults["noise_uk_arcmin"] = DEFAULT_NOISE_UK_ARCMIN
+        return values | defaults
 
-    @field_validator("beam_file")
-    @classmethod
-    def _beside_the_configuration(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        """A relative path starts where the YAML file lies, whatever the current folder."""
-        folder = (info.context or {}).get("folder")
-        return path if path is None or folder is None else Path(folder) / path
+    @property
+    def files(self) -> list[Path]:
+        """Return where the files lie that the band is made from."""
+        named = (self.passband_file, self.beam_file, self.transfer_file, self.noise_file)
+        return [located(path) for path in named if path is not None]
 
     def build(self) -> Band:
-        """The same with its beam read.
+        """Return the band, its files read.
 
         Raises
         ------
         ConfigError
-            If the beam's file cannot be used.
+            If one of the files cannot be used.
         """
-        return Band(self.frequency_ghz, self._beam(), self.noise_uk_arcmin)
+        noise = self._noise()
+        transfer = self.transfer_file
+        return Band(
+            self.frequency_ghz,
+            self._beam(),
+            noise.white_uk_arcmin,
+            noise.red,
+            self._passband(),
+            self.pixel_arcmin,
+            None if transfer is None else read_data("transfer_file", transfer, read_transfer),
+        )
+
+    def _noise(self) -> NoiseLevel:
+        if self.noise_file is not None:
+            table = read_data("noise_file", self.noise_file, read_noise)
+            return NoiseLevel(table.white_uk_arcmin, table)
+        white = self.noise_uk_arcmin
+        assert white is not None  # one of the two is given
+        red = None if self.ell_knee is None else KneeNoise(white, self.ell_knee, self.noise_slope)
+        return NoiseLevel(white, red)
+
+    def _passband(self) -> Passband | None:
+        if self.passband_file is None:
+            return None
+        passband = read_data("passband_file", self.passband_file, Passband.read)
+        low, high = passband.frequency_ghz[[0, -1]]
+        if not low <= self.frequency_ghz <= high:
+            raise ConfigError(
+                f"passband_file: {self.passband_file} runs from {low:g} to {high:g} GHz, and the band is "
+                f"called {self.frequency_ghz:g} GHz.",
+                "Give the file of this band, or correct frequency_ghz.",
+            )
+        return passband
 
     def _beam(self) -> AnyBeam:
         if self.beam_file is None:
             assert self.beam_fwhm_arcmin is not None  # one of the two is given
             return Beam(self.beam_fwhm_arcmin)
-        try:
-            beam = read_beam(self.beam_file)
-        except InputError as error:
-            raise ConfigError(f"beam_file: {error.message}", error.hint) from None
+        beam = read_data("beam_file", self.beam_file, read_beam)
         if beam.fwhm_arcmin < MIN_FWHM_ARCMIN:
             raise ConfigError(
                 f"beam_file: {self.beam_file} has a FWHM of {beam.fwhm_arcmin:.2g}'; pixels of 0.25' hold no "
@@ -118,6 +177,9 @@ class BandConfig(Strict):
             )
         return beam
 
+
+DEFAULT_FWHM_ARCMIN, DEFAULT_NOISE_UK_ARCMIN = 1.0, 5.0
+"""Of Gupta & Reichardt (2020), where a band states neither."""
 
 MAX_BANDS = 8
 """The covariance of a cutout's pixels has a side of 1600 times the number of bands."""
@@ -132,6 +194,7 @@ class SkyConfig(Strict):
     """
 
     bands: tuple[BandConfig, ...] = (BandConfig(),)
+    noise_correlation: float = Field(0.0, ge=0, le=1, description="of 1/f noise between any two bands")
     cmb: bool = True
     foregrounds_dl3000_uk2: Foregrounds = Foregrounds()
     foreground_spectra: ForegroundSpectraConfig = ForegroundSpectraConfig()
@@ -161,7 +224,7 @@ class SkyConfig(Strict):
     @model_serializer(mode="wrap")
     def _simple_where_it_can_be(self, dump) -> dict[str, Any]:
         values = dump(self)
-        bands = [{k: v for k, v in band.items() if v is not None} for band in values.pop("bands")]
+        bands = values.pop("bands")
         return {**bands[0], **values} if len(bands) == 1 else {"bands": bands, **values}
 
     @property
@@ -169,9 +232,18 @@ class SkyConfig(Strict):
         """Of all bands."""
         return [band.frequency_ghz for band in self.bands]
 
+    @property
+    def files(self) -> list[Path]:
+        """Return where the files lie that the bands are made from."""
+        return [path for band in self.bands for path in band.files]
+
     def build_bands(self) -> tuple[Band, ...]:
-        """The bands with their beams read; see `BandConfig.build`."""
+        """Return the bands, their files read; see `BandConfig.build`."""
         return tuple(band.build() for band in self.bands)
+
+    def build_instrument(self) -> Instrument:
+        """Return all bands, and what their noises have in common."""
+        return Instrument(self.build_bands(), self.noise_correlation)
 
 
 def band_label(frequency_ghz: float) -> str:

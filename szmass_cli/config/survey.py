@@ -1,7 +1,6 @@
 """A whole configuration, and how it is read from YAML."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -16,6 +15,7 @@ from szmass_cli.config.products import CutoutConfig, FieldConfig
 from szmass_cli.config.sky import BandConfig, SkyConfig
 from szmass_cli.errors import ConfigError, did_you_mean
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
+from szmass_cli.system.presets import preset_names, presets_folder
 
 
 class SurveyConfig(Strict):
@@ -55,8 +55,8 @@ class SurveyConfig(Strict):
         """Beams and noise that a posterior head is trained for: without instruments the sky's own."""
         if self.instruments is not None:
             return self.instruments
-        band = self.sky.bands[0]
-        fwhm, noise = band.beam_fwhm_arcmin or 1.0, band.noise_uk_arcmin
+        band = self.sky.bands[0].build()
+        fwhm, noise = band.beam.fwhm_arcmin, band.noise_uk_arcmin
         return InstrumentsConfig(
             min_beam_fwhm_arcmin=fwhm,
             max_beam_fwhm_arcmin=fwhm,
@@ -82,6 +82,10 @@ class SurveyConfig(Strict):
                 "sky.beam_file: network.head: posterior is trained for Gaussian beams; give beam_fwhm_arcmin "
                 "(szmass estimate --beam takes the file)"
             )
+        if band.noise_uk_arcmin is None:
+            raise ValueError(
+                "sky.noise_file: network.head: posterior is trained for white noise; give noise_uk_arcmin"
+            )
         if ranges is None:
             return
         for key, value, (low, high) in (
@@ -92,9 +96,9 @@ class SurveyConfig(Strict):
                 raise ValueError(f"sky.{key}: {value:g} is outside of instruments, {low:g} to {high:g}")
 
     @property
-    def beam_files(self) -> list[Path]:
-        """Files of measured beams."""
-        return [band.beam_file for band in self.sky.bands if band.beam_file is not None]
+    def data_files(self) -> list[Path]:
+        """Return where the files lie that the configuration names: beams, passbands, noise, filters."""
+        return self.sky.files
 
     @property
     def cutout_clusters(self) -> ClusterConfig:
@@ -115,15 +119,6 @@ class SurveyConfig(Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def preset_names() -> list[str]:
-    """Names that ``--config`` takes besides files."""
-    return sorted(
-        p.name.removesuffix(".yaml")
-        for p in (files("szmass_cli") / "presets").iterdir()
-        if p.name.endswith(".yaml")
-    )
-
-
 def load_config(source: str | Path) -> SurveyConfig:
     """Read a configuration from a YAML file or a shipped preset.
 
@@ -139,7 +134,7 @@ def load_config(source: str | Path) -> SurveyConfig:
     """
     path = Path(source)
     if not path.is_file() and str(source) in preset_names():
-        text = (files("szmass_cli") / "presets" / f"{source}.yaml").read_text(encoding="utf-8")
+        text = (presets_folder() / f"{source}.yaml").read_text(encoding="utf-8")
     else:
         text = _read_text(path)
     return parse_config(text, str(source), path.resolve().parent)

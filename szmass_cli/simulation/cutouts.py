@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,10 @@ import numpy as np
 
 from szmass_cli import __version__
 from szmass_cli.config import ClusterConfig, SplitConfig, SurveyConfig
+from szmass_cli.errors import ConfigError
 from szmass_cli.geometry import ORIENTATION, PIXEL_ARCMIN, edge_taper
-from szmass_cli.physics.spectra import tsz_uk_per_y
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.simulation.lightcone import HaloStamps, halo_stamps
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
 from szmass_cli.system.blas import one_blas_thread
@@ -67,7 +69,7 @@ def write_cutouts(
         If the clusters are irregular and `pitszi` is not installed.
     """
     n = n or config.cutouts.n
-    check_not_an_input(path, *config.beam_files)
+    check_not_an_input(path, *config.data_files)
     check_suffix(path, SUFFIXES)
     check_writable(path, overwrite)
     simulator = _simulator(config, progress)
@@ -102,7 +104,7 @@ def write_halo_cutouts(
     Parameters
     ----------
     config : SurveyConfig
-        Its ``sky`` section, and ``cutouts.apodisation_arcmin``.
+        Its ``sky`` section, ``cutouts.apodisation_arcmin``, and ``clusters.relativistic``.
     y_map : Path
         A simulation's map of Compton y without a beam; see `halo_stamps`.
     halos : Path
@@ -124,15 +126,16 @@ def write_halo_cutouts(
     ------
     InputError, UsageError, OutputError
     """
-    check_not_an_input(path, y_map, halos, *config.beam_files)
+    check_not_an_input(path, y_map, halos, *config.data_files)
     check_suffix(path, SUFFIXES)
     check_writable(path, overwrite)
     bands, cosmology = config.sky.build_bands(), config.sky.cosmology.build()
-    beams = tuple(band.beam for band in bands)
+    check_reach(bands)
+    beams = tuple(band.optics for band in bands)
     stamps = halo_stamps(y_map, halos, beams, columns=columns, cosmology=cosmology, progress=progress)
     simulator = _simulator(config, progress)
     first = stamps[0]
-    blocks = _on_skies(simulator, stamps, seed)
+    blocks = _on_skies(config, simulator, stamps, seed)
     rows = {"row": first.row}
     _write(path, config, simulator, len(first.row), seed, blocks, rows, overwrite, progress)
     return HaloCounts(len(first.row), first.n_incomplete, first.n_off_map)
@@ -166,14 +169,42 @@ def drawn_in_parallel(
             yield ahead.popleft().result()
 
 
-def _on_skies(simulator: CutoutSimulator, stamps: tuple[HaloStamps, ...], seed: int) -> Iterator[CutoutBlock]:
+def check_reach(bands: Sequence[Band]) -> None:
+    """Refuse filters, which carry into a cutout what lies degrees away.
+
+    Raises
+    ------
+    ConfigError
+        With the band.
+    """
+    for band in bands:
+        if band.transfer is not None:
+            raise ConfigError(
+                f"transfer_file of {band.frequency_ghz:g} GHz: halos are cut out of a map with as much "
+                "around them as the beam reaches, and a filter reaches over degrees.",
+                "Leave transfer_file out, or filter the map of Compton y before.",
+            )
+
+
+def _hot_gas(config: SurveyConfig, halos: HaloStamps) -> np.ndarray:
+    """Return the temperatures [keV] of the halos' gas, (n,); 0 without relativistic corrections."""
+    if not config.clusters.relativistic:
+        return np.zeros(len(halos.row))
+    model = config.clusters.sz_model(config.sky.cosmology.build())
+    return np.asarray(cluster_scales(halos.m200c_msun, halos.redshift, model).kt_kev)
+
+
+def _on_skies(
+    config: SurveyConfig, simulator: CutoutSimulator, stamps: tuple[HaloStamps, ...], seed: int
+) -> Iterator[CutoutBlock]:
     """Blocks of halos, each on a sky of its own."""
-    uk_per_y = [tsz_uk_per_y(band.frequency_ghz) for band in simulator.bands]
+    hot, responses = _hot_gas(config, stamps[0]), [band.response for band in simulator.bands]
     n = len(stamps[0].row)
     for index in range(-(-n // BLOCK)):
         part = slice(index * BLOCK, min((index + 1) * BLOCK, n))
         y = np.stack([beamed.y[part] for beamed in stamps], axis=-1)
-        sz = (y * uk_per_y).astype(np.float32)
+        uk_per_y = np.stack([response.tsz_uk_per_y(hot[part]) for response in responses], axis=-1)
+        sz = (y * uk_per_y[:, None, None, :]).astype(np.float32)
         sky = simulator.sky.draw(block_generator(seed, Stream.USER, index), BLOCK)[: len(sz)]
         mass, redshift = stamps[0].m200c_msun[part], stamps[0].redshift[part]
         yield CutoutBlock(sky + sz, sz, mass, redshift, np.ones(len(sz)))

@@ -106,7 +106,7 @@ def simulate_survey_field(
     if catalog is not None and n_clusters is not None:
         raise UsageError("--catalog and --n-clusters are two sets of clusters.", "Give one of them.")
     paths = field_paths(output, [band.frequency_ghz for band in config.sky.bands])
-    inputs = [catalog, *config.beam_files]
+    inputs = [catalog, *config.data_files]
     for path in paths.all:
         check_not_an_input(path, *(source for source in inputs if source is not None))
     check_suffix(output, SUFFIXES)
@@ -120,7 +120,8 @@ def simulate_survey_field(
     simulation = FieldSimulation(config, clusters, seed, progress)
     of_mask = mask_cards(config.field, seed)
     with atomic_paths(paths.all, overwrite) as parts:
-        _write(simulation, FieldPaths(*_grouped(parts, len(simulation.bands))), of_mask, seed, progress)
+        files = FieldPaths(*_grouped(parts, len(simulation.bands)))
+        _write(config, simulation, files, of_mask, seed, progress)
     return WrittenField(paths, simulation.pixels.description, simulation.truth)
 
 
@@ -130,7 +131,12 @@ def _grouped(parts: list[Path], n_bands: int) -> tuple[tuple[Path, ...], tuple[P
 
 
 def _write(
-    simulation: FieldSimulation, paths: FieldPaths, of_mask: dict[str, tuple], seed: int, progress: Progress
+    config: SurveyConfig,
+    simulation: FieldSimulation,
+    paths: FieldPaths,
+    of_mask: dict[str, tuple],
+    seed: int,
+    progress: Progress,
 ) -> None:
     pixels = simulation.pixels
     write_map(paths.mask, pixels, simulation.mask.__getitem__, of_mask, progress)
@@ -141,13 +147,14 @@ def _write(
             return simulation.ivar(band, part)
 
         write_map(path, pixels, ivar, ivar_cards(band, seed), progress)
-    for band, path, sky in zip(simulation.bands, paths.maps, simulation.maps_uk(), strict=True):
-        write_map(path, pixels, sky.__getitem__, map_cards(band, seed), progress)
+    rows = zip(simulation.bands, paths.maps, simulation.maps_uk(), strict=True)
+    for index, (band, path, sky) in enumerate(rows):
+        write_map(path, pixels, sky.__getitem__, map_cards(config, index, band, seed), progress)
 
 
 def _check_disk(config: SurveyConfig, output: Path) -> None:
     """Refuse a field that does not fit on the disk."""
-    needed = footprint(config.field, config.sky.build_bands()).disk_bytes
+    needed = footprint(config.field, config.sky.build_instrument()).disk_bytes
     there = shutil.disk_usage(output.resolve().parent).free
     if needed > there and output.suffix != ".gz":
         raise OutputError(

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from szmass_cli import __version__
-from szmass_cli.config import FieldConfig, band_label
+from szmass_cli.config import FieldConfig, SurveyConfig, band_label
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.noise import KneeNoise
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
 """Of files of maps."""
@@ -59,28 +60,76 @@ def _split(output: Path) -> tuple[str, str]:
     return stem, output.name[len(stem) :] or ".fits"
 
 
-def map_cards(band: Band, seed: int) -> dict[str, tuple]:
-    """Header cards of a temperature map."""
-    # a number would be taken for the width of a Gaussian
-    beam = (
-        {"BEAM": (band.beam.fwhm_arcmin, "[arcmin] FWHM of the beam")} if isinstance(band.beam, Beam) else {}
-    )
+def map_cards(config: SurveyConfig, index: int, band: Band, seed: int) -> dict[str, tuple]:
+    """Return the header cards of a temperature map.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+        What the map is made from.
+    index : int
+        Which of its bands it shows.
+    band : Band
+        That band, its files read.
+    seed : int
+    """
     return {
         "BUNIT": ("uK", "thermodynamic (CMB) temperature"),
-        "FREQ": (band.frequency_ghz, "[GHz]"),
-        **beam,
-        "NOISE": (band.noise_uk_arcmin, "[uK arcmin] white noise in the middle"),
+        **_frequency(band),
+        **_beam(config, index, band),
+        **_noise(config, index, band),
         **_origin(seed),
     }
 
 
 def ivar_cards(band: Band, seed: int) -> dict[str, tuple]:
-    """Header cards of an inverse-variance map."""
+    """Return the header cards of an inverse-variance map."""
     return {
-        "BUNIT": ("uK-2", "inverse variance of the noise in a pixel"),
-        "FREQ": (band.frequency_ghz, "[GHz]"),
+        "BUNIT": ("uK-2", "inverse variance of the white noise in a pixel"),
+        **_frequency(band),
         **_origin(seed),
     }
+
+
+def _frequency(band: Band) -> dict[str, tuple]:
+    if band.passband is None:
+        return {"FREQ": (band.frequency_ghz, "[GHz]")}
+    return {"FREQ": (round(band.passband.effective_tsz_ghz, 2), "[GHz] of the SZ effect in the passband")}
+
+
+def _beam(config: SurveyConfig, index: int, band: Band) -> dict[str, tuple]:
+    """Return what blurs and filters a map."""
+    given, averaging = config.sky.bands[index], config.field.pixel_averaging
+    cards: dict[str, tuple] = {}
+    if isinstance(band.beam, Beam):  # a number would be taken for the width of a Gaussian
+        cards["BEAM"] = (band.beam.fwhm_arcmin, "[arcmin] FWHM of the beam")
+    pixel_arcmin = config.field.pixel_side_arcmin if averaging else band.pixel_arcmin
+    if pixel_arcmin > 0.0:
+        cards["PIXWIN"] = (pixel_arcmin, "[arcmin] values are means over such pixels")
+    for key, path, comment in (
+        ("BEAMFILE", given.beam_file, "table of the beam"),
+        ("TRANSFER", given.transfer_file, "filter that the sky went through"),
+        ("PASSBAND", given.passband_file, "response with frequency"),
+    ):
+        if path is not None:
+            cards[key] = (path.name[:_LONGEST_TEXT], comment)
+    return cards
+
+
+def _noise(config: SurveyConfig, index: int, band: Band) -> dict[str, tuple]:
+    cards: dict[str, tuple] = {"NOISE": (band.noise_uk_arcmin, "[uK arcmin] white noise in the middle")}
+    if isinstance(band.red_noise, KneeNoise):
+        cards["LKNEE"] = (band.red_noise.ell_knee, "multipole where 1/f noise is as strong")
+        cards["NSLOPE"] = (band.red_noise.slope, "exponent of 1/f noise with multipole")
+    path = config.sky.bands[index].noise_file
+    if path is not None:
+        cards["NOISEFIL"] = (path.name[:_LONGEST_TEXT], "table of the noise power")
+    if band.red_noise is not None and len(config.sky.bands) > 1:
+        cards["NOISECOR"] = (config.sky.noise_correlation, "of 1/f noise between bands")
+    return cards
+
+
+_LONGEST_TEXT = 40  # of 80 characters of a card, with its comment
 
 
 def mask_cards(field: FieldConfig, seed: int) -> dict[str, tuple]:

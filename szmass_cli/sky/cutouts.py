@@ -86,9 +86,10 @@ class CutoutSimulator:
     """
 
     def __init__(self, config: SurveyConfig):
-        self.bands = config.sky.build_bands()
+        self.instrument = config.sky.build_instrument()
+        self.bands = self.instrument.bands
         self.power = SkyPower.from_config(config.sky, self.bands)
-        self.sky = StampSky(self.power, self.bands)
+        self.sky = StampSky(self.power, self.instrument)
         self._cosmology = config.sky.cosmology.build()
         model = config.clusters.sz_model(self._cosmology)
         self.stamps = ClusterStamps(self.bands, model)

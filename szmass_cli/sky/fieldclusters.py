@@ -135,12 +135,18 @@ def miscentred(
 
 
 def truth_table(
-    clusters: FieldClusters, painted_deg: tuple[np.ndarray, np.ndarray], amplitude: np.ndarray
+    clusters: FieldClusters,
+    painted_deg: tuple[np.ndarray, np.ndarray],
+    amplitude: np.ndarray,
+    stretch: np.ndarray,
+    kt_kev: np.ndarray | float,
 ) -> Table:
-    """What is in the map: a catalogue that can be estimated, or simulated again, as it is.
+    """Return what is in the map: a catalogue that can be estimated, or simulated again, as it is.
 
     ``ra`` and ``dec`` are the catalogue's positions, ``ra_painted`` and ``dec_painted`` the true ones [deg];
-    ``M200c_true`` is in 1e14 Msun, and ``amplitude_true`` multiplied the SZ signal.
+    ``M200c_true`` is in 1e14 Msun, ``amplitude_true`` multiplied the SZ signal, ``stretch_true`` the width of
+    the profile at the same Y500 (its c500 is 1.177 over that), and ``kT_true`` [keV] made the spectrum
+    relativistic; 0 is the non-relativistic one.
     """
     return Table(
         {
@@ -150,6 +156,8 @@ def truth_table(
             "redshift": clusters.redshift,
             "M200c_true": clusters.m200c_msun / 1e14,
             "amplitude_true": amplitude,
+            "stretch_true": stretch,
+            "kT_true": np.broadcast_to(kt_kev, amplitude.shape),
             "ra_painted": painted_deg[0],
             "dec_painted": painted_deg[1],
         }

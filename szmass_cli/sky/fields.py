@@ -6,8 +6,8 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import map_coordinates, spline_filter
 
-from szmass_cli.physics.bands import Band
-from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.physics.beams import ARCMIN, AnyBeam
+from szmass_cli.physics.transfers import PlaneTransfer
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Pixels, blocks
 from szmass_cli.sky.power import SkyPower
@@ -33,9 +33,9 @@ cent of the power at ell = 10,000, and 97 per cent at 20,000, where a 1' beam ha
 _SPLINE_MARGIN = 16
 
 
-def plane_pixel_arcmin(bands: Sequence[Band]) -> float:
+def plane_pixel_arcmin(beams: Sequence[AnyBeam]) -> float:
     """Pixel of the plane, fine enough for the sharpest beam."""
-    sharpest_arcmin = min(band.beam.fwhm_arcmin for band in bands)
+    sharpest_arcmin = min(beam.fwhm_arcmin for beam in beams)
     return min(PLANE_PIXEL_ARCMIN, sharpest_arcmin / SAMPLES_PER_FWHM)
 
 
@@ -44,9 +44,10 @@ def plane_fields(
     shape: tuple[int, int],
     pixel_arcmin: float,
     power: SkyPower,
-    bands: Sequence[Band],
+    beams: Sequence[AnyBeam],
+    filters: Sequence[PlaneTransfer | None] | None = None,
 ) -> np.ndarray:
-    """Beamed Gaussian skies of all bands on a plane, made on a larger periodic box and cropped.
+    """Return beamed Gaussian skies of all bands on a plane, made on a larger periodic box and cropped.
 
     Parameters
     ----------
@@ -57,7 +58,10 @@ def plane_fields(
         Pixel side.
     power : SkyPower
         Between the f bands.
-    bands : sequence of Band, length f
+    beams : sequence of AnyBeam, length f
+        What each band is seen through.
+    filters : sequence of PlaneTransfer or None, length f, optional
+        Of bands whose filter depends on direction; y to the north, x to the west.
 
     Returns
     -------
@@ -68,33 +72,31 @@ def plane_fields(
     pixel_rad = pixel_arcmin * ARCMIN
     ell_y = 2.0 * np.pi * fft.fftfreq(box[0], pixel_rad)
     ell_x = 2.0 * np.pi * fft.rfftfreq(box[1], pixel_rad)
-    white = [fft.rfft2(rng.standard_normal(box, dtype=np.float32), workers=-1) for _ in bands]
-    mixing, beams = power.mixing() / pixel_rad, _on_table(power, bands)
-    skies = np.empty((len(bands), *shape), np.float32)
-    for sky, row, beam in zip(skies, mixing, beams, strict=True):
+    white = [fft.rfft2(rng.standard_normal(box, dtype=np.float32), workers=-1) for _ in beams]
+    mixing, passed = power.mixing() / pixel_rad, [beam.b_ell(power.ell) for beam in beams]
+    skies = np.empty((len(beams), *shape), np.float32)
+    filters = [None] * len(beams) if filters is None else filters
+    for sky, row, amplitude, plane_filter in zip(skies, mixing, passed, filters, strict=True):
         modes = np.zeros_like(white[0])
         for y, ly in enumerate(ell_y):  # a row at a time: the box can be 10^8 pixels
             ell = np.hypot(ly, ell_x)
             for other, transfer in zip(white, row, strict=True):
-                modes[y] += np.interp(ell, power.ell, transfer * beam, left=0.0, right=0.0) * other[y]
+                modes[y] += np.interp(ell, power.ell, transfer * amplitude, left=0.0, right=0.0) * other[y]
+            if plane_filter is not None:  # right ascension grows eastwards
+                modes[y] *= plane_filter(-ell_x, ly)
         sky[:] = fft.irfft2(modes, s=box, workers=-1, overwrite_x=True)[: shape[0], : shape[1]]
     return skies
-
-
-def _on_table(power: SkyPower, bands: Sequence[Band]) -> np.ndarray:
-    """Transfer functions (f, n) at the multipoles of the table, fine enough to interpolate."""
-    return np.array([band.beam.b_ell(power.ell) for band in bands])
 
 
 def plane_skies(
     pixels: Pixels,
     patch: Patch,
     power: SkyPower,
-    bands: Sequence[Band],
+    beams: Sequence[AnyBeam],
     seed: np.random.SeedSequence,
     progress: Progress = silent,
 ) -> Iterator[np.ndarray]:
-    """Beamed Gaussian skies on the pixels of a small field, made on a plane and interpolated.
+    """Yield beamed Gaussian skies on the pixels of a small field, made on a plane and interpolated.
 
     Parameters
     ----------
@@ -103,7 +105,8 @@ def plane_skies(
         What the pixels cover, within a circle of `PLANE_RADIUS_DEG`.
     power : SkyPower
         Between the f bands.
-    bands : sequence of Band, length f
+    beams : sequence of AnyBeam, length f
+        What each band is seen through.
     seed : numpy.random.SeedSequence
         The sky follows from it and the patch: it is the same on pixels of all kinds.
     progress : Progress
@@ -113,13 +116,13 @@ def plane_skies(
     numpy.ndarray, shape (pixels.size,), float32 [µK]
         One band after the other.
     """
-    step = plane_pixel_arcmin(bands)
+    step = plane_pixel_arcmin(beams)
     center = np.radians(patch.bounding_circle_deg()[:2])
     corner, shape = _plane_of(patch, center, step)
     n = shape[0] * shape[1]
     progress("plane", 0, n)
     rng = np.random.Generator(np.random.PCG64DXSM(seed))
-    planes = plane_fields(rng, shape, step, power, bands)
+    planes = plane_fields(rng, shape, step, power, beams)
     progress("plane", n, n)
     for plane in planes:
         coefficients = spline_filter(plane, order=3, output=np.float32)

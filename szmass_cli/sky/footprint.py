@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from szmass_cli.config import FieldConfig
 from szmass_cli.errors import ConfigError
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.sky.fields import MARGIN_ARCMIN, PLANE_RADIUS_DEG, plane_pixel_arcmin
 from szmass_cli.sky.harmonics import BLOCK_RINGS, last_multipole, n_coefficients
 from szmass_cli.sky.patch import Patch
@@ -32,9 +32,9 @@ class Footprint:
     disk_bytes: float
 
 
-def footprint(field: FieldConfig, bands: Sequence[Band]) -> Footprint:
+def footprint(field: FieldConfig, instrument: Instrument) -> Footprint:
     """Estimate what a field takes; right to a few per cent for those that are large."""
-    patch = Patch.of(field)
+    patch, bands = Patch.of(field), instrument.bands
     car = field.pixelisation == "car"
     if car:
         extent = patch.width_deg * (patch.north_deg - patch.south_deg)
@@ -46,21 +46,27 @@ def footprint(field: FieldConfig, bands: Sequence[Band]) -> Footprint:
     kept = n_pixels * (4 + 4 + number_bytes)
     n_files = 2 * len(bands) + 1
     on_disk = n_files * n_pixels * (4 + min(number_bytes, 4))
-    return Footprint(n_pixels, kept + _sky_bytes(patch, bands) + _PROGRAM_BYTES, on_disk)
+    sky = _sky_bytes(patch, bands)
+    if any(band.red_noise is not None for band in bands):
+        sky *= 2.0  # red noise is made as the sky is
+    if car and (field.pixel_averaging or not instrument.is_isotropic):
+        # the map with its margins, its modes, and what they are transformed back to
+        kept += n_pixels * (4 + 8 + 8 + 4)
+    return Footprint(n_pixels, kept + sky + _PROGRAM_BYTES, on_disk)
 
 
 def _sky_bytes(patch: Patch, bands: Sequence[Band]) -> float:
     """What the Gaussian sky takes while it is made."""
     radius_deg = patch.bounding_circle_deg()[2]
     if radius_deg <= PLANE_RADIUS_DEG:
-        side = (2.0 * radius_deg * 60.0 + MARGIN_ARCMIN) / plane_pixel_arcmin(bands)
+        side = (2.0 * radius_deg * 60.0 + MARGIN_ARCMIN) / plane_pixel_arcmin([band.beam for band in bands])
         # white noise and result of each band; modes, their transform and the random numbers
         return side**2 * 4 * (2 * len(bands) + 3)
     ell_max = max(last_multipole(band.beam) for band in bands)
     return 8 * n_coefficients(ell_max) + BLOCK_RINGS * ell_max * 24
 
 
-def check_memory(field: FieldConfig, bands: Sequence[Band]) -> None:
+def check_memory(field: FieldConfig, instrument: Instrument) -> None:
     """Refuse a field that does not fit into memory.
 
     Raises
@@ -68,7 +74,7 @@ def check_memory(field: FieldConfig, bands: Sequence[Band]) -> None:
     ConfigError
         With both numbers.
     """
-    needed, there = footprint(field, bands), available_bytes()
+    needed, there = footprint(field, instrument), available_bytes()
     if needed.memory_bytes > there:
         key = "nside" if field.pixelisation == "healpix" else "pixel_arcmin"
         raise ConfigError(

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import ducc0
 import numpy as np
 
-from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.sky.pixels import Pixels, Ring
 from szmass_cli.sky.power import SkyPower
@@ -40,18 +39,19 @@ def n_coefficients(ell_max: int) -> int:
 def harmonic_skies(
     pixels: Pixels,
     power: SkyPower,
-    bands: Sequence[Band],
+    beams: Sequence[AnyBeam],
     seed: np.random.SeedSequence,
     progress: Progress = silent,
 ) -> Iterator[np.ndarray]:
-    """Beamed Gaussian skies on the pixels of a field of any size.
+    """Yield beamed Gaussian skies on the pixels of a field of any size.
 
     Parameters
     ----------
     pixels : Pixels
     power : SkyPower
         Between the f bands.
-    bands : sequence of Band, length f
+    beams : sequence of AnyBeam, length f
+        What each band is seen through.
     seed : numpy.random.SeedSequence
     progress : Progress
 
@@ -60,9 +60,9 @@ def harmonic_skies(
     numpy.ndarray, shape (pixels.size,), float32 [µK]
         One band after the other: only one set of coefficients is kept.
     """
-    for index, band in enumerate(bands):
-        ell_max = last_multipole(band.beam)
-        alm = draw_alm(power, index, band.beam, ell_max, seed, progress)
+    for index, beam in enumerate(beams):
+        ell_max = last_multipole(beam)
+        alm = draw_alm(power, index, beam, ell_max, seed, progress)
         yield on_pixels(alm, ell_max, pixels, progress)
 
 
@@ -82,8 +82,8 @@ def draw_alm(
         Between the f bands.
     index : int
         Which band.
-    beam : Beam or TabulatedBeam
-        Of that band.
+    beam : AnyBeam
+        What that band is seen through.
     ell_max : int
     seed : numpy.random.SeedSequence
         Each m of each white noise has a stream of its own, in ascending ell: bands of any ell_max share them.

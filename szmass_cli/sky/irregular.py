@@ -41,6 +41,8 @@ class IrregularSettings:
     scatter_ln : float
         Standard deviation of the log-normal factor, of median 1, on the cluster's y. 0.16: that of the light
         cones in Gupta & Reichardt (2020), section 4.4. Shapes and fluctuations add theirs to it.
+    concentration_scatter_ln : float
+        Standard deviation of ln c500 at the same Y500.
     """
 
     gas_eccentricity_ratio: float = 0.7
@@ -49,6 +51,7 @@ class IrregularSettings:
     halo_min_m200c_msun: float = 1e13
     halo_redshifts: tuple[float, float] = (0.05, 2.5)
     scatter_ln: float = 0.16
+    concentration_scatter_ln: float = 0.0
 
 
 def draw_irregular_population(
@@ -78,12 +81,15 @@ class IrregularCluster:
     amplitude : float
         The log-normal factor in `own_y`.
     shape : Ellipsoid
+    kt_kev : float
+        Temperature of its gas; 0 without relativistic corrections.
     """
 
     y: np.ndarray
     own_y: np.ndarray
     amplitude: float
     shape: Ellipsoid
+    kt_kev: float = 0.0
 
 
 class IrregularClusters:
@@ -148,10 +154,11 @@ class IrregularClusters:
         seeds = rng.integers(2**63, size=4)
         shapes, fluctuations, halos, scatter = (np.random.default_rng(int(seed)) for seed in seeds)
         scales = cluster_scales(m200c_msun, redshift, self.model)
-        size, central = float(scales.theta500_arcmin), float(scales.y_scale)
         nu = float(peak_height(m200c_msun, redshift, self.model.cosmology))
         shape = draw_ellipsoid(shapes, nu, self.settings.gas_eccentricity_ratio)
         amplitude = float(np.exp(self.settings.scatter_ln * scatter.standard_normal()))
+        scales = scales.stretched(self.settings.concentration_scatter_ln * scatter.standard_normal())
+        size, central = float(scales.theta500_arcmin), float(scales.y_scale)
         own = self._ellipsoid(shape, size)
         if self._fluctuations is not None:
             pixel_r500 = _COARSE * self.grid.pixel_arcmin / size
@@ -163,7 +170,7 @@ class IrregularClusters:
             if len(around.redshift):  # astropy's distances are not for none
                 their_scales = cluster_scales(around.m200c_msun, around.redshift, self.model)
                 add_halos(y, self.grid, around, their_scales, self._shape_table)
-        return IrregularCluster(y, own, amplitude, shape)
+        return IrregularCluster(y, own, amplitude, shape, float(scales.kt_kev))
 
     def _ellipsoid(self, shape: Ellipsoid, theta500_arcmin: float) -> np.ndarray:
         """Projection of the smooth cluster, in units of its central scale."""

@@ -54,10 +54,14 @@ def apodised_mask(
 
 def noise_uk(field: FieldConfig, pixels: Pixels, noise_uk_arcmin: float, part: Part) -> np.ndarray:
     """Standard deviation of the white noise in pixels of a part of the map [µK]; see `shallowness`."""
-    sigma = noise_uk_arcmin / np.sqrt(pixels.area_arcmin2(part))
+    return noise_uk_arcmin / np.sqrt(pixels.area_arcmin2(part)) * depth_factor(field, pixels, part)
+
+
+def depth_factor(field: FieldConfig, pixels: Pixels, part: Part) -> np.ndarray | float:
+    """Return noise over that in the middle of the field, in pixels of a part of the map."""
     if field.depth_variation == 0:
-        return sigma
-    return sigma * shallowness(field, *pixels.ra_dec_deg(part))
+        return 1.0
+    return shallowness(field, *pixels.ra_dec_deg(part))
 
 
 def shallowness(field: FieldConfig, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:

@@ -7,11 +7,15 @@ from functools import cached_property
 import numpy as np
 from scipy import fft
 
-from szmass_cli.physics.bands import Band
+from szmass_cli.geometry import N_PIXELS
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.sky.lags import correlated_lags_uk2, plane_filters, red_noise_cl_uk2_sr
 from szmass_cli.sky.power import SkyPower
 
 _PATCHES_AT_A_TIME = 64
+_DIRECTIONS = 90
+"""At which filters are averaged, over half a turn."""
 
 
 @dataclass(frozen=True)
@@ -161,12 +165,13 @@ class PatchSpectra:
 
 
 def plane_lag_covariance_uk2(
-    power: SkyPower, bands: Sequence[Band], shape: tuple[int, int], pixel_arcmin: float
+    power: SkyPower, instrument: Instrument, shape: tuple[int, int], pixel_arcmin: float
 ) -> np.ndarray:
-    """Covariance of the beamed sky between pixels of a patch that lie some rows and columns apart.
+    """Return the covariance of sky and red noise between pixels that lie some rows and columns apart.
 
     For patches of degrees: by FFT, on a box so much larger that only scales of the patch itself are amiss.
-    Of cutouts it is `lag_covariance_uk2`.
+    Of cutouts it is `cutout_lag_covariance_uk2`. Where a filter depends on direction it is the mean of lags
+    to the east and to the west, which is all that spectra in rings of ell depend on.
 
     Returns
     -------
@@ -176,15 +181,30 @@ def plane_lag_covariance_uk2(
     box = [2 * n for n in shape]
     pixel_rad = pixel_arcmin * ARCMIN
     ell_y, ell_x = (2.0 * np.pi * fft.fftfreq(n, pixel_rad) for n in box)
-    ell = np.hypot(ell_y[:, None], ell_x[None, : box[1] // 2 + 1])
-    beams = np.array([band.beam.b_ell(power.ell) for band in bands])
-    covariance = np.empty((len(bands), len(bands), *shape))
-    for i in range(len(bands)):
-        for j in range(i, len(bands)):
-            cl = np.interp(ell, power.ell, power.cl_uk2_sr[i, j] * beams[i] * beams[j], left=0.0, right=0.0)
+    ell_y, ell_x = ell_y[:, None], ell_x[None, : box[1] // 2 + 1]
+    ell = np.hypot(ell_y, ell_x)
+    f = len(instrument)
+    beams = np.array([band.optics.b_ell(power.ell) for band in instrument.bands])
+    red = red_noise_cl_uk2_sr(instrument, power.ell)
+    covariance = np.empty((f, f, *shape))
+    for i in range(f):
+        for j in range(i, f):
+            pair = instrument.only((i, j))
+            seen = power.cl_uk2_sr[i, j] * beams[i] * beams[j]
+            cl = np.interp(ell, power.ell, seen, left=0.0, right=0.0)
+            if not pair.is_isotropic:
+                cl *= 0.5 * sum(np.prod(plane_filters(pair, x, ell_y), axis=0) for x in (ell_x, -ell_x))
+            cl += np.interp(ell, power.ell, red[i, j], left=0.0, right=0.0)
             whole = fft.irfft2(cl, s=box) / pixel_rad**2
             covariance[i, j] = covariance[j, i] = whole[: shape[0], : shape[1]]
     return covariance
+
+
+def cutout_lag_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
+    """Return the same (f, f, 40, 40) of cutouts: exact, and with all of the largest scales."""
+    lags = correlated_lags_uk2(power, instrument)
+    none = N_PIXELS - 1
+    return 0.5 * (lags[:, :, none:, none:] + lags[:, :, none:, none::-1])
 
 
 def with_white_noise(
@@ -197,13 +217,41 @@ def with_white_noise(
     return total
 
 
-def beamed_dl_uk2(power: SkyPower, bands: Sequence[Band], ell: np.ndarray) -> np.ndarray:
-    """D_ell [µK^2] of the sky behind the beams with the bands' noise, (f, f, n) at multipoles (n,)."""
-    beams = np.array([band.beam.b_ell(ell) for band in bands])
-    cl = power.cl(ell) * beams[:, None] * beams[None, :]
-    for i, band in enumerate(bands):
-        cl[i, i] += (band.noise_uk_arcmin * ARCMIN) ** 2
+def passed_power(instrument: Instrument, ell: np.ndarray) -> np.ndarray:
+    """Return the fraction of the sky's power that beams, pixels and filters leave in maps.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        Of f bands.
+    ell : numpy.ndarray, shape (n,)
+        Multipoles.
+
+    Returns
+    -------
+    numpy.ndarray, shape (f, f, n)
+        Between bands, the mean over all directions.
+    """
+    beams = np.array([band.optics.b_ell(ell) for band in instrument.bands])
+    passed = beams[:, None] * beams[None, :]
+    if instrument.is_isotropic:
+        return passed
+    angle = (np.arange(_DIRECTIONS) + 0.5) * np.pi / _DIRECTIONS
+    filters = plane_filters(instrument, ell[:, None] * np.cos(angle), ell[:, None] * np.sin(angle))
+    return passed * np.einsum("ina,jna->ijn", filters, filters) / _DIRECTIONS
+
+
+def noise_dl_uk2(instrument: Instrument, ell: np.ndarray) -> np.ndarray:
+    """Return D_ell [µK^2] of the noise between bands, white and red, (f, f, n) at multipoles (n,)."""
+    white = np.diag((instrument.noise_uk_arcmin * ARCMIN) ** 2)
+    cl = white[:, :, None] + red_noise_cl_uk2_sr(instrument, ell)
     return cl * ell * (ell + 1.0) / (2.0 * np.pi)
+
+
+def beamed_dl_uk2(power: SkyPower, instrument: Instrument, ell: np.ndarray) -> np.ndarray:
+    """Return D_ell [µK^2] of the sky as it is seen and of noise, (f, f, n) at multipoles (n,)."""
+    sky = power.cl(ell) * passed_power(instrument, ell) * ell * (ell + 1.0) / (2.0 * np.pi)
+    return sky + noise_dl_uk2(instrument, ell)
 
 
 def measured_spectra(
@@ -212,7 +260,7 @@ def measured_spectra(
     spectra: PatchSpectra,
     lag_covariance_uk2: np.ndarray,
     power: SkyPower,
-    bands: Sequence[Band],
+    instrument: Instrument,
 ) -> MeasuredSpectra:
     """Measure patches (n, f, ny, nx) of sky and noise, and say what was to be expected of them.
 
@@ -225,5 +273,5 @@ def measured_spectra(
         spectra.measure(patches_uk).mean(axis=0),
         expected,
         spectra.errors(expected, len(patches_uk)),
-        spectra.average(lambda ell: beamed_dl_uk2(power, bands, ell)),
+        spectra.average(lambda ell: beamed_dl_uk2(power, instrument, ell)),
     )

@@ -5,7 +5,6 @@ import numpy as np
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.profiles import CUT_R500, BeamedProfile, ClusterScales
-from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.sky.pixels import Pixels
 from szmass_cli.system.progress import Progress, silent
 
@@ -14,6 +13,9 @@ FAINT = 1e-5
 
 Of a Gaussian beam nothing is left three widths beyond the sphere's edge; a measured one has wider wings.
 """
+
+FAINT_FILTERED = 1e-4
+"""The same behind a filter, which spreads a cluster over degrees."""
 
 MAX_REACH_ARCMIN = 216.0
 N_SIZES, N_RADII = 60, 400
@@ -25,18 +27,20 @@ class ClusterPainter:
     Parameters
     ----------
     band : Band
+        Its optics are applied; a filter that depends on direction is not.
     """
 
     def __init__(self, band: Band):
-        self._profile = BeamedProfile(band.beam, MAX_REACH_ARCMIN)
-        self._uk_per_y = tsz_uk_per_y(band.frequency_ghz)
+        self._profile = BeamedProfile(band.optics, MAX_REACH_ARCMIN)
+        self._response = band.response
+        self._faint = FAINT if band.transfer is None else FAINT_FILTERED
         self._sizes = np.geomspace(*BeamedProfile.THETA500_RANGE_ARCMIN, N_SIZES)
         self._reaches = np.array([self._bright_radius_arcmin(size) for size in self._sizes])
 
     def _bright_radius_arcmin(self, theta500_arcmin: float) -> float:
         radii = np.append(0.0, np.geomspace(CUT_R500 * theta500_arcmin, MAX_REACH_ARCMIN, N_RADII))
         shape = np.abs(self._profile(theta500_arcmin, radii))
-        last_bright = np.flatnonzero(shape >= FAINT * shape[0])[-1]
+        last_bright = np.flatnonzero(shape >= self._faint * shape[0])[-1]
         return float(radii[min(last_bright + 1, N_RADII)])
 
     def reach_arcmin(self, theta500_arcmin) -> np.ndarray:
@@ -62,13 +66,13 @@ class ClusterPainter:
         centres : (numpy.ndarray, numpy.ndarray), shape (n,)
             Longitudes and latitudes [rad] in the map's frame.
         scales : ClusterScales
-            Sizes and Compton scales (n,).
+            Sizes and Compton scales (n,), and temperatures of the gas.
         amplitude : numpy.ndarray, shape (n,)
             What multiplies the mean signal.
         progress : Progress
         """
         size = scales.theta500_arcmin
-        central = self._uk_per_y * scales.y_scale * amplitude
+        central = self._response.tsz_uk_per_y(scales.kt_kev) * scales.y_scale * amplitude
         reach = self.reach_arcmin(size) * ARCMIN
         for index, (lon, lat) in enumerate(zip(*centres, strict=True)):
             numbers, distance = pixels.within(float(lon), float(lat), float(reach[index]))

@@ -7,7 +7,8 @@ import numpy as np
 
 from szmass_cli.config import SkyConfig
 from szmass_cli.physics.bands import Band
-from szmass_cli.physics.spectra import cl_from_dl, cmb_dl_uk2, foreground_covariance_dl_uk2
+from szmass_cli.physics.foregrounds import foreground_covariance_dl_uk2
+from szmass_cli.physics.spectra import cl_from_dl, cmb_dl_uk2
 
 
 def sky_dl_uk2(

@@ -12,7 +12,6 @@ from szmass_cli.errors import ConfigError
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import SzModel, cluster_scales
-from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes
 from szmass_cli.sky.irregular import IrregularClusters, IrregularSettings
 from szmass_cli.sky.ygrid import DEFAULT_GRID
@@ -114,13 +113,26 @@ class IrregularSignals:
             drawn = [self._clusters.draw(mass, z, rng) for mass, z in pairs]
         own = self._beamed(np.stack([cluster.own_y for cluster in drawn]))
         whole = self._beamed(np.stack([cluster.y for cluster in drawn]))
-        return Signals(own, whole, np.array([cluster.amplitude for cluster in drawn]))
+        kt_kev = np.array([cluster.kt_kev for cluster in drawn])
+        if kt_kev.any():
+            # the cluster alone: most of the other halos are groups, too cold for it to matter
+            hotter = own * (self._hot_over_cold(kt_kev)[:, None, None, :] - 1.0)
+            own, whole = own + hotter, whole + hotter
+        amplitude = np.array([cluster.amplitude for cluster in drawn])
+        return Signals(own.astype(np.float32), whole.astype(np.float32), amplitude)
 
     def _beamed(self, y: np.ndarray) -> np.ndarray:
+        """Return the signal of cold gas (n, 40, 40, f) [µK], of maps of y."""
         pixel_arcmin = self._clusters.grid.pixel_arcmin
-        beamed = [beamed_stamps(y, pixel_arcmin, band.beam) for band in self._bands]
-        uk_per_y = [tsz_uk_per_y(band.frequency_ghz) for band in self._bands]
-        return (np.stack(beamed, axis=-1) * uk_per_y).astype(np.float32)
+        beamed = [beamed_stamps(y, pixel_arcmin, band.optics) for band in self._bands]
+        uk_per_y = [band.response.tsz_uk_per_y() for band in self._bands]
+        return np.stack(beamed, axis=-1) * uk_per_y
+
+    def _hot_over_cold(self, kt_kev: np.ndarray) -> np.ndarray:
+        """Return the signal of hot gas over that of cold gas (n, f)."""
+        responses = [band.response for band in self._bands]
+        ratios = [response.tsz_uk_per_y(kt_kev) / response.tsz_uk_per_y() for response in responses]
+        return np.stack(ratios, axis=-1)
 
 
 def signal_source(
@@ -130,6 +142,8 @@ def signal_source(
 
     Raises
     ------
+    ConfigError
+        If irregular clusters are asked for behind a filter, or behind a beam too wide for them.
     SzmassError
         If irregular clusters are asked for and `pitszi` is not installed.
     """
@@ -137,7 +151,13 @@ def signal_source(
     if not isinstance(shape, IrregularShape):
         return RoundSignals(stamps, model)
     for band in bands:
-        if beam_reach_arcmin(band.beam) > IRREGULAR_MARGIN_ARCMIN:
+        if band.transfer is not None:
+            raise ConfigError(
+                f"transfer_file of {band.frequency_ghz:g} GHz: irregular clusters are drawn with 3' around "
+                "the cutout, and a filter reaches over degrees.",
+                "Set clusters.shape to {kind: round}, or leave transfer_file out.",
+            )
+        if beam_reach_arcmin(band.optics) > IRREGULAR_MARGIN_ARCMIN:
             raise ConfigError(
                 f"clusters.shape: the surroundings of irregular clusters are too small for the beam of "
                 f"{band.beam.fwhm_arcmin:.3g}' at {band.frequency_ghz:g} GHz.",
@@ -149,5 +169,6 @@ def signal_source(
         fluctuation_peak_r500=shape.fluctuation_peak_r500,
         halo_min_m200c_msun=shape.halo_min_m200c_msun if shape.other_halos else np.inf,
         scatter_ln=clusters.sz_scatter_ln,
+        concentration_scatter_ln=clusters.concentration_scatter_ln,
     )
     return IrregularSignals(settings, bands, model)

@@ -9,7 +9,7 @@ import numpy as np
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, beam_profile
-from szmass_cli.physics.spectra import PIVOT_GHZ, tsz_f
+from szmass_cli.physics.spectra import PIVOT_GHZ
 from szmass_cli.sky.lags import correlated_lags_uk2
 from szmass_cli.sky.mirrors import HALF, MirrorMatrix
 from szmass_cli.sky.power import SkyPower
@@ -30,7 +30,7 @@ def reference_band(frequencies_ghz: Sequence[float]) -> int:
 def sz_weights(bands: Sequence[Band]) -> np.ndarray:
     """SZ signal of each band over that of the reference band, (f,)."""
     frequencies = [band.frequency_ghz for band in bands]
-    signal = np.array([tsz_f(frequency) for frequency in frequencies])
+    signal = np.array([band.response.tsz_f() for band in bands])
     return signal / signal[reference_band(frequencies)]
 
 

@@ -1,7 +1,7 @@
 """A mock survey: maps of a field in all bands, with mask, inverse variance and truth."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import Table
@@ -10,6 +10,7 @@ from pixell import enmap
 from szmass_cli.config import FieldConfig, SurveyConfig, band_label
 from szmass_cli.errors import ConfigError
 from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.sky.carpixels import CarPixels
 from szmass_cli.sky.clusters import draw_amplitudes
@@ -24,11 +25,13 @@ from szmass_cli.sky.fields import PLANE_RADIUS_DEG, plane_skies
 from szmass_cli.sky.footprint import check_memory
 from szmass_cli.sky.harmonics import harmonic_skies
 from szmass_cli.sky.healpixpixels import HealpixPixels
-from szmass_cli.sky.mask import apodised_mask, noise_uk
+from szmass_cli.sky.mapaxes import Margins, margin_pixels, seen_along_axes
+from szmass_cli.sky.mask import apodised_mask, depth_factor, noise_uk
 from szmass_cli.sky.painting import ClusterPainter
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Part, blocks
-from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.power import SkyPower, tabulated_ell
+from szmass_cli.sky.rednoise import red_noise_beams, red_noise_power
 from szmass_cli.system.progress import Progress, silent
 
 
@@ -80,55 +83,102 @@ class FieldSimulation:
 
     def __init__(self, config: SurveyConfig, clusters: FieldClusters, seed: int, progress: Progress = silent):
         self._config, self._progress = config, progress
-        self.bands = config.sky.build_bands()
+        self.instrument = config.sky.build_instrument()
+        self.bands = self.instrument.bands
         check_pixels(config, self.bands)
-        check_memory(config.field, self.bands)
+        check_filters(config, self.bands)
+        check_memory(config.field, self.instrument)
+        self._seen = tuple(as_seen(config.field, band) for band in self.bands)
         patch = Patch.of(config.field)
         clusters = clusters_inside(clusters, patch)
-        model = config.clusters.sz_model(config.sky.cosmology.build())
-        self._scales = cluster_scales(clusters.m200c_msun, clusters.redshift, model)
-        check_sizes(clusters, self._scales)
-        self._sky_seed, scatter, noise, offsets, holes = np.random.SeedSequence(seed).spawn(5)
+        self._sky_seed, scatter, noise, offsets, holes, stretches, self._red_seed = np.random.SeedSequence(
+            seed
+        ).spawn(7)
         self._noise_seeds = noise.spawn(len(self.bands))
+        model = config.clusters.sz_model(config.sky.cosmology.build())
+        scales = cluster_scales(clusters.m200c_msun, clusters.redshift, model)
+        stretch_ln = config.clusters.concentration_scatter_ln
+        ln_stretch = stretch_ln * _generator(stretches).standard_normal(len(clusters))
+        self._scales = scales.stretched(ln_stretch) if stretch_ln > 0.0 else scales
+        check_sizes(clusters, self._scales)
         self._amplitude = draw_amplitudes(config.clusters.sz_scatter_ln, _generator(scatter), len(clusters))
         painted_deg = miscentred(clusters, config.clusters.miscentring_arcmin, _generator(offsets))
-        self.truth = truth_table(clusters, painted_deg, self._amplitude)
+        stretch = np.exp(ln_stretch)
+        self.truth = truth_table(clusters, painted_deg, self._amplitude, stretch, self._scales.kt_kev)
         self.pixels = pixels_of(config.field)
+        self._margins = margins_of(config.field, self.pixels, self.bands)
         self._centres = self.pixels.to_frame(*painted_deg)
         self.mask = apodised_mask(config.field, self.pixels, _generator(holes), progress)
 
     def maps_uk(self) -> Iterator[np.ndarray]:
-        """Maps (pixels.size,) float32 [µK] of the bands, in their order.
+        """Yield maps (pixels.size,) float32 [µK] of the bands, in their order.
 
-        Sky and clusters behind the beam, white noise, and the mask that multiplies both. There is no pixel
-        window: values are those at the pixels' centres.
+        Sky and clusters behind beam, pixels and filter, then the noise, white and red, and the mask that
+        multiplies all. Values are those at the pixels' centres unless ``pixel_averaging`` or the band's
+        ``pixel_arcmin`` says otherwise.
         """
-        for band, sky, seed in zip(self.bands, self._gaussian_skies(), self._noise_seeds, strict=True):
-            painter = ClusterPainter(band)
-            painter.paint(sky, self.pixels, self._centres, self._scales, self._amplitude, self._progress)
+        skies, reds = self._gaussian_skies(), self._red_noise()
+        for index, (band, sky, seed) in enumerate(zip(self.bands, skies, self._noise_seeds, strict=True)):
+            sky = self._with_clusters(sky, index)
+            red = next(reds, None)
             rng = _generator(seed)
             for part in blocks(self.pixels.size):
                 sigma = noise_uk(self._config.field, self.pixels, band.noise_uk_arcmin, part)
                 sky[part] += sigma * rng.standard_normal(len(sigma), dtype=np.float32)
+                if red is not None:
+                    sky[part] += depth_factor(self._config.field, self.pixels, part) * red[part]
                 sky[part] *= self.mask[part]
                 self._progress("noise", part.stop, self.pixels.size)
             yield sky
 
+    def _with_clusters(self, sky: np.ndarray, index: int) -> np.ndarray:
+        """Add the clusters to a Gaussian sky, and put both through what acts along the map's axes."""
+        pixels = self.pixels if self._margins is None else self._margins.pixels
+        painter = ClusterPainter(self._seen[index])
+        painter.paint(sky, pixels, self._centres, self._scales, self._amplitude, self._progress)
+        if self._margins is None:
+            return sky
+        averaging, transfer = self._config.field.pixel_averaging, self.bands[index].plane_transfer
+        if averaging or transfer is not None:
+            sky = seen_along_axes(sky, self._margins, averaging, transfer)
+        return self._margins.inner(sky)
+
     def _gaussian_skies(self) -> Iterator[np.ndarray]:
-        """CMB and foregrounds of one band after the other: on a plane if the field is flat enough."""
+        """Yield CMB and foregrounds of one band after the other, with margins where the map has any."""
         self._progress("spectra", 0, 1)
         power = SkyPower.from_config(self._config.sky, self.bands)
         self._progress("spectra", 1, 1)
-        patch = Patch.of(self._config.field)
-        common = (power, self.bands, self._sky_seed, self._progress)
+        beams = [band.optics for band in self._seen]
+        if self._margins is None:
+            return self._drawn(self.pixels, Patch.of(self._config.field), power, beams, self._sky_seed)
+        return self._drawn(self._margins.pixels, self._margins.patch, power, beams, self._sky_seed)
+
+    def _red_noise(self) -> Iterator[np.ndarray]:
+        """Yield the red noise of one band after the other as in the middle of the field, if there is any."""
+        power = red_noise_power(self.instrument, tabulated_ell(max(b.beam.ell_max for b in self.bands)))
+        if power is None:
+            return iter(())
+        beams = red_noise_beams(self.instrument, power)
+        return self._drawn(self.pixels, Patch.of(self._config.field), power, beams, self._red_seed)
+
+    def _drawn(
+        self,
+        pixels: CarPixels | HealpixPixels,
+        patch: Patch,
+        power: SkyPower,
+        beams: Sequence[AnyBeam],
+        seed: np.random.SeedSequence,
+    ) -> Iterator[np.ndarray]:
+        """Return Gaussian fields on pixels: from a plane if the patch is flat enough."""
         if patch.bounding_circle_deg()[2] <= PLANE_RADIUS_DEG:
-            return plane_skies(self.pixels, patch, *common)
-        return harmonic_skies(self.pixels, *common)
+            return plane_skies(pixels, patch, power, beams, seed, self._progress)
+        return harmonic_skies(pixels, power, beams, seed, self._progress)
 
     def ivar(self, band: Band, part: Part) -> np.ndarray:
-        """Inverse variance of the noise [µK^-2] in pixels of a part of the map, float32.
+        """Return the inverse variance of the white noise [µK^-2] in pixels of a part of the map, float32.
 
-        That of the map before its taper; zero where the mask is zero.
+        That of the map before its taper, and without the red noise, as surveys state it; zero where the mask
+        is zero.
         """
         sigma = noise_uk(self._config.field, self.pixels, band.noise_uk_arcmin, part)
         return np.where(self.mask[part] > 0, sigma**-2.0, 0.0).astype(np.float32)
@@ -182,6 +232,57 @@ def check_pixels(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
                 "(sky.beam_fwhm_arcmin or sky.beam_file), which they cannot hold.",
                 "Use smaller pixels, half the beam or less, or a wider beam.",
             )
+        averaging = field.pixel_averaging and field.pixelisation == "car"
+        if averaging and 2.0 * pixel_arcmin > band.beam.fwhm_arcmin:
+            raise ConfigError(
+                f"field.pixel_averaging: means over pixels of {pixel_arcmin:.3g}' need a beam of twice that; "
+                f"the beam at {band_label(band.frequency_ghz)} GHz has {band.beam.fwhm_arcmin:.3g}'.",
+                "Make field.pixel_arcmin half the beam or less.",
+            )
+
+
+def check_filters(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
+    """Refuse filters that depend on direction where the map has no axes along the sky's.
+
+    Raises
+    ------
+    ConfigError
+        With the band.
+    """
+    if config.field.pixelisation == "car":
+        return
+    for band in bands:
+        if band.plane_transfer is not None:
+            raise ConfigError(
+                f"transfer_file of {band_label(band.frequency_ghz)} GHz: a filter of ell_x and ell_y acts "
+                "along the axes of a map, and HEALPix has none.",
+                "Give a table of ell and T(ell), or set field.pixelisation: car.",
+            )
+
+
+def as_seen(field: FieldConfig, band: Band) -> Band:
+    """Return a band with the pixel window that applies alike in all directions.
+
+    Parameters
+    ----------
+    field : FieldConfig
+        Where its values are means over its own pixels, those of CAR are dealt with along the map's axes, and
+        those of HEALPix are as squares of the same area.
+    band : Band
+    """
+    if not field.pixel_averaging:
+        return band
+    return replace(band, pixel_arcmin=field.pixel_side_arcmin if field.pixelisation == "healpix" else 0.0)
+
+
+def margins_of(
+    field: FieldConfig, pixels: CarPixels | HealpixPixels, bands: tuple[Band, ...]
+) -> Margins | None:
+    """Return the margins that a map is made with; None where nothing acts along its axes."""
+    filters = [band.plane_transfer for band in bands]
+    if not isinstance(pixels, CarPixels) or not (field.pixel_averaging or any(filters)):
+        return None
+    return Margins.around(pixels, margin_pixels(pixels, filters))
 
 
 def _generator(seed: np.random.SeedSequence) -> np.random.Generator:

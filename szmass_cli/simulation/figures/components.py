@@ -1,11 +1,12 @@
 """Cutouts by component: what the sky of a survey is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from szmass_cli.config import Foregrounds, SkyConfig
 from szmass_cli.geometry import N_PIXELS
+from szmass_cli.physics.bands import Instrument
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.stamps import StampSky, pixel_noise_uk
 
@@ -42,11 +43,17 @@ def draw_components(sky: SkyConfig, sz_uk: np.ndarray, rng: np.random.Generator)
     nothing = Foregrounds(**dict.fromkeys(Foregrounds.model_fields, 0.0))
     cmb_alone = sky.model_copy(update={"foregrounds_dl3000_uk2": nothing})
     without_cmb = sky.model_copy(update={"cmb": False})
-    bands = sky.build_bands()
+    instrument = sky.build_instrument()
+    bands = instrument.bands
+    white = Instrument(tuple(replace(band, red_noise=None) for band in bands))
     cmb, foregrounds = (
-        StampSky(SkyPower.from_config(part, bands), bands).draw_sky(rng, len(sz_uk))[..., 0]
+        StampSky(SkyPower.from_config(part, bands), white).draw_sky(rng, len(sz_uk))[..., 0]
         for part in (cmb_alone, without_cmb)
     )
     noise_uk = np.float32(pixel_noise_uk(bands[0].noise_uk_arcmin))
     noise = noise_uk * rng.standard_normal((len(sz_uk), N_PIXELS, N_PIXELS), dtype=np.float32)
+    if bands[0].red_noise is not None:
+        empty = sky.model_copy(update={"foregrounds_dl3000_uk2": nothing, "cmb": False})
+        no_sky = SkyPower.from_config(empty, bands)
+        noise += StampSky(no_sky, instrument).draw_sky(rng, len(sz_uk))[..., 0]
     return ComponentImages(cmb, foregrounds, np.asarray(sz_uk), noise)

@@ -15,13 +15,14 @@ from szmass_cli.sky.fields import plane_fields
 from szmass_cli.sky.measured import (
     MeasuredSpectra,
     PatchSpectra,
+    cutout_lag_covariance_uk2,
     hann_window,
     measured_spectra,
     plane_lag_covariance_uk2,
     with_white_noise,
 )
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import lag_covariance_uk2
+from szmass_cli.sky.rednoise import red_noise_beams, red_noise_power
 from szmass_cli.system.pictures import save_picture
 from szmass_cli.system.progress import Progress, silent
 
@@ -104,28 +105,35 @@ def _nearest_to_reference(bands: tuple[Band, ...]) -> list[int]:
 
 
 def _cutout_spectra(config: SurveyConfig, skies_uk: np.ndarray) -> MeasuredSpectra:
-    bands = config.sky.build_bands()
-    power = SkyPower.from_config(config.sky, bands)
+    instrument = config.sky.build_instrument()
+    power = SkyPower.from_config(config.sky, instrument.bands)
     spectra = PatchSpectra(hann_window((N_PIXELS, N_PIXELS)), PIXEL_ARCMIN, _CUTOUT_EDGES)
-    covariance = with_white_noise(lag_covariance_uk2(power, bands), bands, PIXEL_ARCMIN)
+    lags = cutout_lag_covariance_uk2(power, instrument)
+    covariance = with_white_noise(lags, instrument.bands, PIXEL_ARCMIN)
     label = f"{len(skies_uk):,} cutouts"
-    return measured_spectra(label, skies_uk, spectra, covariance, power, bands)
+    return measured_spectra(label, skies_uk, spectra, covariance, power, instrument)
 
 
 def _plane_spectra(config: SurveyConfig, rng: np.random.Generator, progress: Progress) -> MeasuredSpectra:
-    bands = config.sky.build_bands()
+    instrument = config.sky.build_instrument()
+    bands = instrument.bands
     power = SkyPower.from_config(config.sky, bands)
+    beams, filters = [band.optics for band in bands], [band.plane_transfer for band in bands]
+    red = red_noise_power(instrument, power.ell)
     pixel, size = _PLANE_PIXEL_ARCMIN, round(_PLANE_DEG * 60.0 / _PLANE_PIXEL_ARCMIN)
     noise_uk = np.array([band.noise_uk_arcmin / pixel for band in bands])[:, None, None]
     planes = np.empty((_N_PLANES, len(bands), size, size), np.float32)
     for number, plane in enumerate(planes):
-        plane[:] = plane_fields(rng, (size, size), pixel, power, bands)
+        plane[:] = plane_fields(rng, (size, size), pixel, power, beams, filters)
+        if red is not None:
+            plane += plane_fields(rng, (size, size), pixel, red, red_noise_beams(instrument, red))
         plane += noise_uk * rng.standard_normal(plane.shape, dtype=np.float32)
         progress("planes", number + 1, _N_PLANES)
     spectra = PatchSpectra(hann_window((size, size)), pixel, _PLANE_EDGES)
-    covariance = with_white_noise(plane_lag_covariance_uk2(power, bands, (size, size), pixel), bands, pixel)
+    lags = plane_lag_covariance_uk2(power, instrument, (size, size), pixel)
+    covariance = with_white_noise(lags, bands, pixel)
     label = f"{_N_PLANES} planes of {_PLANE_DEG:g}°"
-    return measured_spectra(label, planes, spectra, covariance, power, bands)
+    return measured_spectra(label, planes, spectra, covariance, power, instrument)
 
 
 def draw_picture(
@@ -149,7 +157,7 @@ def draw_picture(
     if several:
         draw_bands(parts[1], clusters.image[-1], bands)
     part = config.with_frequencies([bands[i].frequency_ghz for i in shown])
-    given = InputSpectra.of(part.sky, part.sky.build_bands(), float(_CUTOUT_EDGES[-1]))
+    given = InputSpectra.of(part.sky, part.sky.build_instrument(), float(_CUTOUT_EDGES[-1]))
     shape = config.clusters.shape
     others = isinstance(shape, IrregularShape) and shape.other_halos
     draw_spectra(parts[-1], given, spectra, _OTHER_HALOS if others else "")

@@ -10,7 +10,7 @@ from astropy.table import Table
 from szmass_cli.config import FieldConfig, SurveyConfig
 from szmass_cli.maps import SkyMap, open_map
 from szmass_cli.physics.bands import Band
-from szmass_cli.simulation.figures.fieldspectra import field_spectra
+from szmass_cli.simulation.figures.fieldspectra import field_spectra, seen_instrument
 from szmass_cli.simulation.figures.spectra import InputSpectra, draw_spectra
 from szmass_cli.sky.measured import MeasuredSpectra
 from szmass_cli.sky.patch import Patch
@@ -95,7 +95,7 @@ def draw_picture(
         draw_map(axes, sky_map, band, config.field, truth)
     if spectra is not None:
         ell_max = max(1.2 * float(spectra.ell[-1]), 3000.0)
-        draw_spectra(parts[-1], InputSpectra.of(config.sky, bands, ell_max), [spectra])
+        draw_spectra(parts[-1], InputSpectra.of(config.sky, seen_instrument(config), ell_max), [spectra])
     return figure
 
 

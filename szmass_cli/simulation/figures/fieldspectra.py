@@ -1,6 +1,7 @@
 """Power spectra of a simulated field, measured on patches of its maps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,9 @@ from astropy.table import Table
 from szmass_cli.config import SurveyConfig
 from szmass_cli.maps import open_map
 from szmass_cli.maps.reader import open_mask
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
-from szmass_cli.physics.spectra import tsz_uk_per_y
 from szmass_cli.simulation.figures.fieldpatches import PatchGrid, lay_patches, positions_deg, sample_patch
 from szmass_cli.sky.mask import shallowness
 from szmass_cli.sky.measured import (
@@ -20,6 +20,7 @@ from szmass_cli.sky.measured import (
     PatchSpectra,
     beamed_dl_uk2,
     hann_window,
+    noise_dl_uk2,
     plane_lag_covariance_uk2,
 )
 from szmass_cli.sky.power import SkyPower
@@ -53,16 +54,21 @@ def field_spectra(
     Returns
     -------
     MeasuredSpectra or None
-        None where the field is too small, or its pixels too coarse, for any multipole of interest.
+        None where the field is too small, or its pixels too coarse, for any multipole of interest; or where
+        a filter depends on direction, so that clusters cannot be taken out.
     """
+    instrument = seen_instrument(config)
+    if not instrument.is_isotropic:
+        return None
     sky_maps, sky_mask = [open_map(path) for path in maps], open_mask(mask)
     grid = lay_patches(config.field, sky_maps[0].pixel_arcmin)
     edges = _usable_edges(grid, sky_maps[0].pixel_arcmin)
     if len(grid) == 0 or len(edges) < 2:
         return None
-    bands = config.sky.build_bands()
+    bands = instrument.bands
     power = SkyPower.from_config(config.sky, bands)
-    sky = plane_lag_covariance_uk2(power, bands, (grid.size, grid.size), grid.pixel_arcmin)
+    noiseless = Instrument(tuple(replace(band, red_noise=None) for band in bands))
+    sky = plane_lag_covariance_uk2(power, noiseless, (grid.size, grid.size), grid.pixel_arcmin)
     clusters = [FieldSignal(config, band, truth) for band in bands]
     taper = hann_window((grid.size, grid.size))
     unmasked = PatchSpectra(taper, grid.pixel_arcmin, edges)
@@ -77,7 +83,7 @@ def field_spectra(
         if np.abs(seen - 1.0).max() > 1e-6:
             spectra = PatchSpectra(taper * seen, grid.pixel_arcmin, edges)
             of_sky = spectra.expect(sky)
-        noise = _noise_dl_uk2(config, bands, spectra, taper * seen, directions)
+        noise = _noise_dl_uk2(config, instrument, spectra, taper * seen, directions)
         measured.append(spectra.measure_windowed((patch * taper)[None])[0])
         expected.append(of_sky + noise)
         variance.append(spectra.errors(expected[-1], 1) ** 2)
@@ -89,7 +95,7 @@ def field_spectra(
         np.mean(measured, axis=0),
         np.mean(expected, axis=0),
         np.sqrt(np.sum(variance, axis=0)) / len(grid),
-        spectra.average(lambda ell: beamed_dl_uk2(power, bands, ell)),
+        spectra.average(lambda ell: beamed_dl_uk2(power, instrument, ell)),
     )
 
 
@@ -100,18 +106,34 @@ def _usable_edges(grid: PatchGrid, pixel_arcmin: float) -> np.ndarray:
     return _EDGES[(lowest <= _EDGES) & (highest >= _EDGES)]
 
 
+def seen_instrument(config: SurveyConfig) -> Instrument:
+    """Return the instrument of a field's maps, with pixels as squares of the same area where they are means.
+
+    Parameters
+    ----------
+    config : SurveyConfig
+        Of the maps' bands.
+    """
+    instrument, field = config.sky.build_instrument(), config.field
+    if not field.pixel_averaging:
+        return instrument
+    side = field.pixel_side_arcmin
+    if field.pixelisation == "car":
+        side *= np.sqrt(np.cos(np.radians(field.center_dec_deg)))
+    return replace(instrument, bands=tuple(replace(band, pixel_arcmin=side) for band in instrument.bands))
+
+
 def _noise_dl_uk2(
     config: SurveyConfig,
-    bands: Sequence[Band],
+    instrument: Instrument,
     spectra: PatchSpectra,
     window: np.ndarray,
     directions: np.ndarray,
 ) -> np.ndarray:
-    """D_ell (f, f, bins) of a patch's noise, whose depth counts as the window weights it."""
+    """Return D_ell (f, f, bins) of a patch's noise, whose depth counts as the window weights it."""
     excess = shallowness(config.field, *positions_deg(directions)) ** 2
-    power = [(band.noise_uk_arcmin * ARCMIN) ** 2 for band in bands]
-    total = np.diag(power) * np.sum(window**2 * excess) / np.sum(window**2)
-    return spectra.average(lambda ell: total[:, :, None] * ell * (ell + 1.0) / (2.0 * np.pi))
+    total = np.sum(window**2 * excess) / np.sum(window**2)
+    return total * spectra.average(lambda ell: noise_dl_uk2(instrument, ell))
 
 
 class FieldSignal:
@@ -127,9 +149,11 @@ class FieldSignal:
     def __init__(self, config: SurveyConfig, band: Band, truth: Table):
         model = config.clusters.sz_model(config.sky.cosmology.build())
         scales = cluster_scales(np.asarray(truth["M200c_true"]) * 1e14, np.asarray(truth["redshift"]), model)
+        scales = scales.stretched(np.log(np.asarray(truth["stretch_true"])))
         self._size_arcmin = scales.theta500_arcmin
-        self._central_uk = tsz_uk_per_y(band.frequency_ghz) * scales.y_scale * truth["amplitude_true"]
-        self._profile = BeamedProfile(band.beam)
+        uk_per_y = band.response.tsz_uk_per_y(np.asarray(truth["kT_true"]))
+        self._central_uk = uk_per_y * scales.y_scale * truth["amplitude_true"]
+        self._profile = BeamedProfile(band.optics)
         self._reach_arcmin = 5.0 * self._size_arcmin + 5.0 * band.beam.fwhm_arcmin
         ra, dec = np.radians(truth["ra_painted"]), np.radians(truth["dec_painted"])
         self._where = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)

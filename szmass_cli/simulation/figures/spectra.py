@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from szmass_cli.config import SkyConfig
-from szmass_cli.physics.bands import Band
-from szmass_cli.physics.beams import ARCMIN
-from szmass_cli.sky.measured import MeasuredSpectra
+from szmass_cli.physics.bands import Band, Instrument
+from szmass_cli.physics.foregrounds import FOREGROUNDS, TSZ_DUST
+from szmass_cli.sky.measured import MeasuredSpectra, noise_dl_uk2, passed_power
 from szmass_cli.sky.power import sky_dl_uk2
 
 if TYPE_CHECKING:
@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 AGREEMENT = 0.02
 """Half the width of the band in the panels of ratios."""
 
-_STYLES = {
-    "cmb": ("CMB", "C0"),
-    "tsz": ("thermal SZ", "C2"),
-    "ksz": ("kinematic SZ", "C4"),
-    "dusty_poisson": ("dusty galaxies", "C1"),
-    "dusty_clustered": ("clustered dust", "C5"),
-    "radio": ("radio galaxies", "C6"),
-    "tsz_dust": ("|SZ × dust|", "C8"),
+_NOISE = "noise"
+_LABELS = {
+    "cmb": "CMB",
+    **{row.name: row.label for row in FOREGROUNDS},
+    TSZ_DUST: "|SZ × dust|",
+    _NOISE: "noise",
 }
+_COLOURS = {name: f"C{number}" for number, name in enumerate(_LABELS)} | {_NOISE: "0.5"}
 _MARKERS = (("o", "k"), ("s", "C3"))
 _ELL_MIN = 400.0
 _TICKS = (1000, 3000, 10_000)
@@ -54,19 +53,15 @@ class InputSpectra:
     components: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, sky: SkyConfig, bands: Sequence[Band], ell_max: float) -> "InputSpectra":
+    def of(cls, sky: SkyConfig, instrument: Instrument, ell_max: float) -> "InputSpectra":
         ell = np.geomspace(_ELL_MIN, ell_max, 500)
-        beams = np.array([band.beam.b_ell(ell) for band in bands])
-        beamed = beams[:, None] * beams[None, :]
-        components = {name: dl * beamed for name, dl in sky_dl_uk2(sky, ell).items()}
-        noise = np.zeros((len(bands), len(bands), ell.size))
-        for i, band in enumerate(bands):
-            noise[i, i] = (band.noise_uk_arcmin * ARCMIN) ** 2 * ell * (ell + 1.0) / (2.0 * np.pi)
-        return cls(bands, ell, components | {"noise": noise})
+        passed = passed_power(instrument, ell)
+        components = {name: dl * passed for name, dl in sky_dl_uk2(sky, ell, instrument.bands).items()}
+        return cls(instrument.bands, ell, components | {_NOISE: noise_dl_uk2(instrument, ell)})
 
     @property
     def total(self) -> np.ndarray:
-        return sum(self.components.values(), np.zeros_like(self.components["noise"]))
+        return sum(self.components.values(), np.zeros_like(self.components[_NOISE]))
 
 
 def shown_pairs(n_bands: int) -> list[tuple[int, int]]:
@@ -116,10 +111,10 @@ def draw_spectra(
 def _draw_curves(axes: "Axes", given: InputSpectra, pair: tuple[int, int]) -> None:
     axes.plot(given.ell, given.total[pair], "k-", lw=1.6, label="input, total")
     for name, dl in given.components.items():
-        label, colour = _STYLES.get(name, ("noise", "0.5"))
         if dl[pair].any():
             style = "-" if dl[pair].min() >= 0 else "--"
-            axes.plot(given.ell, np.abs(dl[pair]), style, color=colour, lw=0.8, label=label)
+            curve = np.abs(dl[pair])
+            axes.plot(given.ell, curve, style, color=_COLOURS[name], lw=0.8, label=_LABELS[name])
     total = np.abs(given.total[pair])
     axes.set(xscale="log", yscale="log", xlim=(_ELL_MIN, given.ell[-1]))
     axes.set_ylim(max(total.min() / 300.0, 1e-3), 3.0 * total.max())
