@@ -64,22 +64,28 @@ class Outcome:
     err: str
 
 
+def paper_clusters(**changes):
+    """Clusters as in the paper: profiles of one shape, and spectra without relativistic corrections."""
+    from szmass_cli.config import ClusterConfig
+
+    return ClusterConfig(**{"concentration_scatter_ln": 0.0, "relativistic": False} | changes)
+
+
 @pytest.fixture(scope="session")
 def simulator():
     """1' beam, 5 µK-arcmin, all foregrounds: it costs a CAMB run and an eigendecomposition."""
     from szmass_cli.config import SurveyConfig
     from szmass_cli.sky.cutouts import CutoutSimulator
 
-    return CutoutSimulator(SurveyConfig())
+    return CutoutSimulator(SurveyConfig(clusters=paper_clusters()))
 
 
 @pytest.fixture(scope="session")
 def many_cutouts(simulator):
     """3072 cutouts, masses uniform in 1-8e14, 20 per cent scatter."""
-    from szmass_cli.config import ClusterConfig
     from szmass_cli.sky.cutouts import CutoutBlock, Stream
 
-    return CutoutBlock.concatenate(list(simulator.blocks(ClusterConfig(), 3072, 11, Stream.USER)))
+    return CutoutBlock.concatenate(list(simulator.blocks(paper_clusters(), 3072, 11, Stream.USER)))
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +108,8 @@ def field(tmp_path_factory):
     )
     wanted.write(folder / "wanted.csv")
     survey = SurveyConfig(
-        field=FieldConfig(center_ra_deg=40.0, center_dec_deg=-30.0, width_deg=3.0, height_deg=2.0)
+        clusters=paper_clusters(),
+        field=FieldConfig(center_ra_deg=40.0, center_dec_deg=-30.0, width_deg=3.0, height_deg=2.0),
     )
     simulated = simulate_survey_field(survey, folder / "field.fits", seed=11, catalog=folder / "wanted.csv")
     return Field(folder / "field.fits", folder / "field_truth.csv", simulated.truth)
