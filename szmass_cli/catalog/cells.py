@@ -13,6 +13,9 @@ from szmass_cli.errors import InputError
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "--", "-", "---", "...", "<na>", "nat", "\\n"})
 
 
+_FIGURES = frozenset("0123456789+-.eE")
+
+
 def redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
     """Redshift of every row, NaN where it is unknown or not positive."""
     if "redshift" not in roles:
@@ -48,6 +51,9 @@ def numbers(path: Path, column: Column) -> np.ndarray:
         values = np.ma.asarray(getattr(column, "value", column))
         return np.ma.filled(values.astype(np.float64), np.nan)
     texts = texts_of(column)
+    plain = _plain_numbers(texts)
+    if plain is not None:
+        return plain
     blank = np.array([text.lower() in BLANKS for text in texts])
     good = np.array([FLOAT.fullmatch(text) is not None for text in texts])
     reject(path, column, ~(blank | good), "is not a number (decimal degrees and plain redshifts are)")
@@ -58,11 +64,26 @@ def is_a_number(column: Column) -> bool:
     """Whether every cell of a column is a number or blank."""
     if column.dtype.kind in "iuf":
         return True
-    return all(text.lower() in BLANKS or FLOAT.fullmatch(text) is not None for text in texts_of(column))
+    texts = texts_of(column)
+    if _plain_numbers(texts) is not None:
+        return True
+    return all(text.lower() in BLANKS or FLOAT.fullmatch(text) is not None for text in texts)
+
+
+def _plain_numbers(texts: list[str]) -> np.ndarray | None:
+    """Numbers of cells in which figures are all there is, or nothing; None, soon, for others."""
+    if not set("".join(texts)) <= _FIGURES:
+        return None
+    try:
+        return np.array([text or "nan" for text in texts], dtype=str).astype(np.float64)
+    except ValueError:
+        return None
 
 
 def texts_of(column: Column) -> list[str]:
     """The cells of a column as text without blanks around it, empty where it is masked; bytes decoded."""
+    if column.dtype.kind == "U":
+        return np.char.strip(np.ma.filled(np.ma.asarray(column), "")).tolist()
     cells = np.ma.filled(np.ma.asarray(column).astype(object), "")
     return ["" if is_missing(cell) else text_of(cell).strip() for cell in cells]
 

@@ -54,9 +54,13 @@ _UNIT_IN_NAME = re.compile(r"(.*?)\s*[\[(]([^\])]*)[\])]\s*")
 
 
 def plain(name: str) -> str:
-    """Return a name as names are compared: small letters and figures only, and no unit in brackets."""
-    bare, _ = without_unit(name)
-    return "".join(sign for sign in bare.lower() if sign.isalnum())
+    """Return a name as names are compared: small letters and figures only, and no unit in brackets.
+
+    A _ at the beginning stays: VizieR marks the columns with it that it computes itself.
+    """
+    bare, _ = without_unit(name.strip())
+    letters = "".join(sign for sign in bare.lower() if sign.isalnum())
+    return f"_{letters}" if bare.startswith("_") else letters
 
 
 def without_unit(name: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from astropy.io import ascii as astropy_ascii
 from astropy.io.ascii import InconsistentTableError
 from astropy.table import Table
 
-from szmass_cli.catalog.tables.csvtable import checked_names
+from szmass_cli.catalog.tables.common import checked_names
 from szmass_cli.catalog.tables.headlines import Heading
 from szmass_cli.errors import InputError
 

@@ -50,6 +50,14 @@ class Location:
         return cls(path.with_name(match[1]), match[2].strip())
 
 
+def is_plain_file(path: Path, magic: bytes) -> bool:
+    """Whether a path is a file, no pipe, that begins with certain bytes."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return False
+    with open(path, "rb") as stream:
+        return stream.read(len(magic)) == magic
+
+
 def bytes_of(path: Path) -> bytes:
     """Return all bytes of a file or pipe.
 

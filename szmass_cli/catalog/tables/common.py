@@ -5,10 +5,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table, represent_mixins_as_columns
+
+from szmass_cli.errors import InputError
 
 Wanted = Callable[[list[str]], bool]
 """Tells by its column names whether a table is the one that is looked for among several."""
@@ -77,6 +80,16 @@ def stated_by_cards(header: Mapping[str, Any]) -> StatedFrame | None:
 
 def _card_text(header: Mapping[str, Any], key: str) -> str:
     return str(header[key]).strip() if key else ""
+
+
+def checked_names(header: list[str], path: Path) -> list[str]:
+    """Names of columns: a nameless one, such as pandas' index, is numbered; two of one name are refused."""
+    names = [name or f"col{i}" for i, name in enumerate(header, 1)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        listed = ", ".join(map(repr, twice))
+        raise InputError(f"{path}: more than one column is called {listed}", "Rename all but one.")
+    return names
 
 
 def joined(table: Table, new: Table, meta: dict[str, Any]) -> Table:

@@ -13,7 +13,7 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 from astropy.units import Unit
 
-from szmass_cli.catalog.tables.common import flattened, joined, plain_meta, text_of
+from szmass_cli.catalog.tables.common import checked_names, flattened, joined, plain_meta, text_of
 from szmass_cli.catalog.tables.headlines import Heading
 from szmass_cli.errors import InputError
 
@@ -42,6 +42,8 @@ def read_delimited(heading: Heading, path: Path) -> tuple[Table, tuple[str, ...]
     with _cells_of_any_length(len(heading.body)):
         lines = io.StringIO(heading.body, newline="")
         body = [row for row in csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True) if row]
+    if heading.is_ruled:
+        body = [[cell.strip() for cell in row] for row in body]
     for number, row in enumerate(body, 1):
         if len(row) != len(names):
             raise _ragged(path, number, row, names, delimiter)
@@ -54,16 +56,6 @@ def read_delimited(heading: Heading, path: Path) -> tuple[Table, tuple[str, ...]
         if unit:
             table[name].unit = Unit(unit, parse_strict="silent")
     return table, notes
-
-
-def checked_names(header: list[str], path: Path) -> list[str]:
-    """Names of columns: a nameless one, such as pandas' index, is numbered; two of one name are refused."""
-    names = [name or f"col{i}" for i, name in enumerate(header, 1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        listed = ", ".join(map(repr, twice))
-        raise InputError(f"{path}: more than one column is called {listed}", "Rename all but one.")
-    return names
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -17,6 +17,7 @@ from szmass_cli.catalog.tables.common import (
     ReadTable,
     Wanted,
     as_text,
+    checked_names,
     flattened,
     joined,
     stated_by_cards,
@@ -38,21 +39,23 @@ class RawFits:
     heap: bytes
 
 
-def _raw_fits(data: bytes, hdu: fits.BinTableHDU) -> RawFits:
+def _raw_fits(stream: BinaryIO, hdu: fits.BinTableHDU) -> RawFits:
     header = hdu.header.copy()
     start = hdu.fileinfo()["datLoc"]
     row_bytes, n_rows, heap_bytes = (header[key] for key in ("NAXIS1", "NAXIS2", "PCOUNT"))
-    middle, end = start + row_bytes * n_rows, start + row_bytes * n_rows + heap_bytes
-    if min(row_bytes, n_rows, heap_bytes) < 0 or len(data) < end:
+    if start + row_bytes * n_rows + heap_bytes > stream.seek(0, io.SEEK_END):
         raise ValueError("the file is cut short")
-    rows = np.frombuffer(data, np.uint8, row_bytes * n_rows, start).reshape(n_rows, row_bytes)
-    return RawFits(header, list(hdu.columns.names), rows, data[middle:end])
+    stream.seek(start)
+    rows = np.frombuffer(stream.read(row_bytes * n_rows), np.uint8).reshape(n_rows, row_bytes)
+    return RawFits(header, list(hdu.columns.names), rows, stream.read(heap_bytes))
 
 
 def read_fits(
-    data: bytes, path: Path, wanted: Wanted | None = None, extension: str | None = None
+    stream: BinaryIO, path: Path, wanted: Wanted | None = None, extension: str | None = None
 ) -> ReadTable:
     """Read a table of a FITS file: the extension asked for, else the first one that is wanted and has rows.
+
+    No more is read of it than headers and that table: a map that is given by mistake may fill the memory.
 
     Raises
     ------
@@ -62,11 +65,11 @@ def read_fits(
         There is no table, or it is damaged.
     """
     raw = None
-    with fits.open(io.BytesIO(data), memmap=False) as hdus:
+    with fits.open(stream, memmap=False) as hdus:
         hdu, notes = _chosen(hdus, path, wanted, extension)
-        _check_rows(hdu)
+        _check_columns(hdu, path)
         if isinstance(hdu, fits.BinTableHDU):
-            raw = _raw_fits(data, hdu)
+            raw = _raw_fits(stream, hdu)
         table = Table.read(hdu, mask_invalid=False)
         for i, name in enumerate(table.colnames, 1):
             if isinstance(table[name], Column):  # not a sky position or time that astropy made of columns
@@ -112,8 +115,9 @@ def _extension(hdus: fits.HDUList, path: Path, extension: str) -> fits.BinTableH
     return hdus[index]
 
 
-def _check_rows(hdu: fits.BinTableHDU | fits.TableHDU) -> None:
-    """Refuse columns that do not fit into the rows, before a reader believes them."""
+def _check_columns(hdu: fits.BinTableHDU | fits.TableHDU, path: Path) -> None:
+    """Refuse columns of one name, and such as do not fit into the rows, before a reader believes them."""
+    checked_names(list(hdu.columns.names), path)
     n_bytes = sum(column.dtype.itemsize for column in hdu.columns)
     if isinstance(hdu, fits.BinTableHDU) and n_bytes != hdu.header["NAXIS1"]:
         raise ValueError(f"its columns take {n_bytes} bytes a row, and rows have {hdu.header['NAXIS1']}")
@@ -155,9 +159,8 @@ def write_fits(parts: list[Path], table: Table, source: Any, new: Table, meta: d
     added = Table(new, meta={}, copy=False)
     stream = io.BytesIO()
     _table_hdu(added).writeto(stream)
-    data = stream.getvalue()
-    with fits.open(io.BytesIO(data), memmap=False) as hdus:
-        wider = _widen_fits(source, _raw_fits(data, hdus[1]))
+    with fits.open(io.BytesIO(stream.getvalue()), memmap=False) as hdus:
+        wider = _widen_fits(source, _raw_fits(stream, hdus[1]))
     for key, value in {**new.meta, **meta}.items():
         wider.header[key] = _card(value)
     opener = gzip.open if parts[0].suffix == ".gz" else open

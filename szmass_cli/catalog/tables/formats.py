@@ -1,5 +1,6 @@
 """Which format a table is in, and one way to read and to write them all."""
 
+import io
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from typing import Any
 
 from astropy.table import Table
 
-from szmass_cli.catalog.tables.bytesof import Location, bytes_of, unpacked
+from szmass_cli.catalog.tables.bytesof import Location, bytes_of, is_plain_file, unpacked
 from szmass_cli.catalog.tables.common import ReadTable, Wanted
 from szmass_cli.catalog.tables.csvtable import typed, write_csv
 from szmass_cli.catalog.tables.ecsvtable import read_ecsv, write_ecsv
@@ -18,7 +19,7 @@ from szmass_cli.catalog.tables.parquet import read_parquet, write_parquet
 from szmass_cli.catalog.tables.texttable import read_text
 from szmass_cli.catalog.tables.votable import read_votable, write_votable
 from szmass_cli.errors import InputError, OutputError, SzmassError, UsageError
-from szmass_cli.system.files import atomic_path
+from szmass_cli.system.files import atomic_path, sha256_of
 
 FORMATS = {
     "fits": (".fits", ".fit", ".fts", ".fits.gz"),
@@ -27,8 +28,9 @@ FORMATS = {
     "votable": (".xml", ".vot", ".votable"),
     "parquet": (".parquet", ".pq"),
 }
+_SIMPLE = b"SIMPLE  ="
 _SIGNATURES = {
-    b"SIMPLE  =": "fits",
+    _SIMPLE: "fits",
     b"PAR1": "parquet",
     b"# %ECSV": "ecsv",
     b"<?xml": "votable",
@@ -97,13 +99,19 @@ def read_source(path: Path, wanted: Wanted | None = None) -> ReadTable:
         if place.file.is_dir():
             found = _read_folder(place.file, wanted)
         else:
-            packed = bytes_of(place.file)
-            data = unpacked(path, packed)
-            kind = _input_format(place.file, data)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a reader's worries about units and styles
-                found = _read(kind, data, place, wanted)
-            found.sha256 = sha256(packed).hexdigest()
+                if is_plain_file(place.file, _SIMPLE):
+                    kind = "fits"
+                    with open(place.file, "rb") as stream:
+                        found = read_fits(stream, place.file, wanted, place.extension)
+                    found.sha256 = sha256_of(place.file)
+                else:
+                    packed = bytes_of(place.file)
+                    data = unpacked(path, packed)
+                    kind = _input_format(place.file, data)
+                    found = _read(kind, data, place, wanted)
+                    found.sha256 = sha256(packed).hexdigest()
     except (SzmassError, MemoryError):
         raise
     except OSError as error:
@@ -128,7 +136,7 @@ def _read_folder(path: Path, wanted: Wanted | None) -> ReadTable:
 
 def _read(kind: str, data: bytes, place: Location, wanted: Wanted | None) -> ReadTable:
     if kind == "fits":
-        return read_fits(data, place.file, wanted, place.extension)
+        return read_fits(io.BytesIO(data), place.file, wanted, place.extension)
     if place.extension is not None:
         raise UsageError(
             f"{place.file}[{place.extension}]: only FITS files have extensions",

@@ -80,6 +80,7 @@ def find_heading(text: str, path: Path) -> Heading:
                 )
     rest = lines if from_comment else lines[1:]
     rest, units, is_ruled = _without_ruler(rest, delimiter)
+    names = [name.strip() for name in names] if is_ruled else names
     return Heading(names, units, delimiter, "".join(rest), tuple(comments), n_dropped, is_ruled)
 
 
