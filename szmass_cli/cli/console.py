@@ -1,5 +1,6 @@
 """The terminal: progress bars, error panels and tables. Messages go to stderr, results to stdout."""
 
+import errno
 import logging
 import os
 import sys
@@ -22,6 +23,8 @@ from szmass_cli.system.streams import forgive_encodings
 
 INTERRUPTED = 130
 LOG_EVERY_SECONDS = 30.0
+NARROW = 60
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 # wrong options; typer has no public name for the class that its BadParameter is one of
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -39,6 +42,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         from szmass_cli.cli.app import app
 
+        if stderr.width < NARROW:  # panels would cut the names of options
+            app.rich_markup_mode = None
         code = app(args=list(arguments), prog_name="szmass", standalone_mode=False) or 0
         sys.stdout.flush()
         # typer's own word for Ctrl-C is to return 130
@@ -51,7 +56,9 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as error:
         return error.exit_code
     except _UsageError as error:
-        if error.format_message().strip():  # empty where the help was printed instead
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), end="", file=sys.stderr)  # empty where it was printed already
+        else:
             error_panel(error.format_message(), "`szmass COMMAND --help` lists the options.")
         return error.exit_code
     except BrokenPipeError:
@@ -79,17 +86,14 @@ def _unexpected(error: Exception) -> int:
 
 
 def _stdout_failed(error: OSError) -> int:
-    """Tell of a standard output that cannot be written, such as a file on a full disk; 0 if it can."""
-    try:
-        sys.stdout.flush()  # what could not be written is still there
-    except OSError:
-        _lose_stdout()
-        error_panel(
-            f"Standard output could not be written: {error.strerror or error}.",
-            "Files that options name are complete.",
-        )
-        return 1
-    return 0
+    """Tell of a standard output that cannot be written, as a file on a full disk; 0 if it is not that."""
+    if error.filename is not None or error.errno not in _DISK_ERRORS:  # files have names
+        return 0
+    _lose_stdout()
+    error_panel(
+        f"Standard output could not be written: {error.strerror}.", "Files that options name are complete."
+    )
+    return 1
 
 
 def _lose_stdout() -> None:
@@ -109,6 +113,11 @@ def error_panel(message: str, hint: str) -> None:
         text.append("\n\n" + hint, style="dim")
     width = min(stderr.width, 100)
     stderr.print(Panel(text, title="error", title_align="left", border_style="red", width=width))
+
+
+def table_width(widest: int = 80) -> int:
+    """Return how wide a table may be: beyond the terminal it would be cut, not wrapped."""
+    return min(widest, stderr.width)
 
 
 def note(text: str) -> None:

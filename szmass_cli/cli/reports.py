@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from szmass_cli.cli.console import note, stderr
+from szmass_cli.cli.console import note, stderr, table_width
 from szmass_cli.errors import SzmassError
 from szmass_cli.estimation.run import Estimates
 from szmass_cli.evaluation.estimators import ESTIMATORS
@@ -29,7 +29,7 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
         return
     for text in estimates.notes:
         note(f"note: {text}")
-    table = Table(box=None, show_header=False, padding=(0, 2), width=WIDTH)
+    table = Table(box=None, show_header=False, padding=(0, 2), width=table_width())
     table.add_row("model", f"{estimates.meta['SZM_MODL']}  ({str(estimates.meta['SZM_MSHA'])[:12]})")
     unit = f"{estimates.meta['SZM_UNIT']} ({estimates.meta['SZM_UNSR']})"
     table.add_row("map", f"{estimates.meta['SZM_MAP']}  in {unit}")
@@ -79,7 +79,7 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
     if quiet:
         return
     m = bundle.metadata
-    table = Table(box=None, show_header=False, padding=(0, 2), width=WIDTH)
+    table = Table(box=None, show_header=False, padding=(0, 2), width=table_width())
     low, high = (mass / 1e14 for mass in m.trained_m200c_msun)
     rows = {
         "model": f"{m.name}  ({bundle.sha256[:12]})",
@@ -138,7 +138,7 @@ def _print_scatter(metrics: Metrics) -> None:
         for name, s in zip(ESTIMATORS, each, strict=True):
             values = (s.std, s.gaussian_sigma, s.median, s.coverage_68, s.coverage_95)
             table.add_row(f"{c.sz_scatter_ln:g}", name, *(f"{v:.3f}" for v in values))
-    Console(highlight=False).print(table)
+    Console(highlight=False).print(table, crop=False)
 
 
 def _print_posteriors(honesty: Honesty) -> None:
@@ -156,4 +156,4 @@ def _print_posteriors(honesty: Honesty) -> None:
         shift = "" if found.rms_shift is None else f"{found.rms_shift:.3f}"
         numbers = (f"{found.ln_likelihood_gap:.4f}", f"{found.coverage_68:.3f}", f"{found.coverage_95:.3f}")
         table.add_row(z, beam, noise, f"{found.n_detected:,}", shift, *numbers)
-    Console(highlight=False).print(table)
+    Console(highlight=False).print(table, crop=False)
