@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
-.PHONY: demo test test-slow lint wheel docs site benchmarks model model-z07 model-paper clean help
+.PHONY: demo test test-slow lint wheel docs site changelog benchmarks model model-z07 model-paper clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ docs: $(VENV)/.szmass  ## the generated pages: command line reference, table of 
 site: $(BIN)/python  ## the documentation as a web site, in build/site
 	$(PIP) --editable '.[docs]'
 	$(BIN)/mkdocs build --quiet --site-dir build/site
+
+changelog: $(BIN)/python  ## the lines of changes/ into CHANGELOG.md: make changelog VERSION=0.2.0
+	$(PIP) --editable '.[docs]'
+	$(BIN)/towncrier build --yes --version $(VERSION)
 
 benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/run.py
