@@ -8,23 +8,22 @@ from szmass_cli.config.base import MassMsun, Redshift, Strict, check_mass_order
 
 
 class NetworkConfig(Strict):
-    """The mResUNet."""
+    """The mResUNet: a correction of the Gaussian likelihood, or the paper's own network (``head: mass``)."""
 
-    base_filters: int = Field(16, ge=2, le=128)
-    dropout_rate: float = Field(0.3, ge=0, lt=1)
-    dropout_in: Literal["decoder", "encoder"] = "decoder"
-    input: Literal["plain", "filtered"] = Field(
-        "plain", description="filtered: the cutout, and beside it B C^-1 d, whitened by sky and noise"
+    head: Literal["correction", "mass"] = Field(
+        "correction", description="correction: of ln L at given masses; mass: the paper's mass pixel"
     )
+    base_filters: int = Field(6, ge=2, le=128)
     residual: Literal["identity", "projected"] = Field(
         "projected", description="added where a skip joins: the map before it, or a projection of both"
     )
-    batch_norm_momentum: float = Field(0.99, gt=0, lt=1)
-    head: Literal["mass", "posterior"] = Field(
-        "mass", description="mass: the paper's mass pixel; posterior: p(ln M), given redshift, beam and noise"
+    dropout_rate: float = Field(0.0, ge=0, lt=1)
+    dropout_in: Literal["decoder", "encoder"] = "decoder"
+    input: Literal["plain", "filtered"] = Field(
+        "plain",
+        description="mass head; filtered: the cutout, and beside it B C^-1 d, whitened by sky and noise",
     )
-    matched_filters: int = Field(16, ge=0, le=64, description="posterior: filters that its head sees")
-    mixture_components: int = Field(3, ge=1, le=16, description="posterior: Gaussians in ln M")
+    batch_norm_momentum: float = Field(0.99, gt=0, lt=1, description="mass head")
 
 
 class TrainingConfig(Strict):
@@ -46,9 +45,9 @@ class TrainingConfig(Strict):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="of activations; auto is float32 on CPUs, half on GPUs"
     )
-    mass_pixel_weight: float = Field(300.0, gt=0)
-    sz_map_weight: float = Field(1.0, gt=0, description="of the SZ map's pixels; the NFW map's have 1")
-    mass_error: Literal["absolute", "relative"] = "absolute"
+    sz_map_weight: float = Field(1.0, gt=0, description="of the SZ map's pixels; the mass has 1")
+    mass_pixel_weight: float = Field(300.0, gt=0, description="mass head")
+    mass_error: Literal["absolute", "relative"] = Field("absolute", description="mass head")
 
     @model_validator(mode="after")
     def _at_least_one_batch(self) -> Self:
@@ -58,13 +57,13 @@ class TrainingConfig(Strict):
 
 
 class CalibrationConfig(Strict):
-    """The held-out simulations that turn network outputs into percentiles."""
+    """The held-out simulations that set posteriors right."""
 
-    cutouts: int = Field(100_000, ge=1000, le=10_000_000, description="posterior head")
+    cutouts: int = Field(30_000, ge=200, le=10_000_000, description="correction")
     cutouts_per_redshift: int = Field(20_000, ge=100, le=10_000_000, description="mass head")
     redshifts: tuple[Redshift, ...] = Field((0.7,), min_length=1, description="mass head")
-    min_m200c_msun: MassMsun = 1e14
-    max_m200c_msun: MassMsun = 8e14
+    min_m200c_msun: MassMsun = Field(1e14, description="mass head")
+    max_m200c_msun: MassMsun = Field(8e14, description="mass head")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError
 
 from szmass_cli.config.base import Strict
 from szmass_cli.config.clusters import ClusterConfig
@@ -23,7 +23,7 @@ class SurveyConfig(Strict):
 
     sky: SkyConfig = SkyConfig()
     clusters: ClusterConfig = ClusterConfig()
-    instruments: InstrumentsConfig | None = None
+    instruments: InstrumentsConfig = InstrumentsConfig()
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     calibration: CalibrationConfig = CalibrationConfig()
@@ -49,51 +49,6 @@ class SurveyConfig(Strict):
                 raise ConfigError(f"--freq: there is no band at {wanted:g} GHz.", f"There are {there}.")
             chosen[nearest] = bands[nearest]
         return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
-
-    @property
-    def trained_instruments(self) -> InstrumentsConfig:
-        """Beams and noise that a posterior head is trained for: without instruments the sky's own."""
-        if self.instruments is not None:
-            return self.instruments
-        band = self.sky.bands[0].build()
-        fwhm, noise = band.beam.fwhm_arcmin, band.noise_uk_arcmin
-        return InstrumentsConfig(
-            min_beam_fwhm_arcmin=fwhm,
-            max_beam_fwhm_arcmin=fwhm,
-            min_noise_uk_arcmin=noise,
-            max_noise_uk_arcmin=noise,
-        )
-
-    @model_validator(mode="after")
-    def _instruments_fit(self) -> Self:
-        if self.instruments is not None and self.network.head != "posterior":
-            raise ValueError("instruments: only networks with head: posterior take beam and noise as inputs")
-        if self.network.head == "posterior":
-            self._check_one_gaussian_band()
-        return self
-
-    def _check_one_gaussian_band(self) -> None:
-        """The sky's band is the one that a posterior head is evaluated at, and assumes of maps."""
-        if len(self.sky.bands) > 1:
-            raise ValueError("network.head: posterior is for one band")
-        band, ranges = self.sky.bands[0], self.instruments
-        if band.beam_fwhm_arcmin is None:
-            raise ValueError(
-                "sky.beam_file: network.head: posterior is trained for Gaussian beams; give beam_fwhm_arcmin "
-                "(szmass estimate --beam takes the file)"
-            )
-        if band.noise_uk_arcmin is None:
-            raise ValueError(
-                "sky.noise_file: network.head: posterior is trained for white noise; give noise_uk_arcmin"
-            )
-        if ranges is None:
-            return
-        for key, value, (low, high) in (
-            ("beam_fwhm_arcmin", band.beam_fwhm_arcmin, ranges.beam_range_arcmin),
-            ("noise_uk_arcmin", band.noise_uk_arcmin, ranges.noise_range_uk_arcmin),
-        ):
-            if not low <= value <= high:
-                raise ValueError(f"sky.{key}: {value:g} is outside of instruments, {low:g} to {high:g}")
 
     @property
     def data_files(self) -> list[Path]:

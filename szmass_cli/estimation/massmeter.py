@@ -10,8 +10,8 @@ from szmass_cli.likelihood.optimal import MatchedFilter, NoiseLevel
 from szmass_cli.maps.inpaint import inpaint
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.model import Predictor
-from szmass_cli.posterior import Calibration
-from szmass_cli.posterior.inference import CalibratedMasses
+from szmass_cli.network.paper.calibration import Calibration
+from szmass_cli.network.paper.masses import CalibratedMasses
 from szmass_cli.posterior.priors import PriorChange
 from szmass_cli.sky.clusters import ClusterStamps
 

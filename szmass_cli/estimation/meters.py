@@ -7,8 +7,8 @@ from szmass_cli.estimation.massmeter import MassMeter
 from szmass_cli.estimation.posteriormeter import PosteriorMeter
 from szmass_cli.estimation.reading import ALWAYS, Meter
 from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.network.paper.calibration import Calibration
 from szmass_cli.physics.bands import Band
-from szmass_cli.posterior import Calibration
 from szmass_cli.posterior.priors import Prior, PriorChange
 
 

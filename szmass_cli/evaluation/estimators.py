@@ -12,8 +12,8 @@ from szmass_cli.likelihood.optimal import GridPosterior, OptimalEstimator
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.conditioned import Conditions
 from szmass_cli.network.model import Predictor
+from szmass_cli.network.paper.calibration import Calibration
 from szmass_cli.network.recalibrated import RecalibratedNetwork
-from szmass_cli.posterior import Calibration
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 
 NETWORK, MATCHED_FILTER, BEST_POSSIBLE = "network", "matched filter", "best possible"

@@ -8,6 +8,7 @@ convolution, with it (`projected`); dropout comes after the normalisation; the l
 convolution.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 DILATIONS = (1, 2, 3, 4)
 SKIPPED = (2, 4)
 LEVELS = 4
+"""Sizes of maps, halved from each to the next; the last one is the bridge."""
+
 OUTPUTS = 2
 """SZ profile, and normalised NFW profile with the mass pixel."""
 
 
 def build_mresunet(config: NetworkConfig, input_channels: int, synchronised: bool = False) -> "keras.Model":
-    """The network, (n, 40, 40, input_channels) in and (n, 40, 40, 2) out.
+    """Return the paper's network, (n, 40, 40, input_channels) in and (n, 40, 40, 2) out.
 
     Parameters
     ----------
@@ -43,12 +46,16 @@ def build_mresunet(config: NetworkConfig, input_channels: int, synchronised: boo
     """
     keras = load_keras()
     inputs = keras.Input((N_PIXELS, N_PIXELS, input_channels))
-    features = Trunk(config, synchronised)(inputs)
-    return keras.Model(inputs, output_maps(features.decoded, OUTPUTS), name="mresunet")
+
+    def normalisation() -> Any:
+        return keras.layers.BatchNormalization(momentum=config.batch_norm_momentum, synchronized=synchronised)
+
+    maps = Trunk(config, LEVELS, normalisation)(inputs)
+    return keras.Model(inputs, output_maps(maps.decoded, OUTPUTS), name="mresunet")
 
 
 def output_maps(decoded: Any, n_maps: int) -> Any:
-    """Linear maps of the trunk's last features, in single precision."""
+    """Return linear maps of the trunk's last features, in single precision."""
     # starting from zero output spares the first epoch, in which the residual sums are only scaled down
     layer = load_keras().layers.Conv2D(
         n_maps, 1, activation="linear", kernel_initializer="zeros", dtype="float32"
@@ -57,13 +64,13 @@ def output_maps(decoded: Any, n_maps: int) -> Any:
 
 
 @dataclass(frozen=True)
-class Features:
-    """What the trunk makes of an input.
+class TrunkMaps:
+    """What the trunk makes of an input of a side of s pixels, with l levels.
 
     Parameters
     ----------
-    bridge : keras tensor, (n, 5, 5, 8 base_filters)
-    decoded : keras tensor, (n, 40, 40, base_filters)
+    bridge : keras tensor, (n, s / 2^(l-1), s / 2^(l-1), base_filters 2^(l-1))
+    decoded : keras tensor, (n, s, s, base_filters)
     """
 
     bridge: Any
@@ -76,39 +83,44 @@ class Trunk:
     Parameters
     ----------
     config : NetworkConfig
-    synchronised : bool
-        See `build_mresunet`.
-    conditions : keras tensor, (n, c), optional
-        What every sub-stage's maps are scaled and shifted by, channel by channel (FiLM: Perez et al. 2018,
-        eq. 2), after their normalisation.
+    n_levels : int
+        Sizes of maps; the side of the input must be a multiple of 2^(n_levels - 1).
+    normalisation : callable, optional
+        Makes the layer that normalises what a sub-stage adds; without it weights start smaller, so that the
+        sum over all sub-stages stays of the order of the input.
     """
 
-    def __init__(self, config: NetworkConfig, synchronised: bool = False, conditions: Any = None):
-        self._config, self._synchronised, self._conditions = config, synchronised, conditions
+    UNNORMALISED_VARIANCE = 0.1
+
+    def __init__(self, config: NetworkConfig, n_levels: int, normalisation: Callable[[], Any] | None = None):
+        self._config, self._n_levels, self._normalisation = config, n_levels, normalisation
         rate, place = config.dropout_rate, config.dropout_in
         self._encoder_dropout = rate if place == "encoder" else 0.0
         self._decoder_dropout = rate if place == "decoder" else 0.0
 
-    def __call__(self, x: Any) -> Features:
+    def __call__(self, x: Any) -> TrunkMaps:
         layers, base = load_keras().layers, self._config.base_filters
         skips: list[dict[int, Any]] = []
-        for level in range(LEVELS):  # the last level is the bridge, whose maps are not skipped
+        for level in range(self._n_levels):  # the last level is the bridge, whose maps are not skipped
             skips.append({})
             for dilation in DILATIONS:
                 stride = 2 if level > 0 and dilation == 1 else 1
                 x = self._substage(x, base * 2**level, dilation, stride, self._encoder_dropout)
                 skips[level][dilation] = x
         bridge = x
-        for level in reversed(range(LEVELS - 1)):
+        for level in reversed(range(self._n_levels - 1)):
             x = layers.UpSampling2D(2)(x)
             for dilation in DILATIONS:
                 skip = skips[level][dilation] if dilation in SKIPPED else None
                 x = self._substage(x, base * 2**level, dilation, 1, self._decoder_dropout, skip)
-        return Features(bridge, x)
+        return TrunkMaps(bridge, x)
 
     def _substage(self, x, filters: int, dilation: int, stride: int, dropout: float, skip=None):
-        """Convolution, activation, normalisation, and the input added; a skip is joined to the input."""
-        layers, momentum = load_keras().layers, self._config.batch_norm_momentum
+        """Return the input, and added to it convolution, activation and normalisation.
+
+        A skip is joined to the input.
+        """
+        layers = load_keras().layers
         joined = x if skip is None else layers.Concatenate()([x, skip])
         y = dilated_conv2d()(
             filters,
@@ -116,12 +128,11 @@ class Trunk:
             strides=stride,
             dilation_rate=dilation,
             padding="same",
-            kernel_initializer="lecun_normal",
+            kernel_initializer=self._initializer(),
         )(joined)
         y = layers.Activation("selu")(y)
-        y = layers.BatchNormalization(momentum=momentum, synchronized=self._synchronised)(y)
-        if self._conditions is not None:
-            y = self._modulated(y, filters)
+        if self._normalisation is not None:
+            y = self._normalisation()(y)
         if dropout:
             y = layers.Dropout(dropout)(y)
         if self._config.residual == "projected":
@@ -130,9 +141,7 @@ class Trunk:
             x = layers.Conv2D(filters, 1, strides=stride)(x)
         return layers.Add()([x, y])
 
-    def _modulated(self, y, filters: int):
-        """y (1 + gamma) + beta, both linear in the conditions and zero at first."""
-        layers = load_keras().layers
-        linear = [layers.Dense(filters, kernel_initializer="zeros")(self._conditions) for _ in range(2)]
-        gamma, beta = (layers.Reshape((1, 1, filters))(values) for values in linear)
-        return layers.Add()([y, layers.Multiply()([y, gamma]), beta])
+    def _initializer(self) -> Any:
+        if self._normalisation is not None:
+            return "lecun_normal"
+        return load_keras().initializers.VarianceScaling(self.UNNORMALISED_VARIANCE)

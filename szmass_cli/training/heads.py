@@ -12,8 +12,8 @@ from szmass_cli.network.fit.dataset import Simulator
 from szmass_cli.network.fit.lessons import Encoder, Lesson, PosteriorLesson
 from szmass_cli.network.inputs import Labels, NetworkInput
 from szmass_cli.network.model import Predictor, network_of, set_weights
+from szmass_cli.network.paper.calibration import Calibration, fit_calibration
 from szmass_cli.network.posteriormodel import PosteriorPredictor
-from szmass_cli.posterior import Calibration, fit_calibration
 from szmass_cli.posterior.recalibration import Recalibration, fit_recalibration, mass_grid, median_mass
 from szmass_cli.sky.clusters import mass_range, mean_mass
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream

@@ -1,16 +1,13 @@
 """What a bundle states about itself, for people and for checks."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from szmass_cli.config import SurveyConfig
 from szmass_cli.errors import InputError
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
-from szmass_cli.network.inputs import Labels
-from szmass_cli.posterior import Calibration
-from szmass_cli.posterior.recalibration import Recalibration
 from szmass_cli.sky.clusters import mass_range, redshift_range
 
 RECIPE, WEIGHTS, CALIBRATION, METADATA, REPORT, CARD, HISTORY = (
@@ -25,93 +22,107 @@ RECIPE, WEIGHTS, CALIBRATION, METADATA, REPORT, CARD, HISTORY = (
 HASHED = (RECIPE, WEIGHTS, CALIBRATION)
 
 
-PerBand = float | tuple[float, ...]
-"""A number, or one for each of several bands."""
-
-
-class Metadata(BaseModel):
-    """What a bundle states about itself; the file is refused if any of it is missing or unknown."""
+class CommonMetadata(BaseModel):
+    """What every bundle states; the file is refused if any of it is missing or unknown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format_version: Literal[1]
     name: str
     szmass_version: str
-    frequency_ghz: PerBand
-    beam_fwhm_arcmin: PerBand
-    noise_uk_arcmin: PerBand
     pixel_arcmin: float
     n_pixels: int
     units: Literal["uK_CMB"]
-    normalisation_uk: float
-    mean_mass_msun: float
     cosmology: str
     mass_definition: Literal["200c"]
     trained_m200c_msun: tuple[float, float]
     trained_redshift: tuple[float, float]
-    calibrated_redshift: tuple[float, float]
     prior: str
     sz_scatter_ln: float
     seed: int
     cutouts_trained_on: int
-    trained_beam_fwhm_arcmin: tuple[float, float] | None = None
-    trained_noise_uk_arcmin: tuple[float, float] | None = None
     sha256: dict[str, str]
 
+
+class Metadata(CommonMetadata):
+    """What a model for any instrument states."""
+
+    format_version: Literal[2]
+    concentration_scatter_ln: float
+    relativistic: bool
+    trained_bands: tuple[int, int]
+    trained_frequency_ghz: tuple[float, float]
+    trained_beam_fwhm_arcmin: tuple[float, float]
+    trained_noise_uk_arcmin: tuple[float, float]
+
+
+PerBand = float | tuple[float, ...]
+"""A number, or one for each of several bands."""
+
+
+class PaperMetadata(CommonMetadata):
+    """What the paper's network states: it holds for one instrument."""
+
+    format_version: Literal[1]
+    frequency_ghz: PerBand
+    beam_fwhm_arcmin: PerBand
+    noise_uk_arcmin: PerBand
+    normalisation_uk: float
+    mean_mass_msun: float
+    calibrated_redshift: tuple[float, float]
+
     def per_band(self, key: Literal["frequency_ghz", "beam_fwhm_arcmin", "noise_uk_arcmin"]) -> str:
-        """Numbers of all bands as text: ``95, 150``."""
+        """Return numbers of all bands as text: ``95, 150``."""
         value = getattr(self, key)
         return ", ".join(f"{number:g}" for number in (value if isinstance(value, tuple) else (value,)))
 
 
-def stated(recipe: SurveyConfig, labels: Labels, calibration: Calibration | Recalibration) -> dict[str, Any]:
-    """Metadata that follow from the hashed files: repeated for people, and never to contradict them."""
-    low, high = (value / 1e14 for value in calibration.prior_range_msun)
-    bands = recipe.sky.build_bands()
+AnyMetadata = Metadata | PaperMetadata
+
+_ANY: TypeAdapter[AnyMetadata] = TypeAdapter(Annotated[AnyMetadata, Field(discriminator="format_version")])
+
+
+def stated_by_all(recipe: SurveyConfig) -> dict[str, Any]:
+    """Return what metadata repeat of a recipe, whatever the model: never to contradict it."""
     return {
-        "frequency_ghz": _per_band([band.frequency_ghz for band in bands]),
-        "beam_fwhm_arcmin": _per_band([band.beam.fwhm_arcmin for band in bands]),
-        "noise_uk_arcmin": _per_band([band.noise_uk_arcmin for band in bands]),
         "cosmology": recipe.sky.cosmology.build().name,
-        "normalisation_uk": labels.scale_uk,
-        "mean_mass_msun": labels.mean_mass_msun,
         "trained_m200c_msun": mass_range(recipe.clusters),
         "trained_redshift": redshift_range(recipe.clusters),
         "sz_scatter_ln": recipe.clusters.sz_scatter_ln,
         "seed": recipe.training.seed,
-        **_stated_of_head(recipe, calibration, f"{low:g} to {high:g} 1e14 Msun"),
     }
 
 
-def _stated_of_head(
-    recipe: SurveyConfig, calibration: Calibration | Recalibration, masses: str
-) -> dict[str, Any]:
-    if isinstance(calibration, Calibration):
-        return {
-            "calibrated_redshift": (float(calibration.redshifts[0]), float(calibration.redshifts[-1])),
-            "prior": f"flat in M200c, {masses}",
-        }
-    ranges = recipe.trained_instruments
+def stated(recipe: SurveyConfig) -> dict[str, Any]:
+    """Return what the metadata of a model for any instrument repeat of its recipe."""
+    low, high = (value / 1e14 for value in mass_range(recipe.clusters))
+    instruments = recipe.instruments
     return {
-        "calibrated_redshift": redshift_range(recipe.clusters),
-        "prior": f"flat in ln M200c, {masses}",
-        "trained_beam_fwhm_arcmin": ranges.beam_range_arcmin,
-        "trained_noise_uk_arcmin": ranges.noise_range_uk_arcmin,
+        **stated_by_all(recipe),
+        "prior": f"flat in ln M200c, {low:g} to {high:g} 1e14 Msun",
+        "concentration_scatter_ln": recipe.clusters.concentration_scatter_ln,
+        "relativistic": recipe.clusters.relativistic,
+        "trained_bands": instruments.bands_range,
+        "trained_frequency_ghz": instruments.frequency_range_ghz,
+        "trained_beam_fwhm_arcmin": instruments.beam_range_arcmin,
+        "trained_noise_uk_arcmin": instruments.noise_range_uk_arcmin,
     }
 
 
-def _per_band(values: list[float]) -> PerBand:
-    return values[0] if len(values) == 1 else tuple(values)
+def read_metadata(path: Path) -> AnyMetadata:
+    """Return the checked metadata of a bundle.
 
-
-def read_metadata(path: Path) -> Metadata:
+    Raises
+    ------
+    InputError
+        If the file is not that of a model, or the model was made for another geometry.
+    """
     try:
-        metadata = Metadata.model_validate_json(path.read_text(encoding="utf-8"))
+        metadata = _ANY.validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
         reason = (
             error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("",), "msg": str(error)}
         )
-        key = ".".join(str(part) for part in reason["loc"])
+        key = ".".join(str(part) for part in reason["loc"] if part not in (1, 2))
         raise InputError(
             f"{path} is not the metadata of a szmass model: {key}: {reason['msg']}.",
             "Fetch the bundle again, or update szmass.",

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from szmass_cli.posterior.grid import mass_grid
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.priors import Prior
 
@@ -13,7 +14,7 @@ N_SIGMA = np.linspace(-3.0, 3.0, 31)
 """The quantiles kept, as the sigmas of a Gaussian."""
 
 POSTERIOR_SIGMA = np.linspace(-5.0, 5.0, 201)
-"""Edges of the cells of probability of a `MassPosterior`, as the sigmas of a Gaussian."""
+"""Quantiles that a posterior is made of, as the sigmas of a Gaussian."""
 
 TAIL_LEVELS = 6
 """Outermost quantiles, spanning one sigma, whose slope the tails beyond the table go on with."""
@@ -90,7 +91,7 @@ class Calibration:
         return np.where(lost[:, None], np.nan, np.exp(result))
 
     def posterior(self, raw_mass_msun, redshift) -> MassPosterior:
-        """The whole posterior, its tails continued beyond the table as those of a Gaussian.
+        """Return the whole posterior, its tails continued beyond the table as those of a Gaussian.
 
         A steep prior moves an uncertain mass by several sigma, to where simulations are too few for
         quantiles. Tails end where the prior's range does.
@@ -103,15 +104,17 @@ class Calibration:
         Returns
         -------
         MassPosterior
-            Of ln M200c [Msun], under `prior`; rows whose input is not finite are NaN.
+            Under `prior`, on the grid of `prior_range_msun`; rows whose input is not finite are NaN.
         """
-        edges = ndtr(POSTERIOR_SIGMA)
-        weight = np.diff(edges) / (edges[-1] - edges[0])
-        centres = 0.5 * (POSTERIOR_SIGMA[1:] + POSTERIOR_SIGMA[:-1])
-        ln_mass = self._with_tails(self._quantiles(raw_mass_msun, redshift, N_SIGMA), centres)
+        grid = mass_grid(self.prior_range_msun)
+        edges = np.append(grid, grid[-1] + grid[1] - grid[0]) - 0.5 * (grid[1] - grid[0])
+        levels = ndtr(POSTERIOR_SIGMA)
+        ln_mass = self._with_tails(self._quantiles(raw_mass_msun, redshift, N_SIGMA), POSTERIOR_SIGMA)
+        below = np.array([np.interp(edges, row, levels) for row in ln_mass]).reshape(-1, edges.size)
+        below[:, 0], below[:, -1] = 0.0, 1.0
+        density = np.diff(below, axis=1)
         lost = ~np.isfinite(raw_mass_msun) | ~np.isfinite(redshift)
-        ln_mass = np.where(lost[:, None], np.nan, ln_mass)
-        return MassPosterior(ln_mass, np.broadcast_to(weight, ln_mass.shape))
+        return MassPosterior(grid, np.where(lost[:, None], np.nan, density))
 
     def _with_tails(self, table: np.ndarray, sigma: np.ndarray) -> np.ndarray:
         """ln M at any sigma (q,) from the quantiles at `N_SIGMA` (n, 31)."""

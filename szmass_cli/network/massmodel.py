@@ -1,0 +1,62 @@
+"""A trained model: features of cutouts in, recalibrated posteriors of their masses out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli import BATCH_SIZE
+from szmass_cli.likelihood.features import Features
+from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.network.correction import Corrector
+from szmass_cli.posterior.grid import normalised
+from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.posterior.recalibration import Recalibration
+
+
+@dataclass(frozen=True)
+class MassAnswer:
+    """What a model says of n cutouts.
+
+    Parameters
+    ----------
+    posterior : MassPosterior
+        Recalibrated, under the model's own prior, flat in ln M200c.
+    y_map : numpy.ndarray, shape (n, 40, 40), float32
+        See `szmass_cli.network.correction.Correction`.
+    lost : numpy.ndarray of bool, shape (n,)
+        Where the network's answer is not finite; the posterior is that of the Gaussian likelihood there.
+    """
+
+    posterior: MassPosterior
+    y_map: np.ndarray
+    lost: np.ndarray
+
+
+class MassModel:
+    """The network of a bundle with its recalibration; may be asked from several threads at once.
+
+    Parameters
+    ----------
+    corrector : Corrector
+    recalibration : Recalibration
+    """
+
+    def __init__(self, corrector: Corrector, recalibration: Recalibration):
+        self._corrector, self._recalibration = corrector, recalibration
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, batch_size: int = BATCH_SIZE) -> "MassModel":
+        """Return the model of a bundle, which takes so many cutouts at once through its network."""
+        return cls(Corrector.from_bundle(bundle, batch_size), bundle.recalibration)
+
+    @property
+    def ln_mass(self) -> np.ndarray:
+        """Return the grid of posteriors [ln Msun], (m,), that features must be made on."""
+        return self._recalibration.ln_mass
+
+    def __call__(self, features: Features, redshift: np.ndarray) -> MassAnswer:
+        """Return the posteriors of n cutouts at redshifts (n,)."""
+        correction = self._corrector(features)
+        density = normalised(features.ln_likelihood + correction.g)
+        density = self._recalibration(density, redshift, features.snr)
+        return MassAnswer(MassPosterior(self.ln_mass, density), correction.y_map, correction.lost)
