@@ -1,6 +1,7 @@
 """Tables that scripts give, as if they had been read from a file."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,9 @@ def own_copy(table: Table, path: Path) -> Table:
     """
     if not len(table):
         raise InputError(f"{path}: the catalogue has no rows", "Give at least one cluster.")
-    copy = Table(table, copy_indices=False)
+    # made of single columns, as copy_indices=False has no say in a copy of a whole table
+    columns = [table[name] for name in table.colnames]
+    copy = Table(columns, names=table.colnames, meta=deepcopy(table.meta), copy_indices=False)
     for name in copy.colnames:
         column = copy[name]
         if isinstance(column, Column):

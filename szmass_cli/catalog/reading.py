@@ -15,6 +15,7 @@ from szmass_cli.catalog.cells import numbers, redshift_errors, redshifts, texts_
 from szmass_cli.catalog.choosing import choose_roles
 from szmass_cli.catalog.frames import frame_of, to_icrs
 from szmass_cli.catalog.inmemory import own_copy
+from szmass_cli.catalog.positionerrors import position_errors_arcmin
 from szmass_cli.catalog.quantities import mass_unit, stated_unit
 from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, has_positions
 from szmass_cli.catalog.tables.bytesof import Location
@@ -43,6 +44,8 @@ class Catalog:
         NaN where missing, masked or not positive (catalogues write 0 or -99 for "unconfirmed").
     redshift_err : ndarray of float64
         Its standard deviation; NaN where missing, masked or not positive.
+    position_err_arcmin : ndarray of float64
+        Standard deviation of the position along each axis; NaN where missing, masked or not positive.
     roles : dict
         Which column was used for what, e.g. ``{"ra": "RADeg"}``.
     source : object
@@ -61,6 +64,7 @@ class Catalog:
     dec_deg: np.ndarray
     redshift: np.ndarray
     redshift_err: np.ndarray
+    position_err_arcmin: np.ndarray
     roles: dict[str, str]
     source: Any = field(default=None, repr=False)
     picked: frozenset[str] = frozenset()
@@ -74,7 +78,8 @@ class Catalog:
         """Of the file; of a table in memory, of the numbers that are used."""
         if self.digest:
             return self.digest
-        used = np.stack([self.ra_deg, self.dec_deg, self.redshift, self.redshift_err])
+        errors = [self.redshift_err, self.position_err_arcmin]
+        used = np.stack([self.ra_deg, self.dec_deg, self.redshift, *errors])
         return sha256(used.tobytes()).hexdigest()
 
     def columns_in_words(self) -> str:
@@ -178,6 +183,7 @@ def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, s
         dec_deg,
         redshifts(path, table, roles),
         redshift_errors(path, table, roles),
+        position_errors_arcmin(path, table, roles),
         roles,
         found.source,
         frozenset(picked),

@@ -16,6 +16,9 @@ _FIRST: Mapping[str, tuple[str, ...]] = {
         "redshift_err", "redshiftErr", "zErr", "dz", "REDSHIFT_UNC", "redshift_error", "e_redshift", "e_z",
         "z_unc", "sigma_z",
     ),
+    "position_err": (
+        "position_err", "position_error", "position_err_arcmin", "pos_err", "pos_error", "pos_err_arcmin",
+    ),
     "name": (
         "name", "SPT_ID", "ID", "cluster", "cluster_name", "MCXC", "PSZ2", "WHL", "DETUID", "cluster_id",
         "MEM_MATCH_ID", "obj_id",
@@ -47,7 +50,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 #: Roles that a mass estimate can do without: several candidates are no error, the first alias wins; for
 #: masses they are one as soon as they are asked for.
-LENIENT_ROLES = frozenset({"name", "redshift_err", "m200c", "m500c"})
+LENIENT_ROLES = frozenset({"name", "redshift_err", "position_err", "m200c", "m500c"})
 #: Columns of hours, minutes and seconds, degrees and their parts, as CDS and the journals have them.
 PARTED = {"ra": ("RAh", "RAm", "RAs"), "dec": ("DE-", "DEd", "DEm", "DEs")}
 _UNIT_IN_NAME = re.compile(r"(.*?)\s*[\[(]([^\])]*)[\])]\s*")

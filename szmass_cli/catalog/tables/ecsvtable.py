@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from astropy.table import Table
+from astropy.table import Column, Table
 
 from szmass_cli.catalog.tables.common import ReadTable, Wanted, as_text, flattened, joined, plain_meta
 from szmass_cli.errors import InputError
@@ -39,6 +39,9 @@ def _check_header(text: str, path: Path) -> None:
 def write_ecsv(parts: list[Path], table: Table, source: Any, new: Table, meta: dict[str, Any]) -> None:
     out = joined(table, new, meta)
     out.meta = plain_meta(out.meta)
+    for name in out.colnames:
+        if isinstance(out[name], Column) and out[name].dtype.kind == "m":  # written, but not read
+            out.replace_column(name, out[name].astype(str))
     try:
         _write(out, parts[0])
     except Exception:  # what YAML has no word for: objects, times of odd kinds

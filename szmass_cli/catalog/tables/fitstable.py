@@ -199,6 +199,7 @@ def _table_hdu(table: Table) -> fits.BinTableHDU:
             scaled[_card(name)], column.unit = str(column.unit).replace("e+", "e"), None
         out.replace_column(name, column)
         out.rename_column(name, _card(name))
+    out.meta = {str(key): value for key, value in out.meta.items()}
     for key, value in out.meta.items():  # a list is a repeated card, such as COMMENT
         out.meta[key] = [_card(item) for item in value] if isinstance(value, list) else _card(value)
     hdu = fits.table_to_hdu(out)
@@ -231,7 +232,7 @@ def _fits_column(column: Column) -> Column:
     if column.dtype.kind == "O":
         column = as_text(column)
     masked = isinstance(column, MaskedColumn)
-    wider = {"i1": "i2", "f2": "f4"}
+    wider = {"i1": "i2", "f2": "f4", "f16": "f8"}
     if masked:  # FITS has nulls for signed integers only (and TNULL counts before TZERO)
         wider |= {"b1": "i2", "u1": "i2", "u2": "i4", "u4": "i8", "u8": "i8"}
     column = widened(column, wider)

@@ -62,7 +62,8 @@ def find_heading(text: str, path: Path) -> Heading:
     lines = lines[1:] if stated else lines
     if not lines:
         raise InputError(f"{path}: the catalogue has no rows", "Give at least one cluster.")
-    first = lines[0].rstrip("\r\n")
+    n_first = next((n for n in range(1, len(lines)) if "".join(lines[:n]).count('"') % 2 == 0), 1)
+    first = "".join(lines[:n_first]).rstrip("\r\n")  # several where a name in quotes has a line break
     delimiter = stated[1] if stated else _delimiter(first)
     names, from_comment = _cells(first, delimiter), False
     if _is_data(names):
@@ -78,7 +79,7 @@ def find_heading(text: str, path: Path) -> Heading:
                     f"{path}: no line names the columns; the first is {first[:60]!r}",
                     "Put a line such as name,ra,dec,redshift before it.",
                 )
-    rest = lines if from_comment else lines[1:]
+    rest = lines if from_comment else lines[n_first:]
     rest, units, is_ruled = _without_ruler(rest, delimiter)
     names = [name.strip() for name in names] if is_ruled else names
     return Heading(names, units, delimiter, "".join(rest), tuple(comments), n_dropped, is_ruled)
@@ -118,7 +119,7 @@ def _delimiter(line: str) -> str | None:
 def _cells(line: str, delimiter: str | None) -> list[str]:
     if delimiter is None:
         return next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), [])
-    return next(csv.reader([line], delimiter=delimiter), [])
+    return next(csv.reader(line.splitlines(keepends=True), delimiter=delimiter), [])
 
 
 def _is_data(cells: list[str]) -> bool:

@@ -102,6 +102,10 @@ def _to_arrow(column: Column) -> Any:
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):  # of several kinds
             column = as_text(column)
             values, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
+    if values.dtype.kind in "Mm":
+        mask = mask | np.isnat(values)
+    if values.dtype == np.longdouble:
+        values = values.astype(np.float64)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")
     if values.ndim == 1:

@@ -78,7 +78,7 @@ def _resources(resources: Any) -> list[Any]:
 def write_votable(parts: list[Path], table: Table, source: Any, new: Table, meta: dict[str, Any]) -> None:
     out = flattened(joined(table, new, {}))
     notes = plain_meta({**out.meta, **meta})
-    wider = {"i1": "i2", "u2": "i4", "u4": "i8", "u8": "i8", "f2": "f4"}
+    wider = {"i1": "i2", "u2": "i4", "u4": "i8", "u8": "i8", "f2": "f4", "f16": "f8"}
     for name in out.colnames:
         column = as_text(out[name]) if out[name].dtype.kind == "O" else out[name]
         column = widened(column, wider)
@@ -88,7 +88,7 @@ def write_votable(parts: list[Path], table: Table, source: Any, new: Table, meta
     out.meta = {key: value for key, value in out.meta.items() if key in own}
     votable = from_table(out)
     infos = votable.get_first_table().infos
-    infos.extend(Info(name=key, value=str(value)) for key, value in notes.items() if key not in out.meta)
+    infos.extend(Info(name=str(key), value=str(value)) for key, value in notes.items() if key not in out.meta)
     votable.to_xml(str(parts[0]))
 
 
