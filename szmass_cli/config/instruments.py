@@ -9,7 +9,7 @@ from szmass_cli.config.sky import MIN_FWHM_ARCMIN
 
 
 class InstrumentsConfig(Strict):
-    """Random instruments: how many there are, and what they are drawn from, all numbers evenly in their ln."""
+    """Random instruments: how many there are, and what they are drawn from; numbers evenly in their ln."""
 
     seed: int = Field(1, ge=0, lt=2**32)
     training: int = Field(48, ge=1, le=1000, description="different instruments in training")
@@ -24,19 +24,13 @@ class InstrumentsConfig(Strict):
     max_beam_fwhm_arcmin: float = Field(3.0, ge=MIN_FWHM_ARCMIN, le=10)
     min_noise_uk_arcmin: float = Field(1.0, gt=0, le=1000)
     max_noise_uk_arcmin: float = Field(80.0, gt=0, le=1000)
-    max_ell_knee: float = Field(
-        6000.0, ge=0, le=20_000, description="of noise that rises below it; evenly from 0"
-    )
-    min_slope: float = Field(-4.5, ge=-8, lt=0, description="of that rise, drawn evenly")
+    max_ell_knee: float = Field(6000.0, ge=0, le=20_000, description="of red noise; evenly from 0")
+    min_slope: float = Field(-4.5, ge=-8, lt=0, description="of red noise; evenly")
     max_slope: float = Field(-2.5, ge=-8, lt=0)
-    noise_correlation: float = Field(
-        0.9, ge=0, le=1, description="of that rise between bands, in every second"
-    )
+    noise_correlation: float = Field(0.9, ge=0, le=1, description="of red noise; in every second")
     filtered: float = Field(0.3, ge=0, le=1, description="fraction behind a high-pass filter")
     depths: int = Field(2, ge=1, le=8, description="of each instrument")
-    depth_ratio: float = Field(
-        2.0, ge=1, le=10, description="largest variance of the noise over the smallest"
-    )
+    depth_ratio: float = Field(2.0, ge=1, le=10, description="largest noise variance over the least")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -21,7 +21,7 @@ class NetworkConfig(Strict):
     dropout_in: Literal["decoder", "encoder"] = "decoder"
     input: Literal["plain", "filtered"] = Field(
         "plain",
-        description="mass head; filtered: the cutout, and beside it B C^-1 d, whitened by sky and noise",
+        description="mass head; filtered: the cutout, and B C^-1 d, whitened by sky and noise",
     )
     batch_norm_momentum: float = Field(0.99, gt=0, lt=1, description="mass head")
 

@@ -1,7 +1,8 @@
 """The correction of the Gaussian likelihood: an mResUNet on score images, and a head on curves beside it.
 
-ln p(M | d) = ln prior(M) + ln L(M) + g(M) + const., with ln L that of a Gaussian sky. g starts at exactly zero,
-and so does the correction of the map of Compton y: an untrained network gives the exact Gaussian posterior.
+ln p(M | d) = ln prior(M) + ln L(M) + g(M) + const., with ln L that of a Gaussian sky. g starts at exactly
+zero, and so does the correction of the map of Compton y: an untrained network gives the exact Gaussian
+posterior.
 """
 
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def _dense(x: Any, units: int, **options: Any) -> Any:
 
 
 def interpolation(ln_mass: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return the matrix (24, k) from values at `mass_nodes` of a grid (m,) to cubic splines at masses (k,)."""
+    """Return the matrix (24, k) from `mass_nodes` of a grid (m,) to cubic splines at masses (k,)."""
     return CubicSpline(mass_nodes(ln_mass), np.eye(N_MASSES))(at).T
 
 

@@ -10,7 +10,8 @@ from szmass_cli.likelihood.modes import BeamModes
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.conditioned import ConditionedInput, Conditions, Decomposed
 from szmass_cli.network.posteriormodel import PosteriorPrediction, PosteriorPredictor
-from szmass_cli.posterior.recalibration import Recalibration, median_mass
+from szmass_cli.posterior.grid import median_mass
+from szmass_cli.posterior.recalibration import Recalibration
 
 
 @dataclass(frozen=True)

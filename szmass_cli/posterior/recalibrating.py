@@ -1,0 +1,187 @@
+"""Fit of a recalibration to held-out simulations, by maximum likelihood."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli.posterior.grid import ln_density_at, mass_grid, moments
+from szmass_cli.posterior.recalibration import Recalibration, corner_weights
+
+N_NODES = (7, 4)
+"""Of the mean mass and of redshift."""
+
+SNR_NODES = (0.0, 3.0, 8.0, 25.0)
+
+WIDTHS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+"""Standard deviations that shifts and ln stretches of all cells may have, of which one is chosen; 0: identity."""
+
+FLOORS = (0.0, 3e-4, 1e-3, 3e-3, 1e-2)
+"""Floors of which one is chosen."""
+
+FITTED_FLOOR = 1e-3
+"""Floor while shifts and stretches are fitted: no outlier counts more than by its ln."""
+
+DELTA, N_STEPS = 0.05, 12
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Posteriors of simulated clusters, with the truth.
+
+    Parameters
+    ----------
+    density : numpy.ndarray, shape (n, m)
+        On `mass_grid`.
+    ln_mass, redshift, snr : numpy.ndarray, shape (n,)
+        True ln M200c [ln Msun]; redshift; S/N of the matched filter.
+    """
+
+    density: np.ndarray
+    ln_mass: np.ndarray
+    redshift: np.ndarray
+    snr: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.density)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "HeldOut":
+        return HeldOut(self.density[rows], self.ln_mass[rows], self.redshift[rows], self.snr[rows])
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["HeldOut"]) -> "HeldOut":
+        """Return all clusters of several sets."""
+        names = cls.__dataclass_fields__
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) -> Recalibration:
+    """Return the recalibration that makes the true masses of held-out simulations likeliest.
+
+    Parameters
+    ----------
+    prior_range_msun : (float, float)
+        That the masses were drawn from, evenly in ln M.
+    clusters : HeldOut
+
+    Notes
+    -----
+    Shifts and stretches are drawn to none as by a Gaussian prior of one width. The width is chosen by the ln p of
+    the third of the clusters that were not fitted: the smallest whose gain is within one standard error of the
+    best, so that noise is not taken for a correction. The floor is chosen alike.
+    """
+    third = len(clusters) // 3
+    fitted, judged = clusters[third:], clusters[:third]
+    trials = [_fitted(prior_range_msun, fitted, width) for width in WIDTHS]
+    width = WIDTHS[_simplest([_ln_p(trial, judged, FITTED_FLOOR) for trial in trials])]
+    table = _fitted(prior_range_msun, clusters, width)
+    floor = FLOORS[_simplest([_ln_p(table, clusters, floor) for floor in FLOORS])]
+    names = ("ln_mass_nodes", "ln_redshift_nodes", "snr_nodes", "shift", "stretch")
+    return Recalibration(*(getattr(table, name) for name in names), prior_range_msun, floor)
+
+
+def _simplest(ln_p: list[np.ndarray]) -> int:
+    """Return the first of several alternatives that is as good as the best, but for one standard error."""
+    best = int(np.argmax([np.mean(values) for values in ln_p]))
+    for index, values in enumerate(ln_p):
+        behind = ln_p[best] - values
+        if behind.mean() <= behind.std() / np.sqrt(behind.size):
+            return index
+    return best
+
+
+def _fitted(prior_range_msun: tuple[float, float], clusters: HeldOut, width: float) -> Recalibration:
+    """Return the recalibration of largest ln p plus ln prior of a width, by Fisher's scoring.
+
+    In units of its sigma, the information of a Gaussian posterior is 1 for the shift, and 2 for ln stretch.
+    """
+    grid = mass_grid(prior_range_msun)
+    nodes = _nodes(grid, clusters.redshift)
+    shape = tuple(axis.size for axis in nodes)
+    if width == 0.0:
+        return Recalibration(*nodes, np.zeros(shape), np.ones(shape), prior_range_msun)
+    mean, sigma = moments(grid, clusters.density)
+    weights = np.zeros((len(clusters), int(np.prod(shape))))
+    for corner, weight in corner_weights(nodes, mean, clusters.redshift, clusters.snr):
+        weights[np.arange(len(clusters)), np.ravel_multi_index(corner, shape)] += weight
+    information = weights.T @ weights
+    penalty = np.eye(len(information)) / width**2
+    shift, ln_stretch = np.zeros(len(information)), np.zeros(len(information))
+
+    curves = _Curves(grid, clusters)
+
+    def ln_p(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return _with_floor(curves.ln_p(a * sigma, np.exp(b)), grid, FITTED_FLOOR)
+
+    for _ in range(N_STEPS):
+        a, b = weights @ shift, weights @ ln_stretch
+        slope_a = (ln_p(a + DELTA, b) - ln_p(a - DELTA, b)) / (2.0 * DELTA)
+        slope_b = (ln_p(a, b + DELTA) - ln_p(a, b - DELTA)) / (2.0 * DELTA)
+        shift += np.linalg.solve(information + penalty, weights.T @ slope_a - shift / width**2)
+        ln_stretch += np.linalg.solve(
+            2.0 * information + penalty, weights.T @ slope_b - ln_stretch / width**2
+        )
+    ln_stretch = np.clip(ln_stretch, -1.0, 1.0)
+    return Recalibration(*nodes, shift.reshape(shape), np.exp(ln_stretch).reshape(shape), prior_range_msun)
+
+
+class _Curves:
+    """Posteriors that are shifted and stretched at one point each, at a fraction of the cost of all of them.
+
+    Parameters
+    ----------
+    grid : numpy.ndarray, shape (m,)
+    clusters : HeldOut
+        n of them.
+    """
+
+    def __init__(self, grid: np.ndarray, clusters: HeldOut):
+        self._step = grid[1] - grid[0]
+        self._ends = grid[0] - 0.5 * self._step, grid[-1] + 0.5 * self._step
+        self._truth = clusters.ln_mass
+        self._mean, _ = moments(grid, clusters.density)
+        self._ln_density = np.log(np.maximum(clusters.density, 1e-300) / self._step)
+        nothing = np.zeros((len(clusters), 1))
+        self._below = np.concatenate([nothing, np.cumsum(clusters.density, axis=1)], axis=1)
+
+    def ln_p(self, shift: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+        """Return ln p (n,) of the true masses, of posteriors moved by shifts and stretched about their means.
+
+        What is left within the range of masses is normalised by the integral of the unmoved posterior between
+        the points that come to lie on the ends.
+        """
+        at, low, high = (self._mean + (x - self._mean - shift) / stretch for x in (self._truth, *self._ends))
+        inside = self._integral(high) - self._integral(low)
+        centre = self._ends[0] + 0.5 * self._step
+        ln_density = _read(self._ln_density, (at - centre) / self._step)
+        return ln_density - np.log(stretch) - np.log(np.maximum(inside, 1e-300))
+
+    def _integral(self, x: np.ndarray) -> np.ndarray:
+        """Return the probability below points (n,); beyond its ends a posterior goes on as it ends."""
+        inside = _read(self._below, (x - self._ends[0]) / self._step)
+        first, last = (np.exp(self._ln_density[:, end]) for end in (0, -1))
+        return inside + np.minimum(x - self._ends[0], 0.0) * first + np.maximum(x - self._ends[1], 0.0) * last
+
+
+def _read(tables: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Return one value of each row of tables (n, m) at positions (n,) between 0 and m - 1."""
+    position = np.clip(position, 0.0, tables.shape[1] - 1.000001)
+    low = position.astype(int)
+    upper, rows = position - low, np.arange(len(tables))
+    return tables[rows, low] * (1.0 - upper) + tables[rows, low + 1] * upper
+
+
+def _nodes(grid: np.ndarray, redshift: np.ndarray) -> list[np.ndarray]:
+    low, high = np.log(redshift.min()), np.log(redshift.max())
+    in_redshift = np.linspace(low, high, N_NODES[1]) if high > low + 1e-6 else np.array([low])
+    return [np.linspace(grid[0], grid[-1], N_NODES[0]), in_redshift, np.arcsinh(SNR_NODES)]
+
+
+def _ln_p(table: Recalibration, clusters: HeldOut, floor: float) -> np.ndarray:
+    """Return ln p (n,) of the true masses."""
+    density = table(clusters.density, clusters.redshift, clusters.snr)
+    return _with_floor(ln_density_at(table.ln_mass, density, clusters.ln_mass), table.ln_mass, floor)
+
+
+def _with_floor(ln_p: np.ndarray, grid: np.ndarray, floor: float) -> np.ndarray:
+    return np.log((1.0 - floor) * np.exp(ln_p) + floor / (grid.size * (grid[1] - grid[0])))
