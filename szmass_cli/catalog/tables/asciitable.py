@@ -41,6 +41,7 @@ def read_whitespace(heading: Heading, path: Path) -> Table:
         return astropy_ascii.read(
             heading.body,
             format="no_header",
+            delimiter=r"\s",
             names=names,
             converters={"*": [astropy_ascii.convert_numpy(str)]},
             fill_values=[],
@@ -49,6 +50,6 @@ def read_whitespace(heading: Heading, path: Path) -> Table:
         )
     except InconsistentTableError as error:
         raise InputError(
-            f"{path}: {' '.join(str(error).split())[:200]}",
+            f"{path}: not every row has {len(names)} cells: {' '.join(str(error).split())[:200]}",
             f"The columns are {', '.join(names)}. Put a cell that holds blanks in double quotes.",
         ) from error

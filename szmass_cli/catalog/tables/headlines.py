@@ -65,24 +65,33 @@ def find_heading(text: str, path: Path) -> Heading:
     n_first = next((n for n in range(1, len(lines)) if "".join(lines[:n]).count('"') % 2 == 0), 1)
     first = "".join(lines[:n_first]).rstrip("\r\n")  # several where a name in quotes has a line break
     delimiter = stated[1] if stated else _delimiter(first)
+    if delimiter == "\t" and {line.count("\t") for line in lines[:5] if line.strip()} != {first.count("\t")}:
+        delimiter = None  # tabs among blanks
     names, from_comment = _cells(first, delimiter), False
     if _is_data(names):
-        for comment in reversed(comments):
-            line = comment.lstrip().lstrip("#").strip(" \r\n")
-            cells = _cells(line, _delimiter(line) if delimiter is None else delimiter)
-            if len(cells) == len(names) and not _is_data(cells):
-                names, from_comment = cells, True
-                break
-        else:
-            if comments or delimiter is None:
-                raise InputError(
-                    f"{path}: no line names the columns; the first is {first[:60]!r}",
-                    "Put a line such as name,ra,dec,redshift before it.",
-                )
+        in_comment = _names_in_comment(comments, delimiter, len(names))
+        if in_comment is not None:
+            names, from_comment = in_comment, True
+        elif comments or delimiter is None:
+            raise InputError(
+                f"{path}: no line names the columns; the first is {first[:60]!r}",
+                "Put a line such as name,ra,dec,redshift before it.",
+            )
     rest = lines if from_comment else lines[n_first:]
     rest, units, is_ruled = _without_ruler(rest, delimiter)
     names = [name.strip() for name in names] if is_ruled else names
     return Heading(names, units, delimiter, "".join(rest), tuple(comments), n_dropped, is_ruled)
+
+
+def _names_in_comment(comments: list[str], delimiter: str | None, n_columns: int) -> list[str] | None:
+    """The words of the last comment that has one for each column, None if there is none."""
+    for comment in reversed(comments):
+        line = comment.lstrip().lstrip("#").strip(" \r\n")
+        for divided in dict.fromkeys((delimiter, _delimiter(line))):  # names have commas where data have none
+            cells = _cells(line, divided)
+            if len(cells) == n_columns and not _is_data(cells):
+                return cells
+    return None
 
 
 def _without_comments(text: str) -> tuple[list[str], list[str], int]:
@@ -118,7 +127,9 @@ def _delimiter(line: str) -> str | None:
 
 def _cells(line: str, delimiter: str | None) -> list[str]:
     if delimiter is None:
-        return next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), [])
+        return next(
+            csv.reader([" ".join(line.split("\t")).strip()], delimiter=" ", skipinitialspace=True), []
+        )
     return next(csv.reader(line.splitlines(keepends=True), delimiter=delimiter), [])
 
 
