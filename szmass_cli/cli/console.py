@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.progress import TimeRemainingColumn as Remaining
+from rich.table import Table
 from rich.text import Text
 
 from szmass_cli.errors import SzmassError
@@ -115,9 +116,12 @@ def error_panel(message: str, hint: str) -> None:
     stderr.print(Panel(text, title="error", title_align="left", border_style="red", width=width))
 
 
-def table_width(widest: int = 80) -> int:
-    """Return how wide a table may be: beyond the terminal it would be cut, not wrapped."""
-    return min(widest, stderr.width)
+def facts_table(widest: int = 80) -> Table:
+    """Return an empty table of names and facts: on a narrow terminal what is too long is folded, not cut."""
+    table = Table(box=None, show_header=False, padding=(0, 2), width=min(widest, stderr.width))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
 
 
 def note(text: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from szmass_cli.cli.console import note, stderr, table_width
+from szmass_cli.cli.console import facts_table, note, stderr
 from szmass_cli.errors import SzmassError
 from szmass_cli.estimation.run import Estimates
 from szmass_cli.evaluation.estimators import ESTIMATORS
@@ -29,7 +29,7 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
         return
     for text in estimates.notes:
         note(f"note: {text}")
-    table = Table(box=None, show_header=False, padding=(0, 2), width=table_width())
+    table = facts_table()
     table.add_row("model", f"{estimates.meta['SZM_MODL']}  ({str(estimates.meta['SZM_MSHA'])[:12]})")
     unit = f"{estimates.meta['SZM_UNIT']} ({estimates.meta['SZM_UNSR']})"
     table.add_row("map", f"{estimates.meta['SZM_MAP']}  in {unit}")
@@ -79,7 +79,7 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
     if quiet:
         return
     m = bundle.metadata
-    table = Table(box=None, show_header=False, padding=(0, 2), width=table_width())
+    table = facts_table()
     low, high = (mass / 1e14 for mass in m.trained_m200c_msun)
     rows = {
         "model": f"{m.name}  ({bundle.sha256[:12]})",

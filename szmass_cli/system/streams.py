@@ -44,7 +44,11 @@ def forgive_encodings() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
-        elif hasattr(stream, "reconfigure") and stream.errors in ("strict", "surrogateescape"):
+        elif hasattr(stream, "reconfigure") and stream.errors in (
+            "strict",
+            "surrogateescape",
+            "backslashreplace",
+        ):
             stream.reconfigure(errors=_HANDLER)
 
 
@@ -57,5 +61,7 @@ def _nearest(error: UnicodeError) -> tuple[str, int]:
 
 
 def _nearest_to(character: str) -> str:
+    if character in _NEAREST:
+        return _NEAREST[character]
     bare = unicodedata.normalize("NFKD", character)[:1]
-    return _NEAREST.get(character) or (bare if bare.isascii() and bare.isprintable() and bare else "?")
+    return bare if bare.isascii() and bare.isprintable() and bare else _NEAREST.get(bare, "?")
