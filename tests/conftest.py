@@ -64,16 +64,11 @@ class Outcome:
     err: str
 
 
-def paper_clusters(**changes):
-    """Clusters as in the paper: profiles of one shape, and spectra without relativistic corrections."""
-    from szmass_cli.config import ClusterConfig
-
-    return ClusterConfig(**{"concentration_scatter_ln": 0.0, "relativistic": False} | changes)
-
-
 @pytest.fixture(scope="session")
 def simulator():
     """1' beam, 5 µK-arcmin, all foregrounds: it costs a CAMB run and an eigendecomposition."""
+    from papersky import paper_clusters
+
     from szmass_cli.config import SurveyConfig
     from szmass_cli.sky.cutouts import CutoutSimulator
 
@@ -83,6 +78,8 @@ def simulator():
 @pytest.fixture(scope="session")
 def many_cutouts(simulator):
     """3072 cutouts, masses uniform in 1-8e14, 20 per cent scatter."""
+    from papersky import paper_clusters
+
     from szmass_cli.sky.cutouts import CutoutBlock, Stream
 
     return CutoutBlock.concatenate(list(simulator.blocks(paper_clusters(), 3072, 11, Stream.USER)))
@@ -91,6 +88,8 @@ def many_cutouts(simulator):
 @pytest.fixture(scope="session")
 def field(tmp_path_factory):
     """3 x 2 degrees in CAR with 24 clusters of 2-10e14 Msun at z = 0.7, 22' and more from one another."""
+    from papersky import paper_clusters
+
     from szmass_cli.config import FieldConfig, SurveyConfig
     from szmass_cli.simulation.field import simulate_survey_field
 
@@ -121,11 +120,12 @@ def measure(tmp_path_factory):
 
     Its model is the small one of one redshift and instrument, whose ways are known in all detail.
     """
+    from szmass_cli.network.model import Predictor
+
     from szmass_cli import BATCH_SIZE
     from szmass_cli.estimation.bandmaps import map_requests
     from szmass_cli.estimation.preparation import Request
     from szmass_cli.estimation.run import estimate_catalog
-    from szmass_cli.network.model import Predictor
 
     build, built = Predictor.from_bundle, {}
 

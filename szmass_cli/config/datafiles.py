@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, ValidationInfo
 
 from szmass_cli.errors import ConfigError, InputError
-from szmass_cli.system.presets import is_shipped, located
+from szmass_cli.system.presets import SCHEME, is_shipped, located
 
 Read = TypeVar("Read")
 
@@ -15,7 +15,7 @@ Read = TypeVar("Read")
 def _placed(path: Path, info: ValidationInfo) -> Path:
     """Return a path that does not depend on the current folder."""
     if is_shipped(path):
-        if ".." in path.parts or not located(path).is_file():
+        if ".." in path.as_posix().removeprefix(SCHEME).split("/") or not located(path).is_file():
             raise ValueError("there is no such file among those of the shipped presets")
         return path
     folder = (info.context or {}).get("folder")

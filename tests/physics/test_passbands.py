@@ -10,9 +10,10 @@ from astropy.modeling.physical_models import BlackBody
 from szmass_cli.errors import InputError
 from szmass_cli.physics.beams import read_beam
 from szmass_cli.physics.cosmology import T_CMB_K
+from szmass_cli.physics.foregrounds import ForegroundSpectra
 from szmass_cli.physics.passbands import Passband
 from szmass_cli.physics.relativistic import tsz_f_relativistic
-from szmass_cli.physics.spectra import ForegroundSpectra, tsz_f, tsz_uk_per_y
+from szmass_cli.physics.spectra import tsz_f, tsz_uk_per_y
 
 ACT_DR6 = files("szmass_cli") / "presets" / "act_dr6"
 

@@ -9,17 +9,13 @@ from astropy.modeling.physical_models import BlackBody
 from scipy.optimize import brentq
 
 from szmass_cli.physics.cosmology import PLANCK18, Cosmology
-from szmass_cli.physics.passbands import Passband
-from szmass_cli.physics.spectra import (
+from szmass_cli.physics.foregrounds import (
     ForegroundSpectra,
-    _scalar_amplitude,
-    cl_from_dl,
-    cmb_dl_uk2,
     foreground_covariance_dl_uk2,
     foreground_dl_uk2,
-    tsz_f,
-    tsz_uk_per_y,
 )
+from szmass_cli.physics.passbands import Passband
+from szmass_cli.physics.spectra import _scalar_amplitude, cl_from_dl, cmb_dl_uk2, tsz_f, tsz_uk_per_y
 
 GEORGE2015 = Path(__file__).resolve().parents[3] / "shared" / "data" / "george2015_150x150_Dl.csv"
 

@@ -10,9 +10,8 @@ from szmass_cli.simulation.cutouts import write_cutouts
 from szmass_cli.simulation.figures.components import draw_components
 from szmass_cli.simulation.figures.cutoutfile import read_shown_clusters, read_skies
 from szmass_cli.simulation.figures.cutouts import plot_cutouts
-from szmass_cli.sky.measured import PatchSpectra, hann_window, with_white_noise
+from szmass_cli.sky.measured import PatchSpectra, cutout_lag_covariance_uk2, hann_window, with_white_noise
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import lag_covariance_uk2
 
 NO_CMB = "sky: {cmb: false}\n"
 
@@ -23,12 +22,13 @@ def files_in(folder):
 
 def test_components_add_up_to_the_power_of_the_configured_sky():
     sky = SkyConfig()
-    bands = sky.build_bands()
+    instrument = sky.build_instrument()
     sz = np.zeros((1500, 40, 40), np.float32)
     parts = draw_components(sky, sz, np.random.default_rng(1))
     np.testing.assert_allclose(parts.sum, parts.cmb + parts.foregrounds + parts.noise, atol=1e-4)
     spectra = PatchSpectra(hann_window((40, 40)), 0.25, [3240, 5400, 7560, 10_000, 14_400])
-    covariance = with_white_noise(lag_covariance_uk2(SkyPower.from_config(sky, bands), bands), bands, 0.25)
+    lags = cutout_lag_covariance_uk2(SkyPower.from_config(sky, instrument.bands), instrument)
+    covariance = with_white_noise(lags, instrument.bands, 0.25)
     expected = spectra.expect(covariance)
     measured = spectra.measure(parts.sum[:, None]).mean(axis=0)
     assert np.abs((measured - expected) / spectra.errors(expected, 1500)).max() < 4

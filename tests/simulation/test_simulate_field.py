@@ -10,10 +10,11 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
+from papersky import paper_clusters
 from pixell import enmap
 from surveys import QUIET, geometry, on_pixels, survey
 
-from szmass_cli.config import ClusterConfig, FieldConfig, SurveyConfig, parse_config
+from szmass_cli.config import FieldConfig, SurveyConfig, parse_config
 from szmass_cli.errors import ConfigError, InputError, OutputError, SzmassError, UsageError
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
@@ -44,7 +45,7 @@ def written(tmp_path_factory):
         field=FieldConfig(
             width_deg=3, height_deg=2, apodisation_arcmin=10, holes_per_deg2=0.5, depth_variation=0.3
         ),
-        clusters=ClusterConfig(miscentring_arcmin=0.5),
+        clusters=paper_clusters(miscentring_arcmin=0.5),
     )
     return folder, simulate_survey_field(config, folder / "f.fits", seed=3, n_clusters=7)
 

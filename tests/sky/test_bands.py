@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from papersky import paper_clusters
 from scipy.fft import dct
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from szmass_cli.config import ClusterConfig, ListedMasses, parse_config
+from szmass_cli.config import ListedMasses, parse_config
 from szmass_cli.geometry import pixel_offsets_arcmin
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
-from szmass_cli.physics.profiles import compton_y
+from szmass_cli.physics.profiles import cluster_scales, compton_y
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
 from szmass_cli.sky.fields import plane_fields
@@ -23,7 +24,8 @@ sky:
     - {frequency_ghz: 95, beam_fwhm_arcmin: 1.6, noise_uk_arcmin: 8}
     - {frequency_ghz: 220, beam_fwhm_arcmin: 1.0, noise_uk_arcmin: 16}
   foreground_spectra: {tsz_dust_correlation: 0.1}
-clusters: {masses: {kind: list, m200c_msun: [5.0e+14]}, sz_scatter_ln: 0}
+clusters: {masses: {kind: list, m200c_msun: [5.0e+14]}, sz_scatter_ln: 0,
+  concentration_scatter_ln: 0, relativistic: false}
 """
 # f(95), f(150), f(220): Sunyaev & Zel'dovich (1972)
 F = {95.0: -1.5540, 150.0: -0.9533, 220.0: 0.0383}
@@ -84,17 +86,21 @@ def test_a_cluster_off_the_middle_is_a_shifted_image():
     """Half a pixel north and one pixel west of the middle lies a cluster on pixels' rows and columns."""
     stamps = ClusterStamps([Band(150.0, Beam(1.0), 5.0)])
     centred = stamps.mean_images([5e14], 0.7)[0, ..., 0]
-    moved = stamps.offset_images([5e14, 5e14], [0.7, 0.7], np.array([[0.0, 0.25], [0.75, 0.0]]))[..., 0]
+    moved = stamps.offset_images(cluster_scales(np.full(2, 5e14), 0.7), np.array([[0.0, 0.25], [0.75, 0.0]]))[
+        ..., 0
+    ]
     np.testing.assert_allclose(moved[0][:, 1:], centred[:, :-1], rtol=2e-3, atol=0.02)
     np.testing.assert_allclose(moved[1][3:], centred[:-3], rtol=2e-3, atol=0.02)
-    none = stamps.offset_images([5e14], [0.7], np.zeros((1, 2)))[0, ..., 0]
+    none = stamps.offset_images(cluster_scales(np.array([5e14]), 0.7), np.zeros((1, 2)))[0, ..., 0]
     np.testing.assert_allclose(none, centred, rtol=2e-3, atol=0.02)
 
 
 def test_miscentred_clusters_lie_as_far_off_as_configured(simulator):
     """Centroids of noise-free signals: 0.4' rms on each axis."""
-    clusters = ClusterConfig(
-        masses=ListedMasses(m200c_msun=(4e14,)), sz_scatter_ln=0.0, miscentring_arcmin=0.4
+    clusters = paper_clusters(
+        masses=ListedMasses(m200c_msun=(4e14,)),
+        sz_scatter_ln=0.0,
+        miscentring_arcmin=0.4,
     )
     (block,) = simulator.blocks(clusters, 256, 5, Stream.USER)
     weight = block.sz[..., 0] ** 4  # the core alone: wings leave the stamp on one side
@@ -108,7 +114,7 @@ def test_miscentred_clusters_lie_as_far_off_as_configured(simulator):
 
 def test_draws_have_the_covariance_of_all_bands_together(two_bands):
     images = two_bands.sky.draw(np.random.default_rng(1), 3000)
-    covariance = stamp_covariance_uk2(two_bands.power, two_bands.bands).reshape(1600, 2, 1600, 2)
+    covariance = stamp_covariance_uk2(two_bands.power, two_bands.instrument).reshape(1600, 2, 1600, 2)
     flat = images.reshape(3000, 1600, 2)
     for pixels in ([0, 0], [820, 820], [820, 821], [820, 900], [3, 1500]):
         a, b = pixels
@@ -144,8 +150,7 @@ def test_the_cmb_is_common_and_noise_is_not(survey):
     power = SkyPower.from_config(only_cmb, survey.sky.build_bands())
     for one, other in ((0, 1), (1, 1)):
         np.testing.assert_allclose(power.cl_uk2_sr[one, other], power.cl_uk2_sr[0, 0])
-    quiet = tuple(Band(nu, Beam(1.0), 0.001) for nu in (95.0, 220.0))
-    first, second = plane_fields(np.random.default_rng(1), (200, 200), 1.0, power, quiet)
+    first, second = plane_fields(np.random.default_rng(1), (200, 200), 1.0, power, [Beam(1.0), Beam(1.0)])
     np.testing.assert_allclose(first, second, atol=1e-3 * first.std())
 
 
@@ -167,15 +172,16 @@ def test_plane_fields_of_two_bands_have_their_auto_and_cross_powers(survey):
     ell = np.hypot(frequencies[:, None], frequencies[None, :])
     bands = survey.sky.build_bands()
     power = SkyPower.from_config(survey.sky, bands)
+    beams = [band.beam for band in bands]
     measured = np.zeros((2, 2, size, size))
     n = 6
     for seed in range(n):
-        fields = plane_fields(np.random.default_rng(seed), (size, size), pixel, power, bands)
+        fields = plane_fields(np.random.default_rng(seed), (size, size), pixel, power, beams)
         modes = np.fft.fft2(fields * taper) * pixel * ARCMIN
         measured += (modes[:, None] * modes[None, :].conj()).real / np.sum(taper**2) / n
     for low, high in ((1200, 2000), (2000, 3000), (3000, 4500), (4500, 6500), (6500, 9000)):
         ring = (ell >= low) & (ell < high)
-        beams = np.array([band.beam.b_ell(ell[ring]) for band in bands])
-        expected = power.cl(ell[ring]) * beams[:, None] * beams[None, :]
+        passed = np.array([beam.b_ell(ell[ring]) for beam in beams])
+        expected = power.cl(ell[ring]) * passed[:, None] * passed[None, :]
         for i, j in ((0, 0), (1, 1), (0, 1)):
             assert measured[i, j][ring].sum() == pytest.approx(expected[i, j].sum(), rel=0.03)

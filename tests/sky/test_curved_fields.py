@@ -10,7 +10,8 @@ from scipy.fft import fft2, ifft2
 from surveys import ARCMIN
 
 from szmass_cli.config import BandConfig, FieldConfig, SkyConfig
-from szmass_cli.physics.spectra import cmb_dl_uk2, foreground_dl_uk2
+from szmass_cli.physics.foregrounds import foreground_dl_uk2
+from szmass_cli.physics.spectra import cmb_dl_uk2
 from szmass_cli.sky.fields import PLANE_RADIUS_DEG, lambert, plane_skies
 from szmass_cli.sky.harmonics import draw_alm, harmonic_skies, last_multipole, n_coefficients, on_pixels
 from szmass_cli.sky.patch import Patch
@@ -26,9 +27,10 @@ TWO = SkyConfig(
 )
 
 
-def beamed(sky, **bands):
+def beamed(sky):
+    """The sky's power, and the beams that it is seen through."""
     built = sky.build_bands()
-    return SkyPower.from_config(sky, built), built
+    return SkyPower.from_config(sky, built), [band.beam for band in built]
 
 
 def input_cl(frequency_ghz, fwhm_arcmin, ell):
@@ -49,8 +51,8 @@ def bins(ell_max):
 
 def test_coefficients_have_the_power_of_the_sky():
     """By healpy; a bin holds over 4e5 modes, so that 1 per cent is 4 sigma."""
-    power, bands = beamed(SkyConfig())
-    alm = draw_alm(power, 0, bands[0].beam, 10_000, np.random.SeedSequence(3))
+    power, beams = beamed(SkyConfig())
+    alm = draw_alm(power, 0, beams[0], 10_000, np.random.SeedSequence(3))
     assert len(alm) == healpy.Alm.getsize(10_000) == n_coefficients(10_000)
     measured = healpy.alm2cl(alm.astype(complex))
     for ell, weight in bins(10_000):
@@ -59,15 +61,13 @@ def test_coefficients_have_the_power_of_the_sky():
 
 
 def test_bands_have_their_power_and_cross_power_and_share_the_cmb():
-    power, bands = beamed(TWO)
-    alms = [
-        draw_alm(power, i, bands[i].beam, 3000, np.random.SeedSequence(3)).astype(complex) for i in (0, 1)
-    ]
+    power, beams = beamed(TWO)
+    alms = [draw_alm(power, i, beams[i], 3000, np.random.SeedSequence(3)).astype(complex) for i in (0, 1)]
     for ell, weight in bins(3000):
-        beams = [band.beam.b_ell(ell) for band in bands]
+        passed = [beam.b_ell(ell) for beam in beams]
         found = {}
         for i, j in ((0, 0), (0, 1), (1, 1)):
-            found[i, j] = np.sum(weight * healpy.alm2cl(alms[i], alms[j])[ell] / beams[i] / beams[j])
+            found[i, j] = np.sum(weight * healpy.alm2cl(alms[i], alms[j])[ell] / passed[i] / passed[j])
             assert found[i, j] == pytest.approx(np.sum(weight * power.cl(ell)[i, j]), rel=0.01)
         if ell[-1] < 2000:  # hardly anything but the CMB
             assert found[0, 1] / np.sqrt(found[0, 0] * found[1, 1]) > 0.99
@@ -76,10 +76,10 @@ def test_bands_have_their_power_and_cross_power_and_share_the_cmb():
 
 
 def test_bands_of_any_resolution_share_their_modes():
-    power, bands = beamed(TWO)
+    power, beams = beamed(TWO)
     seed = np.random.SeedSequence(3)
-    long = draw_alm(power, 0, bands[0].beam, 300, seed)
-    short = draw_alm(power, 0, bands[0].beam, 200, seed)
+    long = draw_alm(power, 0, beams[0], 300, seed)
+    short = draw_alm(power, 0, beams[0], 200, seed)
     ell, m = healpy.Alm.getlm(200)
     np.testing.assert_array_equal(short, long[healpy.Alm.getidx(300, ell, m)])
 
@@ -94,8 +94,8 @@ def test_the_beam_says_how_many_multipoles_are_needed():
 
 @pytest.fixture(scope="module")
 def low_alm():
-    power, bands = beamed(SkyConfig())
-    return draw_alm(power, 0, bands[0].beam, 600, np.random.SeedSequence(8))
+    power, beams = beamed(SkyConfig())
+    return draw_alm(power, 0, beams[0], 600, np.random.SeedSequence(8))
 
 
 HEALPIX = {"pixelisation": "healpix", "nside": 256}
@@ -154,11 +154,11 @@ def binned_power(patch, pixel_arcmin, fwhm_arcmin):
 
 def test_a_plane_field_has_its_power_on_the_pixels():
     """Six fields of 20 x 6 degrees: 2 per cent are 2 sigma in the first bin and more in the others."""
-    power, bands = beamed(SkyConfig(beam_fwhm_arcmin=1.5))
+    power, beams = beamed(SkyConfig(beam_fwhm_arcmin=1.5))
     field = FieldConfig(center_dec_deg=0, width_deg=20, height_deg=6, pixel_arcmin=0.75)
     pixels, patch, found = pixels_of(field), Patch.of(field), []
     for seed in range(6):
-        (sky,) = plane_skies(pixels, patch, power, bands, np.random.SeedSequence(seed))
+        (sky,) = plane_skies(pixels, patch, power, beams, np.random.SeedSequence(seed))
         found.append(binned_power(sky.reshape(pixels.shape), 0.75, 1.5))
     np.testing.assert_allclose(np.mean(found, axis=0), 1.0, atol=0.02)
 
@@ -166,16 +166,16 @@ def test_a_plane_field_has_its_power_on_the_pixels():
 @pytest.mark.parametrize("dec", [0.0, 80.0])
 def test_the_sky_on_a_plane_is_the_same_on_all_pixels(dec):
     """HEALPix values against the CAR map at the same places by pixell's interpolation."""
-    power, bands = beamed(SkyConfig(beam_fwhm_arcmin=2.0))
+    power, beams = beamed(SkyConfig(beam_fwhm_arcmin=2.0))
     where = {"center_dec_deg": dec, "center_ra_deg": 359.5, "width_deg": 3, "height_deg": 2}
     car = pixels_of(FieldConfig(**where, pixel_arcmin=0.4))
     patch = Patch.of(FieldConfig(**where))
     seed = np.random.SeedSequence(4)
-    (sky,) = plane_skies(car, patch, power, bands, seed)
+    (sky,) = plane_skies(car, patch, power, beams, seed)
     car_map = enmap.enmap(sky.reshape(car.shape), car.wcs)
     for frame in ("equatorial", "galactic"):
         healpix = pixels_of(FieldConfig(**where, pixelisation="healpix", nside=4096, frame=frame))
-        (values,) = plane_skies(healpix, patch, power, bands, seed)
+        (values,) = plane_skies(healpix, patch, power, beams, seed)
         ra, dec_deg = healpix.ra_dec_deg(slice(0, healpix.size))
         inner = (np.abs((ra - 359.5 + 180) % 360 - 180) < 1.3) & (np.abs(dec_deg - dec) < 0.9)
         expected = car_map.at(np.radians([dec_deg[inner], ra[inner]]), order=5)
@@ -198,14 +198,14 @@ def test_lambert_keeps_areas_and_its_scale_is_as_stated():
 @pytest.mark.parametrize("path", ["plane", "harmonics"])
 def test_both_paths_give_maps_of_the_same_power(path):
     """Eight fields of 16 x 6 degrees behind a 2.2' beam: 1 sigma is 0.9 per cent in the first two bins."""
-    power, bands = beamed(SkyConfig(beam_fwhm_arcmin=2.2))
+    power, beams = beamed(SkyConfig(beam_fwhm_arcmin=2.2))
     field = FieldConfig(center_dec_deg=0, width_deg=16, height_deg=6, pixel_arcmin=1.0)
     pixels, patch, found = pixels_of(field), Patch.of(field), []
     for seed in (np.random.SeedSequence(n) for n in range(8)):
         if path == "plane":
-            (sky,) = plane_skies(pixels, patch, power, bands, seed)
+            (sky,) = plane_skies(pixels, patch, power, beams, seed)
         else:
-            (sky,) = harmonic_skies(pixels, power, bands, seed)
+            (sky,) = harmonic_skies(pixels, power, beams, seed)
         found.append(binned_power(sky.reshape(pixels.shape), 1.0, 2.2))
     error = np.abs(np.mean(found, axis=0) - 1.0)
     assert np.all(error[:2] < 0.03) and np.all(error[2:] < 0.02)

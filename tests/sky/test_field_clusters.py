@@ -6,10 +6,11 @@ from astropy.coordinates import SkyCoord
 from astropy.cosmology import Planck18
 from colossus.cosmology import cosmology as colossus_cosmology
 from colossus.lss import mass_function
+from papersky import paper_clusters
 from scipy.integrate import simpson
 from surveys import BARE, PLACES, QUIET, clusters_at, pixel_positions, survey
 
-from szmass_cli.config import BandConfig, ClusterConfig, MassFunctionMasses, SkyConfig, VolumeRedshifts
+from szmass_cli.config import BandConfig, MassFunctionMasses, SkyConfig, VolumeRedshifts
 from szmass_cli.errors import InputError
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam, TabulatedBeam, beam_profile
@@ -18,7 +19,7 @@ from szmass_cli.sky.fieldclusters import N_DEFAULT, miscentred, random_clusters
 from szmass_cli.sky.painting import ClusterPainter
 from szmass_cli.sky.survey import pixels_of, simulate_field
 
-MANY = ClusterConfig(
+MANY = paper_clusters(
     redshift=VolumeRedshifts(min=0.3, max=0.8),
     masses=MassFunctionMasses(min_m200c_msun=3e14, max_m200c_msun=3e15),
 )
@@ -74,7 +75,7 @@ def test_as_many_clusters_as_the_mass_function_gives():
 
 def test_other_masses_say_nothing_of_the_number():
     assert len(random_clusters(survey(), np.random.default_rng(1))) == N_DEFAULT
-    one_redshift = ClusterConfig(redshift=0.7, masses=MassFunctionMasses())
+    one_redshift = paper_clusters(redshift=0.7, masses=MassFunctionMasses())
     assert len(random_clusters(survey(clusters=one_redshift), np.random.default_rng(1))) == N_DEFAULT
 
 
@@ -99,7 +100,7 @@ def test_clusters_are_moved_by_the_rms_on_either_axis(dec):
 
 
 def test_miscentred_clusters_are_painted_where_the_truth_says():
-    config = survey(clusters=ClusterConfig(sz_scatter_ln=0.0, miscentring_arcmin=1.5), pixel_arcmin=0.25)
+    config = survey(clusters=paper_clusters(sz_scatter_ln=0.0, miscentring_arcmin=1.5), pixel_arcmin=0.25)
     field = simulate_field(config, clusters_at([0.3, 359.5], [-55.2, -54.7], [8e14, 8e14]), 3)
     positions, signal = pixel_positions(field), np.asarray(field.map_uk)
     for row in field.truth:
@@ -161,7 +162,7 @@ def test_decrements_are_those_of_the_table_in_every_band_and_pixelisation(kind, 
 def test_bias_and_slope_of_the_sz_relation_are_painted():
     centred = {"width_deg": 1.0, "height_deg": 0.6}
     plain = simulate_field(survey(**centred), clusters_at([0.0], [-55.0], [5e14]), 1).map_uk
-    settings = ClusterConfig(sz_scatter_ln=0.0, sz_mass_bias=0.2, sz_slope=1.9)
+    settings = paper_clusters(sz_scatter_ln=0.0, sz_mass_bias=0.2, sz_slope=1.9)
     biased = simulate_field(
         survey(clusters=settings, **centred), clusters_at([0.0], [-55.0], [5e14]), 1
     ).map_uk

@@ -7,7 +7,7 @@ import pytest
 
 from szmass_cli.config import Foregrounds, SkyConfig
 from szmass_cli.geometry import pixel_offsets_arcmin
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.spectra import cmb_dl_uk2
 from szmass_cli.sky.fields import plane_fields
@@ -18,6 +18,7 @@ ARCMIN = np.pi / 180 / 60
 SIGMA = ARCMIN / np.sqrt(8 * np.log(2))  # of a 1' beam
 BARE = Foregrounds(tsz=0, ksz=0, dusty_poisson=0, dusty_clustered=0, radio=0)
 BANDS = (Band(150.0, Beam(1.0), 5.0),)
+BEAMS = [band.beam for band in BANDS]
 NO_FOREGROUNDS = SkyConfig(foregrounds_dl3000_uk2=BARE)
 NO_CMB = SkyConfig(cmb=False)
 WHOLE = SkyConfig()
@@ -93,7 +94,8 @@ def test_an_empty_sky_is_zero():
 
 @pytest.mark.parametrize("config", [WHOLE, NO_CMB], ids=["whole", "without the CMB"])
 def test_covariance_is_the_legendre_sum_of_the_power(config):
-    covariance = stamp_covariance_uk2(SkyPower.from_config(config, BANDS), BANDS).reshape(40, 40, 40, 40)
+    power = SkyPower.from_config(config, BANDS)
+    covariance = stamp_covariance_uk2(power, Instrument(BANDS)).reshape(40, 40, 40, 40)
     expected = correlation(np.array([0, 0.25, 1.25, 5, 9.75]) * ARCMIN, config)
     got = covariance[20, 0, 20, [0, 1, 5, 20, 39]]
     np.testing.assert_allclose(got, expected, atol=2e-3 * expected[0])
@@ -105,7 +107,9 @@ def test_draws_have_the_covariance_of_sky_and_noise(simulator):
     images = simulator.sky.draw(np.random.default_rng(2), 4000).reshape(4000, -1)
     assert images.dtype == np.float32
     # along eigenvectors of the true covariance, from the CMB gradient to the noise floor
-    variance, modes = np.linalg.eigh(stamp_covariance_uk2(simulator.power, BANDS) + 20.0**2 * np.eye(1600))
+    variance, modes = np.linalg.eigh(
+        stamp_covariance_uk2(simulator.power, Instrument(BANDS)) + 20.0**2 * np.eye(1600)
+    )
     measured = np.var(images @ modes, axis=0)
     for part in np.array_split(np.arange(1600), 16):
         ratio = np.mean(measured[part] / variance[part])
@@ -164,7 +168,7 @@ def test_plane_fields_have_the_power_they_were_asked_for(config):
     power = SkyPower.from_config(config, BANDS)
     measured = np.zeros_like(ell)
     for seed in range(8):
-        field = plane_fields(np.random.default_rng(seed), (size, size), pixel, power, BANDS)[0]
+        field = plane_fields(np.random.default_rng(seed), (size, size), pixel, power, BEAMS)[0]
         measured += np.abs(np.fft.fft2(field * taper)) ** 2 / 8
     measured *= (pixel * ARCMIN) ** 2 / np.sum(taper**2)
     expected = total_cl(np.maximum(ell, 2.0), config)
@@ -185,7 +189,7 @@ def test_plane_fields_are_not_periodic():
     power = SkyPower.from_config(WHOLE, BANDS)
     size, pixel, first, last, neighbour = 120, 2.0, [], [], []
     for seed in range(40):
-        field = plane_fields(np.random.default_rng(seed), (size, size), pixel, power, BANDS)[0]
+        field = plane_fields(np.random.default_rng(seed), (size, size), pixel, power, BEAMS)[0]
         first += [field[::12, 0], field[0, ::12]]
         last += [field[::12, -1], field[-1, ::12]]
         neighbour += [field[::12, 1], field[1, ::12]]
@@ -197,7 +201,7 @@ def test_plane_fields_are_not_periodic():
 def test_fields_depend_on_the_generator_alone():
     power = SkyPower.from_config(NO_CMB, BANDS)
     one, two, other = (
-        plane_fields(np.random.default_rng(seed), (50, 70), 1.0, power, BANDS)[0] for seed in (5, 5, 6)
+        plane_fields(np.random.default_rng(seed), (50, 70), 1.0, power, BEAMS)[0] for seed in (5, 5, 6)
     )
     assert one.shape == (50, 70) and one.dtype == np.float32
     np.testing.assert_array_equal(one, two)

@@ -3,21 +3,22 @@
 import numpy as np
 import pytest
 
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.fields import plane_fields
 from szmass_cli.sky.measured import (
     PatchSpectra,
+    cutout_lag_covariance_uk2,
     hann_window,
     measured_spectra,
     plane_lag_covariance_uk2,
     with_white_noise,
 )
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import lag_covariance_uk2
 
 ARCMIN = np.pi / 180 / 60
 BANDS = (Band(95.0, Beam(1.6), 6.0), Band(150.0, Beam(1.2), 5.0))
+SEEN = Instrument(BANDS)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,9 @@ def test_a_wave_is_found_in_its_bin_and_nowhere_else():
 def test_the_expectation_is_the_mean_over_skies_of_that_covariance(power, pixel):
     """Sky drawn by Cholesky from the pixels' covariance, so that no Fourier transform made it."""
     shape, edges = (12, 14), np.array([500, 900, 1500]) * 4.0 / pixel
-    lags = lag_covariance_uk2(power, BANDS)[:, :, :12, :14] if pixel == 0.25 else None
+    lags = cutout_lag_covariance_uk2(power, SEEN)[:, :, :12, :14] if pixel == 0.25 else None
     if lags is None:
-        lags = plane_lag_covariance_uk2(power, BANDS, (200, 200), pixel)[:, :, :12, :14]
+        lags = plane_lag_covariance_uk2(power, SEEN, (200, 200), pixel)[:, :, :12, :14]
     lags = with_white_noise(lags, BANDS, pixel)
     y, x = (np.abs(np.subtract.outer(np.arange(n), np.arange(n))) for n in shape)
     covariance = lags[:, :, y[:, None, :, None], x[None, :, None, :]].transpose(0, 2, 3, 1, 4, 5)
@@ -74,8 +75,8 @@ def test_the_expectation_is_the_mean_over_skies_of_that_covariance(power, pixel)
 
 
 def test_cutouts_and_planes_agree_on_the_covariance_at_small_lags(power):
-    on_cutouts = lag_covariance_uk2(power, BANDS)[:, :, :5, :5]
-    on_planes = plane_lag_covariance_uk2(power, BANDS, (1200, 1200), 0.25)[:, :, :5, :5]
+    on_cutouts = cutout_lag_covariance_uk2(power, SEEN)[:, :, :5, :5]
+    on_planes = plane_lag_covariance_uk2(power, SEEN, (1200, 1200), 0.25)[:, :, :5, :5]
     # the plane lacks the largest scales, the same at all lags
     offset = on_cutouts - on_planes
     np.testing.assert_allclose(offset, offset[:, :, :1, :1] * np.ones((5, 5)), atol=0.3)
@@ -87,14 +88,14 @@ def test_plane_fields_have_their_input_in_every_spectrum_between_bands(power):
     noise = np.array([6.0, 5.0])[:, None, None] / pixel
     planes = np.stack(
         [
-            plane_fields(rng, (size, size), pixel, power, BANDS)
+            plane_fields(rng, (size, size), pixel, power, [band.beam for band in BANDS])
             + noise * rng.standard_normal((2, size, size))
             for _ in range(12)
         ]
     )
     spectra = PatchSpectra(hann_window((size, size)), pixel, [600, 1000, 1500, 2200, 3000, 4000, 5500, 7000])
-    covariance = with_white_noise(plane_lag_covariance_uk2(power, BANDS, (size, size), pixel), BANDS, pixel)
-    found = measured_spectra("planes", planes, spectra, covariance, power, BANDS)
+    covariance = with_white_noise(plane_lag_covariance_uk2(power, SEEN, (size, size), pixel), BANDS, pixel)
+    found = measured_spectra("planes", planes, spectra, covariance, power, SEEN)
     pull = (found.measured - found.expected) / found.error
     assert np.abs(pull).max() < 4 and 0.5 < np.sqrt(np.mean(pull**2)) < 1.5
     # beyond the CMB's peaks nothing is left to mix

@@ -195,15 +195,18 @@ def test_no_cluster_inside_is_an_error():
 def test_the_truth_table_says_what_was_painted():
     field = simulate_field(survey(), clusters_at([0.1, 359.9], [-55.0, -55.2], [5e14, 2e14], 0.6), 1)
     truth = field.truth
-    columns = ["name", "ra", "dec", "redshift", "M200c_true", "amplitude_true", "ra_painted", "dec_painted"]
-    assert truth.colnames == columns
+    assert truth.colnames == [
+        *("name", "ra", "dec", "redshift", "M200c_true"),
+        *("amplitude_true", "stretch_true", "kT_true", "ra_painted", "dec_painted"),
+    ]
     np.testing.assert_allclose(truth["M200c_true"], [5.0, 2.0])
     np.testing.assert_allclose(truth["ra"], [0.1, 359.9])
     np.testing.assert_allclose(truth["dec"], [-55.0, -55.2])
     np.testing.assert_array_equal(truth["ra_painted"], truth["ra"])
     np.testing.assert_array_equal(truth["dec_painted"], truth["dec"])
     np.testing.assert_array_equal(truth["redshift"], 0.6)
-    np.testing.assert_array_equal(truth["amplitude_true"], 1.0)
+    for name, neutral in (("amplitude_true", 1.0), ("stretch_true", 1.0), ("kT_true", 0.0)):
+        np.testing.assert_array_equal(truth[name], neutral)
 
 
 def test_same_seed_same_map():

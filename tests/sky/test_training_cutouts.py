@@ -6,10 +6,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from papersky import paper_clusters
 
 from szmass_cli import __version__
 from szmass_cli.config import (
-    ClusterConfig,
     CutoutConfig,
     ListedMasses,
     LogUniformMasses,
@@ -27,7 +27,8 @@ from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, Stream, block_generator
 
 # dT [µK] behind a 1' beam at 0', 0.5', 1', 2' of 5e14 Msun at z = 0.7 (design, section 3)
 TABLE_5E14 = {0.0: -122.4, 0.5: -94.9, 1.0: -50.7, 2.0: -12.5}
-DEFAULT = ClusterConfig()  # uniform in 1-8e14, z = 0.7, 20 per cent scatter
+DEFAULT = paper_clusters()  # uniform in 1-8e14, z = 0.7, 20 per cent scatter
+PAPER = SurveyConfig(clusters=DEFAULT)
 FIELDS = ("image", "sz", "m200c", "redshift", "amplitude")
 
 
@@ -123,7 +124,7 @@ def test_amplitudes_are_log_normal():
 
 def test_scatter_multiplies_the_signal_and_not_the_mass(simulator):
     """Signals over their means are the amplitudes; masses keep their own distribution."""
-    one_mass = ClusterConfig(masses=ListedMasses(kind="list", m200c_msun=(5e14,)))
+    one_mass = paper_clusters(masses=ListedMasses(kind="list", m200c_msun=(5e14,)))
     block = cutouts(simulator, 512, clusters=one_mass)
     np.testing.assert_array_equal(block.m200c, 5e14)
     mean = cutouts(simulator, 1, clusters=one_mass.model_copy(update={"sz_scatter_ln": 0.0})).sz[0]
@@ -135,7 +136,7 @@ def test_scatter_multiplies_the_signal_and_not_the_mass(simulator):
 
 
 def test_the_label_is_the_beamed_signal_of_the_table(simulator):
-    no_scatter = ClusterConfig(sz_scatter_ln=0, masses=ListedMasses(kind="list", m200c_msun=(5e14,)))
+    no_scatter = paper_clusters(sz_scatter_ln=0, masses=ListedMasses(kind="list", m200c_msun=(5e14,)))
     block = cutouts(simulator, 2, clusters=no_scatter)
     np.testing.assert_array_equal(block.amplitude, 1.0)
     np.testing.assert_array_equal(block.sz[0], block.sz[1])
@@ -174,7 +175,7 @@ def test_the_cluster_is_between_pixels_19_and_20():
 
 
 def test_listed_masses_come_equally_often():
-    clusters = ClusterConfig(masses=ListedMasses(kind="list", m200c_msun=(1e14, 2e14, 4e14)))
+    clusters = paper_clusters(masses=ListedMasses(kind="list", m200c_msun=(1e14, 2e14, 4e14)))
     masses = draw_masses(clusters, np.random.default_rng(1), 300)
     values, counts = np.unique(masses, return_counts=True)
     assert list(values) == [1e14, 2e14, 4e14] and list(counts) == [100, 100, 100]
@@ -184,7 +185,7 @@ def test_listed_masses_come_equally_often():
 
 @pytest.mark.parametrize("kind", [UniformMasses, LogUniformMasses])
 def test_masses_follow_their_distribution(kind):
-    clusters = ClusterConfig(masses=kind(kind=kind().kind, min_m200c_msun=1e14, max_m200c_msun=8e14))
+    clusters = paper_clusters(masses=kind(kind=kind().kind, min_m200c_msun=1e14, max_m200c_msun=8e14))
     masses = draw_masses(clusters, np.random.default_rng(1), 50000)
     axis = np.log(masses) if kind is LogUniformMasses else masses
     low, high = (np.log([1e14, 8e14])) if kind is LogUniformMasses else (1e14, 8e14)
@@ -208,7 +209,7 @@ def test_more_massive_and_nearer_clusters_are_larger(simulator):
 def cutout_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("cutouts") / "c.h5"
     done = []
-    write_cutouts(SurveyConfig(), path, n=300, seed=7, progress=lambda *what: done.append(what))
+    write_cutouts(PAPER, path, n=300, seed=7, progress=lambda *what: done.append(what))
     return path, done
 
 
@@ -225,7 +226,7 @@ def test_the_file_is_laid_out_as_the_contract_says(cutout_file, simulator):
             assert file[name][()].tobytes() == getattr(expected, name).tobytes()
         assert file.attrs["seed"] == 7
         assert file.attrs["version"] == __version__
-        assert parse_config(file.attrs["config"], "attribute") == SurveyConfig()
+        assert parse_config(file.attrs["config"], "attribute") == PAPER
         assert yaml.safe_load(file.attrs["config"])["sky"]["noise_uk_arcmin"] == 5.0
         assert file["image"].attrs["unit"] == file["sz"].attrs["unit"] == "uK_CMB"
         assert file["m200c"].attrs["unit"] == "Msun"
@@ -261,7 +262,7 @@ def test_a_failed_run_leaves_nothing_behind(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_the_number_of_workers_changes_no_byte(workers, cutout_file, tmp_path):
-    write_cutouts(SurveyConfig(), tmp_path / "c.h5", n=300, seed=7, workers=workers)
+    write_cutouts(PAPER, tmp_path / "c.h5", n=300, seed=7, workers=workers)
     assert (tmp_path / "c.h5").read_bytes() == cutout_file[0].read_bytes()
 
 
@@ -306,7 +307,7 @@ def test_the_configured_number_is_written_where_none_is_asked_for(tmp_path):
 
 
 def test_offsets_of_miscentred_clusters_are_written_where_the_signal_is(tmp_path):
-    config = SurveyConfig(clusters=ClusterConfig(redshift=0.7, miscentring_arcmin=1.0))
+    config = SurveyConfig(clusters=paper_clusters(redshift=0.7, miscentring_arcmin=1.0))
     write_cutouts(config, tmp_path / "c.h5", n=300, seed=3)
     with h5py.File(tmp_path / "c.h5") as file:
         offset, sz = file["offset_arcmin"][()], file["sz"][..., 0]

@@ -2,8 +2,9 @@
 
 import numpy as np
 from astropy.wcs import WCS
+from papersky import paper_clusters
 
-from szmass_cli.config import ClusterConfig, FieldConfig, Foregrounds, SkyConfig, SurveyConfig
+from szmass_cli.config import FieldConfig, Foregrounds, SkyConfig, SurveyConfig
 from szmass_cli.sky.fieldclusters import FieldClusters
 from szmass_cli.sky.survey import pixels_of
 
@@ -16,7 +17,7 @@ PLACES = [(0.0, -55.0), (180.0, 0.0), (359.9, 80.0), (-179.9, -80.0), (352.5, 30
 def survey(sky=QUIET, scatter=0.0, clusters=None, **field):
     """A configuration for a small field."""
     where = {"width_deg": 3.0, "height_deg": 2.0, **field}
-    clusters = clusters or ClusterConfig(sz_scatter_ln=scatter)
+    clusters = clusters or paper_clusters(sz_scatter_ln=scatter)
     return SurveyConfig(sky=sky, clusters=clusters, field=FieldConfig(**where))
 
 
