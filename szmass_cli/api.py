@@ -12,34 +12,42 @@ from szmass_cli.catalog.inmemory import table_from_frame
 from szmass_cli.catalog.tables.common import joined
 from szmass_cli.catalog.tables.csvtable import TEXT, typed
 from szmass_cli.errors import UsageError
-from szmass_cli.estimation.bandmaps import map_requests
 from szmass_cli.estimation.executors import Executor, in_threads, on_local_workers, on_scheduler
-from szmass_cli.estimation.preparation import Request
-from szmass_cli.estimation.reading import ALWAYS
+from szmass_cli.estimation.measured import ALWAYS
+from szmass_cli.estimation.request import Request, SkyRequest, map_requests
 from szmass_cli.estimation.run import estimate_catalog
 from szmass_cli.estimation.runplan import BLOCK_ROWS
+from szmass_cli.physics.bandnames import effective_frequency_ghz
 from szmass_cli.system.progress import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 T = TypeVar("T")
-PerMap = Union[T, Mapping[float, T], None]  # noqa: UP007 - generic aliases need Union
-"""A value for all maps, or one for each by its frequency [GHz]."""
+PerMap = Union[T, Mapping[float | str, T], None]  # noqa: UP007 - generic aliases need Union
+"""A value for all maps, or one for each by its frequency [GHz] or the name of its band."""
 
 
 def estimate(
-    map: str | Path | Mapping[float, str | Path],
+    map: str | Path | Mapping[float | str, str | Path],
     catalog: "str | Path | Table | DataFrame",
     output: str | Path | None = None,
     *,
     model: str | Path = DEFAULT_MODEL,
+    freq: float | str | None = None,
+    passband: PerMap[str | Path] = None,
     units: PerMap[str] = None,
     beam: PerMap[float | str | Path] = None,
     pixel_window: bool = False,
-    noise: PerMap[float] = None,
+    transfer: PerMap[str | Path] = None,
+    noise: PerMap[float | str | Path] = None,
+    noise_correlation: float | None = None,
     ivar: PerMap[str | Path] = None,
     mask: PerMap[str | Path] = None,
+    position_error: float | None = None,
+    relativistic: bool | None = None,
+    sz_scatter: float | None = None,
+    concentration_scatter: float | None = None,
     percentiles: Sequence[float] = ALWAYS,
     mass_def: str | Sequence[str] = "200c",
     prior: str | None = None,
@@ -52,13 +60,13 @@ def estimate(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Table:
-    """Masses for every cluster of a catalogue, from a map: `szmass estimate` for scripts, but for its shards.
+    """Masses for every cluster of a catalogue, from maps: `szmass estimate` for scripts, but for its shards.
 
     Parameters
     ----------
     map : path or mapping
-        CAR, any other WCS image, or HEALPix. For a model of several bands a map for each, by its frequency:
-        ``{95: "a.fits", 150: "b.fits"}``; frames and pixels may differ.
+        CAR, any other WCS image, or HEALPix; of several bands a map for each, by its frequency [GHz] or the
+        name of its band: ``{98: "a.fits", "f150": "b.fits"}``; frames, pixels, units and holes may differ.
     catalog : path, astropy.table.Table or pandas.DataFrame
         A file is CSV, ECSV, FITS, VOTable, Parquet or another text table. A table is left as it is; a
         DataFrame's index becomes a column where it is more than a count of rows.
@@ -67,9 +75,14 @@ def estimate(
         cannot go on.
     model : str or path
         A shipped model, or a bundle's folder.
-    units, beam, pixel_window, noise, ivar, mask
-        What is said of the map, see `szmass_cli.estimation.bandmaps.MapRequest`; with several maps a value
-        for all, or one for each by frequency. Noise is in µK-arcmin.
+    freq : float or str, optional
+        Frequency of the one map [GHz], or the name of its band such as ``f150``; its header otherwise.
+    passband, units, beam, pixel_window, transfer, noise, ivar, mask
+        What is said of the map, see `szmass_cli.estimation.request.MapRequest`; with several maps a value
+        for all, or one for each by frequency. Noise is in µK-arcmin, ``"w,l_knee,slope"`` or a file.
+    noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter
+        What is said of sky and clusters in place of the model's own, see
+        `szmass_cli.estimation.request.SkyRequest`; the position error is in arcmin.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_def : str or sequence of str
@@ -80,7 +93,7 @@ def estimate(
     column : mapping, optional
         Role -> column name where the catalogue's names are not known or ambiguous: ``{"ra": "RADeg"}``.
     batch_size, block_rows : int, optional
-        See `szmass_cli.estimation.preparation.Request`.
+        See `szmass_cli.estimation.request.Request`.
     workers : int, optional
         Processes on this machine, of one thread each; otherwise the threads of this process.
     scheduler : str, optional
@@ -101,17 +114,22 @@ def estimate(
 
     Examples
     --------
-    >>> masses = szmass_cli.estimate("map.fits", "clusters.csv")  # doctest: +SKIP
+    >>> masses = szmass_cli.estimate("map.fits", "clusters.csv", freq="f150", beam=1.4)  # doctest: +SKIP
     >>> masses["M200c"][masses["szmass_flags"] == 0]  # doctest: +SKIP
 
     >>> clusters = Table({"ra": [40.0], "dec": [-30.0], "redshift": [0.7]})
-    >>> szmass_cli.estimate("map.fits", clusters, mass_def="200c,500c", noise=6)  # doctest: +SKIP
+    >>> maps = {98: "f090.fits", 150: "f150.fits"}
+    >>> noise = {98: "14,2000,-3.5", 150: "14,3000,-3.5"}
+    >>> szmass_cli.estimate(maps, clusters, beam={98: 2.1, 150: 1.4}, noise=noise)  # doctest: +SKIP
     """
     settings = {
-        "units": units,
+        "frequency_ghz": None if freq is None else effective_frequency_ghz(freq),
+        "passband": _each(passband, Path),
+        "units": _each(units, str),
         "beam": _each(beam, lambda value: str(value) if isinstance(value, Path) else value),
         "pixel_window": pixel_window,
-        "noise_uk_arcmin": noise,
+        "transfer": _each(transfer, Path),
+        "noise": _each(noise, lambda value: str(value) if isinstance(value, Path) else value),
         "ivar": _each(ivar, Path),
         "mask": _each(mask, Path),
     }
@@ -119,6 +137,7 @@ def estimate(
         map_requests(_each(map, Path), settings),
         _table_or_path(catalog),
         str(model),
+        SkyRequest(noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter),
         percentiles=percentiles,
         mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
         prior=prior,
@@ -164,7 +183,7 @@ def _each(value, change: Callable[[Any], Any]):
     if value is None:
         return None
     if isinstance(value, Mapping):
-        return {float(frequency): change(one) for frequency, one in value.items()}
+        return {effective_frequency_ghz(band): change(one) for band, one in value.items()}
     return change(value)
 
 

@@ -20,7 +20,24 @@ ENVIRONMENT = {
 }
 
 
-MAP_OPTIONS = {"units", "beam", "pixel_window", "noise_uk_arcmin", "ivar", "mask"}
+MAP_OPTIONS = {
+    "frequency_ghz",
+    "passband",
+    "units",
+    "beam",
+    "pixel_window",
+    "transfer",
+    "noise",
+    "ivar",
+    "mask",
+}
+SKY_OPTIONS = {
+    "noise_correlation",
+    "position_error_arcmin",
+    "relativistic",
+    "sz_scatter",
+    "concentration_scatter",
+}
 RUN_OPTIONS = {"executor", "resume", "overwrite", "progress"}
 """Options of `estimate_catalog` itself; the others are the request's."""
 
@@ -116,35 +133,39 @@ def field(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def measure(tmp_path_factory):
-    """A function that runs `estimate` and returns what it returns; the network is built only once.
+    """A function that runs `estimate` and returns what it returns; the model is loaded only once.
 
-    Its model is the small one of one redshift and instrument, whose ways are known in all detail.
+    The noise is that of the simulated field where nothing else is said.
     """
-    from szmass_cli.network.model import Predictor
-
-    from szmass_cli import BATCH_SIZE
-    from szmass_cli.estimation.bandmaps import map_requests
-    from szmass_cli.estimation.preparation import Request
+    from szmass_cli.estimation.request import Request, SkyRequest, map_requests
     from szmass_cli.estimation.run import estimate_catalog
+    from szmass_cli.network.massmodel import MassModel
+    from szmass_cli.network.paper.predictor import Predictor
 
-    build, built = Predictor.from_bundle, {}
+    def once(build):
+        built = {}
 
-    def build_once(bundle, sky, batch_size=BATCH_SIZE):
-        key = bundle.sha256, batch_size
-        if key not in built:
-            built[key] = build(bundle, sky, batch_size)
-        return built[key]
+        def build_once(bundle, *arguments):
+            key = bundle.sha256, arguments[-1]  # the batch size
+            if key not in built:
+                built[key] = build(bundle, *arguments)
+            return built[key]
+
+        return build_once
 
     def measure(map_path, catalog_path, output=None, **options):
         output = output or tmp_path_factory.mktemp("measured") / "out.fits"
         how = {name: options.pop(name) for name in RUN_OPTIONS & options.keys()}
         settings = {name: options.pop(name) for name in MAP_OPTIONS & options.keys()}
-        options.setdefault("model", "z07")
-        request = Request(map_requests(map_path, settings), catalog_path, **options)
+        sky = SkyRequest(**{name: options.pop(name) for name in SKY_OPTIONS & options.keys()})
+        if "ivar" not in settings:
+            settings.setdefault("noise", 5.0)
+        request = Request(map_requests(map_path, settings), catalog_path, sky=sky, **options)
         return estimate_catalog(request, output, **how)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Predictor, "from_bundle", build_once)
+        for kind in (MassModel, Predictor):
+            patch.setattr(kind, "from_bundle", once(kind.from_bundle))
         yield measure
 
 

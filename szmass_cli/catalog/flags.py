@@ -23,12 +23,13 @@ class Flag(enum.IntFlag):
     64     REDSHIFT_OUTSIDE_TRAINING     the network was not trained there, only calibrated
     128    REDSHIFT_OUTSIDE_CALIBRATION  redshift beyond the calibration; no mass
     256    MASS_OUTSIDE_TRAINING         the mass lies outside the training range
-    512    NOISE_MISMATCH                the map's noise, measured or stated, differs from the training noise
+    512    NOISE_MISMATCH                the map fluctuates more or less than its sky and stated noise would
     1024   INPAINTED                     holes in the cutout were filled from the sky around them
-    2048   BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened
-    4096   UNLIKE_TRAINING               more is left than training skies have: a bright source, a neighbour
+    2048   BEAM_MISMATCH                 the map's beam is wider than the model's and was sharpened (paper)
+    4096   UNLIKE_TRAINING               more is left than the model's sky has: a bright source, a neighbour
     8192   CENTRAL_SOURCE                a point source seems to sit on the cluster and fill in its signal
     16384  OFF_CENTRE                    the signal seems to be centred elsewhere than the position given
+    32768  BAND_MISSING                  the map of a band has no data there; the mass is of the others
     =====  ============================  ==============================================================
     """
 
@@ -47,6 +48,7 @@ class Flag(enum.IntFlag):
     UNLIKE_TRAINING = 4096
     CENTRAL_SOURCE = 8192
     OFF_CENTRE = 16384
+    BAND_MISSING = 32768
 
 
 _MEANINGS = {
@@ -59,12 +61,13 @@ _MEANINGS = {
     Flag.REDSHIFT_OUTSIDE_TRAINING: "the network was not trained there, only calibrated",
     Flag.REDSHIFT_OUTSIDE_CALIBRATION: "redshift beyond the calibration; no mass",
     Flag.MASS_OUTSIDE_TRAINING: "the mass lies outside the training range",
-    Flag.NOISE_MISMATCH: "the map's noise, measured or stated, differs from the training noise",
+    Flag.NOISE_MISMATCH: "the map fluctuates more or less than its sky and stated noise would",
     Flag.INPAINTED: "holes in the cutout were filled from the sky around them",
-    Flag.BEAM_MISMATCH: "the map's beam is wider than the model's and was sharpened",
-    Flag.UNLIKE_TRAINING: "more is left than training skies have: a bright source, a neighbour",
+    Flag.BEAM_MISMATCH: "the map's beam is wider than the model's and was sharpened (paper)",
+    Flag.UNLIKE_TRAINING: "more is left than the model's sky has: a bright source, a neighbour",
     Flag.CENTRAL_SOURCE: "a point source seems to sit on the cluster and fill in its signal",
     Flag.OFF_CENTRE: "the signal seems to be centred elsewhere than the position given",
+    Flag.BAND_MISSING: "the map of a band has no data there; the mass is of the others",
 }
 
 

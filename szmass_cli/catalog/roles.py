@@ -53,7 +53,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 LENIENT_ROLES = frozenset({"name", "redshift_err", "position_err", "m200c", "m500c"})
 #: Columns of hours, minutes and seconds, degrees and their parts, as CDS and the journals have them.
 PARTED = {"ra": ("RAh", "RAm", "RAs"), "dec": ("DE-", "DEd", "DEm", "DEs")}
-_UNIT_IN_NAME = re.compile(r"(.*?)\s*[\[(]([^\])]*)[\])]\s*")
+_UNIT_IN_NAME = re.compile(r"(.*?)\s*(?:\[(.*)\]|\((.*)\))\s*")
 
 
 def plain(name: str) -> str:
@@ -69,7 +69,7 @@ def plain(name: str) -> str:
 def without_unit(name: str) -> tuple[str, str]:
     """Take ``ra [deg]`` apart into ``ra`` and ``deg``; the latter is empty where there is none."""
     match = _UNIT_IN_NAME.fullmatch(name)
-    return (match[1], match[2].strip()) if match and match[1] else (name, "")
+    return (match[1], (match[2] or match[3] or "").strip()) if match and match[1] else (name, "")
 
 
 def matching(names: Iterable[str], aliases: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ def estimate(
         list[Path],
         typer.Argument(
             metavar="MAP CATALOG",
-            help="FITS map: CAR, any WCS image, or HEALPix; and CSV, ECSV, FITS, VOTable or Parquet.",
+            help="FITS map: CAR, any WCS image, or HEALPix; and CSV, ECSV, FITS, VOTable, Parquet or text.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue with masses; format by suffix.")],
@@ -22,7 +22,23 @@ def estimate(
     maps: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", metavar="GHZ=MAP", help="For models of several bands, in place of MAP. Repeatable."
+            "--map",
+            metavar="GHZ=MAP",
+            help="A map for each band, in place of MAP: 98=FILE or f090=FILE. Repeatable.",
+        ),
+    ] = None,
+    freq: Annotated[
+        str | None,
+        typer.Option(
+            "--freq", metavar="GHZ|NAME", help="Band of MAP, such as 150 or f150. [default: its header's]"
+        ),
+    ] = None,
+    passband: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--passband",
+            metavar="FILE",
+            help="Table of frequency and response; or GHZ=FILE. [default: the frequency alone]",
         ),
     ] = None,
     units: Annotated[
@@ -37,7 +53,7 @@ def estimate(
             "--beam",
             metavar="ARCMIN|FILE",
             help="Beam of the map: FWHM, or a table of B(theta) or B_ell; or GHZ=BEAM. "
-            "[default: its header's or the model's]",
+            "[default: its header's]",
         ),
     ] = None,
     pixel_window: Annotated[
@@ -47,10 +63,30 @@ def estimate(
             help="Pixels are means over their area, and the beam does not include that.",
         ),
     ] = False,
+    transfer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--transfer",
+            metavar="FILE",
+            help="Transfer function of the map's filter: a table of l and T(l), or an .npz of ell_x, ell_y "
+            "and tf; or GHZ=FILE.",
+        ),
+    ] = None,
     noise: Annotated[
         list[str] | None,
         typer.Option(
-            "--noise", metavar="NUMBER", help="White noise of the map, uK-arcmin, to compare; or GHZ=NUMBER."
+            "--noise",
+            metavar="NOISE",
+            help="White noise, uK-arcmin; or w,l_knee,slope; or a file of l and N_l [uK^2]; or GHZ=NOISE. "
+            "[default: white, measured]",
+        ),
+    ] = None,
+    noise_correlation: Annotated[
+        float | None,
+        typer.Option(
+            "--noise-correlation",
+            metavar="RHO",
+            help="Correlation of the 1/f noise between bands, 0 to 1. [default: 0.9]",
         ),
     ] = None,
     ivar: Annotated[
@@ -65,6 +101,37 @@ def estimate(
         list[str] | None,
         typer.Option(
             "--mask", metavar="MAP", help="Map that is 1 where the map is good and 0 where not; or GHZ=MAP."
+        ),
+    ] = None,
+    position_error: Annotated[
+        float | None,
+        typer.Option(
+            "--position-error",
+            metavar="ARCMIN",
+            help="Error of the positions along each axis. [default: the catalogue's, or none]",
+        ),
+    ] = None,
+    relativistic: Annotated[
+        bool | None,
+        typer.Option(
+            "--relativistic/--no-relativistic",
+            help="SZ signal of hot gas, by its temperature. [default: as the model]",
+        ),
+    ] = None,
+    sz_scatter: Annotated[
+        float | None,
+        typer.Option(
+            "--sz-scatter",
+            metavar="S",
+            help="Scatter of ln(SZ amplitude) at fixed mass. [default: as the model]",
+        ),
+    ] = None,
+    concentration_scatter: Annotated[
+        float | None,
+        typer.Option(
+            "--concentration-scatter",
+            metavar="S",
+            help="Scatter of ln(c500) at fixed Y500. [default: as the model]",
         ),
     ] = None,
     percentiles: Annotated[
@@ -108,9 +175,10 @@ def estimate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Masses for every cluster of a catalogue, from a map.
+    """Masses for every cluster of a catalogue, from maps of any bands.
 
-    Models of several bands need a map for each: --map 95=a.fits --map 150=b.fits CATALOG.
+    Of several bands there is a map for each: --map 98=a.fits --map 150=b.fits CATALOG. Names such as
+    f150 stand for the effective frequency of ACT's band.
 
     All rows and columns of the catalogue come out, with M200c [1e14 Msun], its percentiles,
     the signal-to-noise and flags added.
@@ -120,18 +188,20 @@ def estimate(
     """
     from szmass_cli.api import chosen_executor, mass_definitions
     from szmass_cli.cli.console import note, progress_display
-    from szmass_cli.cli.mapoptions import beam_of, input_files, noise_of, per_map, unit_of
+    from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, unit_of
     from szmass_cli.cli.reports import print_estimates
-    from szmass_cli.estimation.bandmaps import map_requests
-    from szmass_cli.estimation.preparation import Request
+    from szmass_cli.estimation.request import Request, SkyRequest, map_requests
     from szmass_cli.estimation.run import estimate_catalog, estimate_shard
     from szmass_cli.estimation.runplan import Shard
 
     settings = {
+        "frequency_ghz": frequency_of(freq),
+        "passband": per_map(passband, "--passband", Path),
         "units": per_map(units, "--units", unit_of),
         "beam": per_map(beam, "--beam", beam_of),
         "pixel_window": pixel_window,
-        "noise_uk_arcmin": per_map(noise, "--noise", noise_of),
+        "transfer": per_map(transfer, "--transfer", Path),
+        "noise": per_map(noise, "--noise", str),
         "ivar": per_map(ivar, "--ivar", Path),
         "mask": per_map(mask, "--mask", Path),
     }
@@ -140,6 +210,7 @@ def estimate(
         map_requests(map_files, settings),
         catalog,
         model,
+        SkyRequest(noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter),
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=mass_definitions(mass_def),
         prior=prior,

@@ -1,10 +1,11 @@
-"""Options of maps: one value, or one for each of several maps by its frequency."""
+"""Options of maps: one value, or one for each of several maps by its frequency or the name of its band."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from szmass_cli.errors import UsageError
+from szmass_cli.physics.bandnames import effective_frequency_ghz
 
 UNITS = ("K", "mK", "uK", "y")
 
@@ -15,7 +16,7 @@ def input_files(files: list[Path], maps: list[str] | None) -> tuple[Path | dict[
         if len(files) != 1:
             raise UsageError(
                 f"With --map there is one more file, the catalogue; {len(files)} are given.",
-                "For example szmass estimate --map 95=a.fits --map 150=b.fits clusters.csv -o masses.fits.",
+                "For example szmass estimate --map 98=a.fits --map 150=b.fits clusters.csv -o masses.fits.",
             )
         by_frequency = per_map(maps, "--map", Path)
         if not isinstance(by_frequency, dict):
@@ -35,21 +36,40 @@ def per_map(texts: list[str] | None, option: str, read: Callable[[str], Any]) ->
         return None
     values: dict[float, Any] = {}
     for text in texts:
-        frequency, separator, value = text.partition("=")
-        try:
-            ghz = float(frequency)
-        except ValueError:
-            separator = ""  # the name of a file may have an = in it
-        if separator and not 0 < ghz < 1e4:
-            raise UsageError(f"{option} {text}: {frequency} is no frequency [GHz].", "For example 150=...")
-        if not separator:
+        band, separator, value = text.partition("=")
+        frequency = _frequency_before(band, option, text) if separator else None
+        if frequency is None:
             if len(texts) > 1:
                 raise UsageError(f"{option} {text}: several are given, and not by GHZ=.", "Give it once.")
             return read(text)
-        if ghz in values:
-            raise UsageError(f"{option} {text}: {frequency} GHz is there twice.", "Give it once.")
-        values[ghz] = read(value)
+        if frequency in values:
+            raise UsageError(f"{option} {text}: {band} GHz is there twice.", "Give it once.")
+        values[frequency] = read(value)
     return values
+
+
+def _frequency_before(band: str, option: str, text: str) -> float | None:
+    """The frequency [GHz] of what stands before an ``=``; None if that is part of a file's name."""
+    try:
+        return effective_frequency_ghz(band)
+    except UsageError:
+        try:
+            float(band)
+        except ValueError:
+            return None
+        raise UsageError(
+            f"{option} {text}: {band} is no frequency [GHz].", "For example 150=... or f150=..."
+        ) from None
+
+
+def frequency_of(text: str | None) -> float | None:
+    """The frequency [GHz] that ``--freq`` names."""
+    if text is None:
+        return None
+    try:
+        return effective_frequency_ghz(text)
+    except UsageError as error:
+        raise UsageError(f"--freq {text}: {error.message}", error.hint) from None
 
 
 def unit_of(text: str) -> str:
@@ -59,17 +79,6 @@ def unit_of(text: str) -> str:
             f"--units {text}: not one of {', '.join(UNITS)}.", "Temperatures are CMB temperatures."
         )
     return text
-
-
-def noise_of(text: str) -> float:
-    """The noise [µK-arcmin] that ``--noise`` names."""
-    try:
-        noise = float(text)
-    except ValueError:
-        noise = float("nan")
-    if not 0.0 <= noise < 1e6:
-        raise UsageError(f"--noise {text}: not a number from 0 on.", "Give µK-arcmin, such as 10.")
-    return noise
 
 
 def beam_of(text: str) -> float | str:

@@ -1,197 +1,188 @@
-"""The maps of a run, one for each band of the model: what is said of them, and how they are cut."""
+"""A map that was opened, and the band that it shows: what is said of it, by whom, and how it is cut."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from szmass_cli.catalog import Flag
-from szmass_cli.errors import UsageError
-from szmass_cli.estimation.mapbeam import MapBeam, beam_notes, check_frequency, map_beam, stated_fwhm_arcmin
+from szmass_cli.errors import InputError
+from szmass_cli.estimation.request import MapRequest
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.runplan import quick_identity
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
+from szmass_cli.maps.instrument import Instrument as StatedInstrument
 from szmass_cli.maps.mapfile import file_of, split_part
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
+from szmass_cli.maps.transfer import Transfer as BeamExchange
 from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.maps.weights import Weights
-from szmass_cli.network.bundle.bundle import Bundle
-from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band, TrainedBand
+from szmass_cli.physics.bandnames import FREQUENCY_RANGE_GHZ, effective_frequency_ghz
+from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
+from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, read_beam
+from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.physics.passbands import Passband
+from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer, read_transfer
+from szmass_cli.system.files import sha256_of
 
-NOISE_RATIO_RANGE = TrainedBand.NOISE_RATIO_RANGE
-"""Outside it, the filtered rms around a cluster is unlike the training sky's (see `NoiseLevel`).
+WIDEST_BEAM_ARCMIN = 5.0
+"""Behind wider beams a cluster fills its whole cutout of 10'."""
 
-On the training sky 99.9 per cent of stamps are inside; twice the noise is outside, half of it mostly.
-"""
+SAME_FREQUENCY = 0.002
+"""Frequencies that differ by less than this fraction need no word about it: 0.2 per cent in mass."""
 
+COARSE_PIXELS = 0.6
+"""Pixels wider than this fraction of the beam cannot hold all that it lets through."""
 
-@dataclass(frozen=True)
-class MapRequest:
-    """One map, and what is said of it.
-
-    Parameters
-    ----------
-    path : Path
-        CAR, any other WCS image, or HEALPix.
-    units : str, optional
-        ``K``, ``mK``, ``uK`` or ``y``; the map's header otherwise.
-    beam : float or str, optional
-        The map's beam: FWHM [arcmin], or the file of a profile or B_ell; otherwise what its header says, or
-        the model's. A map that is sharper than the model's beam is smoothed to it.
-    pixel_window : bool
-        Whether the map's pixels are means over their area, and the beam does not say so.
-    noise_uk_arcmin : float, optional
-        White noise of the map [µK-arcmin]: told to a model that takes it as an input, otherwise compared
-        with the model's.
-    ivar : path, optional
-        Map of inverse variances, in the map's own unit to the power -2: it gives the noise of each row, and
-        is a mask where it is 0.
-    mask : path, optional
-        Map that is 1 where the map is to be used and 0 where not.
-    """
-
-    path: Path
-    units: str | None = None
-    beam: float | str | None = None
-    pixel_window: bool = False
-    noise_uk_arcmin: float | None = None
-    ivar: Path | None = None
-    mask: Path | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.beam, float | int) and not 0.01 <= self.beam < 600.0:
-            raise UsageError(
-                f"beam {self.beam:g}: not 0.01 to 600 arcmin.", "Give the full width at half maximum."
-            )
-        if self.noise_uk_arcmin is not None and not 0.0 <= self.noise_uk_arcmin < 1e6:
-            raise UsageError(
-                f"noise {self.noise_uk_arcmin:g}: not a number from 0 on.", "Give it in µK-arcmin."
-            )
-
-    def resolved(self) -> "MapRequest":
-        """The same with absolute paths, for workers elsewhere."""
-        return replace(
-            self,
-            path=self.path.resolve(),
-            beam=str(Path(self.beam).resolve()) if isinstance(self.beam, str) else self.beam,
-            ivar=self.ivar and self.ivar.resolve(),
-            mask=self.mask and self.mask.resolve(),
-        )
-
-    @property
-    def files(self) -> list[str | Path]:
-        """All files that are read."""
-        maps = [file_of(file) for file in (self.path, self.ivar, self.mask) if file is not None]
-        return [*maps, *([self.beam] if isinstance(self.beam, str) else [])]
-
-    def stated(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(self.resolved()).items()}
-
-    @classmethod
-    def from_stated(cls, stated: dict[str, Any]) -> "MapRequest":
-        """What `stated` gave."""
-        paths = {name: stated[name] and Path(stated[name]) for name in ("path", "ivar", "mask")}
-        return cls(**{**stated, **paths})
+_IN_HERTZ = re.compile(r"\s*([0-9.eE+-]+)\s*([GMk]?)Hz\s*")
+_GHZ = {"G": 1.0, "M": 1e-3, "k": 1e-6, "": 1e-9}
 
 
 @dataclass(frozen=True)
 class BandMap:
-    """A map that was opened for one band of a model, and found fit for it.
+    """A map that was opened, and the band that it shows.
 
     Parameters
     ----------
     request : MapRequest
-    trained : TrainedBand
-        What the model was trained for.
-    band : Band
-        What stamps are brought to: the model's band, and of a model that takes the beam and noise as inputs
-        the one that is nearest to the map.
     sky_map : SkyMap
-    beam : MapBeam
     weights : Weights
         Mask and inverse variances that go with the map.
+    frequency_ghz : float
+        Effective frequency for the thermal SZ effect.
+    beam : Beam or TabulatedBeam, optional
+        None where nobody states one.
+    beam_source : str
+        ``option``, ``header`` or ``assumed``.
+    passband : Passband, optional
+    transfer : IsotropicTransfer or PlaneTransfer, optional
+    said : tuple of str
+        What is to be said of the frequency.
     """
 
     request: MapRequest
-    trained: TrainedBand
-    band: Band
     sky_map: SkyMap
-    beam: MapBeam
     weights: Weights
+    frequency_ghz: float
+    beam: AnyBeam | None
+    beam_source: str
+    passband: Passband | None
+    transfer: IsotropicTransfer | PlaneTransfer | None
+    said: tuple[str, ...] = ()
 
     @classmethod
-    def open(cls, request: MapRequest, trained: TrainedBand, model: str) -> "BandMap":
-        """Open a map for a band of the model of that name.
+    def open(cls, request: MapRequest, model_frequency_ghz: float | None = None) -> "BandMap":
+        """Open a map with all that goes with it.
+
+        Parameters
+        ----------
+        request : MapRequest
+        model_frequency_ghz : float, optional
+            Taken where nobody states a frequency: of models of one frequency.
 
         Raises
         ------
         InputError
-            It cannot be read, or is of another frequency, a wider beam or too coarse pixels.
+            A file cannot be used; nobody says at which frequency the map was made, or header and option
+            contradict each other; its pixels are too coarse for its beam.
         """
-        frequency = trained.band.frequency_ghz
-        sky_map = open_map(request.path, units=request.units, frequency_ghz=frequency)
+        passband = None if request.passband is None else Passband.read(request.passband)
+        sky_map = open_map(request.path, units=request.units)
+        frequency_ghz, said = _frequency(request, sky_map.instrument, passband, model_frequency_ghz)
+        if sky_map.units.label == "y":
+            response = passband or Passband.monochromatic(frequency_ghz)
+            units = replace(sky_map.units, to_uk=float(response.tsz_uk_per_y()))
+            sky_map = replace(sky_map, units=units)  # type: ignore[type-var]
         weights = Weights.open(request.mask, request.ivar, sky_map.units)
         for opened in (sky_map, weights.mask, weights.ivar):
             if opened is not None:
                 survive_truncation(opened.path, opened.raw)
-        band = trained.nearest_to(stated_fwhm_arcmin(sky_map, request.beam), request.noise_uk_arcmin)
-        check_frequency(band, model, sky_map)
-        beam = map_beam(band, model, sky_map, request.beam, request.pixel_window)
-        check_resolution(sky_map, beam.fwhm_arcmin)
-        return cls(request, trained, band, sky_map, beam, weights)
+        beam, source = _beam(request, sky_map.instrument)
+        if beam is not None:
+            check_resolution(sky_map, width_arcmin(beam))
+        transfer = None if request.transfer is None else read_transfer(request.transfer)
+        return cls(request, sky_map, weights, frequency_ghz, beam, source, passband, transfer, said)
+
+    @property
+    def name(self) -> str:
+        """What the map is called in messages."""
+        return f"{self.frequency_ghz:g} GHz"
+
+    @cached_property
+    def noise(self) -> NoiseLevel | None:
+        """The noise that is stated, None where none is."""
+        return self.request.noise_level()
+
+    def band(self, noise: NoiseLevel, pixel_arcmin: float) -> Band:
+        """Return the band, with its noise and the side of its pixels [arcmin], 0 for samples.
+
+        Raises
+        ------
+        InputError
+            Nobody states the beam, or it is too wide.
+        """
+        if self.beam is None:
+            raise InputError(
+                f"{self.sky_map.path}: its beam is not known: a header seldom states it, and no option does.",
+                "Give --beam with the full width at half maximum in arcmin, or a table of B(theta) or B_ell.",
+            )
+        fwhm = width_arcmin(self.beam)
+        if fwhm > WIDEST_BEAM_ARCMIN:
+            raise InputError(
+                f"{self.sky_map.path}: behind its beam of {fwhm:.3g}' a cluster fills the whole cutout of "
+                "10', and nothing tells it from the CMB.",
+                f"Maps of up to {WIDEST_BEAM_ARCMIN:g}' can be measured: those of ACT, SPT or SO, not "
+                "Planck's.",
+            )
+        return Band(
+            self.frequency_ghz,
+            self.beam,
+            noise.white_uk_arcmin,
+            noise.red,
+            self.passband,
+            pixel_arcmin,
+            self.transfer,
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed, and what the user should know."""
-        return (*self.sky_map.assumptions, *self.weights.notes, *beam_notes(self.beam, self.sky_map))
+        notes = [*self.sky_map.assumptions, *self.weights.notes, *self.said]
+        if self.beam is not None and self.sky_map.pixel_arcmin > COARSE_PIXELS * width_arcmin(self.beam):
+            fwhm = width_arcmin(self.beam)
+            notes.append(
+                f"Pixels of {self.sky_map.pixel_arcmin:.2g}' are coarse for a beam of {fwhm:.3g}': expect "
+                "errors of a few per cent in mass, of either sign, from them."
+            )
+        return tuple(notes)
 
-    @property
-    def flags(self) -> int:
-        """Flags that all rows get."""
-        flags = int(Flag.BEAM_MISMATCH) if self.beam.is_wider else 0
-        if self.request.noise_uk_arcmin is not None:
-            flags |= int(self._noise_flags(self.request.noise_uk_arcmin))
-        return flags
-
-    def cutouts(self, rows: Rows) -> Cutouts:
-        """Stamps around rows, at the beam of the model, with the masked pixels marked."""
-        cutouts = extract_cutouts(self.sky_map, rows.ra_deg, rows.dec_deg, self.beam.transfer)
+    def cutouts(self, rows: Rows, exchange: BeamExchange | None = None) -> Cutouts:
+        """Return cutouts around rows, with the masked pixels marked, behind another beam where wanted."""
+        cutouts = extract_cutouts(self.sky_map, rows.ra_deg, rows.dec_deg, exchange)
         return cutouts.masked(self.weights.bad(rows.ra_deg, rows.dec_deg))
 
-    def noise_uk_arcmin(self, rows: Rows) -> np.ndarray:
-        """White noise (n,) [µK-arcmin] around rows, as far as the model knows any.
+    def noise_uk_arcmin(self, rows: Rows) -> np.ndarray | None:
+        """Return the white noise (n,) [µK-arcmin] around rows by the inverse variances; None without them.
 
-        From the inverse variances, else that of the whole map.
+        NaN where there are none.
         """
         noise = self.weights.noise_per_arcmin(rows.ra_deg, rows.dec_deg)
-        if noise is None:
-            return np.full(len(rows), self.band.noise_uk_arcmin)
-        in_uk = np.abs(noise * self.sky_map.units.to_uk)
-        known = np.where(np.isfinite(in_uk), in_uk, self.band.noise_uk_arcmin)
-        return np.clip(known, *self.trained.noise_range_uk_arcmin)
-
-    def row_flags(self, rows: Rows) -> np.ndarray | int:
-        """Flags of single rows, from the inverse variances around them."""
-        noise = self.weights.noise_per_arcmin(rows.ra_deg, rows.dec_deg)
-        return 0 if noise is None else self._noise_flags(noise * self.sky_map.units.to_uk)
-
-    def _noise_flags(self, noise_uk_arcmin) -> np.ndarray:
-        """NOISE_MISMATCH where a stated noise [µK-arcmin] is unlike the training noise."""
-        noise, (low, high) = np.abs(np.asarray(noise_uk_arcmin, float)), self.trained.noise_range_uk_arcmin
-        alike = (noise >= low) & (noise <= high)
-        return np.where(alike, 0, int(Flag.NOISE_MISMATCH)).astype(np.int32)
+        return None if noise is None else np.abs(noise * self.sky_map.units.to_uk)
 
     def identity(self) -> dict[str, Any]:
-        """All that its stamps depend on."""
+        """Return all that its cutouts depend on, and all that is said of the instrument."""
         request, units = self.request, self.sky_map.units
+        tables = {name: path and sha256_of(path) for name, path in request.tables.items()}
         return {
             "map": quick_identity(self.sky_map.path),
-            "beam": self.beam.numbers(),
-            "noise": request.noise_uk_arcmin,
+            "frequency": self.frequency_ghz,
+            "passband": tables["passband"],
+            "beam": tables["beam"] or (None if self.beam is None else width_arcmin(self.beam)),
+            "transfer": tables["transfer"],
+            "noise": tables["noise"] or (None if request.noise is None else str(request.noise)),
             "units": [units.label, units.to_uk],
             "pixel window": request.pixel_window,
             "mask": request.mask and quick_identity(file_of(request.mask)),
@@ -202,100 +193,108 @@ class BandMap:
         }
 
 
-def open_band_maps(requests: Sequence[MapRequest], bundle: Bundle) -> tuple[BandMap, ...]:
-    """Open the maps of a run, given in the order of the model's bands.
+def width_arcmin(beam: AnyBeam) -> float:
+    """Return the FWHM [arcmin] of the Gaussian whose transfer function is one half where the beam's is.
 
-    Raises
-    ------
-    UsageError
-        Their number is not that of the bands.
-    InputError
-        See `BandMap.open`.
+    For a Gaussian beam its FWHM; for a measured one it does not depend on how its wings are cut.
     """
-    if len(requests) != len(bundle.bands):
-        needed = bundle.metadata.per_band("frequency_ghz")
-        raise UsageError(
-            f"The model {bundle.metadata.name} needs a map at each of {needed} GHz; {len(requests)} given.",
-            "Give them as --map 95=a.fits --map 150=b.fits.",
+    if isinstance(beam, Beam):
+        return beam.fwhm_arcmin
+    ell = np.arange(100.0, 200_000.0, 10.0)
+    below = int(np.argmax(beam.b_ell(ell) < 0.5))
+    ell_half = np.interp(-0.5, -beam.b_ell(ell[[below - 1, below]]), ell[[below - 1, below]])
+    return round(float(4.0 * np.log(2.0) / ell_half / ARCMIN), 6)
+
+
+def _beam(request: MapRequest, stated: StatedInstrument) -> tuple[AnyBeam | None, str]:
+    """Return the beam by the user's word, else the header's, and who said so."""
+    if isinstance(request.beam, str):
+        return read_beam(request.beam), "option"
+    if request.beam is not None:
+        return Beam(request.beam), "option"
+    if stated.beam_fwhm_arcmin is not None:
+        return Beam(stated.beam_fwhm_arcmin), "header"
+    return None, "assumed"
+
+
+def _frequency(
+    request: MapRequest,
+    stated: StatedInstrument,
+    passband: Passband | None,
+    model_frequency_ghz: float | None,
+) -> tuple[float, tuple[str, ...]]:
+    """Return the band's frequency [GHz] and what is to be said of it."""
+    by_header = header_frequency_ghz(stated, request.path, request.frequency_ghz is None)
+    card = f"{stated.band.card} = {stated.band.text!r}" if stated.band else "FREQ"
+    given = request.frequency_ghz
+    if given is None and by_header is None:
+        if passband is not None:
+            return passband.effective_tsz_ghz, ()
+        if model_frequency_ghz is not None:
+            note = f"The map does not state its frequency: {model_frequency_ghz:g} GHz, the model's, assumed."
+            return model_frequency_ghz, (note,)
+        raise InputError(
+            f"{request.path}: neither its header nor an option says at which frequency it was made.",
+            "Give --freq 150, or the band's name, such as --freq f150; of several maps --map 150=FILE.",
         )
-    pairs = zip(requests, bundle.trained_bands, strict=True)
-    return tuple(BandMap.open(request, trained, bundle.metadata.name) for request, trained in pairs)
+    if given is None:
+        assert by_header is not None
+        differs = stated.frequency_ghz is None
+        said = f"The band of {request.path.name} is {by_header:g} GHz by its header ({card})."
+        return by_header, (said,) if differs else ()
+    if by_header is None or abs(by_header / given - 1.0) <= SAME_FREQUENCY:
+        return given, ()
+    if abs(by_header / given - 1.0) > FREQUENCY_TOLERANCE:
+        raise InputError(
+            f"{request.path}: its header says {card}, {by_header:g} GHz; it is given as {given:g} GHz.",
+            f"Give it as {by_header:g} GHz, or correct its header.",
+        )
+    note = (
+        f"{request.path.name} is taken to be at {given:g} GHz, as given; its header says {by_header:g} GHz."
+    )
+    return given, (note,)
 
 
-def map_requests(
-    maps: Path | Mapping[float, Path], settings: Mapping[str, Any]
-) -> MapRequest | dict[float, MapRequest]:
-    """What is said of maps, from values for all of them or for each.
+def header_frequency_ghz(stated: StatedInstrument, path: Path, needed: bool = True) -> float | None:
+    """Return the frequency [GHz] that a map's header states, None where it says nothing.
 
     Parameters
     ----------
-    maps : Path or mapping
-        One map, or several by their frequencies [GHz].
-    settings : mapping
-        Fields of `MapRequest`; a mapping holds a value for each of some frequencies.
+    stated : maps.instrument.Instrument
+    path : Path
+        Of the map, for messages.
+    needed : bool
+        Whether words that name no frequency are an error; they are passed over otherwise.
 
     Raises
     ------
-    UsageError
-        A setting is given for a frequency of which there is no map.
+    InputError
+        The header's words name no frequency.
     """
-    if not isinstance(maps, Mapping):
-        for name, value in settings.items():
-            if isinstance(value, Mapping):
-                raise UsageError(f"{name} is given by frequency, and there is one map.", "Give one value.")
-        return MapRequest(maps, **settings)
-    for name, value in settings.items():
-        for frequency in value if isinstance(value, Mapping) else ():
-            if frequency not in maps:
-                raise UsageError(f"{name} at {frequency:g} GHz: there is no such map.", "Compare with --map.")
-    return {
-        frequency: MapRequest(
-            path,
-            **{
-                name: value.get(frequency, MapRequest.__dataclass_fields__[name].default)
-                if isinstance(value, Mapping)
-                else value
-                for name, value in settings.items()
-            },
-        )
-        for frequency, path in maps.items()
-    }
+    if stated.frequency_ghz is not None:
+        return stated.frequency_ghz
+    if stated.band is None:
+        return None
+    text = stated.band.text
+    in_hertz = _IN_HERTZ.fullmatch(text)
+    try:
+        if in_hertz:
+            text = f"{float(in_hertz[1]) * _GHZ[in_hertz[2]]:g}"
+        elif _is_number(text) and float(text) > 1e3 * FREQUENCY_RANGE_GHZ[1]:
+            text = f"{float(text) * 1e-9:g}"  # no card is in MHz without saying so, but Hz is the standard's
+        return effective_frequency_ghz(text)
+    except (InputError, ValueError):
+        if not needed:
+            return None
+        raise InputError(
+            f"{path}: {stated.band.card} = {stated.band.text!r} in its header does not name one frequency.",
+            "Give --freq 150, or the band's name, such as --freq f150; of several maps --map 150=FILE.",
+        ) from None
 
 
-def by_band(values: Mapping[float, MapRequest], bundle: Bundle) -> tuple[MapRequest, ...]:
-    """Maps that were given by frequency [GHz], in the order of the model's bands.
-
-    Raises
-    ------
-    UsageError
-        A frequency is not that of a band, or a band has no map or two.
-    """
-    chosen: dict[int, MapRequest] = {}
-    frequencies = np.array([band.frequency_ghz for band in bundle.bands])
-    needed = bundle.metadata.per_band("frequency_ghz")
-    for frequency, request in values.items():
-        nearest = int(np.argmin(np.abs(frequencies - frequency)))
-        fits = abs(frequencies[nearest] / frequency - 1.0) <= FREQUENCY_TOLERANCE if frequency > 0 else False
-        if not fits or nearest in chosen:
-            raise UsageError(
-                f"--map {frequency:g}={request.path}: no band of {bundle.metadata.name}, or twice.",
-                f"Give one map for each of {needed} GHz.",
-            )
-        chosen[nearest] = request
-    if len(chosen) < len(frequencies):
-        missing = ", ".join(f"{f:g}" for i, f in enumerate(frequencies) if i not in chosen)
-        raise UsageError(
-            f"The model {bundle.metadata.name} needs a map at {missing} GHz.", f"Give --map {missing}=FILE."
-        )
-    return tuple(chosen[index] for index in range(len(frequencies)))
-
-
-def together(cutouts: Sequence[Cutouts]) -> Cutouts:
-    """The stamps of all bands as one: images (n, 40, 40, f), and what is bad in any band is bad."""
-    return Cutouts(
-        np.stack([band.images for band in cutouts], axis=-1),
-        np.any([band.bad for band in cutouts], axis=0),
-        np.any([band.off_map for band in cutouts], axis=0),
-        np.any([band.cut_by_edge for band in cutouts], axis=0),
-        np.max([band.nonfinite_fraction for band in cutouts], axis=0),
-    )
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -10,13 +10,14 @@ from threading import Lock
 from typing import Any
 
 from szmass_cli.errors import InputError, SzmassError, UsageError
-from szmass_cli.estimation.measure import Bench, Job, Measured, join
+from szmass_cli.estimation.bench import Bench, Job
+from szmass_cli.estimation.measured import Measured, join
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.runplan import Block
 from szmass_cli.network.backend import usable_cores
 from szmass_cli.system.blas import limit_blas_threads, one_blas_thread
 
-Executor = Callable[[Job, Rows, Sequence[Block]], Iterator[tuple[Block, Measured]]]
+Executor = Callable[[Bench, Rows, Sequence[Block]], Iterator[tuple[Block, Measured]]]
 """Measures blocks of rows, and gives each as it finishes, in any order."""
 
 
@@ -24,14 +25,14 @@ _opening = Lock()
 
 
 def bench_of(job: Job, n_threads: int) -> Bench:
-    """The opened map and model of a job; opened once in a process, whichever thread comes first."""
+    """Return the opened maps and model of a job; opened once in a worker, whichever thread comes first."""
     with _opening:
         return _opened(job, n_threads)
 
 
 @lru_cache(maxsize=1)
 def _opened(job: Job, n_threads: int) -> Bench:
-    return Bench(job, n_threads)
+    return Bench.open(job).ready(n_threads)
 
 
 def measure_block(job: Job, strips: Sequence[Rows], n_threads: int) -> Measured:
@@ -41,7 +42,7 @@ def measure_block(job: Job, strips: Sequence[Rows], n_threads: int) -> Measured:
     return join([bench(rows) for rows in strips])
 
 
-def in_threads(job: Job, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
+def in_threads(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
     """An `Executor` on the cores of this machine: while some strips are in the network, others are cut."""
     n_cores = usable_cores()
     # half as many more strips than cores: one that waits for the interpreter leaves no core idle
@@ -49,7 +50,7 @@ def in_threads(job: Job, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[
     waiting: deque[tuple[Block, list[Future]]] = deque()
     with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
         try:
-            bench = bench_of(job, n_cores)
+            bench.ready(n_cores)
             for block in blocks:
                 waiting.append((block, [pool.submit(bench, rows[strip]) for strip in block.strips]))
                 # enough is asked for ahead that no thread waits while a part is written
@@ -68,7 +69,7 @@ def _finished(block: Block, strips: list[Future]) -> tuple[Block, Measured]:
 def on_local_workers(n_workers: int) -> Executor:
     """An `Executor` of so many processes on this machine, each with one thread."""
 
-    def run(job: Job, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
+    def run(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
         distributed = _load_distributed()
         import dask
 
@@ -85,7 +86,7 @@ def on_local_workers(n_workers: int) -> Executor:
                 )
             )
             client = stack.enter_context(distributed.Client(cluster))
-            yield from _on_client(client, job, rows, blocks)
+            yield from _on_client(client, bench.job, rows, blocks)
 
     return run
 
@@ -96,7 +97,7 @@ def on_scheduler(address: str) -> Executor:
     They must see the map and the model under the same paths.
     """
 
-    def run(job: Job, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
+    def run(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
         distributed = _load_distributed()
         try:
             client = distributed.Client(address, timeout="30s")
@@ -106,7 +107,7 @@ def on_scheduler(address: str) -> Executor:
                 "Give its address as it prints it, such as tcp://node01:8786.",
             ) from error
         with client:
-            yield from _on_client(client, job, rows, blocks)
+            yield from _on_client(client, bench.job, rows, blocks)
 
     return run
 

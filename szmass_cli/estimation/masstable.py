@@ -14,8 +14,7 @@ from szmass_cli.catalog import (
     uncorrected_column,
 )
 from szmass_cli.errors import UsageError
-from szmass_cli.estimation.measure import Measured
-from szmass_cli.estimation.reading import ALWAYS
+from szmass_cli.estimation.measured import ALWAYS, Measured
 from szmass_cli.physics.cosmology import convert_m200c
 from szmass_cli.posterior.priors import PriorChange
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from szmass_cli.estimation.measure import Measured
+from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.parts import Parts
 from szmass_cli.estimation.runplan import Block
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.errors import InputError, OutputError, UsageError
-from szmass_cli.estimation.measure import Measured, join
+from szmass_cli.estimation.measured import Measured, join
 from szmass_cli.estimation.runplan import Block, RunPlan, Shard, shard_of
 from szmass_cli.system.files import atomic_path, lock
 
 PLAN = "plan.json"
-FORMAT = 3
+FORMAT = 4
 _OWN = re.compile(r"plan\.json|part-\d+-[0-9a-f]+\.npz|shard-\d+-of-\d+\.lock|\..*\.(part|old).*|\.szmass-.*")
 
 

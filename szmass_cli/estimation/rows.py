@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from szmass_cli.catalog import Catalog, Flag
-from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.estimation.request import MAX_POSITION_ERROR_ARCMIN
 from szmass_cli.posterior.redshift import FOUND_ABOVE_MSUN
 
 REDSHIFT_TOLERANCE = 0.02
@@ -25,6 +25,8 @@ class Rows:
         Redshifts to use, NaN where there can be no mass.
     redshift_err : numpy.ndarray, shape (n,)
         Their standard deviations to marginalise over: 0 where there is none, infinite without a redshift.
+    position_err_arcmin : numpy.ndarray, shape (n,)
+        Standard deviations of the positions along each axis, 0 where they are exact.
     flags : numpy.ndarray of int, shape (n,)
         `Flag` bits raised so far.
     """
@@ -33,6 +35,7 @@ class Rows:
     dec_deg: np.ndarray
     redshift: np.ndarray
     redshift_err: np.ndarray
+    position_err_arcmin: np.ndarray
     flags: np.ndarray
 
     def __len__(self) -> int:
@@ -42,22 +45,52 @@ class Rows:
         return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def catalog_rows(catalog: Catalog, bundle: Bundle) -> tuple[Rows, tuple[str, ...]]:
-    """The rows of a catalogue for a model, with a note of what was assumed."""
-    redshift, flags, notes = redshifts_to_use(catalog.redshift, bundle)
-    redshift_err, more_notes = redshift_errors_to_use(catalog, redshift, bundle)
-    rows = Rows(catalog.ra_deg, catalog.dec_deg, redshift, redshift_err, flags)
-    return rows, (*catalog.notes, *notes, *more_notes)
+@dataclass(frozen=True)
+class RedshiftLimits:
+    """The redshifts that a model knows.
+
+    Parameters
+    ----------
+    trained, calibrated : (float, float)
+        Where it was trained, and where it gives masses.
+    marginalises : bool
+        Whether masses of clusters without a redshift can be marginalised over it.
+    """
+
+    trained: tuple[float, float]
+    calibrated: tuple[float, float]
+    marginalises: bool
 
 
-def redshifts_to_use(given: np.ndarray, bundle: Bundle) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Redshifts to use, NaN where there can be no mass, with their flags and a note of what was assumed."""
+def catalog_rows(
+    catalog: Catalog, limits: RedshiftLimits, position_error_arcmin: float | None = None
+) -> tuple[Rows, tuple[str, ...]]:
+    """Return the rows of a catalogue for a model, with notes of what was assumed.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    limits : RedshiftLimits
+    position_error_arcmin : float, optional
+        Of rows for which the catalogue has none.
+    """
+    redshift, flags, notes = redshifts_to_use(catalog.redshift, limits)
+    redshift_err, of_errors = redshift_errors_to_use(catalog, redshift, limits)
+    position_err, of_positions = position_errors_to_use(catalog, position_error_arcmin)
+    rows = Rows(catalog.ra_deg, catalog.dec_deg, redshift, redshift_err, position_err, flags)
+    return rows, (*catalog.notes, *notes, *of_errors, *of_positions)
+
+
+def redshifts_to_use(
+    given: np.ndarray, limits: RedshiftLimits
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return redshifts to use, NaN where there can be no mass, their flags and a note of what was assumed."""
     flags = np.zeros(len(given), np.int32)
-    low, high = bundle.metadata.trained_redshift
+    low, high = limits.trained
     assumed = float(np.sqrt(low * high))
     missing = np.isnan(given)
     redshift = np.where(missing, assumed, given)
-    first, last = bundle.metadata.calibrated_redshift
+    first, last = limits.calibrated
     slack = REDSHIFT_TOLERANCE
     outside = (redshift < first * (1.0 - slack)) | (redshift > last * (1.0 + slack))
     flags[missing] |= Flag.NO_REDSHIFT
@@ -66,30 +99,55 @@ def redshifts_to_use(given: np.ndarray, bundle: Bundle) -> tuple[np.ndarray, np.
     notes: tuple[str, ...] = ()
     if missing.any():
         what = f"z = {assumed:g} was assumed"
-        if bundle.is_conditioned:
+        if limits.marginalises:
             what = f"marginalised over the redshifts of clusters above {FOUND_ABOVE_MSUN:g} Msun"
         notes = (f"{missing.sum()} of {len(given)} rows have no redshift: {what}.",)
     return np.where(outside, np.nan, np.clip(redshift, first, last)), flags, notes
 
 
 def redshift_errors_to_use(
-    catalog: Catalog, redshift: np.ndarray, bundle: Bundle
+    catalog: Catalog, redshift: np.ndarray, limits: RedshiftLimits
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Errors of the redshifts to use, 0 where there is none, with a note of how many there are.
+    """Return errors of the redshifts to use, 0 where there is none, with a note of how many there are.
 
     An error without a redshift of its own says nothing, and a model that knows one redshift only cannot
-    use any. To a conditioned model a missing redshift is one of infinite error.
+    use any. To a model that marginalises a missing redshift is one of infinite error.
     """
     known = np.isfinite(catalog.redshift_err) & np.isfinite(catalog.redshift) & np.isfinite(redshift)
     errors = np.zeros(len(known))
-    if bundle.is_conditioned:
+    if limits.marginalises:
         errors[np.isnan(catalog.redshift)] = np.inf
     if not known.any():
         return errors, ()
-    first, last = bundle.metadata.calibrated_redshift
+    first, last = limits.calibrated
     rows = f"{known.sum()} of {len(known)} rows have a redshift error"
     if first == last:
         return errors, (f"{rows}, which a model of one redshift cannot use.",)
     column = catalog.roles["redshift_err"]
     note = f"{rows} ({column}): their masses are marginalised over it."
     return np.where(known, catalog.redshift_err, errors), (note,)
+
+
+def position_errors_to_use(
+    catalog: Catalog, position_error_arcmin: float | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return errors of the positions (n,) [arcmin], 0 where they are exact, with a note of them."""
+    errors = np.full(len(catalog), position_error_arcmin or 0.0)
+    known = np.isfinite(catalog.position_err_arcmin)
+    notes: tuple[str, ...] = ()
+    if known.any():
+        far = known & (catalog.position_err_arcmin > MAX_POSITION_ERROR_ARCMIN)
+        errors[known] = np.minimum(catalog.position_err_arcmin[known], MAX_POSITION_ERROR_ARCMIN)
+        column = catalog.roles["position_err"]
+        notes = (
+            f"{known.sum()} of {len(known)} rows have a position error ({column}): their masses are "
+            "marginalised over it.",
+        )
+        if far.any():
+            notes += (
+                f"{far.sum()} of these errors are larger than {MAX_POSITION_ERROR_ARCMIN:g}', which is what "
+                "they are taken to be.",
+            )
+    elif position_error_arcmin:
+        notes = (f"Positions are uncertain by {position_error_arcmin:g}' along each axis, as stated.",)
+    return errors, notes

@@ -1,4 +1,4 @@
-"""Masses for a catalogue: cut the map at each row, ask the network, calibrate, write the columns."""
+"""Masses for a catalogue: prepare, measure block by block, write the columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +10,6 @@ from threading import Event
 import numpy as np
 from astropy.table import Table
 
-from szmass_cli import __version__
 from szmass_cli.catalog import (
     FLAGS_COLUMN,
     Catalog,
@@ -20,13 +19,14 @@ from szmass_cli.catalog import (
     write_catalog,
 )
 from szmass_cli.errors import InputError
-from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.executors import Executor, in_threads
 from szmass_cli.estimation.masstable import mass_table
-from szmass_cli.estimation.measure import Measured
+from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.memoryparts import PartsInMemory
 from szmass_cli.estimation.parts import Parts, opened_parts, parts_folder, read_plan
-from szmass_cli.estimation.preparation import Request, Run, check_paths, prepared, request_from
+from szmass_cli.estimation.preparation import Run, check_paths, prepared
+from szmass_cli.estimation.provenance import provenance
+from szmass_cli.estimation.request import Request, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
 from szmass_cli.maps.mapfile import file_of
 from szmass_cli.system.progress import Progress, silent
@@ -101,7 +101,7 @@ def estimate_catalog(
     if output is not None:
         check_paths(request, output)
         check_output(output, overwrite)
-    with _hashed_meanwhile([one.path for one in request.all_maps]) as hashed:
+    with _hashed_meanwhile([one.path for one in request.maps]) as hashed:
         run = prepared(request)
         with _opened(run, output, resume) as parts:
             if output is not None:
@@ -208,8 +208,8 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
         return
     if done:
         progress("clusters", done, total)
-    for block, measured in executor(run.job, run.rows, pending):
-        for band_map, identity in zip(run.maps, run.plan.identity["maps"], strict=True):
+    for block, measured in executor(run.bench, run.rows, pending):
+        for band_map, identity in zip(run.bench.maps, run.plan.identity["maps"], strict=True):
             check_unchanged(band_map.sky_map.path, identity["map"])
             for name in ("mask", "ivar"):
                 if identity[name]:
@@ -242,7 +242,7 @@ def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, Hashe
 def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
     """SHA-256 of the maps as they were measured: read again where what was hashed is another file."""
     found = []
-    for band_map, identity in zip(run.maps, run.plan.identity["maps"], strict=True):
+    for band_map, identity in zip(run.bench.maps, run.plan.identity["maps"], strict=True):
         path, measured = band_map.sky_map.path, identity["map"]
         if path not in hashed or not hashed[path].is_of(measured):
             hashed = {**hashed, path: Hashed.of(path)}
@@ -252,54 +252,6 @@ def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
 
 
 def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
-    table = mass_table(
-        measured, run.rows.redshift, run.job.percentiles, run.request.mass_definitions, run.change
-    )
-    metadata = run.bundle.metadata
-    meta: dict[str, str | float] = {
-        "SZM_VER": __version__,
-        "SZM_MODL": metadata.name,
-        "SZM_MSHA": run.bundle.sha256,
-        "SZM_CAT": run.catalog.path.name,
-        "SZM_COLS": run.catalog.columns_in_words(),
-        "SZM_PRI": _prior_in_words(run),
-        "SZM_NOTE": " ".join(run.notes),
-    }
-    of_maps = [_map_meta(one, sha256) for one, sha256 in zip(run.maps, map_sha256, strict=True)]
-    for key in of_maps[0]:
-        values = [of_map[key] for of_map in of_maps]
-        meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
-    return Estimates(run.catalog, table, meta, run.notes)
-
-
-def _prior_in_words(run: Run) -> str:
-    """The prior of the masses; a model states its own."""
-    own = run.bundle.metadata.prior
-    if run.change.is_none:
-        return own
-    low, high = (mass / 1e14 for mass in run.bundle.calibration.prior_range_msun)
-    words = run.change.wanted.in_words(run.change.cosmology)
-    return f"{words}, {low:g} to {high:g} 1e14 Msun; M*_uncorr: {own}"
-
-
-def _noise_of(band_map: BandMap) -> float | str:
-    """Noise that the network was trained for or told of [µK-arcmin]."""
-    told = band_map.trained.beam_range_arcmin is not None
-    return "ivar" if told and band_map.request.ivar is not None else band_map.band.noise_uk_arcmin
-
-
-def _map_meta(band_map: BandMap, sha256: str) -> dict[str, str | float]:
-    """Provenance of one map."""
-    request, beam = band_map.request, band_map.beam
-    return {
-        "SZM_MAP": request.path.name,
-        "SZM_MAPH": sha256,
-        "SZM_UNIT": band_map.sky_map.units.label,
-        "SZM_UNSR": band_map.sky_map.units.source,
-        "SZM_BEAM": beam.fwhm_arcmin,
-        "SZM_BMSR": beam.source,
-        "SZM_PIXW": beam.pixel_window,
-        "SZM_MASK": request.mask.name if request.mask else "",
-        "SZM_IVAR": request.ivar.name if request.ivar else "",
-        "SZM_NOIS": _noise_of(band_map),
-    }
+    levels = run.bench.job.wanted.percentiles
+    table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change)
+    return Estimates(run.catalog, table, provenance(run, map_sha256), run.notes)

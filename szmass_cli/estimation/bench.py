@@ -1,0 +1,123 @@
+"""A job's maps and model, opened and ready; and the path of a strip of rows through them."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from szmass_cli.errors import InputError
+from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.measured import Measured
+from szmass_cli.estimation.method import Meter, Method, method_of
+from szmass_cli.estimation.request import MapRequest, SkyRequest
+from szmass_cli.estimation.rows import Rows
+from szmass_cli.estimation.settled import Settled, Wanted
+from szmass_cli.network.backend import one_thread_per_operation
+from szmass_cli.network.bundle.bundle import read_bundle
+from szmass_cli.system.blas import one_blas_thread
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker must know to measure rows, but for the rows: small, and data only.
+
+    Parameters
+    ----------
+    maps : tuple of MapRequest
+        One for each band, in the order of the bands; absolute paths.
+    model : Path
+        A bundle's folder.
+    sky : SkyRequest
+        What is said in place of the model's own sky.
+    settled : Settled
+        What was found out about the maps.
+    wanted : Wanted
+        What is to be given.
+    inputs : str
+        `inputs_identity` of maps and model, which must be what a worker finds under their paths.
+    """
+
+    maps: tuple[MapRequest, ...]
+    model: Path
+    sky: SkyRequest
+    settled: Settled
+    wanted: Wanted
+    inputs: str
+
+
+def inputs_identity(maps: Sequence[BandMap], model_sha256: str) -> str:
+    """Return hexadecimal digits that differ for other maps, beams, masks, weights or models."""
+    text = json.dumps([[band_map.identity() for band_map in maps], model_sha256], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Bench:
+    """A job's maps and model, opened.
+
+    Numpy's linear algebra and each of the network's operations run in one thread, so that their sums have
+    one order on any number of cores; cores are kept busy by measuring several strips at once.
+
+    Parameters
+    ----------
+    job : Job
+    method : Method
+    maps : sequence of BandMap
+        Opened already.
+    """
+
+    def __init__(self, job: Job, method: Method, maps: Sequence[BandMap]):
+        self.job, self.maps = job, tuple(maps)
+        self._method = method
+        self._meter: Meter | None = None
+
+    @property
+    def mass_range_msun(self) -> tuple[float, float]:
+        """Return the masses that priors are over [Msun]."""
+        return self._method.mass_range_msun
+
+    @classmethod
+    def open(cls, job: Job) -> "Bench":
+        """Open the maps and the model of a job: what workers do.
+
+        Raises
+        ------
+        InputError
+            They are not those that the run began with.
+        """
+        bundle = read_bundle(job.model)
+        method = method_of(bundle, job.sky)
+        maps = method.open_maps(job.maps)
+        if inputs_identity(maps, bundle.sha256) != job.inputs:
+            names = ", ".join(str(one.path) for one in job.maps)
+            raise InputError(
+                f"{names}, or the model {job.model}: not the files that the run began with.",
+                "Do not change them during a run. Workers elsewhere must see the same; cp -p keeps dates.",
+            )
+        return cls(job, method, maps)
+
+    def ready(self, n_threads: int) -> "Bench":
+        """Load the network, which may use so many threads, and return the bench."""
+        if self._meter is None:
+            one_thread_per_operation(n_threads)
+            with one_blas_thread():
+                self._meter = self._method.meter(self.maps, self.job.settled, self.job.wanted)
+        return self
+
+    def __call__(self, rows: Rows) -> Measured:
+        """Measure one strip: the same rows give the same bytes, whatever else is measured.
+
+        May be called from several threads at once.
+
+        Parameters
+        ----------
+        rows : Rows
+            A few hundred at most: their cutouts are in memory at once.
+        """
+        assert self._meter is not None  # made ready
+        strip = self._method.cut(self.maps, rows)
+        found = Measured.nothing(strip.flags, strip.masked_fraction, len(self.job.wanted.percentiles))
+        measurable = strip.measurable
+        if measurable.size:
+            found.put(measurable, self._meter(strip[measurable]))
+        return found

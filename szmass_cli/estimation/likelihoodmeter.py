@@ -1,0 +1,201 @@
+"""Masses of cutouts of any instrument: likelihood, network, prior, percentiles and flags."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from szmass_cli.catalog import Flag
+from szmass_cli.estimation.measured import Measured
+from szmass_cli.estimation.oddities import Oddities
+from szmass_cli.estimation.rows import Rows
+from szmass_cli.estimation.strips import Strip
+from szmass_cli.likelihood.features import features
+from szmass_cli.likelihood.gaussian import Scatter, Weighed
+from szmass_cli.likelihood.holes import filled
+from szmass_cli.likelihood.positions import PositionLikelihood
+from szmass_cli.likelihood.scores import ScoreImages
+from szmass_cli.likelihood.skymodel import SkyModel
+from szmass_cli.network.massmodel import MassModel
+from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.profiles import cluster_scales
+from szmass_cli.posterior.inference import percentiles_and_own_median
+from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.posterior.priors import PriorChange
+from szmass_cli.posterior.redshift import unknown_redshift_nodes
+
+DEPTHS_BYTES = 200e6
+"""Memory that the inverse covariances of the rows that are measured together may take."""
+
+VARIANCE_RATIO_RANGE = (1e-3, 1e3)
+"""Rows whose noise is further from the typical one are taken to be there: weights are not that uneven."""
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What masses follow from, besides the data.
+
+    Parameters
+    ----------
+    sky : SkyModel
+    scatter : Scatter
+        How clusters of one mass differ.
+    redshifts : (float, float)
+        Redshifts that the model knows.
+    change : PriorChange
+        From the model's own prior to the one that is wanted.
+    largest_position_error_arcmin : float
+        Of all rows of the run; 0 where all positions are exact.
+    """
+
+    sky: SkyModel
+    scatter: Scatter
+    redshifts: tuple[float, float]
+    change: PriorChange
+    largest_position_error_arcmin: float
+
+
+class LikelihoodMeter:
+    """Measures rows with any set of the bands of an instrument.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        Of all bands.
+    model : MassModel
+    assumptions : Assumptions
+    percentiles : sequence of float
+        Percentiles of the posterior to give, the median among them.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        model: MassModel,
+        assumptions: Assumptions,
+        percentiles: Sequence[float],
+    ):
+        self.percentiles = list(percentiles)
+        self._instrument, self._model, self._assumptions = instrument, model, assumptions
+        self._made: dict[tuple[int, ...], InstrumentMeter] = {}
+        self._lock = Lock()
+        change = assumptions.change
+        # tabulated here, by one thread: colossus has one cosmology for all of them
+        change.ln_ratio(np.zeros((1, 1)), np.ones(1))
+        unknown_redshift_nodes(np.zeros(1), np.zeros(1), assumptions.redshifts, change.cosmology)
+        self._with(tuple(range(len(instrument))))
+
+    def __call__(self, strip: Strip) -> Measured:
+        """Measure rows, each with the bands that have data there."""
+        found = Measured.nothing(strip.flags, strip.masked_fraction, len(self.percentiles))
+        sets, which = np.unique(strip.usable, axis=0, return_inverse=True)
+        for number, usable in enumerate(sets):
+            rows = np.flatnonzero(which.reshape(-1) == number)
+            chosen = tuple(int(band) for band in np.flatnonzero(usable))
+            found.put(rows, self._with(chosen)(strip[rows], self.percentiles))
+        return found
+
+    def _with(self, chosen: tuple[int, ...]) -> "InstrumentMeter":
+        """Return what measures with some of the bands; made when it is first asked for."""
+        with self._lock:
+            if chosen not in self._made:
+                instrument = self._instrument.only(chosen)
+                self._made[chosen] = InstrumentMeter(chosen, instrument, self._model, self._assumptions)
+            return self._made[chosen]
+
+
+class InstrumentMeter:
+    """Measures rows with the same bands.
+
+    Parameters
+    ----------
+    bands : tuple of int
+        Their places among all bands of the run.
+    instrument : Instrument
+        Of these bands.
+    model : MassModel
+    assumptions : Assumptions
+    """
+
+    def __init__(
+        self, bands: tuple[int, ...], instrument: Instrument, model: MassModel, assumptions: Assumptions
+    ):
+        self._bands, self._model, self._assumptions = list(bands), model, assumptions
+        self._noise_uk_arcmin = instrument.noise_uk_arcmin
+        self._likelihood = assumptions.sky.likelihood(instrument, assumptions.scatter)
+        self._scores = ScoreImages(self._likelihood)
+        masses = np.exp(model.ln_mass[[0, -1]])
+        self._oddities = Oddities(self._likelihood, self._scores, (float(masses[0]), float(masses[1])))
+        largest = assumptions.largest_position_error_arcmin
+        self._positions = PositionLikelihood(self._likelihood, largest) if largest > 0.0 else None
+
+    def __call__(self, strip: Strip, percentiles: Sequence[float]) -> Measured:
+        """Measure rows of the run's cutouts (n, 40, 40, f)."""
+        ratio = self._variance_ratio(strip.noise_uk_arcmin[:, self._bands])
+        found = Measured.nothing(strip.flags, strip.masked_fraction, len(percentiles))
+        for rows in self._of_few_depths(ratio):
+            images = strip.images_uk[rows][..., self._bands]
+            weighed = self._weigh(images, strip.bad[rows][..., self._bands], ratio[rows])
+            found.put(rows, self._measure(weighed, strip[rows], percentiles))
+        return found
+
+    def _variance_ratio(self, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        """Return the noise variance of rows over the instrument's, 1 where none is known."""
+        ratio = (noise_uk_arcmin / self._noise_uk_arcmin) ** 2
+        return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), *VARIANCE_RATIO_RANGE)
+
+    def _of_few_depths(self, ratio: np.ndarray) -> list[np.ndarray]:
+        """Return row numbers in groups whose inverse covariances fit into memory together."""
+        levels = self._likelihood.depths.levels(ratio)
+        _, depth_of = np.unique(levels, axis=0, return_inverse=True)
+        side = self._likelihood.symmetry.n_pixels * len(self._bands)
+        together = max(1, int(DEPTHS_BYTES / (8 * len(self._likelihood.symmetry.parities) * side**2)))
+        group = depth_of.reshape(-1) // together
+        return [np.flatnonzero(group == number) for number in range(group.max() + 1)]
+
+    def _weigh(self, images_uk: np.ndarray, bad: np.ndarray, ratio: np.ndarray) -> Weighed:
+        """Return the products with the inverse covariance, of cutouts whose holes were filled."""
+        likelihood = self._likelihood
+        holes = np.flatnonzero(bad.any(axis=(1, 2, 3)))
+        if holes.size:
+            depths = [likelihood.depths(level) for level in likelihood.depths.levels(ratio[holes])]
+            images_uk = images_uk.copy()
+            images_uk[holes] = filled(images_uk[holes], bad[holes], depths, likelihood.symmetry)
+        return likelihood.weigh(images_uk, ratio)
+
+    def _measure(self, weighed: Weighed, strip: Strip, percentiles: Sequence[float]) -> Measured:
+        rows = strip.rows
+
+        def at(chosen: np.ndarray, redshift: np.ndarray) -> MassPosterior:
+            return self._posterior(weighed[chosen], rows[chosen], redshift)
+
+        assumptions = self._assumptions
+        masses, own_median = percentiles_and_own_median(
+            at, rows.redshift, rows.redshift_err, percentiles, assumptions.change, assumptions.redshifts
+        )
+        lost = ~np.isfinite(own_median)
+        median = np.where(lost, 1e14, own_median)
+        flags = self._oddities(weighed, median, rows)
+        flags[lost] |= Flag.NONFINITE
+        snr = np.where(lost, np.nan, self._snr(weighed, median, rows.redshift))
+        return Measured(masses, own_median, snr, flags, strip.masked_fraction)
+
+    def _posterior(self, weighed: Weighed, rows: Rows, redshift: np.ndarray) -> MassPosterior:
+        """Return posteriors at redshifts (n,) under the model's own prior."""
+        ln_mass = self._model.ln_mass
+        ln_likelihood = self._likelihood.ln_likelihood(weighed, ln_mass, redshift)
+        uncertain = np.flatnonzero(rows.position_err_arcmin > 0.0)
+        if uncertain.size:
+            assert self._positions is not None
+            ln_likelihood[uncertain] = self._positions.ln_likelihood(
+                weighed[uncertain], ln_mass, redshift[uncertain], rows.position_err_arcmin[uncertain]
+            )
+        seen = features(self._likelihood, self._scores, weighed, redshift, ln_mass, ln_likelihood)
+        return self._model(seen, redshift).posterior
+
+    def _snr(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Return the matched-filter S/N (n,) of clusters of given masses."""
+        scales = cluster_scales(m200c_msun[:, None], redshift[:, None], self._likelihood.model)
+        projection, fisher = self._likelihood.matched(weighed, scales)
+        return (projection / np.sqrt(fisher))[:, 0]

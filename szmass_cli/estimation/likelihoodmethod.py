@@ -1,0 +1,172 @@
+"""Models of any instrument: the maps make it, a likelihood of Gaussian skies and a network do the rest."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.likelihoodmeter import Assumptions, LikelihoodMeter
+from szmass_cli.estimation.looks import (
+    Look,
+    check_plausible,
+    look_at,
+    measured_noise,
+    pixel_side_arcmin,
+    sky_rms_uk,
+)
+from szmass_cli.estimation.request import MapRequest, SkyRequest
+from szmass_cli.estimation.rows import RedshiftLimits, Rows
+from szmass_cli.estimation.settled import Settled, Wanted
+from szmass_cli.estimation.strips import Strip, cut_strip
+from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.skymodel import SkyModel
+from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.network.massmodel import MassModel
+from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.posterior.priors import Prior, PriorChange
+
+NOISE_CORRELATION = 0.9
+"""Of the atmosphere's noise between bands, as forecasts have it (Simons Observatory 2019, JCAP 02, 056)."""
+
+ASSUMED_NOISE_UK_ARCMIN = 10.0
+"""White noise of a map whose noise nobody states, and of which no cutout is whole: ACT's and SPT's depth."""
+
+
+class LikelihoodMethod:
+    """How a model of any instrument gets from maps to masses; a `method.Method`.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    request : SkyRequest
+        What is said in place of the model's own sky.
+    """
+
+    def __init__(self, bundle: Bundle, request: SkyRequest):
+        self._bundle, self._request = bundle, request
+
+    @property
+    def redshifts(self) -> RedshiftLimits:
+        """Return the redshifts that the model knows."""
+        metadata = self._bundle.metadata
+        return RedshiftLimits(metadata.trained_redshift, metadata.trained_redshift, marginalises=True)
+
+    @property
+    def mass_range_msun(self) -> tuple[float, float]:
+        """Return the masses that priors are over [Msun]."""
+        return self._bundle.recalibration.prior_range_msun
+
+    def prior_change(self, wanted: Prior | None) -> PriorChange:
+        """Return the way from the model's own prior to the one that is wanted."""
+        own = Prior.FLAT_LOG
+        return PriorChange(own, wanted or own, self._bundle.cosmology)
+
+    @property
+    def sky(self) -> SkyModel:
+        """Return the sky that the likelihood assumes."""
+        sky, relativistic = self._bundle.sky_model, self._request.relativistic
+        if relativistic is None or relativistic == sky.config.clusters.relativistic:
+            return sky
+        clusters = sky.config.clusters.model_copy(update={"relativistic": relativistic})
+        return SkyModel(sky.config.model_copy(update={"clusters": clusters}), sky.cmb_dl_uk2)
+
+    @property
+    def scatter(self) -> Scatter:
+        """Return how clusters of one mass differ."""
+        own, request = self._bundle.sky_model.scatter, self._request
+        return Scatter(
+            own.amplitude_ln if request.sz_scatter is None else request.sz_scatter,
+            own.concentration_ln if request.concentration_scatter is None else request.concentration_scatter,
+        )
+
+    def open_maps(self, requests: Sequence[MapRequest]) -> tuple[BandMap, ...]:
+        """Open the maps of a run, by frequency.
+
+        Raises
+        ------
+        InputError
+            One cannot be used, nobody says at which frequency it was made, or its beam is not known.
+        """
+        maps = sorted((BandMap.open(request) for request in requests), key=lambda one: one.frequency_ghz)
+        for one in maps:  # what is missing is told before rows are looked at
+            one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), 0.0)
+        return tuple(maps)
+
+    def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
+        """Return noise and pixels of the maps where the clusters are, and what is to be said of them."""
+        sky, notes = self.sky, []
+        noise, sources, pixels = [], [], []
+        for one in maps:
+            look = look_at(one, rows)
+            side = pixel_side_arcmin(one.sky_map, look.rows) if one.request.pixel_window else 0.0
+            level, source = self._noise(one, look, side, sky)
+            band = one.band(NoiseLevel.parse(level), side)
+            check_plausible(one.sky_map, look.rms_uk, sky_rms_uk(sky, band))
+            notes += _noise_notes(one, level, source)
+            noise.append(level)
+            sources.append(source)
+            pixels.append(side)
+        red = [NoiseLevel.parse(level).red is not None for level in noise]
+        correlation = self._request.noise_correlation
+        if correlation is None:
+            correlation = NOISE_CORRELATION
+            if sum(red) > 1:
+                notes.append(
+                    f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
+                    "that of the atmosphere; --noise-correlation states it."
+                )
+        return Settled(tuple(noise), tuple(sources), tuple(pixels), correlation), tuple(notes)
+
+    def _noise(self, one: BandMap, look: Look, side: float, sky: SkyModel) -> tuple[str, str]:
+        """Return the noise of a map as ``--noise`` has it, and where it is from."""
+        if one.request.noise is not None:
+            return str(one.request.noise), "option" if one.request.ivar is None else "ivar"
+        by_ivar = one.noise_uk_arcmin(look.rows)
+        if by_ivar is not None:
+            known = by_ivar[np.isfinite(by_ivar)]
+            return f"{np.median(known) if known.size else ASSUMED_NOISE_UK_ARCMIN:.3g}", "ivar"
+        found = measured_noise(look, one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), side), sky)
+        if found is None:
+            return f"{ASSUMED_NOISE_UK_ARCMIN:g}", "assumed"
+        return f"{found.white_uk_arcmin:g}", "measured"
+
+    def flags(self, maps: Sequence[BandMap]) -> int:
+        """Return flags that all rows get: none."""
+        return 0
+
+    def cut(self, maps: Sequence[BandMap], rows: Rows) -> Strip:
+        """Return the cutouts of a strip of rows, behind the beams that the maps have."""
+        return cut_strip(maps, rows)
+
+    def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> LikelihoodMeter:
+        """Return what measures cutouts; the network is loaded."""
+        bands = tuple(
+            one.band(NoiseLevel.parse(noise), side)
+            for one, noise, side in zip(maps, settled.noise, settled.pixel_arcmin, strict=True)
+        )
+        assumptions = Assumptions(
+            self.sky,
+            self.scatter,
+            self._bundle.metadata.trained_redshift,
+            self.prior_change(wanted.prior),
+            wanted.largest_position_error_arcmin,
+        )
+        model = MassModel.from_bundle(self._bundle, wanted.batch_size)
+        instrument = Instrument(bands, settled.noise_correlation)
+        return LikelihoodMeter(instrument, model, assumptions, wanted.percentiles)
+
+
+def _noise_notes(one: BandMap, level: str, source: str) -> list[str]:
+    """Return what is to be said of the noise of a map."""
+    if source == "measured":
+        return [
+            f"The noise of the map at {one.name} was not given: white, {level} µK-arcmin, as measured in its "
+            "cutouts. --noise or --ivar states it, 1/f noise included."
+        ]
+    if source == "assumed":
+        return [
+            f"The noise of the map at {one.name} was not given, and no whole cutout was found to measure it "
+            f"in: {level} µK-arcmin was assumed. --noise or --ivar states it."
+        ]
+    return []

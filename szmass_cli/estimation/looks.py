@@ -1,0 +1,170 @@
+"""A look at a map where the clusters are, before the long work: its unit, its pixels and its noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from szmass_cli.errors import InputError
+from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.rows import Rows
+from szmass_cli.likelihood.skymodel import SkyModel
+from szmass_cli.maps.cutouts import robust_rms
+from szmass_cli.maps.sampling import pixels_per_arcmin
+from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.maps.stamps import lay_stamps
+from szmass_cli.physics.bands import Band, Instrument
+from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.sky.lags import sky_lags_uk2
+from szmass_cli.sky.stamps import pixel_noise_uk
+from szmass_cli.sky.symmetry import MIRRORS, Symmetry
+from szmass_cli.system.blas import one_blas_thread
+
+LOOKED_AT = 200
+"""Cutouts that a map is judged by: its noise is then known to a few per cent."""
+
+LOOKED_FOR = 20
+"""Times as many rows are tried: of a catalogue far from the map, or a map full of holes, not all."""
+
+PLAUSIBLE_RMS_RATIO = 50.0
+"""A map whose fluctuations differ more than this from the sky's is in another unit."""
+
+NOISE_RANGE_UK_ARCMIN = (0.3, 1000.0)
+N_LEVELS = 400
+
+
+@dataclass(frozen=True)
+class Look:
+    """Cutouts of one map around some rows of all the catalogue.
+
+    Parameters
+    ----------
+    rows : Rows
+        n of them, with data around them.
+    images_uk : numpy.ndarray, shape (n, 40, 40)
+        [µK_CMB].
+    bad : numpy.ndarray of bool, shape (n, 40, 40)
+        Pixels without data.
+    """
+
+    rows: Rows
+    images_uk: np.ndarray
+    bad: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Return the cutouts without holes."""
+        return self.images_uk[~self.bad.any(axis=(1, 2))]
+
+    @property
+    def rms_uk(self) -> float:
+        """Return the robust rms [µK] of all pixels with data; NaN where there are none."""
+        values = self.images_uk[~self.bad]
+        return robust_rms(values) if values.size else float("nan")
+
+
+def look_at(band_map: BandMap, rows: Rows) -> Look:
+    """Cut a map around rows in an order of chance, until there are `LOOKED_AT` with data around them."""
+    # catalogues are sorted in some way
+    order = np.random.default_rng(0).permutation(len(rows))
+    places: list[np.ndarray] = [np.zeros(0, int)]
+    images = [np.zeros((0, 40, 40), np.float32)]
+    bad = [np.zeros((0, 40, 40), bool)]
+    for start in range(0, min(len(rows), LOOKED_FOR * LOOKED_AT), LOOKED_AT):
+        some = order[start : start + LOOKED_AT]
+        cutouts = band_map.cutouts(rows[some])
+        there = np.flatnonzero(~cutouts.off_map)
+        places.append(some[there])
+        images.append(cutouts.images[there])
+        bad.append(cutouts.bad[there])
+        if sum(map(len, places)) >= LOOKED_AT:
+            break
+    return Look(rows[np.concatenate(places)], np.concatenate(images), np.concatenate(bad))
+
+
+def check_plausible(sky_map: SkyMap, found_uk: float, expected_uk: float) -> None:
+    """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright.
+
+    Parameters
+    ----------
+    sky_map : SkyMap
+    found_uk : float
+        Robust rms of its pixels; NaN where none was seen.
+    expected_uk : float
+        Of a pixel of the model's sky.
+
+    Raises
+    ------
+    InputError
+        If the map's values cannot be in the unit that was assumed.
+    """
+    if sky_map.units.source == "option" or not np.isfinite(found_uk):
+        return
+    if not 1.0 / PLAUSIBLE_RMS_RATIO < found_uk / expected_uk < PLAUSIBLE_RMS_RATIO:
+        raise InputError(
+            f"{sky_map.path}: read as {sky_map.units.label} ({sky_map.units.source}), its fluctuations are "
+            f"{found_uk:.3g} µK; the model's sky has {expected_uk:.3g} µK.",
+            "The unit is hardly right: give --units K, mK, uK or y.",
+        )
+
+
+def sky_rms_uk(sky: SkyModel, band: Band) -> float:
+    """Return the rms of a pixel [µK_CMB], sky and stated noise, in one band."""
+    lags = sky_lags_uk2(sky.power((band,)), Instrument((band,)))[0, 0]
+    middle = len(lags) // 2
+    return float(np.sqrt(lags[middle, middle] + pixel_noise_uk(band.noise_uk_arcmin) ** 2))
+
+
+def pixel_side_arcmin(sky_map: SkyMap, rows: Rows) -> float:
+    """Return the side [arcmin] of the square pixel whose window is nearest to that of the map's pixels.
+
+    A map's pixels differ from place to place: those of CAR are narrower in right ascension away from its
+    equator. To second order a window depends on the mean square of a pixel's two sides alone.
+
+    Parameters
+    ----------
+    sky_map : SkyMap
+    rows : Rows
+        Where it is looked at.
+    """
+    if not len(rows):
+        return sky_map.pixel_arcmin
+    stamps = lay_stamps(sky_map, rows.ra_deg, rows.dec_deg)
+    known = [pixels for pixels in stamps.pixels if np.isfinite(pixels).all()]
+    # columns of the inverse are the two sides of a pixel on the sky
+    squares = [np.sum(np.linalg.inv(pixels_per_arcmin(pixels)) ** 2) / 2.0 for pixels in known]
+    return round(float(np.sqrt(np.mean(squares))), 5) if squares else sky_map.pixel_arcmin
+
+
+def measured_noise(look: Look, band: Band, sky: SkyModel) -> NoiseLevel | None:
+    """Return the noise of a map as its cutouts show it, None if there is no whole cutout.
+
+    White noise: the median over the cutouts of the likeliest level, for the power of the model's sky behind
+    the band's beam, in fields that are odd in at least one direction, where a centred cluster has nothing.
+
+    Parameters
+    ----------
+    look : Look
+    band : Band
+        Its own noise does not matter.
+    sky : SkyModel
+    """
+    images = look.whole
+    if not len(images):
+        return None
+    symmetry: Symmetry = MIRRORS
+    lags = sky_lags_uk2(sky.power((band,)), Instrument((band,)))
+    fields = symmetry.fold(np.asarray(images, float)[..., None])[1:]
+    levels = np.geomspace(*NOISE_RANGE_UK_ARCMIN, N_LEVELS)
+    variances = pixel_noise_uk(levels) ** 2
+    ln_likelihood = np.zeros((len(images), N_LEVELS))
+    with one_blas_thread():
+        for block, data in zip(symmetry.blocks(lags)[1:], fields, strict=True):
+            power, vectors = np.linalg.eigh(block)
+            squared = (data @ vectors) ** 2
+            total = np.maximum(power, 0.0)[:, None] + variances
+            ln_likelihood -= 0.5 * (squared @ (1.0 / total) + np.log(total).sum(axis=0))
+    likeliest = levels[ln_likelihood.argmax(axis=1)]
+    return NoiseLevel(float(f"{np.median(likeliest):.3g}"))

@@ -1,0 +1,71 @@
+"""Masses of the paper's network, whose calibration makes a posterior of a mass."""
+
+import numpy as np
+
+from szmass_cli.catalog import Flag
+from szmass_cli.estimation.measured import Measured
+from szmass_cli.estimation.oddities import EXTREME_SIGMA
+from szmass_cli.estimation.settled import Wanted
+from szmass_cli.estimation.strips import Strip
+from szmass_cli.likelihood.optimal import MatchedFilter, NoiseLevel
+from szmass_cli.maps.inpaint import inpaint
+from szmass_cli.network.bundle.bundle import PaperBundle
+from szmass_cli.network.paper.masses import CalibratedMasses
+from szmass_cli.network.paper.predictor import Predictor
+from szmass_cli.posterior.priors import PriorChange
+from szmass_cli.sky.clusters import ClusterStamps
+
+RMS_RATIO_RANGE = (0.78, 1.3)
+"""Outside it, the filtered rms around a cluster is unlike the training sky's.
+
+On the training sky 99.9 per cent of cutouts are inside; twice the noise is outside, half of it mostly.
+"""
+
+
+class PaperMeter:
+    """Measures rows with the paper's network.
+
+    Parameters
+    ----------
+    bundle : PaperBundle
+    wanted : Wanted
+    change : PriorChange
+        From the calibration's own prior to the one that is wanted.
+    """
+
+    def __init__(self, bundle: PaperBundle, wanted: Wanted, change: PriorChange):
+        self._sky, self._calibration = bundle.training_sky(), bundle.calibration
+        self._masses = CalibratedMasses(bundle.calibration, wanted.percentiles, change)
+        self._predictor = Predictor.from_bundle(bundle, self._sky, wanted.batch_size)
+        self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
+        self._filter, self._noise = MatchedFilter(self._sky), NoiseLevel(self._sky)
+        self._band = bundle.labels.band
+
+    def __call__(self, strip: Strip) -> Measured:
+        """Measure rows that have data in every band."""
+        images_uk, rows = strip.images_uk, strip.rows
+        if strip.bad.any():  # the covariance of all pixels is large, and made when it is first asked for
+            images_uk = inpaint(images_uk, strip.bad, self._sky.covariance_uk2)
+        prediction = self._predictor(images_uk)
+        raw = prediction.raw_mass_msun
+        masses, own_median = self._masses(raw, rows.redshift, rows.redshift_err)
+        flags = np.zeros(len(raw), np.int32)
+        flags[self._calibration.beyond_range(raw, rows.redshift)] |= Flag.MASS_OUTSIDE_TRAINING
+        flags[~np.isfinite(raw)] |= Flag.NONFINITE
+        # what is said of the data does not depend on the prior
+        templates = self._stamps.mean_images(np.nan_to_num(own_median, nan=1e14), rows.redshift)
+        residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
+        ratio, extreme = self._noise.ratio_and_extreme(residual)
+        low, high = RMS_RATIO_RANGE
+        flags[extreme > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
+        flags[(ratio < low) | (ratio > high)] |= Flag.NOISE_MISMATCH
+        snr = self._filter.snr(images_uk, templates)
+        return Measured(masses, own_median, snr, flags, strip.masked_fraction)
+
+    def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
+        """Return the SZ signal behind every beam (n, 40, 40, f); the network gave one (n, 40, 40)."""
+        reference = templates_uk[..., self._band]
+        amplitude = np.sum(sz_uk * reference, axis=(1, 2)) / np.sum(reference**2, axis=(1, 2))
+        signal = templates_uk * amplitude[:, None, None, None].astype(np.float32)
+        signal[..., self._band] = sz_uk
+        return signal

@@ -1,0 +1,296 @@
+"""What is asked for: the maps with what is said of them, the catalogue, and all that masses depend on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from astropy.table import Table
+
+from szmass_cli import DEFAULT_MODEL
+from szmass_cli.errors import UsageError
+from szmass_cli.estimation.measured import ALWAYS
+from szmass_cli.estimation.runplan import BLOCK_ROWS
+from szmass_cli.maps.mapfile import file_of
+from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
+from szmass_cli.physics.noise import NoiseLevel
+
+MAX_BANDS = 8
+"""The covariance of a cutout's pixels has a side of 1600 times the number of bands."""
+
+MAX_POSITION_ERROR_ARCMIN = 1.0
+"""Further out a cutout no longer holds the cluster and its surroundings."""
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """One map, and what is said of it.
+
+    Parameters
+    ----------
+    path : Path
+        CAR, any other WCS image, or HEALPix.
+    frequency_ghz : float, optional
+        Effective frequency of the band for the thermal SZ effect [GHz]; the map's header otherwise.
+    passband : path, optional
+        Table of the band's response with frequency; the single frequency otherwise.
+    units : str, optional
+        ``K``, ``mK``, ``uK`` or ``y``; the map's header otherwise.
+    beam : float or str, optional
+        The map's beam: FWHM [arcmin], or the file of a profile or B_ell; its header otherwise.
+    pixel_window : bool
+        Whether the map's pixels are means over their area, and the beam does not say so.
+    transfer : path, optional
+        Transfer function of the filter that the map went through.
+    noise : float or str, optional
+        White noise [µK-arcmin], ``w,l_knee,slope``, or the file of ell and N_ell; measured otherwise.
+    ivar : path, optional
+        Map of inverse variances, in the map's own unit to the power -2: it gives the noise of each row, and
+        is a mask where it is 0.
+    mask : path, optional
+        Map that is 1 where the map is to be used and 0 where not.
+    """
+
+    path: Path
+    frequency_ghz: float | None = None
+    passband: Path | None = None
+    units: str | None = None
+    beam: float | str | None = None
+    pixel_window: bool = False
+    transfer: Path | None = None
+    noise: float | str | None = None
+    ivar: Path | None = None
+    mask: Path | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.beam, float | int) and not 0.01 <= self.beam < 600.0:
+            raise UsageError(
+                f"--beam {self.beam:g}: not 0.01 to 600 arcmin.", "Give the full width at half maximum."
+            )
+        if self.noise is not None:
+            self.noise_level()
+
+    def noise_level(self) -> NoiseLevel | None:
+        """Return the noise that is stated, None where none is.
+
+        Raises
+        ------
+        InputError
+            It is no noise, or its file is none.
+        """
+        return None if self.noise is None else NoiseLevel.parse(str(self.noise))
+
+    @property
+    def noise_file(self) -> Path | None:
+        """Return the file of the noise, if it is one."""
+        is_file = isinstance(self.noise, str) and "," not in self.noise and Path(self.noise).is_file()
+        return Path(str(self.noise)) if is_file else None
+
+    @property
+    def tables(self) -> dict[str, Path | None]:
+        """Return the small files that say what the instrument is, by option."""
+        return {
+            "passband": self.passband,
+            "beam": Path(self.beam) if isinstance(self.beam, str) else None,
+            "transfer": self.transfer,
+            "noise": self.noise_file,
+        }
+
+    @property
+    def files(self) -> list[Path]:
+        """Return all files that are read."""
+        maps = [file_of(file) for file in (self.path, self.ivar, self.mask) if file is not None]
+        return [*maps, *(file for file in self.tables.values() if file is not None)]
+
+    def resolved(self) -> "MapRequest":
+        """Return the same with absolute paths, for workers elsewhere."""
+        noise = self.noise_file
+        return replace(
+            self,
+            path=self.path.resolve(),
+            passband=self.passband and self.passband.resolve(),
+            beam=str(Path(self.beam).resolve()) if isinstance(self.beam, str) else self.beam,
+            transfer=self.transfer and self.transfer.resolve(),
+            noise=self.noise if noise is None else str(noise.resolve()),
+            ivar=self.ivar and self.ivar.resolve(),
+            mask=self.mask and self.mask.resolve(),
+        )
+
+    def stated(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(self.resolved()).items()}
+
+    @classmethod
+    def from_stated(cls, stated: dict[str, Any]) -> "MapRequest":
+        """Return what `stated` was of."""
+        names = ("path", "passband", "transfer", "ivar", "mask")
+        paths = {name: stated[name] and Path(stated[name]) for name in names}
+        return cls(**{**stated, **paths})
+
+
+@dataclass(frozen=True)
+class SkyRequest:
+    """What is said of sky and clusters in place of the model's own; None leaves it to the model.
+
+    Parameters
+    ----------
+    noise_correlation : float, optional
+        Correlation of the 1/f noise between any two bands, 0 to 1.
+    position_error_arcmin : float, optional
+        Standard deviation of the positions along each axis [arcmin], where the catalogue has no column.
+    relativistic : bool, optional
+        Whether the SZ signal follows the temperature of the gas.
+    sz_scatter : float, optional
+        Log-normal scatter of the SZ amplitude at fixed mass.
+    concentration_scatter : float, optional
+        Log-normal scatter of the profiles' concentration at fixed Y500.
+    """
+
+    noise_correlation: float | None = None
+    position_error_arcmin: float | None = None
+    relativistic: bool | None = None
+    sz_scatter: float | None = None
+    concentration_scatter: float | None = None
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "noise_correlation": (1.0, "Give a correlation from 0 to 1."),
+            "position_error_arcmin": (
+                MAX_POSITION_ERROR_ARCMIN,
+                "Cutouts are 10' wide and expect the cluster in the middle: give 0 to 1 arcmin.",
+            ),
+            "sz_scatter": (1.0, "Give the standard deviation of ln(amplitude), such as 0.2."),
+            "concentration_scatter": (1.0, "Give the standard deviation of ln(c500), such as 0.2."),
+        }
+        for name, (highest, hint) in ranges.items():
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value <= highest:
+                option = f"--{name.removesuffix('_arcmin').replace('_', '-')}"
+                raise UsageError(f"{option} {value:g}: not between 0 and {highest:g}.", hint)
+
+    @property
+    def options(self) -> list[str]:
+        """Return the options that are given."""
+        given = [field.name for field in fields(self) if getattr(self, field.name) is not None]
+        return [f"--{name.removesuffix('_arcmin').replace('_', '-')}" for name in given]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: everything that masses depend on.
+
+    Parameters
+    ----------
+    maps : tuple of MapRequest
+        One for each band.
+    catalog : Path or astropy.table.Table
+        A file of any format that `read_catalog` knows; or a table in memory.
+    model : str
+        A shipped model or a bundle's folder.
+    sky : SkyRequest
+    percentiles : sequence of float
+        Percentiles of the posterior to write besides 16, 50 and 84.
+    mass_definitions : sequence of str
+        Of ``200c``, ``500c``, ``200m``.
+    prior : str, optional
+        Prior of the masses: ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise.
+    columns : mapping, optional
+        Role -> column name where the catalogue's names are not known or ambiguous.
+    batch_size : int, optional
+        Cutouts that go through the network at once; as many as suit the device otherwise. Masses depend on
+        it by rounding only.
+    block_rows : int
+        Rows that are kept together in one part; masses do not depend on it.
+    """
+
+    maps: tuple[MapRequest, ...]
+    catalog: Path | Table
+    model: str = DEFAULT_MODEL
+    sky: SkyRequest = SkyRequest()
+    percentiles: Sequence[float] = ALWAYS
+    mass_definitions: Sequence[str] = ("200c",)
+    prior: str | None = None
+    columns: Mapping[str, str] | None = None
+    batch_size: int | None = None
+    block_rows: int = BLOCK_ROWS
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.maps) <= MAX_BANDS:
+            raise UsageError(
+                f"{len(self.maps)} maps are given; 1 to {MAX_BANDS} can be measured together.",
+                "Give the maps in which clusters are seen best.",
+            )
+
+    def stated(self, model: Path) -> dict[str, Any]:
+        """Return it as JSON holds it, with absolute paths."""
+        others = {field.name: getattr(self, field.name) for field in fields(self)}
+        # shards, the only ones whose request is read again, have their catalogue in a file
+        catalog = str(self.catalog.resolve()) if isinstance(self.catalog, Path) else None
+        maps = [one.stated() for one in self.maps]
+        return {**others, "maps": maps, "catalog": catalog, "model": str(model), "sky": asdict(self.sky)}
+
+
+def request_from(stated: dict[str, Any]) -> Request:
+    """Return what `Request.stated` was of.
+
+    Raises
+    ------
+    UsageError
+        The catalogue was a table in memory.
+    """
+    if stated["catalog"] is None:
+        raise UsageError("This run had no file for its catalogue.", "Call szmass_cli.estimate once more.")
+    maps = tuple(MapRequest.from_stated(one) for one in stated["maps"])
+    sky = SkyRequest(**stated["sky"])
+    return Request(**{**stated, "maps": maps, "catalog": Path(stated["catalog"]), "sky": sky})
+
+
+def map_requests(maps: Path | Mapping[float, Path], settings: Mapping[str, Any]) -> tuple[MapRequest, ...]:
+    """Return what is said of maps, from values for all of them or for each.
+
+    Parameters
+    ----------
+    maps : Path or mapping
+        One map, or several by their frequencies [GHz].
+    settings : mapping
+        Fields of `MapRequest`; a mapping holds values by frequency, which need not be exactly those of the
+        maps.
+
+    Raises
+    ------
+    UsageError
+        A setting is given for a frequency of which there is no map, or that may be of two of them.
+    """
+    if not isinstance(maps, Mapping):
+        for name, value in settings.items():
+            if isinstance(value, Mapping):
+                raise UsageError(f"{name} is given by frequency, and there is one map.", "Give one value.")
+        return (MapRequest(maps, **settings),)
+    if settings.get("frequency_ghz") is not None:
+        raise UsageError("--freq is given, and --map gives the frequencies of its maps.", "Leave --freq out.")
+    by_map = {name: _by_map(name, value, list(maps)) for name, value in settings.items()}
+    chosen = {
+        frequency: {name: values[frequency] for name, values in by_map.items() if frequency in values}
+        for frequency in maps
+    }
+    return tuple(
+        MapRequest(path, **{**chosen[frequency], "frequency_ghz": frequency})
+        for frequency, path in sorted(maps.items())
+    )
+
+
+def _by_map(name: str, value: Any, frequencies: list[float]) -> dict[float, Any]:
+    """Return a setting for each map that it is for; of a mapping keys are put on the frequencies of maps."""
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(frequencies, value)
+    found = {}
+    for key, one in value.items():
+        near = [f for f in frequencies if abs(f / key - 1.0) <= FREQUENCY_TOLERANCE]
+        near = [f for f in near if f == key] or near
+        if len(near) != 1:
+            problem = "there is no such map" if not near else f"{near[0]:g} or {near[1]:g} GHz?"
+            raise UsageError(f"{name} at {key:g} GHz: {problem}.", "Compare with --map.")
+        if near[0] in found:
+            raise UsageError(f"{name} at {key:g} GHz: given twice.", "Give it once for each map.")
+        found[near[0]] = one
+    return found
