@@ -70,7 +70,7 @@ def read_fits(
         _check_columns(hdu, path)
         if isinstance(hdu, fits.BinTableHDU):
             raw = _raw_fits(stream, hdu)
-        table = Table.read(hdu, mask_invalid=False)
+        table = _table_of(hdu, stream, index=next(i for i, other in enumerate(hdus) if other is hdu))
         for i, name in enumerate(table.colnames, 1):
             if isinstance(table[name], Column):  # not a sky position or time that astropy made of columns
                 table[name].description = table.meta.pop(f"TCOMM{i}", None)
@@ -80,6 +80,18 @@ def read_fits(
         frame = stated_by_cards(hdu.header) or stated_by_cards(hdus[0].header)
     table.meta = {key: "" if isinstance(v, fits.card.Undefined) else v for key, v in table.meta.items()}
     return ReadTable(table, raw, notes, {"": frame} if frame else {})
+
+
+def _table_of(hdu: fits.BinTableHDU | fits.TableHDU, stream: BinaryIO, index: int) -> Table:
+    """The table of an extension.
+
+    For 8-byte integers with an offset astropy (8.0) fails unless it does not look for unsigned ones.
+    """
+    zeros = [column.bzero for column in hdu.columns if "K" in column.format]
+    if all(zero in ("", None, 0, 2**63) for zero in zeros):
+        return Table.read(hdu, mask_invalid=False)
+    stream.seek(0)
+    return Table.read(fits.open(stream, memmap=False, uint=False)[index], mask_invalid=False)
 
 
 def _chosen(
