@@ -13,7 +13,7 @@ class NetworkConfig(Strict):
     head: Literal["correction", "mass"] = Field(
         "correction", description="correction: of ln L at given masses; mass: the paper's mass pixel"
     )
-    base_filters: int = Field(6, ge=2, le=128)
+    base_filters: int = Field(8, ge=2, le=128)
     residual: Literal["identity", "projected"] = Field(
         "projected", description="added where a skip joins: the map before it, or a projection of both"
     )

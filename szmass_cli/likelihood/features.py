@@ -46,7 +46,7 @@ class Features:
     y_map : numpy.ndarray, shape (n, 40, 40), float32
         Compton y of the mean cluster of the posterior, behind the beam of `reference_band`.
     y_sigma : numpy.ndarray, shape (n,)
-        Error of the central y of such a cluster.
+        Error of the central y of such a cluster: noise, and the scatter of concentrations.
     """
 
     images: np.ndarray
@@ -188,7 +188,9 @@ class _MeanCluster:
             np.add.at(table, (rows, low + 1), weight * height * scales.y_scale * upper)
             summed[name] = table
         image = (summed["mean"] @ shapes).reshape(-1, N_PIXELS, N_PIXELS)
-        return cls(image.astype(np.float32), summed["error"] @ shapes.max(axis=1))
+        peaks = shapes.max(axis=1)
+        of_shape = likelihood.scatter.concentration_ln * (summed["mean"] @ peaks)
+        return cls(image.astype(np.float32), np.hypot(summed["error"] @ peaks, of_shape))
 
 
 def _unit_y(likelihood: GaussianLikelihood, band: int) -> np.ndarray:
@@ -205,3 +207,38 @@ def _place(axis: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray
     position = np.clip((values - axis[0]) / (axis[1] - axis[0]), 0.0, axis.size - 1.000001)
     low = position.astype(np.intp)
     return low, position - low
+
+
+@dataclass(frozen=True)
+class LabelledFeatures:
+    """Features of simulated clusters, with the truth.
+
+    Parameters
+    ----------
+    features : Features
+    m200c, redshift : numpy.ndarray, shape (n,)
+        [Msun]; redshift.
+    y_map : numpy.ndarray, shape (n, 40, 40), float32
+        Compton y of the cluster, behind the beam that `Features.y_map` has.
+    """
+
+    features: Features
+    m200c: np.ndarray
+    redshift: np.ndarray
+    y_map: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.m200c)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> "LabelledFeatures":
+        return LabelledFeatures(self.features[rows], self.m200c[rows], self.redshift[rows], self.y_map[rows])
+
+    @classmethod
+    def concatenate(cls, blocks: list["LabelledFeatures"]) -> "LabelledFeatures":
+        """Return all clusters of several blocks."""
+        names = Features.__dataclass_fields__
+        joined = {name: np.concatenate([getattr(block.features, name) for block in blocks]) for name in names}
+        labels = (np.concatenate([getattr(block, name) for block in blocks]) for name in cls._LABELS)
+        return cls(Features(**joined), *labels)
+
+    _LABELS = ("m200c", "redshift", "y_map")

@@ -138,7 +138,7 @@ class Corrector:
             outputs = self._forward({name: self._padded(values) for name, values in inputs.items()})
             g[rows] = outputs["g"][: rows.stop - start]
             y[rows] = outputs["y"][: rows.stop - start, ..., 0]
-        lost = ~(np.isfinite(g).all(axis=1) & np.isfinite(y).all(axis=(1, 2)))
+        lost = np.logical_not(np.isfinite(g).all(axis=1) & np.isfinite(y).all(axis=(1, 2)))
         g[lost], y[lost] = 0.0, 0.0
         y_map = features.y_map + features.y_sigma[:, None, None].astype(np.float32) * y
         return Correction(g @ self._to_grid, y_map, lost)

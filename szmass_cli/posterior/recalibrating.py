@@ -1,7 +1,7 @@
 """Fit of a recalibration to held-out simulations, by maximum likelihood."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ N_NODES = (7, 4)
 SNR_NODES = (0.0, 3.0, 8.0, 25.0)
 
 WIDTHS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
-"""Standard deviations that shifts and ln stretches of all cells may have, of which one is chosen; 0: identity."""
+"""Standard deviations that shifts and ln stretches may have, of which one is chosen; 0 is no change."""
 
 FLOORS = (0.0, 3e-4, 1e-3, 3e-3, 1e-2)
 """Floors of which one is chosen."""
@@ -66,9 +66,9 @@ def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) 
 
     Notes
     -----
-    Shifts and stretches are drawn to none as by a Gaussian prior of one width. The width is chosen by the ln p of
-    the third of the clusters that were not fitted: the smallest whose gain is within one standard error of the
-    best, so that noise is not taken for a correction. The floor is chosen alike.
+    Shifts and stretches are drawn to none by a Gaussian prior of one width. The width is chosen by the ln p
+    of the third of the clusters that were not fitted: the smallest whose gain is within one standard error of
+    the best, so that noise is not taken for a correction. The floor is chosen alike.
     """
     third = len(clusters) // 3
     fitted, judged = clusters[third:], clusters[:third]
@@ -76,8 +76,7 @@ def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) 
     width = WIDTHS[_simplest([_ln_p(trial, judged, FITTED_FLOOR) for trial in trials])]
     table = _fitted(prior_range_msun, clusters, width)
     floor = FLOORS[_simplest([_ln_p(table, clusters, floor) for floor in FLOORS])]
-    names = ("ln_mass_nodes", "ln_redshift_nodes", "snr_nodes", "shift", "stretch")
-    return Recalibration(*(getattr(table, name) for name in names), prior_range_msun, floor)
+    return replace(table, floor=floor)
 
 
 def _simplest(ln_p: list[np.ndarray]) -> int:
@@ -102,7 +101,7 @@ def _fitted(prior_range_msun: tuple[float, float], clusters: HeldOut, width: flo
         return Recalibration(*nodes, np.zeros(shape), np.ones(shape), prior_range_msun)
     mean, sigma = moments(grid, clusters.density)
     weights = np.zeros((len(clusters), int(np.prod(shape))))
-    for corner, weight in corner_weights(nodes, mean, clusters.redshift, clusters.snr):
+    for corner, weight in corner_weights(list(nodes), mean, clusters.redshift, clusters.snr):
         weights[np.arange(len(clusters)), np.ravel_multi_index(corner, shape)] += weight
     information = weights.T @ weights
     penalty = np.eye(len(information)) / width**2
@@ -122,7 +121,8 @@ def _fitted(prior_range_msun: tuple[float, float], clusters: HeldOut, width: flo
             2.0 * information + penalty, weights.T @ slope_b - ln_stretch / width**2
         )
     ln_stretch = np.clip(ln_stretch, -1.0, 1.0)
-    return Recalibration(*nodes, shift.reshape(shape), np.exp(ln_stretch).reshape(shape), prior_range_msun)
+    stretch = np.exp(ln_stretch).reshape(shape)
+    return Recalibration(*nodes, shift.reshape(shape), stretch, prior_range_msun)
 
 
 class _Curves:
@@ -140,9 +140,10 @@ class _Curves:
         self._ends = grid[0] - 0.5 * self._step, grid[-1] + 0.5 * self._step
         self._truth = clusters.ln_mass
         self._mean, _ = moments(grid, clusters.density)
-        self._ln_density = np.log(np.maximum(clusters.density, 1e-300) / self._step)
+        density = np.asarray(clusters.density, float)
+        self._ln_density = np.log(np.maximum(density, 1e-300) / self._step)
         nothing = np.zeros((len(clusters), 1))
-        self._below = np.concatenate([nothing, np.cumsum(clusters.density, axis=1)], axis=1)
+        self._below = np.concatenate([nothing, np.cumsum(density, axis=1)], axis=1)
 
     def ln_p(self, shift: np.ndarray, stretch: np.ndarray) -> np.ndarray:
         """Return ln p (n,) of the true masses, of posteriors moved by shifts and stretched about their means.
@@ -171,10 +172,11 @@ def _read(tables: np.ndarray, position: np.ndarray) -> np.ndarray:
     return tables[rows, low] * (1.0 - upper) + tables[rows, low + 1] * upper
 
 
-def _nodes(grid: np.ndarray, redshift: np.ndarray) -> list[np.ndarray]:
+def _nodes(grid: np.ndarray, redshift: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the nodes of a recalibration in mass, redshift and S/N."""
     low, high = np.log(redshift.min()), np.log(redshift.max())
     in_redshift = np.linspace(low, high, N_NODES[1]) if high > low + 1e-6 else np.array([low])
-    return [np.linspace(grid[0], grid[-1], N_NODES[0]), in_redshift, np.arcsinh(SNR_NODES)]
+    return np.linspace(grid[0], grid[-1], N_NODES[0]), in_redshift, np.arcsinh(SNR_NODES)
 
 
 def _ln_p(table: Recalibration, clusters: HeldOut, floor: float) -> np.ndarray:

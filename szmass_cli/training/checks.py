@@ -7,37 +7,33 @@ from szmass_cli.sky.clusters import mass_range, redshift_range
 
 
 def check_trainable(config: SurveyConfig) -> None:
-    """Refuse what can be simulated, but not trained on.
+    """Refuse what can be simulated, but not trained or calibrated on.
 
     Raises
     ------
     ConfigError
         Naming the key to change.
     """
-    of_one_redshift = config.network.head == "mass"
-    if of_one_redshift and not isinstance(config.clusters.redshift, float):
-        raise ConfigError(
-            "clusters.redshift: a network with a mass head is trained at one redshift.",
-            "Give a number, or set network.head to posterior.",
-        )
     if config.cutouts.apodisation_arcmin > 0:
         raise ConfigError(
             "cutouts.apodisation_arcmin: networks see whole cutouts, as szmass estimate cuts them.",
             "Set it to 0 to train.",
         )
+    {"mass": _check_mass_head, "correction": _check_correction}[config.network.head](config)
 
 
-def check_calibration(config: SurveyConfig) -> None:
-    """Refuse a calibration that does not cover the clusters trained on, or has clusters beyond simulation.
-
-    Raises
-    ------
-    ConfigError
-        Naming the key to change.
-    """
-    if config.network.head == "posterior":  # calibrated on clusters drawn as those of training
-        check_posterior_head(config)
-        return
+def _check_mass_head(config: SurveyConfig) -> None:
+    if not isinstance(config.clusters.redshift, float):
+        raise ConfigError(
+            "clusters.redshift: a network with a mass head is trained at one redshift.",
+            "Give a number, or set network.head to correction.",
+        )
+    if config.data_files:
+        raise ConfigError(
+            f"sky: {config.data_files[0]} is read from a file; a network with a mass head is trained for "
+            "Gaussian beams and white noise.",
+            "Give numbers, or set network.head to correction.",
+        )
     calibration, redshift = config.calibration, redshift_range(config.clusters)[0]
     low, high = mass_range(config.clusters)
     if not calibration.redshifts[0] <= redshift <= calibration.redshifts[-1]:
@@ -53,27 +49,21 @@ def check_calibration(config: SurveyConfig) -> None:
             "Set calibration.min_m200c_msun and calibration.max_m200c_msun.",
         )
     keys = ("calibration.redshifts", "calibration.max_m200c_msun")
-    check_size(config, calibration.max_m200c_msun, calibration.redshifts[0], keys)
+    _check_size(config, calibration.max_m200c_msun, calibration.redshifts[0], keys)
 
 
-def check_posterior_head(config: SurveyConfig) -> None:
-    """Refuse clusters whose masses are not drawn from the prior that the posterior states.
-
-    Raises
-    ------
-    ConfigError
-    """
+def _check_correction(config: SurveyConfig) -> None:
     if not isinstance(config.clusters.masses, LogUniformMasses):
         raise ConfigError(
-            "clusters.masses: a posterior head is trained on masses of kind log_uniform, not "
+            "clusters.masses: a correction is trained on masses of kind log_uniform, not "
             f"{config.clusters.masses.kind}.",
             "Set kind to log_uniform; other priors are for szmass estimate --prior.",
         )
     keys = ("clusters.redshift", "clusters.masses.max_m200c_msun")
-    check_size(config, mass_range(config.clusters)[1], redshift_range(config.clusters)[0], keys)
+    _check_size(config, mass_range(config.clusters)[1], redshift_range(config.clusters)[0], keys)
 
 
-def check_size(config: SurveyConfig, m200c_msun: float, redshift: float, keys: tuple[str, str]) -> None:
+def _check_size(config: SurveyConfig, m200c_msun: float, redshift: float, keys: tuple[str, str]) -> None:
     """Refuse a heaviest and nearest cluster that is too large on the sky to be simulated.
 
     Raises

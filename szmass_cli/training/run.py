@@ -15,16 +15,16 @@ from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.evaluation.card import model_card
 from szmass_cli.evaluation.report import write_report
 from szmass_cli.evaluation.run import evaluate_fully
-from szmass_cli.network.bundle.bundle import Bundle, read_bundle
+from szmass_cli.network.bundle.bundle import AnyBundle, read_bundle
 from szmass_cli.network.bundle.metadata import CARD, HISTORY, METADATA, REPORT
-from szmass_cli.network.bundle.writing import as_stored, write_bundle
+from szmass_cli.network.bundle.writing import as_stored
 from szmass_cli.network.fit.checkpoints import TrainingState
 from szmass_cli.network.fit.device import training_device
 from szmass_cli.network.fit.loop import best_so_far, fit
-from szmass_cli.network.model import model_variables
+from szmass_cli.network.weights import model_variables
 from szmass_cli.system.files import check_writable, move_folder
 from szmass_cli.system.progress import Progress, silent
-from szmass_cli.training.checks import check_calibration, check_trainable
+from szmass_cli.training.checks import check_trainable
 from szmass_cli.training.heads import HEADS, Head
 
 
@@ -35,7 +35,7 @@ def train(
     overwrite: bool = False,
     progress: Progress = silent,
     n_workers: int | None = None,
-) -> Bundle:
+) -> AnyBundle:
     """Train a network for a survey and write it as a bundle.
 
     Parameters
@@ -54,7 +54,7 @@ def train(
 
     Returns
     -------
-    Bundle
+    Bundle or PaperBundle
 
     Raises
     ------
@@ -77,7 +77,7 @@ def train(
 
 def finish(
     config: SurveyConfig, output: Path, overwrite: bool = False, progress: Progress = silent
-) -> Bundle:
+) -> AnyBundle:
     """Make a bundle of the best model of an unfinished run, without training on.
 
     Parameters
@@ -114,11 +114,10 @@ class _Workshop:
         """Where the run's state lives while it lasts."""
         return self.output.with_name(self.output.name + ".training")
 
-    def complete(self, network: Any, state: TrainingState, progress: Progress) -> Bundle:
+    def complete(self, network: Any, state: TrainingState, progress: Progress) -> AnyBundle:
         """Calibrate, write and evaluate a trained network."""
         # as they will be read: calibration and report are those of the rounded weights, in single precision
         weights = [as_stored(np.asarray(v)) for v in model_variables(network)]
-        calibration = self.head.calibrate(weights, progress)
         facts = {
             "name": self.output.name,
             "szmass_version": __version__,
@@ -129,8 +128,7 @@ class _Workshop:
             with tempfile.TemporaryDirectory(dir=parent, prefix=f".{self.output.name}.") as temporary:
                 part = Path(temporary) / self.output.name
                 part.mkdir()
-                power = self.head.simulator.power
-                write_bundle(part, facts, self.config, self.head.labels, weights, calibration, power)
+                self.head.write(part, facts, weights, progress)
                 _report(part, state, progress)
                 move_folder(part, self.output)
         except OSError as error:
@@ -151,7 +149,6 @@ def check(config: SurveyConfig, output: Path, overwrite: bool) -> None:
     ConfigError, OutputError
     """
     check_trainable(config)
-    check_calibration(config)
     check_bundle_folder(output, overwrite)
 
 

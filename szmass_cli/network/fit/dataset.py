@@ -2,17 +2,43 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from szmass_cli.config import SurveyConfig
-from szmass_cli.likelihood.instruments import InstrumentSimulator
+from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.fit.lessons import Lesson
-from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream, block_generator
+from szmass_cli.sky.cutouts import Stream, block_generator
 
-Simulator = CutoutSimulator | InstrumentSimulator
+
+class Block(Protocol):
+    """Labelled simulations of n clusters."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> Self: ...
+
+    @classmethod
+    def concatenate(cls, blocks: list[Any]) -> Self:
+        """Return all clusters of several blocks."""
+        ...
+
+
+class Simulator(Protocol):
+    """Draws blocks of labelled simulations; the same arguments, the same blocks."""
+
+    @property
+    def block_size(self) -> int:
+        """Return the number of cutouts of one random stream."""
+        ...
+
+    def blocks(
+        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0
+    ) -> Iterator[Any]:
+        """Draw blocks that add up to n cutouts."""
+        ...
+
 
 Batch = tuple[Any, Any]
 """Inputs and targets: arrays, or dictionaries of arrays, of n cutouts."""
@@ -25,7 +51,7 @@ class Teacher:
     Parameters
     ----------
     config : SurveyConfig
-    simulator : CutoutSimulator or InstrumentSimulator
+    simulator : Simulator
     lesson : Lesson
     """
 
@@ -44,7 +70,13 @@ class Teacher:
         drawn = self.simulator.blocks(
             self.config.clusters, n, training.seed, Stream.TRAINING, first_block=number
         )
-        return self.lesson(CutoutBlock.concatenate(list(drawn)))
+        return self.lesson(joined(drawn))
+
+
+def joined(blocks: Iterator[Any]) -> Any:
+    """Return all clusters of blocks of one kind."""
+    drawn = list(blocks)
+    return type(drawn[0]).concatenate(drawn)
 
 
 Draw = Callable[[int], Batch]
@@ -72,7 +104,7 @@ class FixedCutouts:
         blocks = teacher.simulator.blocks(
             teacher.config.clusters, training.cutouts_per_epoch, training.seed, Stream.TRAINING
         )
-        self._all = CutoutBlock.concatenate(list(blocks))
+        self._all = joined(blocks)
 
     def epoch(self, index: int) -> Iterator[Batch]:
         # the salt keeps the order's stream apart from those of the cutouts

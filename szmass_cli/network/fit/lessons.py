@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from szmass_cli.config import SurveyConfig
-from szmass_cli.geometry import N_PIXELS
-from szmass_cli.network import mixture
+from szmass_cli.likelihood.features import N_MASSES, LabelledFeatures
 from szmass_cli.network.backend import load_keras
-from szmass_cli.network.conditioned import SZ_SCALE_UK, ConditionedInput, Conditions, build_conditioned
-from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.network.mresunet import OUTPUTS, build_mresunet
+from szmass_cli.network.correction import build_correction, interpolation
+from szmass_cli.posterior.grid import mass_grid, normalised
 from szmass_cli.sky.clusters import mass_range
-from szmass_cli.sky.cutouts import CutoutBlock
 
 if TYPE_CHECKING:
     import keras
@@ -23,80 +20,100 @@ Arrays = np.ndarray | Mapping[str, np.ndarray]
 
 
 class Lesson(Protocol):
-    """Turns labelled cutouts into the arrays that a network is trained on."""
+    """Turns labelled simulations into the arrays that a network is trained on."""
 
-    def __call__(self, block: CutoutBlock) -> tuple[Any, Any]:
-        """Inputs and targets of n cutouts."""
+    @property
+    def judged_by(self) -> str:
+        """Return which of Keras' losses says how good a network is; ``loss`` is the sum of all."""
+        ...
+
+    def __call__(self, block: Any) -> tuple[Any, Any]:
+        """Return inputs and targets of n cutouts."""
         ...
 
     def build(self, synchronised: bool = False) -> "keras.Model":
-        """The network, untrained; `synchronised` as in `build_mresunet`."""
+        """Return the network, untrained; `synchronised` as in `build_mresunet`."""
         ...
 
     @property
     def losses(self) -> Any:
-        """What Keras minimises, and with which weights: arguments of `compile`."""
+        """Return what Keras minimises, and with which weights: arguments of `compile`."""
         ...
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """The paper's two label maps, with the weight of each pixel's squared error."""
+class CorrectionLesson:
+    """The posterior of the true mass, and the map of Compton y.
 
-    config: SurveyConfig
-    inputs: NetworkInput
-    labels: Labels
+    Parameters
+    ----------
+    config : SurveyConfig
 
-    def __call__(self, block: CutoutBlock) -> tuple[np.ndarray, np.ndarray]:
-        """Network input (n, 40, 40, channels), and targets with their weights (n, 40, 40, 4)."""
-        weights = self.labels.weights(block, self.config.training)
-        targets = np.concatenate([self.labels.maps(block), weights], axis=-1)
-        return self.inputs(block.image), targets
+    Notes
+    -----
+    With q the posterior of the Gaussian likelihood, the corrected one is q e^g / sum q e^g: the loss is
+    ln sum q e^g - g(true mass), minus what is gained in ln p, in nats; 0 without a correction.
+    """
+
+    judged_by = "g_loss"
+
+    def __init__(self, config: SurveyConfig):
+        self._config = config
+        self._ln_mass = mass_grid(mass_range(config.clusters))
+
+    def __call__(self, block: LabelledFeatures) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the inputs of `build_correction`, and its targets.
+
+        ``g`` (n, 24 + m): weights of a cubic spline at the true mass, and the posterior without correction;
+        ``y`` (n, 40, 40, 1): what is missing in the map, over its error.
+        """
+        seen = block.features
+        at_truth = interpolation(self._ln_mass, np.log(block.m200c)).T
+        exact = normalised(seen.ln_likelihood)
+        missing = (block.y_map - seen.y_map) / seen.y_sigma[:, None, None]
+        inputs = {"images": seen.images, "curves": seen.curves}
+        g = np.concatenate([at_truth, exact], axis=1).astype(np.float32)
+        return inputs, {"g": g, "y": missing[..., None].astype(np.float32)}
 
     def build(self, synchronised: bool = False) -> "keras.Model":
-        return build_mresunet(self.config.network, self.inputs.channels, synchronised)
+        """Return the network, untrained; it normalises nothing over a batch."""
+        return build_correction(self._config.network)
 
     @property
     def losses(self) -> dict[str, Any]:
-        return {"loss": weighted_mse}
-
-
-@dataclass(frozen=True)
-class PosteriorLesson:
-    """The likelihood of ln M, and the SZ map of one band."""
-
-    config: SurveyConfig
-    inputs: ConditionedInput
-
-    def __call__(self, block: CutoutBlock) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Inputs of `build_conditioned`, and SZ map (n, 40, 40, 1) and ln(M / pivot) (n, 1)."""
-        ln_mass = np.log(block.m200c / mixture.PIVOT_MSUN).astype(np.float32)
-        sz = np.arcsinh(block.sz.reshape(-1, N_PIXELS, N_PIXELS, 1) / SZ_SCALE_UK)
-        return self.inputs(block.image, Conditions.of(block)), {"sz": sz, "mixture": ln_mass[:, None]}
-
-    def build(self, synchronised: bool = False) -> "keras.Model":
-        return build_conditioned(self.config.network, self.inputs.shapes, synchronised)
-
-    @property
-    def losses(self) -> dict[str, Any]:
-        low, high = np.log(mass_range(self.config.clusters))
+        """Return the losses of both outputs and their weights."""
+        to_grid = interpolation(self._ln_mass, self._ln_mass).astype(np.float32)
         return {
-            "loss": {"sz": mean_square_of_each, "mixture": mixture.loss((float(low), float(high)))},
-            "loss_weights": {"sz": self.config.training.sz_map_weight, "mixture": 1.0},
+            "loss": {"g": _MinusGain(to_grid), "y": mean_square_of_each},
+            "loss_weights": {"g": 1.0, "y": self._config.training.sz_map_weight},
         }
 
 
-def weighted_mse(targets, outputs):
-    """Mean squared error of each cutout, with the weights carried in the targets' last channels.
+@dataclass(frozen=True)
+class _MinusGain:
+    """Keras' loss of corrections at `mass_nodes` (n, 24) against the targets of `CorrectionLesson`.
 
-    Keras takes the mean over the batch: a mean taken here would count once on each device.
+    Parameters
+    ----------
+    to_grid : numpy.ndarray, shape (24, m)
+        From the nodes to the grid of masses.
     """
-    ops = load_keras().ops
-    wanted, weights = targets[..., :OUTPUTS], targets[..., OUTPUTS:]
-    return ops.mean(weights * ops.square(wanted - outputs), axis=(1, 2, 3))
+
+    to_grid: np.ndarray
+
+    __name__ = "minus_gain"
+
+    def __call__(self, targets, g):
+        ops = load_keras().ops
+        at_truth, exact = targets[:, :N_MASSES], targets[:, N_MASSES:]
+        on_grid = ops.matmul(g, ops.convert_to_tensor(self.to_grid))
+        norm = ops.logsumexp(on_grid + ops.log(ops.maximum(exact, 1e-30)), axis=1)
+        return norm - ops.sum(at_truth * g, axis=1)
 
 
 def mean_square_of_each(targets, outputs):
-    """Mean squared error of each cutout."""
+    """Return the mean squared error of each cutout.
+
+    Keras takes the mean over the batch: a mean taken here would count once on each device.
+    """
     ops = load_keras().ops
     return ops.mean(ops.square(targets - outputs), axis=(1, 2, 3))

@@ -13,7 +13,7 @@ from szmass_cli.network.backend import backend_name, dtype_policy, load_keras, o
 from szmass_cli.network.fit.averaging import WeightAverage
 from szmass_cli.network.fit.checkpoints import Checkpoints, TrainingState
 from szmass_cli.network.fit.course import Course
-from szmass_cli.network.fit.dataset import SOURCES, Batch, Simulator, Source, Teacher
+from szmass_cli.network.fit.dataset import SOURCES, Batch, Simulator, Source, Teacher, joined
 from szmass_cli.network.fit.device import Device, training_device
 from szmass_cli.network.fit.feeding import fed_by
 from szmass_cli.network.fit.interrupt import EndOfEpoch
@@ -21,7 +21,7 @@ from szmass_cli.network.fit.jaxsteps import JaxSteps
 from szmass_cli.network.fit.kerassteps import KerasSteps
 from szmass_cli.network.fit.lessons import Lesson
 from szmass_cli.network.fit.logs import write_csv, write_tensorboard
-from szmass_cli.sky.cutouts import CutoutBlock, Stream
+from szmass_cli.sky.cutouts import Stream
 from szmass_cli.system.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def fit(
     Parameters
     ----------
     config : SurveyConfig
-    simulator : CutoutSimulator
+    simulator : Simulator
     lesson : Lesson
         What is taught.
     folder : Path
@@ -116,6 +116,10 @@ def fit(
         checkpoints.restore(state.epoch, variables)
 
     validation = _validation_set(config, simulator, lesson)
+    if not state.history and state.epoch == 0:
+        # what is worse than no training at all is not kept
+        state.best_loss = _loss_on(model, validation, lesson.judged_by)
+        checkpoints.save(state, variables)
     teacher = Teacher(config, simulator, lesson)
     steps = STEPS[backend_name()](model, average, validation, training.batch_size)
     n_blocks = teacher.blocks_per_epoch * training.max_epochs
@@ -123,7 +127,9 @@ def fit(
         source = SOURCES[training.cutouts](teacher, draw)
         while not _is_finished(state, training):
             with EndOfEpoch() as end:
-                row = _epoch(model, steps, average, validation, _course(source, training, state, progress))
+                row = _epoch(
+                    model, steps, average, validation, lesson, _course(source, training, state, progress)
+                )
                 state.history.append({"epoch": state.epoch + 1, **row})
                 update_state(state, training, row["validation_loss"])
                 checkpoints.save(state, variables)
@@ -187,11 +193,11 @@ def _is_finished(state: TrainingState, training: TrainingConfig) -> bool:
 def _validation_set(config: SurveyConfig, simulator: Simulator, lesson: Lesson):
     training = config.training
     blocks = simulator.blocks(config.clusters, training.validation_cutouts, training.seed, Stream.VALIDATION)
-    return lesson(CutoutBlock.concatenate(list(blocks)))
+    return lesson(joined(blocks))
 
 
 def _epoch(
-    model, steps: Steps, average: WeightAverage, validation: Batch, course: Course
+    model, steps: Steps, average: WeightAverage, validation: Batch, lesson: Lesson, course: Course
 ) -> dict[str, float]:
     """Train for an epoch; returns what is written down of it."""
     epoch = course.first_step // course.n_batches + 1
@@ -199,7 +205,7 @@ def _epoch(
     loss = _checked(steps.epoch(course), epoch)
     rate = course.n_cutouts / (time.monotonic() - began)
     with average.in_place():
-        validation_loss = _checked(_loss_on(model, validation), epoch)
+        validation_loss = _checked(_loss_on(model, validation, lesson.judged_by), epoch)
     return {
         "loss": loss,
         "validation_loss": validation_loss,
@@ -208,9 +214,9 @@ def _epoch(
     }
 
 
-def _loss_on(model, validation) -> float:
+def _loss_on(model, validation: Batch, judged_by: str) -> float:
     found = model.evaluate(*validation, batch_size=VALIDATION_BATCH, verbose=0, return_dict=True)
-    return float(found["loss"])
+    return float(found[judged_by])
 
 
 def _course(source: Source, training: TrainingConfig, state: TrainingState, progress: Progress) -> Course:

@@ -1,0 +1,188 @@
+"""Features of simulated cutouts of many instruments, made in blocks for training."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from szmass_cli.config import ClusterConfig
+from szmass_cli.likelihood.depth import LN_STEP
+from szmass_cli.likelihood.features import LabelledFeatures, features, reference_band
+from szmass_cli.likelihood.scores import ScoreImages
+from szmass_cli.likelihood.skymodel import SkyModel
+from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.profiles import cluster_scales
+from szmass_cli.posterior.grid import mass_grid
+from szmass_cli.sky.clusters import draw_masses, draw_redshifts, mass_range
+from szmass_cli.sky.cutouts import Stream, block_generator
+from szmass_cli.sky.signals import signal_source
+from szmass_cli.system.blas import one_blas_thread
+from szmass_cli.training.instruments import draw_instruments
+
+TOGETHER = 64
+"""Cutouts of one instrument and depth in a block of training."""
+
+
+class InstrumentFeatures:
+    """Draws cutouts of one instrument on a Gaussian sky, and gives their features.
+
+    Parameters
+    ----------
+    sky_model : SkyModel
+    instrument : Instrument
+    """
+
+    def __init__(self, sky_model: SkyModel, instrument: Instrument):
+        self._config = sky_model.config
+        self._likelihood = sky_model.likelihood(instrument)
+        self._scores = ScoreImages(self._likelihood)
+        self._cosmology = self._config.sky.cosmology.build()
+        bands, stamps = instrument.bands, self._likelihood.templates.images
+        self._signals = signal_source(self._config.clusters, bands, stamps, sky_model.sz_model)
+        self._reference = reference_band(instrument)
+        self._ln_mass = mass_grid(mass_range(self._config.clusters))
+        self._factors: dict[int, np.ndarray] = {}
+
+    def draw(
+        self, clusters: ClusterConfig, rng: np.random.Generator, n: int, level: int = 0
+    ) -> LabelledFeatures:
+        """Return features of n new cutouts.
+
+        Parameters
+        ----------
+        clusters : ClusterConfig
+        rng : numpy.random.Generator
+        n : int
+        level : int
+            ln of the variance of the noise over the instrument's, in the steps of the likelihood.
+        """
+        redshift = draw_redshifts(clusters, rng, n, cosmology=self._cosmology)
+        m200c = draw_masses(clusters, rng, n, redshift=redshift, cosmology=self._cosmology)
+        signals = self._signals.draw(clusters, m200c, redshift, rng, n)
+        images = self._sky(rng, n, level) + signals.all
+        ratio = np.full((n, images.shape[-1]), np.exp(LN_STEP * level))
+        weighed = self._likelihood.weigh(images, ratio)
+        seen = features(self._likelihood, self._scores, weighed, redshift, self._ln_mass)
+        return LabelledFeatures(seen, m200c, redshift, self._true_y(signals.own, m200c, redshift))
+
+    def _sky(self, rng: np.random.Generator, n: int, level: int) -> np.ndarray:
+        """Return cutouts of sky and noise (n, 40, 40, f) [µK], whose covariance is the likelihood's own."""
+        symmetry = self._likelihood.symmetry
+        with one_blas_thread():
+            if level not in self._factors:
+                n_bands = len(self._likelihood.instrument)
+                covariance = self._likelihood.depths.covariance(np.full(n_bands, np.exp(LN_STEP * level)))
+                self._factors[level] = np.linalg.cholesky(covariance).astype(np.float32)
+            factor = self._factors[level]
+            white = rng.standard_normal((len(factor), n, factor.shape[-1]), dtype=np.float32)
+            return symmetry.unfold(white @ factor.swapaxes(1, 2))
+
+    def _true_y(self, own_uk: np.ndarray, m200c: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        response = self._likelihood.instrument.bands[self._reference].response
+        scales = cluster_scales(m200c, redshift, self._likelihood.model)
+        uk_per_y = np.broadcast_to(response.tsz_uk_per_y(scales.kt_kev), m200c.shape)
+        return own_uk[..., self._reference] / uk_per_y[:, None, None].astype(np.float32)
+
+
+class FeatureSimulator:
+    """Draws blocks of labelled features, instruments and depths mixed in each.
+
+    Parameters
+    ----------
+    sky_model : SkyModel
+        Its configuration says which instruments there are.
+
+    Notes
+    -----
+    An epoch of training has some of the instruments, all of them in every block: what is worked out for an
+    instrument is kept for as long as its epoch lasts. Blocks of other streams are of one instrument each.
+    """
+
+    def __init__(self, sky_model: SkyModel):
+        self.sky_model = sky_model
+        config = sky_model.config.instruments
+        counts = {
+            Stream.TRAINING: config.training,
+            Stream.VALIDATION: config.validation,
+            Stream.CALIBRATION: config.calibration,
+        }
+        self._instruments = {
+            stream: draw_instruments(config, n, block_generator(config.seed, stream, 0))
+            for stream, n in counts.items()
+        }
+        half = 0.5 * np.log(config.depth_ratio) / LN_STEP
+        self._levels = np.unique(np.round(np.linspace(-half, half, config.depths)).astype(int))
+        self._in_epoch = min(config.in_each_epoch, config.training)
+        self._kept: OrderedDict[tuple[Stream, int], InstrumentFeatures] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # hundreds of MB for each instrument: a worker that is sent this works them out again
+        return {**self.__dict__, "_kept": OrderedDict()}
+
+    @property
+    def block_size(self) -> int:
+        """Return the number of cutouts of a block of training."""
+        return self._in_epoch * TOGETHER
+
+    def instruments(self, stream: Stream) -> list[Instrument]:
+        """Return all instruments of a stream."""
+        return self._instruments[stream]
+
+    def blocks(
+        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0
+    ) -> Iterator[LabelledFeatures]:
+        """Draw blocks that add up to n cutouts.
+
+        Parameters
+        ----------
+        clusters : ClusterConfig
+        n : int
+        seed : int
+        stream : Stream
+        first_block : int
+            Number of the first block, counted through all epochs of training.
+        """
+        if stream != Stream.TRAINING:
+            yield from self._one_by_one(clusters, n, seed, stream)
+            return
+        for index in range(-(-n // self.block_size)):
+            number = first_block + index
+            yield self._mixed(clusters, seed, number)[: n - index * self.block_size]
+
+    def _mixed(self, clusters: ClusterConfig, seed: int, number: int) -> LabelledFeatures:
+        """Return a block of training: some cutouts of each instrument of its epoch, in any order."""
+        rng = block_generator(seed, Stream.TRAINING, number)
+        n_all = len(self._instruments[Stream.TRAINING])
+        per_epoch = -(-self.sky_model.config.training.cutouts_per_epoch // self.block_size)
+        first = number // per_epoch * self._in_epoch
+        parts = []
+        for index in range(first, first + self._in_epoch):
+            level = int(rng.choice(self._levels))
+            drawer = self._features(Stream.TRAINING, index % n_all)
+            parts.append(drawer.draw(clusters, rng, TOGETHER, level))
+        return LabelledFeatures.concatenate(parts)[rng.permutation(self.block_size)]
+
+    def _one_by_one(
+        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream
+    ) -> Iterator[LabelledFeatures]:
+        """Draw equally many cutouts of each instrument, in parts that memory has room for."""
+        shares = np.array_split(np.arange(n), len(self._instruments[stream]))
+        number = 0
+        for index, share in enumerate(shares):
+            for start in range(0, share.size, 4 * TOGETHER):
+                rng = block_generator(seed, stream, number, salt=1)
+                number += 1
+                level = int(rng.choice(self._levels))
+                size = min(4 * TOGETHER, share.size - start)
+                yield self._features(stream, index).draw(clusters, rng, size, level)
+
+    def _features(self, stream: Stream, index: int) -> InstrumentFeatures:
+        key = stream, index
+        if key not in self._kept:
+            self._kept[key] = InstrumentFeatures(self.sky_model, self._instruments[stream][index])
+        self._kept.move_to_end(key)
+        n_kept = self._in_epoch if stream == Stream.TRAINING else 1
+        while len(self._kept) > n_kept:
+            self._kept.popitem(last=False)
+        return self._kept[key]
