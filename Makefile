@@ -3,7 +3,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c constraints.txt
 
-.PHONY: demo test test-slow lint wheel docs site changelog benchmarks model model-z07 model-paper clean help
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 1
+
+.PHONY: demo test test-slow fuzz lint wheel docs site changelog benchmarks model model-z07 model-paper clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +37,9 @@ test: $(VENV)/.test  ## the tests, in under ten minutes
 
 test-slow: $(VENV)/.test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(VENV)/.test  ## random inputs of every kind for ten minutes; FUZZ_SECONDS and FUZZ_SEED choose others
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 lint: $(VENV)/.test  ## style, types and import rules
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from scipy.interpolate import RBFInterpolator
 
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid, spline_coefficients
-from szmass_cli.maps.skymap import ABSURD, ABSURD_UK, PixelStatus, SkyMap, pixel_status
+from szmass_cli.maps.skymap import ABSURD, PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
 from szmass_cli.maps.transfer import Transfer
@@ -48,7 +48,7 @@ def sample(
         high = low + [fft.next_fast_len(int(size), real=True) for size in high - low]
     rows, columns = (low[0], high[0]), (low[1], high[1])
     window, outside = sky_map.read(chart, rows, columns)
-    window_status = pixel_status(window, outside, ABSURD_UK / abs(sky_map.units.to_uk))
+    window_status = pixel_status(window, outside, sky_map.units.to_uk)
     local = pixels - low
     if window_status.any():
         status = _around(window_status, local)

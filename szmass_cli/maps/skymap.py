@@ -23,6 +23,9 @@ ABSURD_UK = 1e10
 A map in µK that is said to be in K must still be seen, to be refused for its unit.
 """
 
+NOTHING_UK = 1e-6
+"""Below it, a temperature [µK] is a zero that was stored as a scaled integer, or added to and taken from."""
+
 
 class PixelStatus(IntFlag):
     """Why a pixel has no data; 0 means that it has."""
@@ -103,17 +106,26 @@ class SkyMap(Protocol):
         ...
 
 
-def pixel_status(values: np.ndarray, outside: np.ndarray, absurd: float = ABSURD) -> np.ndarray:
-    """The `PixelStatus` (uint8) of each pixel of a window.
+def pixel_status(values: np.ndarray, outside: np.ndarray, to_uk: float = 1.0) -> np.ndarray:
+    """Return the `PixelStatus` (uint8) of each pixel of a window.
 
-    NaN, infinity, UNSEEN and whatever else is not below `absurd` are not data. Neither is an exact zero in a
-    block of 2 x 2 zeros or more, which is how maps fill what they did not observe; a lone zero can happen in
-    an integer-coded map and is data.
+    NaN, infinity, UNSEEN and what else is no temperature are not data. Neither is a zero in a block of 2 x 2
+    zeros or more, which is how maps fill what they did not observe; a lone zero can happen in an
+    integer-coded map and is data.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (ny, nx)
+    outside : numpy.ndarray of bool, the same shape
+        Pixels beyond the map.
+    to_uk : float
+        What one unit of the values is worth [µK].
     """
-    nonfinite = ~(np.abs(values) < absurd) & ~outside
+    size = np.abs(values)
+    nonfinite = ~(size < ABSURD_UK / abs(to_uk)) & ~outside
     status = np.where(outside, np.uint8(PixelStatus.OUTSIDE), np.uint8(0))
     status[nonfinite] = PixelStatus.NONFINITE
-    zeros = (values == 0.0) & ~outside
+    zeros = (size < NOTHING_UK / abs(to_uk)) & ~outside
     if zeros.any():
         status[ndimage.binary_opening(zeros, np.ones((2, 2)))] = PixelStatus.ZERO
     return status

@@ -12,6 +12,7 @@ from scipy.special import j0
 
 from szmass_cli.errors import InputError
 from szmass_cli.physics.quadrature import panel_nodes
+from szmass_cli.system.inputs import read_table
 
 ARCMIN = np.pi / 180.0 / 60.0
 FWHM_PER_SIGMA = np.sqrt(8.0 * np.log(2.0))
@@ -141,7 +142,7 @@ def read_beam(path: str | Path) -> TabulatedBeam:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an empty file is refused below
-            columns = np.loadtxt(path, ndmin=2, usecols=(0, 1), dtype=float)
+            columns = read_table(path, (0, 1))
     except (OSError, ValueError, IndexError) as error:
         raise InputError(f"The beam {path} cannot be read: {error}.", _FORMAT) from None
     x, value = columns.T

@@ -1,7 +1,6 @@
 """Transfer functions of maps: the fraction of each mode of the sky that filtering has left in them."""
 
 import warnings
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
 from szmass_cli.errors import InputError
+from szmass_cli.system.inputs import read_arrays, read_table
 
 LARGEST = 1.5
 """No filter amplifies a mode by more than this; larger values mean that a file is not a transfer function."""
@@ -153,7 +153,7 @@ def _read_table(path: str | Path) -> IsotropicTransfer:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an empty file is refused below
-            columns = np.loadtxt(path, ndmin=2, usecols=(0, 1), dtype=float)
+            columns = read_table(path, (0, 1))
     except (OSError, ValueError, IndexError) as error:
         raise InputError(f"The transfer function {path} cannot be read: {error}.", _TABLE_FORMAT) from None
     ell, tf = columns.T
@@ -167,11 +167,10 @@ def _read_table(path: str | Path) -> IsotropicTransfer:
 def _read_plane(path: str | Path) -> PlaneTransfer:
     names = ("ell_x", "ell_y", "tf")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            ell_x, ell_y, tf = (np.asarray(archive[name], float) for name in names)
+        ell_x, ell_y, tf = (np.asarray(array, float) for array in read_arrays(path, names))
     except KeyError:
         raise InputError(f"{path} does not hold ell_x, ell_y and tf.", _PLANE_FORMAT) from None
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"The transfer function {path} cannot be read: {error}.", _PLANE_FORMAT) from None
     if tf.ndim != 2 or min(tf.shape) < 2:
         raise InputError(f"tf of {path} is not a plane: its shape is {tf.shape}.", _PLANE_FORMAT)

@@ -88,8 +88,8 @@ def test_errors_fit_a_narrow_terminal(szmass_fork, tmp_path, columns):
 
 
 def test_facts_of_a_model_are_folded_not_cut(szmass_fork, tmp_path):
-    wide = szmass_fork("info", "z07", cwd=tmp_path, before=narrow(200))
-    outcome = szmass_fork("info", "z07", cwd=tmp_path, before=narrow(40))
+    wide = szmass_fork("info", cwd=tmp_path, before=narrow(200))
+    outcome = szmass_fork("info", cwd=tmp_path, before=narrow(40))
     assert outcome.code == 0 and "…" not in outcome.out
     numbers = {word for word in wide.out.split() if any(digit in word for digit in "0123456789")}
     joined = "".join(outcome.out.split())

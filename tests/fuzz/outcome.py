@@ -1,0 +1,5 @@
+"""What a trial may find."""
+
+
+class Fault(AssertionError):
+    """The program answered, and wrongly."""
