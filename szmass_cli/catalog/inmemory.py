@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
-from szmass_cli.catalog.tables.common import as_text, holds_text, is_missing
+from szmass_cli.catalog.tables.common import as_text, changed, holds_text, is_missing
 from szmass_cli.catalog.tables.fitstable import native
 from szmass_cli.errors import InputError
 
@@ -29,12 +29,12 @@ def own_copy(table: Table, path: Path) -> Table:
     # made of single columns, as copy_indices=False has no say in a copy of a whole table
     columns = [table[name] for name in table.colnames]
     copy = Table(columns, names=table.colnames, meta=deepcopy(table.meta), copy_indices=False)
-    for name in copy.colnames:
-        column = copy[name]
-        if isinstance(column, Column):
-            is_text = column.dtype.kind == "O" and holds_text(column)
-            copy.replace_column(name, as_text(column) if is_text else native(column))
-    return copy
+    return changed(copy, _as_read)
+
+
+def _as_read(column: Column) -> Column:
+    is_text = column.dtype.kind == "O" and holds_text(column)
+    return as_text(column) if is_text else native(column)
 
 
 def table_from_frame(frame: "DataFrame") -> Table:

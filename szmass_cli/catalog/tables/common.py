@@ -108,6 +108,17 @@ def flattened(table: Table) -> Table:
     return out
 
 
+def changed(table: Table, change: Callable[[Column], Column]) -> Table:
+    """A table with each column changed, but for those that are none, such as times and sky positions.
+
+    All at once: astropy's `replace_column` looks at every column each time.
+    """
+    columns = [change(column) if isinstance(column, Column) else column for column in table.itercols()]
+    out = Table(columns, names=table.colnames, copy=False, copy_indices=False)
+    out.meta = table.meta
+    return out
+
+
 def plain_meta(meta: dict[str, Any]) -> dict[str, Any]:
     """Metadata that YAML and JSON can hold."""
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in meta.items()}

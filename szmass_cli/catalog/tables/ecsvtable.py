@@ -7,7 +7,15 @@ from typing import Any
 import yaml
 from astropy.table import Column, Table
 
-from szmass_cli.catalog.tables.common import ReadTable, Wanted, as_text, flattened, joined, plain_meta
+from szmass_cli.catalog.tables.common import (
+    ReadTable,
+    Wanted,
+    as_text,
+    changed,
+    flattened,
+    joined,
+    plain_meta,
+)
 from szmass_cli.errors import InputError
 
 _MOST_ALIASES = 50
@@ -39,19 +47,20 @@ def _check_header(text: str, path: Path) -> None:
 def write_ecsv(parts: list[Path], table: Table, source: Any, new: Table, meta: dict[str, Any]) -> None:
     out = joined(table, new, meta)
     out.meta = plain_meta(out.meta)
-    for name in out.colnames:
-        if isinstance(out[name], Column) and out[name].dtype.kind == "m":  # written, but not read
-            out.replace_column(name, out[name].astype(str))
     try:
-        _write(out, parts[0])
+        # durations would be written, but not read
+        _write(
+            changed(out, lambda column: column.astype(str) if column.dtype.kind == "m" else column), parts[0]
+        )
     except Exception:  # what YAML has no word for: objects, times of odd kinds
-        out = flattened(out)
-        for name in out.colnames:
-            if out[name].dtype.kind == "O":
-                out.replace_column(name, as_text(out[name]))
-            elif out[name].dtype.kind in "Mm":
-                out.replace_column(name, out[name].astype(str))
-        _write(out, parts[0])
+        _write(changed(flattened(out), _plain), parts[0])
+
+
+def _plain(column: Column) -> Column:
+    """Objects and times as text."""
+    if column.dtype.kind == "O":
+        return as_text(column)
+    return column.astype(str) if column.dtype.kind in "Mm" else column
 
 
 def _write(table: Table, path: Path) -> None:

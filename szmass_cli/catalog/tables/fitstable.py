@@ -17,6 +17,7 @@ from szmass_cli.catalog.tables.common import (
     ReadTable,
     Wanted,
     as_text,
+    changed,
     checked_names,
     flattened,
     joined,
@@ -74,7 +75,7 @@ def read_fits(
         for i, name in enumerate(table.colnames, 1):
             if isinstance(table[name], Column):  # not a sky position or time that astropy made of columns
                 table[name].description = table.meta.pop(f"TCOMM{i}", None)
-                table.replace_column(name, native(table[name]))
+        table = changed(table, native)
         if raw is not None:
             _mask_nulls(table, hdu.columns, raw)
         frame = stated_by_cards(hdu.header) or stated_by_cards(hdus[0].header)
@@ -204,14 +205,15 @@ def _table_hdu(table: Table) -> fits.BinTableHDU:
     out = flattened(table)
     _check_count(len(out.colnames))
     notes = [column.description for column in out.itercols()]
-    scaled = {}
+    scaled, columns = {}, []
     for name in out.colnames:
         column = _fits_column(out[name])
         if column.unit is not None and not _has_fits_name(column.unit):
             scaled[_card(name)], column.unit = str(column.unit).replace("e+", "e"), None
-        out.replace_column(name, column)
-        out.rename_column(name, _card(name))
-    out.meta = {str(key): value for key, value in out.meta.items()}
+        columns.append(column)
+    meta = {str(key): value for key, value in out.meta.items()}
+    out = Table(columns, names=[_card(name) for name in out.colnames], copy=False)
+    out.meta = meta
     for key, value in out.meta.items():  # a list is a repeated card, such as COMMENT
         out.meta[key] = [_card(item) for item in value] if isinstance(value, list) else _card(value)
     hdu = fits.table_to_hdu(out)

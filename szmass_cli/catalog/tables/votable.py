@@ -14,6 +14,7 @@ from szmass_cli.catalog.tables.common import (
     StatedFrame,
     Wanted,
     as_text,
+    changed,
     flattened,
     holds_text,
     joined,
@@ -33,9 +34,7 @@ def read_votable(data: bytes, path: Path, wanted: Wanted | None = None) -> ReadT
     table = chosen.to_table(use_names_over_ids=True)
     infos = [*votable.infos, *votable.resources[0].infos, *chosen.infos, *chosen.params]
     table.meta.update({info.name: info.value for info in infos})
-    for name in table.colnames:
-        if isinstance(table[name], Column) and table[name].dtype.kind == "O" and holds_text(table[name]):
-            table.replace_column(name, as_text(table[name]))
+    table = changed(table, _text_if_any)
     notes: tuple[str, ...] = ()
     if chosen is not there[0]:
         notes = (f"The catalogue is the {_ordinal(there.index(chosen))} table of {path.name}.",)
@@ -79,17 +78,26 @@ def write_votable(parts: list[Path], table: Table, source: Any, new: Table, meta
     out = flattened(joined(table, new, {}))
     notes = plain_meta({**out.meta, **meta})
     wider = {"i1": "i2", "u2": "i4", "u4": "i8", "u8": "i8", "f2": "f4", "f16": "f8"}
-    for name in out.colnames:
-        column = as_text(out[name]) if out[name].dtype.kind == "O" else out[name]
-        column = widened(column, wider)
-        column.unit = _known(column.unit)
-        out.replace_column(name, column)
+    out = changed(out, lambda column: _with_known_unit(widened(_without_objects(column), wider)))
     own = {"ID", "name", "ref", "utype", "description"}  # a VOTable's own attributes; the rest becomes INFO
     out.meta = {key: value for key, value in out.meta.items() if key in own}
     votable = from_table(out)
     infos = votable.get_first_table().infos
     infos.extend(Info(name=str(key), value=str(value)) for key, value in notes.items() if key not in out.meta)
     votable.to_xml(str(parts[0]))
+
+
+def _text_if_any(column: Column) -> Column:
+    return as_text(column) if column.dtype.kind == "O" and holds_text(column) else column
+
+
+def _without_objects(column: Column) -> Column:
+    return as_text(column) if column.dtype.kind == "O" else column
+
+
+def _with_known_unit(column: Column) -> Column:
+    column.unit = _known(column.unit)
+    return column
 
 
 def _known(unit: Any) -> Any:
