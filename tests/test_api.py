@@ -1,16 +1,18 @@
 """`szmass_cli.estimate` for scripts: catalogues in memory, and arguments called as the command's options."""
 
 import inspect
+import tempfile
 
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.io import fits
 from astropy.table import QTable, Table
 
 import szmass_cli
 from szmass_cli.catalog import Flag
 from szmass_cli.cli.estimate_commands import estimate as command
-from szmass_cli.errors import InputError, UsageError
+from szmass_cli.errors import InputError, OutputError, UsageError
 
 ONLY_OF_THE_COMMAND = {"files", "maps", "shard", "as_json", "quiet", "verbose"}
 ONLY_OF_SCRIPTS = {"map", "catalog", "progress"}
@@ -75,6 +77,35 @@ def test_a_table_can_be_written(estimate, measured, clusters, tmp_path):
     written = Table.read(tmp_path / "out.fits", unit_parse_strict="silent", mask_invalid=False)
     assert same_masses(written, measured)
     assert written.colnames[: len(clusters.colnames)] == clusters.colnames
+
+
+def test_nothing_is_written_when_no_output_is_asked(estimate, measured, clusters, tmp_path, monkeypatch):
+    def refuse(path, *others):
+        raise AssertionError(f"{path} was to be written")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(fits.HDUList, "writeto", refuse)
+    monkeypatch.setattr(fits.BinTableHDU, "writeto", refuse)
+    table = Table(clusters)
+    table["thing"] = np.array([{"a": 1}] * len(table), dtype=object)  # which no FITS file holds
+    table["ra"] = np.asarray(table["ra"]) / 15.0
+    table["ra"].unit = "hourangle"
+    table.add_index("name")
+    masses = estimate(table)
+    np.testing.assert_allclose(masses["M200c"], measured.columns["M200c"], rtol=1e-5)
+    assert masses["thing"][0] == {"a": 1} and list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_said_before_the_work(estimate, clusters, tmp_path):
+    def working(*what):
+        raise AssertionError("the work has begun")
+
+    table = Table(clusters)
+    table["odd"] = np.full(len(table), 1j)
+    with pytest.raises(OutputError, match="do not fit into a parquet file"):
+        estimate(table, tmp_path / "out.parquet", progress=working)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_options_reach_the_masses(estimate, clusters):

@@ -158,10 +158,11 @@ def open_y_map(path: str | Path) -> SkyMap:
 
 def _masses(catalog: Catalog, cosmology: Cosmology) -> np.ndarray:
     """M200c [Msun] of every row, NaN where it is unknown or beyond what can be converted."""
+    h = cosmology.h0_km_s_mpc / 100.0
     if "m200c" in catalog.roles or "m500c" not in catalog.roles:
-        mass = catalog.m200c_msun
+        mass = catalog.masses_msun("m200c", h)
         return np.where(_within(mass, MASS_RANGE_MSUN), mass, np.nan)
-    m500c, redshift = catalog.m500c_msun, catalog.redshift
+    m500c, redshift = catalog.masses_msun("m500c", h), catalog.redshift
     low, high = MASS_RANGE_MSUN
     # M200c is larger by half; the upper limit leaves room for that
     known = _within(m500c, (low, 0.5 * high)) & _within(redshift, REDSHIFT_RANGE)
