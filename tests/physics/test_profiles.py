@@ -232,3 +232,16 @@ def test_a_cluster_larger_than_the_table_is_right_or_refused(behind_one_arcmin):
     except InputError:
         return
     assert got == pytest.approx(line_of_sight(30 / 54.13), rel=0.01)
+
+
+@pytest.mark.parametrize("stretch", [0.7, 0.9, 1.2, 1.5])
+def test_a_stretched_profile_has_the_same_signal_within_r500(stretch):
+    """4 pi int P r^2 dr to R500 by quadrature, of a concentration c500 / stretch."""
+    scales = cluster_scales(np.array([5e14]), 0.5)
+    other = scales.stretched(np.log(stretch))
+    assert other.theta500_arcmin == pytest.approx(stretch * scales.theta500_arcmin)
+    within = quad(lambda x: pressure_shape(x) * x**2, 0, 1)[0]
+    # y_scale is pressure times theta500: the pressure of the other one is y_scale over its width
+    pressure = other.y_scale[0] / scales.y_scale[0] / stretch
+    theirs = quad(lambda x: pressure * pressure_shape(x / stretch) * x**2, 0, 1)[0]
+    assert theirs == pytest.approx(within, rel=1e-4)
