@@ -1,0 +1,276 @@
+"""Posteriors of a model beside the exact ones, on the same cutouts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from szmass_cli.evaluation.instruments.cases import Assumed, Case
+from szmass_cli.evaluation.instruments.simulation import TestBlock, ViewSimulator
+from szmass_cli.likelihood.features import features
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.residual import best_cluster
+from szmass_cli.likelihood.scores import ScoreImages
+from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.network.correction import Corrector
+from szmass_cli.physics.profiles import cluster_scales
+from szmass_cli.posterior.grid import ln_density_at, normalised, probability_below
+from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.posterior.recalibration import Recalibration
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The part of a model that is learnt: the correction of the likelihood, and the recalibration.
+
+    Parameters
+    ----------
+    corrector : Corrector
+    recalibration : Recalibration
+    """
+
+    corrector: Corrector
+    recalibration: Recalibration
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "Network":
+        """Return that of a bundle."""
+        return cls(Corrector.from_bundle(bundle), bundle.recalibration)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What posteriors say of n clusters whose masses are known; arrays of shape (n,).
+
+    Parameters
+    ----------
+    mean, sigma : numpy.ndarray
+        Of ln M.
+    below : numpy.ndarray
+        Probability of lower masses than the true one.
+    ln_density : numpy.ndarray
+        ln p(true ln M).
+    """
+
+    mean: np.ndarray
+    sigma: np.ndarray
+    below: np.ndarray
+    ln_density: np.ndarray
+
+    @classmethod
+    def of(cls, posterior: MassPosterior, m200c_msun: np.ndarray) -> "Verdict":
+        """Return the verdict of posteriors on true masses (n,) [Msun]."""
+        grid, density, truth = posterior.ln_mass, posterior.density, np.log(m200c_msun)
+        at = (probability_below(grid, density, truth), ln_density_at(grid, density, truth))
+        return cls(*posterior.moments, *at)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Verdict":
+        return Verdict(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def concatenate(cls, parts: Iterable["Verdict"]) -> "Verdict":
+        """Return all of some parts."""
+        parts = list(parts)
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """n clusters with what the model and the exact posterior say of them.
+
+    Parameters
+    ----------
+    ln_mass, redshift : numpy.ndarray, shape (n,)
+        The truth.
+    snr, expected_snr : numpy.ndarray, shape (n,)
+        Of the matched filter: found by the model with the best cluster, and of a mean cluster of the true
+        mass without the noise of its own cutout.
+    depth : numpy.ndarray, shape (n,)
+        Variance of the noise over the instrument's.
+    model, exact : Verdict
+    alone : Verdict or None
+        Of the exact posterior of the band near 150 GHz alone, where there are others.
+    filter_gain : numpy.ndarray, shape (n,)
+        Error of the matched filter's amplitude in that band over the error in all bands.
+    """
+
+    ln_mass: np.ndarray
+    redshift: np.ndarray
+    snr: np.ndarray
+    expected_snr: np.ndarray
+    depth: np.ndarray
+    model: Verdict
+    exact: Verdict
+    alone: Verdict | None
+    filter_gain: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ln_mass)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Judged":
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Judged(**{name: None if value is None else value[rows] for name, value in values.items()})
+
+    @classmethod
+    def concatenate(cls, parts: list["Judged"]) -> "Judged":
+        """Return all of some parts."""
+        columns = {}
+        for field in fields(cls):
+            values = [getattr(part, field.name) for part in parts]
+            if values[0] is None:
+                columns[field.name] = None
+            elif isinstance(values[0], Verdict):
+                columns[field.name] = Verdict.concatenate(values)
+            else:
+                columns[field.name] = np.concatenate(values)
+        return cls(**columns)
+
+    @property
+    def shift(self) -> np.ndarray:
+        """Return (mean - exact mean) / exact sigma."""
+        return (self.model.mean - self.exact.mean) / self.exact.sigma
+
+    @property
+    def ln_likelihood_gap(self) -> np.ndarray:
+        """Return by how much the exact posterior gives the truth more ln probability [nats]."""
+        return self.exact.ln_density - self.model.ln_density
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said of n cutouts.
+
+    Parameters
+    ----------
+    exact : MassPosterior
+        Of the likelihood alone, under a prior flat in ln M.
+    posterior : MassPosterior
+        With the network's correction, where there is one.
+    snr : numpy.ndarray, shape (n,)
+        Of the best cluster.
+    """
+
+    exact: MassPosterior
+    posterior: MassPosterior
+    snr: np.ndarray
+
+
+class Posteriors:
+    """Posteriors of cutouts from what is assumed of them.
+
+    Parameters
+    ----------
+    assumed : Assumed
+    ln_mass : numpy.ndarray, shape (m,)
+        Grid of masses [ln Msun].
+    network : Network, optional
+        Without one posteriors are those of a Gaussian sky.
+    """
+
+    def __init__(self, assumed: Assumed, ln_mass: np.ndarray, network: Network | None = None):
+        self.likelihood: GaussianLikelihood = assumed.likelihood()
+        self._positions = assumed.positions(self.likelihood)
+        self._error = assumed.position_error_arcmin
+        self._scores = None if network is None else ScoreImages(self.likelihood)
+        self._ln_mass, self._network = ln_mass, network
+
+    def __call__(self, images_uk: np.ndarray, redshift: np.ndarray, variance_ratio: np.ndarray) -> Answer:
+        """Return what is said of cutouts (n, 40, 40, f) [µK] at redshifts (n,) and depths (n, f)."""
+        weighed = self.likelihood.weigh(images_uk, variance_ratio)
+        ln_likelihood = self._ln_likelihood(weighed, redshift)
+        exact = MassPosterior(self._ln_mass, normalised(ln_likelihood))
+        if self._network is None or self._scores is None:
+            best = self._ln_mass[ln_likelihood.argmax(axis=1)]
+            return Answer(exact, exact, best_cluster(self.likelihood, weighed, best, redshift).snr)
+        seen = features(self.likelihood, self._scores, weighed, redshift, self._ln_mass, ln_likelihood)
+        density = normalised(ln_likelihood + self._network.corrector(seen).g)
+        density = self._network.recalibration(density, redshift, seen.snr)
+        return Answer(exact, MassPosterior(self._ln_mass, density), seen.snr)
+
+    def _ln_likelihood(self, weighed: Weighed, redshift: np.ndarray) -> np.ndarray:
+        if self._positions is None:
+            return self.likelihood.ln_likelihood(weighed, self._ln_mass, redshift)
+        error = np.full(len(redshift), self._error)
+        return self._positions.ln_likelihood(weighed, self._ln_mass, redshift, error)
+
+    def expected_snr(
+        self, m200c_msun: np.ndarray, redshift: np.ndarray, variance_ratio: np.ndarray
+    ) -> np.ndarray:
+        """Return the S/N (n,) of mean clusters of masses (n,) [Msun], without noise."""
+        shape = (len(redshift), 40, 40, len(self.likelihood.instrument))
+        nothing = self.likelihood.weigh(np.zeros(shape, np.float32), variance_ratio)
+        scales = cluster_scales(m200c_msun[:, None], redshift[:, None], self.likelihood.model)
+        return np.sqrt(self.likelihood.matched(nothing, scales)[1][:, 0])
+
+
+class Judge:
+    """Judges a model on the cutouts of one case.
+
+    Parameters
+    ----------
+    case : Case
+    ln_mass : numpy.ndarray, shape (m,)
+    network : Network, optional
+        Without one it is the likelihood alone that is judged.
+    """
+
+    def __init__(self, case: Case, ln_mass: np.ndarray, network: Network | None):
+        self._told = Posteriors(case.told, ln_mass, network)
+        self._truth = self._told if case.is_told_the_truth else Posteriors(case.truth, ln_mass)
+        self._band = case.pivot_band
+        self._seen = len(case.views) - 1
+        several = len(case.truth.instrument) > 1
+        self._alone = Posteriors(case.truth.only((self._band,)), ln_mass) if several else None
+
+    def __call__(self, block: TestBlock) -> Judged:
+        """Return the verdicts on simulated cutouts."""
+        images, z, ratio = block.view(0), block.redshift, block.variance_ratio
+        told = self._told(block.view(self._seen), z, ratio)
+        exact = told.exact if self._truth is self._told else self._truth(images, z, ratio).exact
+        expected = self._truth.expected_snr(block.m200c_msun, z, ratio)
+        alone, gain = None, np.ones(len(block))
+        if self._alone is not None:
+            one = [self._band]
+            alone = Verdict.of(self._alone(images[..., one], z, ratio[:, one]).exact, block.m200c_msun)
+            gain = expected / self._alone.expected_snr(block.m200c_msun, z, ratio[:, one])
+        return Judged(
+            np.log(block.m200c_msun),
+            z,
+            told.snr,
+            expected,
+            ratio.mean(axis=1),
+            Verdict.of(told.posterior, block.m200c_msun),
+            Verdict.of(exact, block.m200c_msun),
+            alone,
+            gain,
+        )
+
+
+def judged_case(
+    case: Case,
+    ln_mass: np.ndarray,
+    network: Network | None,
+    n: int,
+    seed: int,
+    salt: int,
+    report: Callable[[int], None] = lambda done: None,
+) -> Judged:
+    """Return the verdicts on n fresh clusters of a case.
+
+    Parameters
+    ----------
+    case : Case
+    ln_mass : numpy.ndarray, shape (m,)
+    network : Network, optional
+    n, seed, salt : int
+        Number of cutouts; seed and salt say which.
+    report : callable
+        Takes the number of cutouts that are done.
+    """
+    judge, parts, done = Judge(case, ln_mass, network), [], 0
+    simulator = ViewSimulator(case.truth.sky, *case.views, depth_range=case.depth_range)
+    for block in simulator.blocks(case.clusters, n, seed, salt):
+        parts.append(judge(block))
+        done += len(block)
+        report(done)
+    return Judged.concatenate(parts)
