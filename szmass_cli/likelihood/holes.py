@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from szmass_cli.geometry import N_PIXELS
 from szmass_cli.likelihood.depth import Depth
 from szmass_cli.sky.symmetry import Symmetry
 
@@ -36,13 +35,13 @@ def filled(images_uk: np.ndarray, bad: np.ndarray, depths: list[Depth], symmetry
         hole = bad[row].ravel()
         if not hole.any() or hole.all():
             continue
-        precision = _rows_of_precision(depth, symmetry, bad[row])
         known = np.where(hole, 0.0, images[row].ravel())
         # the mean of a cutout is a mode of the sky too long for the cutout: it is taken off and put back
         mean = _band_means(images[row], bad[row])
-        factor = cho_factor(precision[:, hole], lower=True)
-        away = np.where(hole, 0.0, known - mean)
-        images[row].ravel()[hole] = mean[hole] - cho_solve(factor, precision @ away)
+        factor = cho_factor(_precision_of_holes(depth, symmetry, bad[row]), lower=True)
+        away = np.where(hole, 0.0, known - mean).reshape(1, *images[row].shape)
+        weighted = symmetry.unfold(symmetry.fold(away) @ depth.inverse).ravel()
+        images[row].ravel()[hole] = mean[hole] - cho_solve(factor, weighted[hole])
     return images.astype(images_uk.dtype)
 
 
@@ -54,9 +53,12 @@ def _band_means(image_uk: np.ndarray, bad: np.ndarray) -> np.ndarray:
     return np.broadcast_to(means, image_uk.shape).ravel()
 
 
-def _rows_of_precision(depth: Depth, symmetry: Symmetry, bad: np.ndarray) -> np.ndarray:
-    """Return the rows of C^-1 that belong to bad pixels (40, 40, f), (b, 1600 f)."""
-    places = np.argwhere(bad)
-    unit = np.zeros((len(places), N_PIXELS, N_PIXELS, bad.shape[-1]))
-    unit[np.arange(len(places)), places[:, 0], places[:, 1], places[:, 2]] = 1.0
-    return symmetry.unfold(symmetry.fold(unit) @ depth.inverse).reshape(len(places), -1)
+def _precision_of_holes(depth: Depth, symmetry: Symmetry, bad: np.ndarray) -> np.ndarray:
+    """Return the block of C^-1 that belongs to bad pixels (40, 40, f), (b, b)."""
+    element, place = symmetry.where
+    row, column, band = np.nonzero(bad)
+    chosen = place[row, column] * bad.shape[-1] + band
+    signs = np.array(symmetry.parities, float)[:, element[row, column]]
+    blocks = zip(depth.inverse, signs, strict=True)
+    precision = sum(inverse[np.ix_(chosen, chosen)] * np.outer(sign, sign) for inverse, sign in blocks)
+    return np.asarray(precision) / len(symmetry.flips)

@@ -7,6 +7,7 @@ exact for the pixels of a cutout: no periodic box, gradients included.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -67,6 +68,15 @@ class Symmetry:
         """Return views of cutouts (n, 40, 40, f): the parts that elements put in the place of the first."""
         turned = [images[:, :: -1 if y else 1, :: -1 if x else 1] for y, x in self.flips]
         return [image[:, :HALF, : self.n_columns] for image in turned]
+
+    @cached_property
+    def where(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return for each pixel (40, 40) the element whose part it lies in, and its place there."""
+        numbers = np.arange(N_PIXELS**2).reshape(1, N_PIXELS, N_PIXELS, 1)
+        element, place = (np.empty(N_PIXELS**2, int) for _ in range(2))
+        for index, part in enumerate(self.parts(numbers)):
+            element[part.ravel()], place[part.ravel()] = index, np.arange(self.n_pixels)
+        return element.reshape(N_PIXELS, N_PIXELS), place.reshape(N_PIXELS, N_PIXELS)
 
     def blocks(self, by_lag: np.ndarray) -> np.ndarray:
         """Return the blocks (p, q f, q f) of a covariance that depends on the distance of two pixels.
