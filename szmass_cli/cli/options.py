@@ -21,7 +21,8 @@ Columns = Annotated[
 ]
 Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
 Frequencies = Annotated[
-    str | None, typer.Option("--freq", help="Only these of the configuration's bands, as 95,150 [GHz].")
+    str | None,
+    typer.Option("--freq", help="Only these of the configuration's bands, as 95,150 or f090,f150."),
 ]
 Plot = Annotated[
     Path | None,
@@ -55,10 +56,13 @@ def numbers(text: str | None, option: str) -> list[float]:
 
 
 def frequencies(text: str | None) -> list[float]:
-    """Frequencies [GHz] of ``--freq``."""
+    """Return the frequencies [GHz] of ``--freq``, which may be called as surveys call their bands."""
     from szmass_cli.errors import UsageError
+    from szmass_cli.physics.bandnames import effective_frequency_ghz
 
-    values = numbers(text, "--freq")
-    if not all(0 < value < float("inf") for value in values):
-        raise UsageError(f"--freq {text}: not frequencies.", "For example 95,150 [GHz].")
-    return values
+    try:
+        return [effective_frequency_ghz(part) for part in text.split(",")] if text else []
+    except UsageError as error:
+        raise UsageError(
+            f"--freq {text}: not frequencies. {error.message}", "For example 95,150 [GHz] or f090,f150."
+        ) from None

@@ -1,6 +1,10 @@
 """Help answers at once: complete, at most 80 columns wide, and without loading what computes."""
 
+from pathlib import Path
+
 import pytest
+
+import szmass_cli
 
 OPTIONS = {
     (): ("--version", "--help"),
@@ -50,6 +54,19 @@ def test_help_is_complete_narrow_and_light(szmass_python, tmp_path, command):
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in outcome.err.splitlines()}
     assert "szmass_cli" in imported
     assert not imported & SLOW
+
+
+@pytest.mark.parametrize(
+    "command", [("simulate", "cutouts"), ("simulate", "field"), ("config",)], ids=" ".join
+)
+def test_every_preset_is_listed(szmass_fork, tmp_path, command):
+    """Those that lie in the folder, whatever their number."""
+    said = szmass_fork(*command, "--help", cwd=tmp_path).out.replace("│", " ")
+    there = Path(szmass_cli.__file__).parent.glob("presets/*.yaml")
+    names = [path.stem for path in there]
+    assert len(names) >= 9
+    for name in names:
+        assert name in "".join(said.split()), name
 
 
 def test_every_command_is_listed(szmass_process, tmp_path):

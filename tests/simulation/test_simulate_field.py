@@ -406,3 +406,38 @@ def test_inputs_are_never_replaced(tmp_path):
             survey(), tmp_path / "f.fits", seed=1, catalog=tmp_path / "f_truth.csv", overwrite=True
         )
     assert names(tmp_path) == {"f_truth.csv"}
+
+
+def test_headers_state_noise_filter_pixels_and_passband(tmp_path):
+    """Of bands as ACT has them: what a Gaussian beam is stays BEAM, what is in files is named."""
+    np.savetxt(tmp_path / "tf.txt", [[0, 0.5], [1000, 1.0], [30_000, 1.0]])
+    np.savetxt(tmp_path / "noise.txt", [[1, 1e-3], [1000, 1e-5], [3000, 1e-6]])
+    sky = {
+        "noise_correlation": 0.9,
+        "cmb": False,
+        "bands": [
+            {
+                "frequency_ghz": "f090",
+                "passband_file": "preset:act_dr6/passband_f090.txt",
+                "beam_file": "preset:act_dr6/beam_f090.txt",
+                "noise_uk_arcmin": 14,
+                "ell_knee": 2000,
+            },
+            {
+                "frequency_ghz": 150,
+                "transfer_file": tmp_path / "tf.txt",
+                "noise_file": tmp_path / "noise.txt",
+            },
+        ],
+    }
+    small = {"width_deg": 0.5, "height_deg": 0.5, "pixel_averaging": True}
+    config = SurveyConfig.model_validate({"sky": sky, "field": small})
+    paths = simulate_survey_field(config, tmp_path / "f.fits", seed=1, n_clusters=1).paths
+    low, high = (fits.getheader(path) for path in paths.maps)
+    # the SZ effect in this passband, as for a map at 96.8 GHz
+    assert low["FREQ"] == pytest.approx(96.8, abs=0.05) and high["FREQ"] == 150
+    assert (low["NOISE"], low["LKNEE"], low["NSLOPE"], low["NOISECOR"]) == (14, 2000, -3.5, 0.9)
+    assert low["BEAMFILE"] == "beam_f090.txt" and low["PASSBAND"] == "passband_f090.txt"
+    assert "BEAM" not in low and "TRANSFER" not in low and low["PIXWIN"] == high["PIXWIN"] == 0.5
+    assert high["BEAM"] == 1.0 and high["TRANSFER"] == "tf.txt" and high["NOISEFIL"] == "noise.txt"
+    assert high["NOISE"] == pytest.approx(1e-3 * 10_800 / np.pi) and "LKNEE" not in high

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from szmass_cli.simulation.figures.spectra import _draw_ratio, ratios
+from szmass_cli.config import SkyConfig
+from szmass_cli.physics.foregrounds import FOREGROUNDS
+from szmass_cli.simulation.figures.spectra import InputSpectra, _draw_curves, _draw_ratio, ratios
 from szmass_cli.sky.measured import MeasuredSpectra
 
 PAIR = (0, 1)
@@ -67,3 +69,21 @@ def test_no_arrow_where_everything_fits(spectra):
     )
     _draw_ratio(axes, [good], PAIR)
     assert not sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() in "^v")
+
+
+def test_every_component_of_a_sky_has_a_label_and_a_colour_of_its_own():
+    """A foreground that the registry has is never drawn as noise."""
+    sky = SkyConfig(foreground_spectra={"tsz_dust_correlation": 0.1}, noise_uk_arcmin=5.0, ell_knee=2000)
+    given = InputSpectra.of(sky, sky.build_instrument(), 5000.0)
+    assert {row.name for row in FOREGROUNDS} <= given.components.keys()
+    axes = Figure().subplots()
+    _draw_curves(axes, given, (0, 0))
+    labels = [line.get_label() for line in axes.lines]
+    assert len(labels) == 1 + len(given.components) == len(set(labels))
+    assert labels.count("noise") == 1 and {row.label for row in FOREGROUNDS} <= set(labels)
+    colours = [line.get_color() for line in axes.lines]
+    assert len(set(colours)) == len(colours)
+    # and the noise is the sum of white and 1/f: twice the white one at its knee
+    ell, noise = given.ell, given.components["noise"][0, 0]
+    white = (5.0 * np.pi / 10_800) ** 2 * 2000 * 2001 / (2 * np.pi)
+    assert np.interp(2000, ell, noise) == pytest.approx(2 * white, rel=1e-3)
