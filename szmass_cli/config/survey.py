@@ -1,5 +1,7 @@
 """A whole configuration, and how it is read from YAML."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -15,7 +17,12 @@ from szmass_cli.config.products import CutoutConfig, FieldConfig
 from szmass_cli.config.sky import BandConfig, SkyConfig
 from szmass_cli.errors import ConfigError, did_you_mean
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
+from szmass_cli.system.inputs import read_bytes
 from szmass_cli.system.presets import preset_names, presets_folder
+
+MAX_BYTES = 2**22
+MAX_NODES = 100_000
+SHOWN_PROBLEMS = 12
 
 
 class SurveyConfig(Strict):
@@ -97,14 +104,14 @@ def load_config(source: str | Path) -> SurveyConfig:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path, MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
         names = preset_names()
         raise ConfigError(
             f"There is no configuration {path}.{did_you_mean(str(path), names)}",
             f"Give a YAML file or a preset: {', '.join(names)}.",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Give a YAML text file.") from None
 
 
@@ -113,13 +120,32 @@ class _UniqueKeys(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-        seen = [key.value for key in keys]
-        twice = next((key for key in keys if seen.count(key.value) > 1), None)
+        keys = [key for key in keys if isinstance(key, yaml.ScalarNode)]
+        seen = Counter(key.value for key in keys)
+        twice = next((key for key in keys if seen[key.value] > 1), None)
         if twice is not None:
             raise yaml.MarkedYAMLError(
                 problem=f"{twice.value!r} is there twice", problem_mark=twice.start_mark
             )
         return super().construct_mapping(node, deep)
+
+    def get_single_node(self):
+        """Refuse aliases that stand for themselves, or for more than could be written out."""
+        node = super().get_single_node()
+        if node is not None and _written_out(node, {}) > MAX_NODES:
+            raise yaml.YAMLError("its aliases stand for too much")
+        return node
+
+
+def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
+    """Return how many values a node stands for, infinitely many if it contains itself."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1.0
+    if id(node) not in known:
+        known[id(node)] = math.inf  # until it is known
+        inside = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = 1.0 + sum(_written_out(part, known) for part in inside)
+    return known[id(node)]
 
 
 def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConfig:
@@ -153,7 +179,8 @@ _TAGS = frozenset(
 
 def _describe(error: ValidationError, name: str, values: dict[str, Any]) -> str:
     lines = []
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems[:SHOWN_PROBLEMS]:
         place = [part for part in problem["loc"] if part not in _TAGS]
         if place[:3] == ["sky", "bands", 0] and "bands" not in values["sky"]:
             del place[1:3]  # the band's keys stand in sky itself
@@ -166,6 +193,8 @@ def _describe(error: ValidationError, name: str, values: dict[str, Any]) -> str:
             "" if problem["type"] in ("missing", "extra_forbidden") else f" (got {problem['input']!r:.60})"
         )
         lines.append(f"{name}: {key or 'the file'}: {reason}{shown}")
+    if len(problems) > SHOWN_PROBLEMS:
+        lines.append(f"{name}: and {len(problems) - SHOWN_PROBLEMS} more")
     return "\n".join(lines)
 
 

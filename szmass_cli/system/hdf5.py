@@ -12,6 +12,14 @@ import numpy as np
 MAX_BYTES = 2**32
 """A dataset that would take more memory is refused: a compressed one of zeros is small at any size."""
 
+_LIBRARY_SAYS = (
+    "Unable to",
+    "Can't",
+    "Unspecified error",
+    "Link iteration failed",
+    "Object visitation failed",
+)
+
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
@@ -29,7 +37,12 @@ def reading(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     except RuntimeError as error:  # what the library says of damaged files, some of the time
         raise OSError(f"{path} is damaged: {error}") from error
     with file:
-        yield file
+        try:
+            yield file
+        except RuntimeError as error:
+            if not str(error).startswith(_LIBRARY_SAYS):
+                raise
+            raise OSError(f"{path} is damaged: {error}") from error
 
 
 def own_array(file: h5py.Group, name: str, max_bytes: int = MAX_BYTES) -> np.ndarray:

@@ -16,6 +16,9 @@ import numpy as np
 MAX_BYTES = 2**28
 """A table, a configuration or an archive of arrays that takes more memory is none of ours."""
 
+_STREAMS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+"""Where a shell puts what it pipes into a command."""
+
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -36,7 +39,8 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> byte
         It is larger.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
+    piped = str(path).startswith(_STREAMS) and path.is_fifo()
+    if path.exists() and not (path.is_file() or piped):
         raise OSError("it is no ordinary file")
     opener = _OPENERS.get(path.suffix.lower(), open)
     try:

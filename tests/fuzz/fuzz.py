@@ -90,6 +90,8 @@ def attempt(kind: str, seed: int, number: int, folder: Path) -> Trial:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result, detail = _answer(act)
+        if result == "refused" and kind.endswith("same"):
+            result = "wrong"
         if (folder / textcases.EXECUTED).exists():
             result, detail = "executed", "code in the input was executed"
         left = sorted(path.name for path in set(folder.iterdir()) - before if path.name.startswith("."))

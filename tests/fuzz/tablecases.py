@@ -34,7 +34,7 @@ def same_table(rng):
     which = int(rng.integers(len(RA_NAMES)))
     done = [RA_NAMES[which]]
     redshift = REDSHIFT_NAMES[rng.integers(len(REDSHIFT_NAMES))]
-    columns = {RA_NAMES[which]: ra + 360.0 * rng.integers(-1, 2), DEC_NAMES[which]: dec, redshift: z}
+    columns = {RA_NAMES[which]: ra - 360.0 * rng.integers(2), DEC_NAMES[which]: dec, redshift: z}
     columns["name"] = np.array([f"C{i}, ‘x’" if i % 5 == 0 else f"C {i}" for i in range(N_ROWS)])
     columns["mass"] = np.linspace(1.0, 9.0, N_ROWS)
     order = rng.permutation(len(columns))
