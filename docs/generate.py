@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from szmass_cli.catalog import ALIASES, flag_table
+from szmass_cli.catalog.roles import first_choice
 
 HERE = Path(__file__).resolve().parent
 
@@ -19,28 +20,45 @@ def cli_page() -> str:
 def columns_page() -> str:
     """Catalogue columns and flags, from the schema itself."""
     aliases = "\n".join(
-        f"| {role} | {', '.join(f'`{name}`' for name in names)} |" for role, names in ALIASES.items()
+        f"| {role} | {', '.join(_shown(name, role) for name in names)} |" for role, names in ALIASES.items()
     )
     flags = "\n".join(f"| {bit} | `{name}` | {meaning} |" for bit, name, meaning in flag_table())
     return f"""# Columns and flags
 
 ## Columns that are recognised
 
-Names are matched in any case. Two columns that fit the same role are an error that names them
-(but for names and redshift errors, where the first alias wins, and masses where none is needed). Pick one
-with `--column ra=RADeg`. Right ascension and declination win over Galactic coordinates where both are there.
+Names are matched in any case and without regard to signs such as _, - and blanks; a unit in brackets behind a
+name (`ra [hourangle]`) counts as the column's unit. Where several fit, those in **bold** come first; two of
+them for one role are an error that names them (but for names and errors, where the first wins, and masses
+where none is needed). Of the others the first is taken, and of redshifts named after a method (`z_spec`,
+`z_lambda`) the one that knows most rows; a note says so. Pick one with `--column ra=RADeg`. Right ascension
+and declination win over Galactic coordinates where both are there. The summary of a run, and `SZM_COLS`, say
+which columns were used.
 
 | role | names |
 |---|---|
 {aliases}
 
-Positions are in decimal degrees (or in the column's own unit, where the file states one). A redshift that
-is blank, NaN or not positive is missing. A number that is no position (a declination of 95) spoils its row
-only, which is flagged; a word that is no number, or a column most of whose numbers are impossible, is an
-error that names the row. A redshift error that is blank, NaN, infinite, 0 or negative (-1, -99) is none;
-over others masses are [marginalised](method.md#uncertain-redshifts). `name` is used for labels only. Masses,
-in 1e14 Msun or in the column's own unit, are for simulations: `m200c` for `szmass simulate field --catalog`,
-`m200c`, or `m500c` where there is none, for `szmass simulate cutouts --halos`.
+An error of a redshift is also found by the redshift's own name: `Z_LAMBDA_ERR`, `e_zsp`, `z_best_unc`.
+Columns `RAh`, `RAm`, `RAs`, `DE-`, `DEd`, `DEm`, `DEs`, as the journals have them, are a position, too.
+
+Positions are in decimal degrees, or in the column's own unit, where the file states one, or sexagesimal text:
+hours for right ascensions unless something says degrees. Frame and equinox are what the file states
+(`RADESYS` or `RADECSYS` and `EQUINOX` of the table, else of the primary header; `COOSYS`; the same keys in
+the metadata of ECSV and Parquet; J2000 or B1950 in a column's name or description): FK4 and FK5 of any
+equinox are precessed to ICRS with a note, what is not known or contradictory is refused, and ICRS is assumed
+where nothing is said. Numbers that look like hours or radians without saying so get a note.
+
+A redshift that is blank, NaN or not positive is missing. A column in a unit (Mpc, km/s, mag), or called `z`
+and full of magnitudes or velocities, is no redshift: it is left out, with a note. Where no redshift is found,
+columns that look like one are named. A number that is no position (a declination of 95) spoils its row only,
+which is flagged; a word that is no number, or a column most of whose numbers are impossible, is an error that
+names the row. A redshift error that is blank, NaN, infinite, 0 or negative (-1, -99) is none; over others
+masses are [marginalised](method.md#uncertain-redshifts). `name` is used for labels only. Masses, in 1e14 Msun
+or in the column's own unit, are for simulations; `Msun/h`, `1e10 Msun/h`, `10^14 h70^-1 Msun`, `Msol` and
+logarithms (`[solMass]`, `log10(Msun)`, `dex(Msun)`) are understood, and what is no mass is refused: `m200c`
+for `szmass simulate field --catalog`, `m200c`, or `m500c` where there is none, for `szmass simulate cutouts
+--halos`.
 
 ## Columns that are added
 
@@ -85,6 +103,7 @@ In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<o
 | `SZM_MODL`, `SZM_MSHA` | model name and hash |
 | `SZM_MAP`, `SZM_MAPH` | map file and its SHA-256 |
 | `SZM_CAT` | catalogue file, or `the table` for one that a script gave |
+| `SZM_COLS` | columns of the catalogue that were used, by role |
 | `SZM_UNIT`, `SZM_UNSR` | unit of the map, and whether it came from the option, the header or an assumption |
 | `SZM_BEAM`, `SZM_BMSR` | beam [arcmin FWHM], and whether it is from the option, the header or assumed |
 | `SZM_PIXW` | whether the map's pixels were taken for means over their area |
@@ -93,6 +112,11 @@ In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<o
 | `SZM_PRI` | prior of the percentiles, and of `M200c_uncorr` where it is another |
 | `SZM_NOTE` | everything that was assumed |
 """
+
+
+def _shown(name: str, role: str) -> str:
+    """A column's name, in bold where it is one of those that come first."""
+    return f"**`{name}`**" if first_choice([name], role) else f"`{name}`"
 
 
 PAGES = {"cli.md": cli_page, "columns.md": columns_page}

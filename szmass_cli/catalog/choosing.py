@@ -77,7 +77,7 @@ def choose_roles(
         raise _no_redshift(path, known["redshift"], stated_unit(table[known["redshift"]]))
     if "redshift_err" not in known:
         found["redshift_err"] = _error_columns(table, found["redshift"], notes)
-    position = _position(path, names, found, known)
+    position = _position(path, names, found, known, notes)
     roles = {}
     for role in ALIASES:
         if role in position:
@@ -92,7 +92,7 @@ def choose_roles(
 
 
 def _position(
-    path: Path, names: list[str], found: dict[str, list[str]], known: Mapping[str, str]
+    path: Path, names: list[str], found: dict[str, list[str]], known: Mapping[str, str], notes: list[str]
 ) -> dict[str, str]:
     """The columns of the position: the first complete pair, in parts or not, equatorial before Galactic."""
     galactic = _is_galactic(found, known)
@@ -106,6 +106,11 @@ def _position(
         if len(found[role]) > 1 and first_choice(found[role], role):
             raise ambiguous(path, role, found[role])
     chosen = {role: found[role][0] for role in wanted}
+    others = [name for role in wanted for name in found[role][1:]]
+    if others:
+        notes.append(
+            f"Positions are those of {' and '.join(chosen.values())}; {', '.join(others)} would fit, too."
+        )
     if len(set(chosen.values())) == 1:
         raise UsageError(f"{path}: {chosen[wanted[0]]!r} is used for both coordinates", "Check --column.")
     return chosen

@@ -133,6 +133,7 @@ def test_today_s_positions_win_over_old_ones(tmp_path):
     (tmp_path / "in.csv").write_text(text)
     catalog = read_catalog(tmp_path / "in.csv")
     assert catalog.roles == {"ra": "_RAJ2000", "dec": "_DEJ2000"} and is_at(catalog, J2000)
+    assert "RAB1950, DEB1950 would fit, too" in catalog.notes[0]
     old = read_catalog(tmp_path / "in.csv", {"ra": "RAB1950", "dec": "DEB1950"})
     assert is_at(old, J2000)
 
