@@ -39,7 +39,7 @@ which columns were used.
 |---|---|
 {aliases}
 
-An error of a redshift is also found by the redshift's own name: `Z_LAMBDA_ERR`, `e_zsp`, `z_best_unc`.
+An error of a redshift is also found by the redshift's own name: `z_lambda_err`, `e_zsp`, `z_best_unc`.
 Columns `RAh`, `RAm`, `RAs`, `DE-`, `DEd`, `DEm`, `DEs`, as the journals have them, are a position, too.
 
 Positions are in decimal degrees, or in the column's own unit, where the file states one, or sexagesimal text:
