@@ -181,7 +181,7 @@ def quick_training():
 
     They compile in half the time, and have every kind of layer.
     """
-    from szmass_cli.evaluation import estimators
+    from szmass_cli.evaluation.paper import estimators
     from szmass_cli.network import mresunet
 
     with pytest.MonkeyPatch.context() as patch:

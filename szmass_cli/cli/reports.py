@@ -10,12 +10,15 @@ from rich.table import Table
 from szmass_cli.cli.console import facts_table, note, stderr
 from szmass_cli.errors import SzmassError
 from szmass_cli.estimation.run import Estimates
-from szmass_cli.evaluation.estimators import ESTIMATORS
-from szmass_cli.evaluation.honesty import Honesty, PosteriorRow
-from szmass_cli.evaluation.metrics import Metrics, read_metrics
-from szmass_cli.evaluation.report import LEAK, LEAK_HINT, METRICS
-from szmass_cli.network.bundle.bundle import Bundle
-from szmass_cli.network.bundle.metadata import REPORT
+from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
+from szmass_cli.evaluation.instruments.rows import CaseRow
+from szmass_cli.evaluation.markdown import LEAK, LEAK_HINT
+from szmass_cli.evaluation.metrics import AnyMetrics, read_metrics
+from szmass_cli.evaluation.paper.estimators import ESTIMATORS
+from szmass_cli.evaluation.paper.metrics import PaperMetrics
+from szmass_cli.evaluation.report import METRICS
+from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle
+from szmass_cli.network.bundle.metadata import REPORT, Metadata, PaperMetadata
 
 WIDTH = 80
 
@@ -71,8 +74,8 @@ def _summary(estimates: Estimates, output: Path) -> dict:
     }
 
 
-def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
-    """What a bundle is, to stdout."""
+def print_bundle(bundle: AnyBundle, *, as_json: bool, quiet: bool) -> None:
+    """Print what a bundle is, to stdout."""
     if as_json:
         print(json.dumps(bundle.metadata.model_dump()))
         return
@@ -81,19 +84,20 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
     m = bundle.metadata
     table = facts_table()
     low, high = (mass / 1e14 for mass in m.trained_m200c_msun)
+    seen = _one_instrument(m) if isinstance(m, PaperMetadata) else _any_instrument(m)
     rows = {
         "model": f"{m.name}  ({bundle.sha256[:12]})",
         "folder": str(bundle.path),
         "trained by": f"szmass {m.szmass_version}, {m.cutouts_trained_on:,} cutouts, seed {m.seed}",
         "network": f"mResUNet, {bundle.recipe.network.base_filters} base filters, "
         f"{sum(w.size for w in bundle.weights):,} weights",
-        "frequency": f"{m.per_band('frequency_ghz')} GHz",
-        "beam": f"{_spanned(m.trained_beam_fwhm_arcmin) or m.per_band('beam_fwhm_arcmin')}' FWHM",
-        "noise": f"{_spanned(m.trained_noise_uk_arcmin) or m.per_band('noise_uk_arcmin')} µK-arcmin",
+        **seen,
         "masses": f"M200c {low:g} to {high:g} x 1e14 Msun",
-        "redshift": f"{_spanned(m.trained_redshift)}, calibrated {_spanned(m.calibrated_redshift)}",
+        "redshift": _spanned(m.trained_redshift),
         "prior": m.prior,
     }
+    if isinstance(bundle, PaperBundle):
+        rows["redshift"] += f", calibrated {_spanned(bundle.metadata.calibrated_redshift)}"
     for key, value in rows.items():
         table.add_row(key, value)
     stdout = Console(highlight=False)
@@ -102,15 +106,35 @@ def print_bundle(bundle: Bundle, *, as_json: bool, quiet: bool) -> None:
         print_metrics(read_metrics(bundle.path / REPORT / METRICS), as_json=False)
 
 
+def _one_instrument(m: PaperMetadata) -> dict[str, str]:
+    """Return what is said of the maps of the paper's network."""
+    return {
+        "frequency": f"{m.per_band('frequency_ghz')} GHz",
+        "beam": f"{m.per_band('beam_fwhm_arcmin')}' FWHM",
+        "noise": f"{m.per_band('noise_uk_arcmin')} µK-arcmin",
+    }
+
+
+def _any_instrument(m: Metadata) -> dict[str, str]:
+    """Return what is said of the maps of a model for any instrument."""
+    return {
+        "maps": "any bands, beams, noise and filters: they go into the likelihood",
+        "correction": f"trained with {_spanned(m.trained_bands)} bands at "
+        f"{_spanned(m.trained_frequency_ghz)} GHz,",
+        "": f"beams {_spanned(m.trained_beam_fwhm_arcmin)}', noise "
+        f"{_spanned(m.trained_noise_uk_arcmin)} µK-arcmin",
+    }
+
+
 def _spanned(span: tuple[float, float] | None) -> str:
-    """A range, or the one number that it is, in words."""
+    """Return a range, or the one number that it is, in words."""
     if span is None:
         return ""
     return f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g} to {span[1]:g}"
 
 
-def print_metrics(metrics: Metrics, *, as_json: bool) -> None:
-    """Network, matched filter and best possible side by side, to stdout; an error if the network is best.
+def print_metrics(metrics: AnyMetrics, *, as_json: bool) -> None:
+    """Print a model beside the best possible, to stdout; an error if the model is better.
 
     Raises
     ------
@@ -119,15 +143,15 @@ def print_metrics(metrics: Metrics, *, as_json: bool) -> None:
     """
     if as_json:
         print(metrics.to_json().decode(), end="")
-    else:
+    elif isinstance(metrics, PaperMetrics):
         _print_scatter(metrics)
-        if metrics.posteriors is not None:
-            _print_posteriors(metrics.posteriors)
+    else:
+        _print_instruments(metrics)
     if metrics.leaks:
         raise SzmassError(LEAK, LEAK_HINT)
 
 
-def _print_scatter(metrics: Metrics) -> None:
+def _print_scatter(metrics: PaperMetrics) -> None:
     table = Table(title="x = ln(M_est / M_true), M200c 2-7e14 Msun", width=WIDTH, title_justify="left")
     for heading in ("SZ scatter", "estimator"):
         table.add_column(heading)
@@ -141,19 +165,55 @@ def _print_scatter(metrics: Metrics) -> None:
     Console(highlight=False).print(table, crop=False)
 
 
-def _print_posteriors(honesty: Honesty) -> None:
-    table = Table(title="posteriors beside the exact ones", width=WIDTH, title_justify="left")
-    for heading in ("z", "beam", "noise"):
-        table.add_column(heading)
-    for heading in ("S/N > 3", "rms shift", "ln p gap", "in 68 %", "in 95 %"):
-        table.add_column(heading, justify="right")
-    sets: list[tuple[str, str, str, PosteriorRow]] = [("all", "all", "all", honesty.overall)]
-    sets += [
-        (f"{row.redshift:g}", f"{row.beam_fwhm_arcmin:g}'", f"{row.noise_uk_arcmin:g}", row.posterior)
-        for row in honesty.instruments
-    ]
-    for z, beam, noise, found in sets:
-        shift = "" if found.rms_shift is None else f"{found.rms_shift:.3f}"
-        numbers = (f"{found.ln_likelihood_gap:.4f}", f"{found.coverage_68:.3f}", f"{found.coverage_95:.3f}")
-        table.add_row(z, beam, noise, f"{found.n_detected:,}", shift, *numbers)
+def _print_instruments(metrics: InstrumentsMetrics) -> None:
+    """Print the surveys, and what else was measured."""
+    _print_posteriors("posteriors beside the exact ones, S/N > 3", metrics.surveys)
+    if metrics.cells:
+        _print_posteriors("one white band at 150 GHz: redshift, beam, noise", metrics.cells)
+    if metrics.outside:
+        _print_posteriors("beyond the instruments of training", metrics.outside)
+    for title, rows in (
+        ("filters, depths, positions, profiles", metrics.variations),
+        ("maps that are not what it is told", metrics.mismatch),
+    ):
+        if rows:
+            _print_biases(title, rows)
+
+
+def _table(title: str, first: str, headings: tuple[str, ...]) -> Table:
+    """Return an empty table of `WIDTH` columns of text; its first column may wrap."""
+    table = Table(title=title, width=WIDTH, title_justify="left", padding=(0, 1, 0, 0))
+    table.add_column(first, overflow="fold")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _print_posteriors(title: str, rows: tuple[CaseRow, ...]) -> None:
+    table = _table(title, "survey", ("cutouts", "rms shift", "ln p gap", "in 68 %", "in 95 %", "gain"))
+    for row in rows:
+        found = row.detected
+        if found is None:
+            table.add_row(row.name, "0", *[""] * 5)
+            continue
+        gain = "" if row.gain is None else f"{row.gain.matched_filter:.2f}"
+        table.add_row(
+            row.name,
+            f"{found.n_cutouts:,}",
+            f"{found.rms_shift:.3f}",
+            f"{found.ln_likelihood_gap:.4f}",
+            f"{found.coverage_68:.3f}",
+            f"{found.coverage_95:.3f}",
+            gain,
+        )
+    Console(highlight=False).print(table, crop=False)
+
+
+def _print_biases(title: str, rows: tuple[CaseRow, ...]) -> None:
+    table = _table(title, "map", ("median x", "exact", "in 68 %", "in 95 %"))
+    for row in rows:
+        bias, found = row.bias, row.detected
+        cells = ("", "") if bias is None else (f"{bias.model:+.3f} ± {bias.error:.3f}", f"{bias.exact:+.3f}")
+        covered = ("", "") if found is None else (f"{found.coverage_68:.3f}", f"{found.coverage_95:.3f}")
+        table.add_row(row.name, *cells, *covered)
     Console(highlight=False).print(table, crop=False)

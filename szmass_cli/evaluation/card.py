@@ -1,64 +1,157 @@
 """The model card: what a bundle is, how good it was measured to be, and where it must not be used."""
 
-from szmass_cli.evaluation.estimators import ESTIMATORS
-from szmass_cli.evaluation.honesty import Honesty
-from szmass_cli.evaluation.metrics import Comparison, Metrics
-from szmass_cli.evaluation.report import mismatch_table, posterior_table, prior_table
-from szmass_cli.evaluation.testsets import tested_redshift
-from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
+from szmass_cli.evaluation.instruments.tables import (
+    EXPLAINED,
+    gain_table,
+    posterior_table,
+    prior_table,
+    truth_table,
+)
+from szmass_cli.evaluation.metrics import AnyMetrics
+from szmass_cli.evaluation.paper.estimators import ESTIMATORS
+from szmass_cli.evaluation.paper.metrics import Comparison, PaperMetrics
+from szmass_cli.evaluation.paper.testsets import tested_redshift
+from szmass_cli.network.bundle.bundle import AnyBundle, Bundle, PaperBundle
 
 
-def model_card(bundle: Bundle, metrics: Metrics) -> str:
-    """Markdown text of the card, every number from the bundle or from its report."""
-    parts = [_what_it_is(bundle), _trained_for(bundle), _how_good(bundle, metrics)]
-    if metrics.posteriors is not None:
-        parts += [_posteriors(metrics.posteriors), _limits_of_conditioned(bundle)]
+def model_card(bundle: AnyBundle, metrics: AnyMetrics) -> str:
+    """Return the Markdown text of the card, every number from the bundle or from its report."""
+    if isinstance(bundle, PaperBundle):
+        assert isinstance(metrics, PaperMetrics)
+        parts = [
+            _paper(bundle),
+            _paper_training(bundle),
+            _paper_results(bundle, metrics),
+            _paper_limits(bundle),
+        ]
     else:
-        parts.append(_limits_of_one_instrument(bundle))
+        assert isinstance(metrics, InstrumentsMetrics)
+        parts = [_any(bundle), _any_training(bundle), _any_results(bundle, metrics), _any_limits(metrics)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _what_it_is(bundle: Bundle) -> str:
+def _any(bundle: Bundle) -> str:
     m = bundle.metadata
-    told = "told redshift, beam and noise, with a posterior of ln M" if bundle.is_conditioned else ""
-    kind = told or f"`{bundle.recipe.network.input}` input"
+    return f"""
+# {m.name}
+
+Posteriors of the masses M200c of galaxy clusters from {m.n_pixels} x {m.n_pixels} cutouts of {m.pixel_arcmin}' pixels, in any number of
+microwave bands, behind any beams and filters: the exact likelihood of a Gaussian sky, corrected by an mResUNet (Gupta &
+Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.base_filters} base filters, {sum(w.size for w in bundle.weights):,} weights. The network sees score images and curves of
+the likelihood and nothing that names the instrument. Trained by `szmass train` {m.szmass_version} on {m.cutouts_trained_on:,} simulated cutouts.
+"""
+
+
+def _any_training(bundle: Bundle) -> str:
+    m, clusters = bundle.metadata, bundle.recipe.clusters
+    low, high = (mass / 1e14 for mass in m.trained_m200c_msun)
+    bands, ghz = m.trained_bands, m.trained_frequency_ghz
+    beam, noise = m.trained_beam_fwhm_arcmin, m.trained_noise_uk_arcmin
+    relativistic = "with" if m.relativistic else "without"
+    return f"""
+## What it assumes, and what it was trained for
+
+| | |
+|---|---|
+| masses | M200c {low:g} to {high:g} x 1e14 Msun |
+| redshift | {m.trained_redshift[0]:g} to {m.trained_redshift[1]:g} |
+| sky | Gaussian: lensed CMB (CAMB, {m.cosmology}), thermal and kinetic SZ, dusty galaxies and radio sources with the powers of its recipe |
+| clusters | Arnaud et al. (2010) profile and scaling, spherical, {relativistic} relativistic corrections |
+| scatter | log-normal: {m.sz_scatter_ln:g} of the SZ amplitude, {m.concentration_scatter_ln:g} of c500 at fixed Y500 |
+| mass bias | b = {clusters.sz_mass_bias:g} |
+| prior of the percentiles | {m.prior} |
+| instruments of training | random ones of {bands[0]} to {bands[1]} bands at {ghz[0]:g} to {ghz[1]:g} GHz, beams {beam[0]:g} to {beam[1]:g}', white noise {noise[0]:g} to {noise[1]:g} µK-arcmin, 1/f noise, high-pass filters |
+
+The likelihood needs no training: instruments, depths and filters beyond these ranges are exact but for the correction.
+"""
+
+
+def _any_results(bundle: Bundle, metrics: InstrumentsMetrics) -> str:
+    parts = [
+        "## How good it is",
+        "Fresh simulations of the sky above, clusters evenly in ln M and ln z, never seen in training; rho: correlation of "
+        "the 1/f noise between bands.",
+        posterior_table(metrics.surveys),
+        EXPLAINED,
+    ]
+    if any(row.gain for row in metrics.surveys):
+        parts += ["### What several bands are worth", gain_table(metrics)]
+    if metrics.outside:
+        parts += ["### Beyond the instruments of training", posterior_table(metrics.outside)]
+    if metrics.variations:
+        parts += ["### Filters, depths, positions and profiles", truth_table(metrics.variations)]
+    if metrics.mass_function:
+        parts += [
+            "### Clusters of the mass function, under that prior (`--prior mass-function`)",
+            prior_table(metrics),
+        ]
+    if metrics.mismatch:
+        parts += ["### What it makes of maps that are not what it is told", truth_table(metrics.mismatch)]
+    parts.append(
+        f"`report/` has more: single bands, each S/N, and the figures. `szmass evaluate --model {bundle.metadata.name} -o report` "
+        "makes it again; `--config` makes that of one survey."
+    )
+    return "\n\n".join(parts)
+
+
+def _any_limits(metrics: InstrumentsMetrics) -> str:
+    filters = (
+        "" if metrics.variations else "\n- Filters, varying depths and wrong positions: not in this report."
+    )
+    return f"""
+## What was not tested
+
+- Real skies. Both training and tests are Gaussian skies with clusters of one family of profiles: sources and dust in clusters,
+  mergers, other halos along the line of sight and non-Gaussian foregrounds were not tested.
+- Noise that is stronger along some direction, and noise whose power is not what `--noise` says.
+- Beams that are not round.{filters}
+
+## Where it must not be used
+
+- On component-separated Compton y, and on maps whose filter is not given (`--transfer`): the tables above show what that costs.
+- Where positions are off and `--position-error` does not say so, or a bright source sits on the cluster.
+- The mass scale is that of Arnaud et al. (2010) with hydrostatic X-ray masses taken as true masses, and those are low: weak
+  lensing gives 1 - b = 0.69 ± 0.07 or 0.78 ± 0.09, the CMB 0.58 ± 0.04 (Planck 2015 results XXIV). For real clusters set
+  `clusters.sz_mass_bias` to the b of your choice and train; without it, masses are low by about as much.
+- Percentiles are posteriors under a prior flat in ln M; a sample selected by its SZ signal needs a mass function as prior:
+  `--prior mass-function`.
+"""
+
+
+def _paper(bundle: PaperBundle) -> str:
+    m = bundle.metadata
     return f"""
 # {m.name}
 
 Masses M200c of galaxy clusters from {m.n_pixels} x {m.n_pixels} cutouts of {m.pixel_arcmin}' pixels at {m.per_band("frequency_ghz")} GHz:
-an mResUNet (Gupta & Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.base_filters} base filters, {kind},
+an mResUNet (Gupta & Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.base_filters} base filters, `{bundle.recipe.network.input}` input,
 trained by `szmass train` {m.szmass_version} on {m.cutouts_trained_on:,} simulated cutouts.
 """
 
 
-def _trained_for(bundle: Bundle) -> str:
+def _paper_training(bundle: PaperBundle) -> str:
     m = bundle.metadata
     low, high = (mass / 1e14 for mass in m.trained_m200c_msun)
-    beam, noise = m.trained_beam_fwhm_arcmin, m.trained_noise_uk_arcmin
-    redshift = f"{m.trained_redshift[0]:g} to {m.trained_redshift[1]:g}"
-    if not bundle.is_conditioned:
-        calibrated = f"calibrated from {m.calibrated_redshift[0]:g} to {m.calibrated_redshift[1]:g}"
-        redshift = f"{m.trained_redshift[0]:g} in training, {calibrated}"
+    calibrated = f"calibrated from {m.calibrated_redshift[0]:g} to {m.calibrated_redshift[1]:g}"
     return f"""
 ## What it was trained for
 
 | | |
 |---|---|
 | masses | M200c {low:g} to {high:g} x 1e14 Msun |
-| redshift | {redshift} |
-| beam | {f"{beam[0]:g} to {beam[1]:g}" if beam else m.per_band("beam_fwhm_arcmin")} arcmin FWHM |
-| noise | {f"{noise[0]:g} to {noise[1]:g}" if noise else m.per_band("noise_uk_arcmin")} µK-arcmin, white |
+| redshift | {m.trained_redshift[0]:g} in training, {calibrated} |
+| beam | {m.per_band("beam_fwhm_arcmin")} arcmin FWHM |
+| noise | {m.per_band("noise_uk_arcmin")} µK-arcmin, white |
 | sky | lensed CMB (CAMB, Planck 2018), foregrounds of George et al. (2015) |
 | clusters | Arnaud et al. (2010) profile and scaling, spherical, {m.sz_scatter_ln:g} log-normal scatter of the SZ amplitude |
 | prior of the percentiles | {m.prior} |
 """
 
 
-def _how_good(bundle: Bundle, metrics: Metrics) -> str:
+def _paper_results(bundle: PaperBundle, metrics: PaperMetrics) -> str:
     m, rows = bundle.metadata, "\n".join(_comparison_row(c) for c in metrics.scatter)
     where = f"z = {tested_redshift(bundle):g}"
-    if bundle.is_conditioned:
-        where += f", {m.per_band('beam_fwhm_arcmin')}' and {m.per_band('noise_uk_arcmin')} µK-arcmin"
     return f"""
 ## How good it is
 
@@ -76,40 +169,7 @@ allow for {m.sz_scatter_ln:g}, so their intervals cover more than they state.
 """
 
 
-def _posteriors(honesty: Honesty) -> str:
-    return f"""
-### Posteriors beside the exact ones
-
-{posterior_table(honesty)}
-
-Clusters drawn from the mass function, under that prior (`--prior mass-function`):
-
-{prior_table(honesty)}
-
-### Maps that are not what it is told
-
-{mismatch_table(honesty)}
-"""
-
-
-def _limits_of_conditioned(bundle: Bundle) -> str:
-    m = bundle.metadata
-    return f"""
-## Where it must not be used
-
-- On filtered maps, or on component-separated Compton y: masses are ordered but not calibrated.
-- On maps wider than its beams (refused beyond 10 per cent), deeper or noisier than its noise (`NOISE_MISMATCH`), or with
-  correlated noise: it was trained on white noise. Where neither `--noise` nor `--ivar` is given the noise is measured in the map.
-- Where positions are off by half an arcminute or more, or a bright source sits on the cluster: see the table above.
-- The mass scale is that of Arnaud et al. (2010) with hydrostatic X-ray masses taken as true masses, and those are low: weak
-  lensing gives 1 - b = 0.69 ± 0.07 or 0.78 ± 0.09, the CMB 0.58 ± 0.04 (Planck 2015 results XXIV). For real clusters set
-  `clusters.sz_mass_bias` to the b of your choice and train; without it, masses are low by about as much.
-- Percentiles are posteriors under a prior {m.prior.split(",")[0]}; a sample selected by its SZ signal needs a mass
-  function as prior: `--prior mass-function`.
-"""
-
-
-def _limits_of_one_instrument(bundle: Bundle) -> str:
+def _paper_limits(bundle: PaperBundle) -> str:
     m = bundle.metadata
     return f"""
 ## Where it must not be used

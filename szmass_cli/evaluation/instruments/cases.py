@@ -159,9 +159,8 @@ def preset_cases(
     cases = []
     for name in presets:
         config = load_config(name)
-        three = config.with_frequencies(
-            [min(config.sky.frequencies_ghz, key=lambda nu, near=near: abs(nu - near)) for near in NEAR_GHZ]
-        )
+        there = np.array(config.sky.frequencies_ghz)
+        three = config.with_frequencies([there[np.abs(there - near).argmin()] for near in NEAR_GHZ])
         for rho in correlations:
             sky = three.sky.model_copy(update={"noise_correlation": rho})
             case = survey_case(model_sky, three.model_copy(update={"sky": sky}), f"{name}, rho {rho:g}")

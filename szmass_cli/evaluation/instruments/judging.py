@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -108,22 +109,22 @@ class Judged:
         return len(self.ln_mass)
 
     def __getitem__(self, rows: slice | np.ndarray) -> "Judged":
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Judged(**{name: None if value is None else value[rows] for name, value in values.items()})
+        return self._made_of(lambda name: getattr(self, name)[rows], self.alone is not None)
 
     @classmethod
     def concatenate(cls, parts: list["Judged"]) -> "Judged":
         """Return all of some parts."""
-        columns = {}
-        for field in fields(cls):
-            values = [getattr(part, field.name) for part in parts]
-            if values[0] is None:
-                columns[field.name] = None
-            elif isinstance(values[0], Verdict):
-                columns[field.name] = Verdict.concatenate(values)
-            else:
-                columns[field.name] = np.concatenate(values)
-        return cls(**columns)
+
+        def joined(name: str) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return Verdict.concatenate(values) if isinstance(values[0], Verdict) else np.concatenate(values)
+
+        return cls._made_of(joined, all(part.alone is not None for part in parts))
+
+    @classmethod
+    def _made_of(cls, value: Callable[[str], Any], with_alone: bool) -> "Judged":
+        names = [field.name for field in fields(cls) if with_alone or field.name != "alone"]
+        return cls(**{"alone": None, **{name: value(name) for name in names}})
 
     @property
     def shift(self) -> np.ndarray:

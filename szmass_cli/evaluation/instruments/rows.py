@@ -63,8 +63,10 @@ class PosteriorRow:
             len(judged),
             float(np.sqrt(np.mean(shift**2))),
             float(shift.mean()),
-            *(coverage(judged.model.below, level) for level in CENTRAL),
-            *(coverage(judged.exact.below, level) for level in CENTRAL),
+            coverage(judged.model.below, CENTRAL[0]),
+            coverage(judged.model.below, CENTRAL[1]),
+            coverage(judged.exact.below, CENTRAL[0]),
+            coverage(judged.exact.below, CENTRAL[1]),
             float(gap.mean()),
             float(gap.std() / np.sqrt(len(gap))),
         )

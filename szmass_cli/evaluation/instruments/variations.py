@@ -1,4 +1,4 @@
-"""Cases beyond instruments as they are: filters, depths, positions, scatter, and maps that are not as stated."""
+"""Cases beyond instruments as they are: filters, depths, positions, profiles, and false statements."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from szmass_cli.evaluation.instruments.cases import Assumed, Case, sky_of
 from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Band, Instrument
-from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.beams import Beam, TabulatedBeam
 from szmass_cli.physics.noise import KneeNoise
 from szmass_cli.physics.transfers import PlaneTransfer
 
@@ -142,7 +142,10 @@ def _each(instrument: Instrument, change) -> Instrument:
 
 def _beams_times(instrument: Instrument, factor: float) -> Instrument:
     def change(band: Band) -> Band:
-        return replace(band, beam=Beam(factor * band.beam.fwhm_arcmin))
+        beam = band.beam
+        if isinstance(beam, TabulatedBeam):
+            return replace(band, beam=TabulatedBeam(beam.ell / factor, beam.transfer))
+        return replace(band, beam=Beam(factor * beam.fwhm_arcmin))
 
     return _each(instrument, change)
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from szmass_cli.config import ClusterConfig
-from szmass_cli.evaluation.estimators import (
+from szmass_cli.evaluation.paper.estimators import (
     BEST_POSSIBLE,
     ESTIMATORS,
     MATCHED_FILTER,
     NETWORK,
     Estimator,
 )
-from szmass_cli.evaluation.metrics import Comparison, MassRow, ProfileRow
+from szmass_cli.evaluation.paper.metrics import Comparison, MassRow, ProfileRow
+from szmass_cli.evaluation.paper.testsets import MASSES_1E14, PROFILE_MASSES_1E14
 from szmass_cli.evaluation.statistics import PERCENTILES, at_one_mass, mass_scatter
-from szmass_cli.evaluation.testsets import MASSES_1E14, PROFILE_MASSES_1E14
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 from szmass_cli.system.progress import Progress, silent
 

@@ -1,4 +1,4 @@
-"""The figures of a report: 3 to 6 of Gupta & Reichardt (2020), and the loss curve."""
+"""The figures of the paper's report: 3 to 6 of Gupta & Reichardt (2020), and the loss curve."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import curve_fit
 
-from szmass_cli.evaluation.estimators import BEST_POSSIBLE, ESTIMATORS, MATCHED_FILTER, NETWORK
-from szmass_cli.evaluation.figures.posteriors import posterior_figure
-from szmass_cli.evaluation.measure import Estimated, MeanMaps
-from szmass_cli.evaluation.metrics import Comparison, Metrics
-from szmass_cli.evaluation.results import Evaluation
+from szmass_cli.evaluation.figures.training import loss_figure
+from szmass_cli.evaluation.paper.estimators import BEST_POSSIBLE, ESTIMATORS, MATCHED_FILTER, NETWORK
+from szmass_cli.evaluation.paper.measure import Estimated, MeanMaps
+from szmass_cli.evaluation.paper.metrics import Comparison, PaperMetrics
+from szmass_cli.evaluation.paper.results import PaperResults
 from szmass_cli.evaluation.statistics import gaussian
 from szmass_cli.system.pictures import DPI
 
@@ -27,12 +27,12 @@ _MARKERS = {NETWORK: "o", MATCHED_FILTER: "s", BEST_POSSIBLE: "d"}
 _LN_BINS = np.linspace(-1.0, 1.0, 61)
 
 
-def save_figures(evaluation: Evaluation, history: list[dict[str, float]], folder: Path) -> None:
+def save_paper_figures(evaluation: PaperResults, history: list[dict[str, float]], folder: Path) -> None:
     """Draw every figure that the evaluation has numbers for, as PNG files.
 
     Parameters
     ----------
-    evaluation : Evaluation
+    evaluation : PaperResults
     history : list of dict
         The epochs of training.
     folder : Path
@@ -45,10 +45,8 @@ def save_figures(evaluation: Evaluation, history: list[dict[str, float]], folder
         figures["figure4_masses"] = _mass_figure(evaluation.metrics)
     if evaluation.irregular is not None:
         figures["figure6_irregular"] = _irregular_figure(evaluation)
-    if evaluation.posteriors is not None and evaluation.metrics.posteriors is not None:
-        figures["posteriors"] = posterior_figure(evaluation.posteriors, evaluation.metrics.posteriors)
     if history:
-        figures["loss"] = _loss_figure(history)
+        figures["loss"] = loss_figure(history)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=DPI)
 
@@ -85,7 +83,7 @@ def _map_figure(maps: Mapping[float, MeanMaps]) -> "Figure":
     return figure
 
 
-def _mass_figure(metrics: Metrics) -> "Figure":
+def _mass_figure(metrics: PaperMetrics) -> "Figure":
     """Figure 4: estimated against true mass, and bias over sigma."""
     figure = _new_figure(7.0, 7.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
@@ -121,7 +119,7 @@ def _mass_figure(metrics: Metrics) -> "Figure":
     return figure
 
 
-def _scatter_figure(evaluation: Evaluation) -> "Figure":
+def _scatter_figure(evaluation: PaperResults) -> "Figure":
     """Figure 5: scatter of ln M with SZ scatter and without."""
     comparisons = evaluation.metrics.scatter
     figure = _new_figure(4.8 * len(comparisons), 4.2)
@@ -161,7 +159,7 @@ def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str)
     axis.plot(x, gaussian(x, *best), "--", color=colour, lw=0.9)
 
 
-def _irregular_figure(evaluation: Evaluation) -> "Figure":
+def _irregular_figure(evaluation: PaperResults) -> "Figure":
     """Figure 6: estimated against true mass of irregular clusters, and their scatter."""
     found = evaluation.irregular
     assert found is not None
@@ -187,23 +185,4 @@ def _irregular_figure(evaluation: Evaluation) -> "Figure":
     left.legend(frameon=False, fontsize=8)
     _histograms(right, found, evaluation.metrics.irregular[-1])
     right.set(xlabel="ln(M$_{est}$ / M$_{true}$)", ylabel="probability density")
-    return figure
-
-
-def _loss_figure(history: list[dict[str, float]]) -> "Figure":
-    """Loss against epoch."""
-    from matplotlib.ticker import MaxNLocator
-
-    figure = _new_figure(6.0, 4.0)
-    axis = figure.subplots()
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    epochs = [row["epoch"] for row in history]
-    for key, style, label in (("loss", "o-", "training"), ("validation_loss", "s-", "validation")):
-        axis.plot(epochs, [row[key] for row in history], style, ms=3, label=label)
-    # a likelihood's loss may be negative
-    if min(row[key] for row in history for key in ("loss", "validation_loss")) > 0:
-        axis.set_yscale("log")
-    axis.set(xlabel="epoch", ylabel="loss")
-    axis.legend(frameon=False)
-    axis.grid(alpha=0.3)
     return figure
