@@ -126,7 +126,8 @@ class LikelihoodMethod:
         if by_ivar is not None:
             known = by_ivar[np.isfinite(by_ivar)]
             return f"{np.median(known) if known.size else ASSUMED_NOISE_UK_ARCMIN:.3g}", "ivar"
-        found = measured_noise(look, one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), side), sky)
+        band = one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), side)
+        found = measured_noise(look, band, sky, one.sky_map.pixel_arcmin)
         if found is None:
             return f"{ASSUMED_NOISE_UK_ARCMIN:g}", "assumed"
         return f"{found.white_uk_arcmin:g}", "measured"

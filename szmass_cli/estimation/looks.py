@@ -5,18 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli.errors import InputError
-from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
 from szmass_cli.estimation.rows import Rows
+from szmass_cli.likelihood.depth import symmetry_of
+from szmass_cli.likelihood.scores import operator_blocks
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.maps.cutouts import robust_rms
 from szmass_cli.maps.sampling import pixels_per_arcmin
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.stamps import lay_stamps
 from szmass_cli.physics.bands import Band, Instrument
+from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.sky.lags import sky_lags_uk2
-from szmass_cli.sky.stamps import pixel_noise_uk
-from szmass_cli.sky.symmetry import MIRRORS, Symmetry
+from szmass_cli.sky.stamps import pixel_noise_uk, stamp_smoothing
 from szmass_cli.system.blas import one_blas_thread
 
 LOOKED_AT = 200
@@ -27,6 +29,9 @@ LOOKED_FOR = 20
 
 PLAUSIBLE_RMS_RATIO = 50.0
 """A map whose fluctuations differ more than this from the sky's is in another unit."""
+
+SMOOTH = 0.3
+"""Fields of which the beam leaves more than this fraction tell the noise."""
 
 NOISE_RANGE_UK_ARCMIN = (0.3, 1000.0)
 N_LEVELS = 400
@@ -138,11 +143,12 @@ def pixel_side_arcmin(sky_map: SkyMap, rows: Rows) -> float:
     return round(float(np.sqrt(np.mean(squares))), 5) if squares else sky_map.pixel_arcmin
 
 
-def measured_noise(look: Look, band: Band, sky: SkyModel) -> NoiseLevel | None:
+def measured_noise(look: Look, band: Band, sky: SkyModel, pixel_arcmin: float) -> NoiseLevel | None:
     """Return the noise of a map as its cutouts show it, None if there is no whole cutout.
 
     White noise: the median over the cutouts of the likeliest level, for the power of the model's sky behind
     the band's beam, in fields that are odd in at least one direction, where a centred cluster has nothing.
+    Only smooth fields count: finer ones hold what interpolation has left of the noise, and no sky.
 
     Parameters
     ----------
@@ -150,20 +156,27 @@ def measured_noise(look: Look, band: Band, sky: SkyModel) -> NoiseLevel | None:
     band : Band
         Its own noise does not matter.
     sky : SkyModel
+    pixel_arcmin : float
+        Side of the map's own pixels.
     """
     images = look.whole
     if not len(images):
         return None
-    symmetry: Symmetry = MIRRORS
-    lags = sky_lags_uk2(sky.power((band,)), Instrument((band,)))
+    instrument = Instrument((band,))
+    symmetry = symmetry_of(instrument)
+    covariance = symmetry.blocks(sky_lags_uk2(sky.power((band,)), instrument))[1:]
+    smoothing = stamp_smoothing(Beam(max(width_arcmin(band.beam), 2.0 * pixel_arcmin)))
     fields = symmetry.fold(np.asarray(images, float)[..., None])[1:]
     levels = np.geomspace(*NOISE_RANGE_UK_ARCMIN, N_LEVELS)
     variances = pixel_noise_uk(levels) ** 2
     ln_likelihood = np.zeros((len(images), N_LEVELS))
     with one_blas_thread():
-        for block, data in zip(symmetry.blocks(lags)[1:], fields, strict=True):
-            power, vectors = np.linalg.eigh(block)
-            squared = (data @ vectors) ** 2
+        smooth = operator_blocks(smoothing, symmetry)[1:]
+        for block, operator, data in zip(covariance, smooth, fields, strict=True):
+            passed, waves = np.linalg.eigh(0.5 * (operator + operator.T))
+            waves = waves[:, passed > SMOOTH]
+            power, vectors = np.linalg.eigh(waves.T @ block @ waves)
+            squared = (data @ (waves @ vectors)) ** 2
             total = np.maximum(power, 0.0)[:, None] + variances
             ln_likelihood -= 0.5 * (squared @ (1.0 / total) + np.log(total).sum(axis=0))
     likeliest = levels[ln_likelihood.argmax(axis=1)]
