@@ -344,6 +344,14 @@ def test_absurd_fits_headers_are_refused(tmp_path, key, value):
         read_catalog(altered(tmp_path, key, value))
 
 
+def test_an_absurd_number_of_a_sextractor_column_is_refused(tmp_path):
+    (tmp_path / "in.cat").write_text(
+        "# 1 ALPHA_J2000 RA [deg]\n# 99999999999999 DELTA_J2000 Dec [deg]\n 1 2\n"
+    )
+    with pytest.raises(InputError, match="columns beyond"):
+        read_catalog(tmp_path / "in.cat")
+
+
 def test_two_columns_of_one_name_are_named(tmp_path):
     with pytest.raises(InputError, match="more than one column is called 'dec'"):
         read_catalog(altered(tmp_path, "TTYPE1", "'dec     '"))

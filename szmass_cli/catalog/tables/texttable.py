@@ -9,6 +9,7 @@ from szmass_cli.catalog.tables.csvtable import TEXT, read_delimited
 from szmass_cli.catalog.tables.headlines import Heading, find_heading
 from szmass_cli.errors import InputError
 
+_MOST_COLUMNS = 10_000
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _OLD_EQUINOX = re.compile(r"\bB1950(\.0)?\b|\bFK4\b|\bequinox\W{0,3}1950", re.IGNORECASE)
 
@@ -53,6 +54,8 @@ def _documented(text: str) -> str | None:
     if not lines:
         return None
     if re.match(r"#\s*1\s+[A-Za-z]\w*", lines[0]):
+        if any(int(number) > _MOST_COLUMNS for number in re.findall(r"^#\s*(\d+)\s", text, re.MULTILINE)):
+            raise ValueError(f"its header numbers columns beyond {_MOST_COLUMNS}")  # astropy makes all before
         return "ascii.sextractor"
     has_framed_names = re.fullmatch(r"\|.*\|", lines[0]) is not None
     if lines[0].startswith("\\") or (has_framed_names and "|" not in lines[-1]):
