@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from astropy.table import Table
@@ -45,10 +46,11 @@ def check_output_columns(catalog: Catalog, new_names: Iterable[str]) -> None:
         )
 
 
-def check_output_holds(catalog: Catalog, new_names: Iterable[str], output: Path, folder: Path) -> None:
+def check_output_holds(catalog: Catalog, new_names: Iterable[str], output: Path) -> None:
     """Make sure, before the long work, that the output's format can hold the catalogue's columns.
 
-    The catalogue is written with nothing in the new columns, read back, and removed.
+    The catalogue is written to a temporary folder with nothing in the new columns, and read back. Whether
+    there is room on the output's disk is not asked: parts are kept there, and used once there is.
 
     Parameters
     ----------
@@ -57,31 +59,36 @@ def check_output_holds(catalog: Catalog, new_names: Iterable[str], output: Path,
         Columns that are to be added, all of them numbers.
     output : Path
         The output; its suffix chooses the format.
-    folder : Path
-        Where to try; on the disk of the output.
 
     Raises
     ------
-    OutputError, SzmassError
-        The columns do not fit, or the disk is full.
+    OutputError
+        The columns do not fit.
     """
-    trial = folder / f".szmass-trial-{os.getpid()}-{output.name[-50:]}"
     new = Table({name: np.full(len(catalog), np.nan) for name in new_names})
     try:
+        with TemporaryDirectory(prefix="szmass-", ignore_cleanup_errors=True) as folder:
+            back = _tried(catalog, new, Path(folder) / f"trial-{output.name[-50:]}", output)
+    except OSError:  # no temporary folder, or no room in it: that is not the output's fault
+        return
+    if len(back) != len(catalog) or not set(new.colnames) <= set(back.colnames):
+        raise OutputError(f"{output}: these columns would not come back as they are", "Write .ecsv instead.")
+
+
+def _tried(catalog: Catalog, new: Table, trial: Path, output: Path) -> Table:
+    """What comes back of a trial; errors speak of the output, but for those of the trial's own disk."""
+    try:
         write_table(trial, catalog.table, catalog.source, new, {}, overwrite=True)
-        back, _ = read_table(trial)
-        if len(back) != len(catalog) or not set(new.colnames) <= set(back.colnames):
-            raise OutputError(f"{trial}: these columns do not come back as they are", "Write .ecsv instead.")
+        return read_table(trial)[0]
     except SzmassError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
         message = error.message.replace(str(trial), str(output))
-        if isinstance(error, InputError) and not isinstance(error, OutputError):
-            raise OutputError(
-                f"What was written could not be read: {message}", "Write .ecsv instead."
-            ) from error
-        raise type(error)(message, error.hint) from error
-    finally:
-        for file in output_files(trial):
-            file.unlink(missing_ok=True)
+        if isinstance(error, OutputError):
+            raise OutputError(message, error.hint) from error
+        raise OutputError(
+            f"What would be written could not be read: {message}", "Write .ecsv instead."
+        ) from error
 
 
 def write_catalog(

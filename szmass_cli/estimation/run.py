@@ -105,7 +105,7 @@ def estimate_catalog(
         run = prepared(request)
         with _opened(run, output, resume) as parts:
             if output is not None:
-                check_output_holds(run.catalog, run.new_columns, output, parts.folder)
+                check_output_holds(run.catalog, run.new_columns, output)
             _measure(run, parts, run.plan.blocks, executor, progress)
             estimates = _estimates(run, parts.collect(len(run.rows)), _sha256_of_maps(run, hashed.result()))
             if output is not None:
@@ -149,7 +149,7 @@ def estimate_shard(
     check_output(output)
     run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
-        check_output_holds(run.catalog, run.new_columns, output, parts.folder)
+        check_output_holds(run.catalog, run.new_columns, output)
         _measure(run, parts, shard.share(run.plan.blocks), executor, progress)
     return parts_folder(output)
 
