@@ -15,6 +15,7 @@ from astropy.table import Table
 from outcome import Fault
 
 SERVER = Path(__file__).resolve().parents[1] / "cli" / "fork_server.py"
+INSTRUMENT = ("--freq", "150", "--beam", "1.4", "--noise", "6", "-q")
 OUTPUTS = ("masses.csv", "masses.fits", "masses.ecsv", "masses.vot", "masses.parquet")
 MASS_TOLERANCE = 5e-3
 
@@ -60,7 +61,7 @@ def estimate(rng, folder):
     inputs = sorted(path.name for path in folder.iterdir())
 
     def act():
-        code, out, err = szmass(folder, "estimate", map_path, catalogue, "-o", output, "--noise", "6", "-q")
+        code, out, err = szmass(folder, "estimate", map_path, catalogue, "-o", output, *INSTRUMENT)
         made = sorted({path.name for path in folder.iterdir()} - set(inputs))
         if code not in (0, 2) or "Traceback" in err or "should not happen" in err:
             raise Fault(f"exit code {code}: {err[-1500:]}")
@@ -81,26 +82,22 @@ def estimate(rng, folder):
 
 
 def _compare(masses: np.ndarray) -> str:
-    wanted = reference()
+    (wanted,) = _reference
     if not np.allclose(masses, wanted, rtol=MASS_TOLERANCE, equal_nan=True):
         raise Fault(f"masses {masses} in place of {wanted}")
     return "same"
 
 
-def reference() -> np.ndarray:
-    """Masses of the plain map and catalogue."""
-    if not _reference:
-        folder = Path(tempfile.mkdtemp(prefix="szmass-fuzz-"))
+def _masses_of_the_plain_ones() -> np.ndarray:
+    with tempfile.TemporaryDirectory(prefix="szmass-fuzz-") as name:
+        folder = Path(name)
         ra, dec, z = tablecases.rows()
         Table({"ra": ra, "dec": dec, "redshift": z}).write(folder / "cat.csv")
         mapcases.plain_car(folder / "map.fits")
-        code, _, err = szmass(
-            folder, "estimate", "map.fits", "cat.csv", "-o", "out.fits", "--noise", "6", "-q"
-        )
+        code, _, err = szmass(folder, "estimate", "map.fits", "cat.csv", "-o", "out.fits", *INSTRUMENT)
         if code:
             raise Fault(f"the plain map is refused: {err}")
-        _reference.append(np.asarray(Table.read(folder / "out.fits")["M200c"], float))
-    return _reference[0]
+        return np.asarray(Table.read(folder / "out.fits")["M200c"], float)
 
 
 def restart() -> None:
