@@ -28,7 +28,7 @@ def clusters(field):
 def estimate(field, measured):
     """`szmass_cli.estimate` on the simulated map, with the network that is already built."""
     return lambda catalog, *others, **options: szmass_cli.estimate(
-        field.map_path, catalog, *others, model="z07", **options
+        field.map_path, catalog, *others, **options
     )
 
 

@@ -17,7 +17,7 @@ def test_estimate_in_a_process_of_its_own_and_again_in_another(field, szmass_pro
     folders = [tmp_path / "loud", tmp_path / "quiet"]
     for folder in folders:
         folder.mkdir()
-    arguments = ("estimate", field.map_path, field.catalog_path, "--model", "z07", "-o", "out.csv", "--json")
+    arguments = ("estimate", field.map_path, field.catalog_path, "-o", "out.csv", "--json")
     loud = szmass_process(*arguments, cwd=folders[0], PYTHONHASHSEED="1")
 
     assert loud.code == 0
@@ -42,7 +42,7 @@ def test_estimate_in_a_process_of_its_own_and_again_in_another(field, szmass_pro
 
 
 def test_without_json_nothing_is_printed_to_stdout(field, szmass_here, tmp_path):
-    arguments = ("estimate", field.map_path, field.catalog_path, "--model", "z07", "-o", "out.fits")
+    arguments = ("estimate", field.map_path, field.catalog_path, "-o", "out.fits")
     outcome = szmass_here(*arguments, cwd=tmp_path)
     assert outcome.code == 0 and outcome.out == "" and "written to" in outcome.err
 
@@ -57,8 +57,6 @@ def test_options_reach_the_masses(field, szmass_here, tmp_path):
             "estimate",
             field.map_path,
             "in.csv",
-            "--model",
-            "z07",
             "-o",
             "out.fits",
             "--column",

@@ -113,7 +113,7 @@ def test_a_catalogue_that_has_the_uncorrected_column_is_refused(field, measure, 
 
 
 def test_the_command(field, corrected, szmass_here, tmp_path):
-    arguments = (field.map_path, field.catalog_path, "--model", "z07", "-o", "out.csv")
+    arguments = (field.map_path, field.catalog_path, "-o", "out.csv")
     outcome = szmass_here("estimate", *arguments, "--prior", "mass-function", "--json", cwd=tmp_path)
     assert outcome.code == 0, outcome.err
     table = Table.read(tmp_path / "out.csv")
@@ -126,7 +126,7 @@ def test_the_command(field, corrected, szmass_here, tmp_path):
 
 
 def test_shards_are_of_one_prior_and_merge_remembers_it(field, uncertain, szmass_here, tmp_path):
-    run = (field.map_path, uncertain, "--model", "z07", "-o")
+    run = (field.map_path, uncertain, "-o")
     prior = ("--prior", "mass-function")
     assert szmass_here("estimate", *run, "whole.fits", *prior, cwd=tmp_path).code == 0
     for shard in ("2/2", "1/2"):
@@ -149,9 +149,7 @@ def test_an_unknown_prior_is_wrong_usage(field, szmass_fork, tmp_path):
 
 
 def test_from_a_script(field, corrected, measure):
-    table = szmass_cli.estimate(
-        field.map_path, field.truth["ra", "dec", "redshift"], model="z07", prior="mass-function"
-    )
+    table = szmass_cli.estimate(field.map_path, field.truth["ra", "dec", "redshift"], prior="mass-function")
     np.testing.assert_allclose(table["M200c"], values(corrected, "M200c"), rtol=1e-6)
     np.testing.assert_allclose(table["M200c_uncorr"], values(corrected, "M200c_uncorr"), rtol=1e-6)
     with pytest.raises(UsageError, match="'steep' is not a known prior"):

@@ -19,7 +19,7 @@ def stop(*arguments, **options):
 
 {patch}
 """
-BEFORE_THE_NETWORK = "from szmass_cli.network.model import Predictor\nPredictor.from_bundle = stop"
+BEFORE_THE_NETWORK = "from szmass_cli.network.massmodel import MassModel\nMassModel.from_bundle = stop"
 AT_THE_RENAMING = "os.replace = stop"
 
 
@@ -33,7 +33,7 @@ def words(panel):
 
 def arguments_of(field, command):
     return {
-        "estimate": ("estimate", field.map_path, field.catalog_path, "--model", "z07", "-o", "out.fits"),
+        "estimate": ("estimate", field.map_path, field.catalog_path, "-o", "out.fits"),
         "simulate cutouts": ("simulate", "cutouts", "--n", "20", "-o", "out.h5"),
         "simulate field": ("simulate", "field", "-c", "small.yaml", "--n-clusters", "3", "-o", "out.fits"),
     }[command]
@@ -137,7 +137,7 @@ def small_disk(folder, options):
 
 def test_a_full_disk(field, szmass_here, folder):
     with small_disk(folder, "size=4k") as disk:
-        arguments = ("estimate", field.map_path, field.catalog_path, "--model", "z07", "-o", "disk/out.fits")
+        arguments = ("estimate", field.map_path, field.catalog_path, "-o", "disk/out.fits")
         outcome = szmass_here(*arguments, cwd=folder)
         assert outcome.code == 1
         assert "disk/out.fits.parts/" in words(outcome.err) and "could not be written" in words(outcome.err)
@@ -151,7 +151,7 @@ def test_a_disk_that_fills_up_at_the_end_and_is_cleared(field, szmass_here, fold
     """What was measured is kept and used; of a CSV and its sidecar both are there or neither is."""
     with small_disk(folder, "size=64k") as disk:
         (disk / "ballast").write_bytes(bytes(52 * 1024))
-        arguments = ("estimate", field.map_path, field.catalog_path, "--model", "z07", "-o", f"disk/{output}")
+        arguments = ("estimate", field.map_path, field.catalog_path, "-o", f"disk/{output}")
         outcome = szmass_here(*arguments, cwd=folder)
         assert outcome.code == 1
         assert f"disk/{output}" in words(outcome.err) and "could not be written" in words(outcome.err)
@@ -206,8 +206,6 @@ def test_a_failing_write_leaves_the_file_that_was_there(field, szmass_here, fold
             "estimate",
             field.map_path,
             field.catalog_path,
-            "--model",
-            "z07",
             "-o",
             "disk/out.fits",
             "--overwrite",
@@ -225,9 +223,7 @@ def test_odd_file_names(field, szmass_here, folder):
     odd.mkdir()
     (odd / "my map.fits").write_bytes(field.map_path.read_bytes())
     (odd / "a,b.csv").write_bytes(field.catalog_path.read_bytes())
-    outcome = szmass_here(
-        "estimate", "my map.fits", "a,b.csv", "--model", "z07", "-o", "o u t.v1.fits", "--json", cwd=odd
-    )
+    outcome = szmass_here("estimate", "my map.fits", "a,b.csv", "-o", "o u t.v1.fits", "--json", cwd=odd)
     assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["output"] == "o u t.v1.fits"
     assert len(Table.read(odd / "o u t.v1.fits")) == 24
@@ -236,9 +232,7 @@ def test_odd_file_names(field, szmass_here, folder):
 
 def test_a_catalogue_of_which_no_row_is_on_the_map(field, szmass_here, folder):
     (folder / "in.csv").write_text("name,ra,dec\na,220,30\nb,221,30\nc,,\n")
-    outcome = szmass_here(
-        "estimate", field.map_path, "in.csv", "--model", "z07", "-o", "out.csv", "--json", cwd=folder
-    )
+    outcome = szmass_here("estimate", field.map_path, "in.csv", "-o", "out.csv", "--json", cwd=folder)
     assert outcome.code == 0, outcome.err
     summary = json.loads(outcome.out)
     assert (summary["rows"], summary["with_mass"], summary["m200c_1e14_msun"]) == (3, 0, None)

@@ -14,7 +14,7 @@ from astropy.table import Table
 
 ROWS = 900
 BLOCKS = 8
-OPTIONS = ("--model", "z07", "--block-rows", 128, "-q")
+OPTIONS = ("--noise", "5", "--block-rows", 128, "-q")
 PATIENCE_S = 120.0
 
 
@@ -316,8 +316,6 @@ def test_without_dask_the_extra_is_named(field, szmass_python, tmp_path):
         field.catalog_path,
         "-o",
         "out.fits",
-        "--model",
-        "z07",
         "--workers",
         "2",
     )
