@@ -97,11 +97,16 @@ def write_maps(folder):
         coarse[f"CRPIX{axis}"] = (coarse[f"CRPIX{axis}"] + 1.5) / 4
     fits.writeto(folder / "coarse.fits", data[::4, ::4], coarse)
     fits.writeto(folder / "line.fits", data[0])
+    others = header.copy()
+    del others["ORIGIN"], others["FREQ"]
+    fits.writeto(folder / "bare.fits", data, others)
+    others["FREQ"] = "f150"
+    fits.writeto(folder / "no_beam.fits", data, others)
 
 
 def write_models(folder):
     for name in ("altered", "lacking", "odd", "foreign", "executable"):
-        shutil.copytree(find_bundle("z07"), folder / name)
+        shutil.copytree(find_bundle("survey"), folder / name)
     weights = bytearray((folder / "altered" / "weights.h5").read_bytes())
     weights[len(weights) // 2] ^= 1
     (folder / "altered" / "weights.h5").write_bytes(weights)
@@ -153,9 +158,11 @@ BAD_MAPS = {
     "a CSV catalogue": ("cat.csv",),
     "unit of another kind": ("jansky.fits", "'Jy/beam'", "--units"),
     "too coarse": ("coarse.fits", "2'", "1' beam"),
+    "of no stated frequency": ("bare.fits", "at which frequency", "--freq 150"),
+    "of no stated beam": ("no_beam.fits", "its beam is not known", "--beam"),
 }
 BAD_MODELS = {
-    "unknown": ("z99", "shipped model", "z07"),
+    "unknown": ("z99", "shipped model", "survey"),
     "not a bundle": ("empty_folder", "metadata.json"),
     "altered weights": ("altered", "altered/weights.h5", "hash"),
     "file lacking": ("lacking", "calibration.h5"),
@@ -173,7 +180,19 @@ BAD_OPTIONS = {
     "column without name": (("--column", "ra"), "--column", "ROLE=NAME"),
     "column of no role": (("--column", "mass=M200"), "--column mass=M200", "'mass'"),
     "column that is not there": (("--column", "ra=RADeg"), "--column ra=RADeg", "cat.csv"),
-    "beam far from the model's": (("--beam", "2.6"), "--beam", "2.6'", "2.2' that the model", "szmass train"),
+    "beam as wide as the cutout": (("--beam", "6"), "map.fits", "6'", "the whole cutout"),
+    "frequency no band": (("--freq", "abc"), "--freq abc", "does not name a band"),
+    "frequency of another map": (("--freq", "f090"), "map.fits", "FREQ", "150 GHz", "97.8 GHz"),
+    "frequency with --map": (("--freq", "150", "--map", "150=map.fits"), "the catalogue; 2 are given"),
+    "noise no noise": (("--noise", "a lot"), "--noise a lot", "w,l_knee,slope"),
+    "noise that is no table": (("--noise", "cat.csv"), "cat.csv"),
+    "noise by frequency of one map": (("--noise", "150=5"), "there is one map"),
+    "noise correlation": (("--noise-correlation", "2"), "--noise-correlation 2", "0 and 1"),
+    "position error": (("--position-error", "3"), "--position-error 3", "10' wide"),
+    "transfer not there": (("--transfer", "nowhere.txt"), "nowhere.txt"),
+    "transfer that is none": (("--transfer", "cat.csv"), "cat.csv", "T(ell)"),
+    "passband not there": (("--passband", "nowhere.txt"), "nowhere.txt"),
+    "a sky for the paper's model": (("--model", "paper", "--sz-scatter", "0.1"), "--sz-scatter", "paper"),
     "beam not positive": (("--beam", "-1"), "--beam"),
     "beam no number": (("--beam", "wide"), "--beam", "number"),
     "beam not finite": (("--beam", "nan"), "--beam"),
@@ -275,9 +294,9 @@ def test_config_refuses(broken, szmass_fork, name, words):
     ("command", "words"),
     {
         ("train", "-c", "key.yaml", "-o", "new_model"): ("key.yaml", "sky.beam_arcmin"),
-        ("train", "-c", "default", "-o", "altered", "-q"): ("altered", "already there", "--overwrite"),
-        ("train", "-c", "default", "-o", "empty_folder/deeper/taken.fits", "--batch", "4"): ("--batch",),
-        ("train", "-c", "default"): ("--output",),
+        ("train", "-c", "survey", "-o", "altered", "-q"): ("altered", "already there", "--overwrite"),
+        ("train", "-c", "survey", "-o", "empty_folder/deeper/taken.fits", "--batch", "4"): ("--batch",),
+        ("train", "-c", "survey"): ("--output",),
         ("simulate", "field", "-c", "range.yaml", "-o", "new.fits"): ("range.yaml", "sky.beam_fwhm_arcmin"),
         ("simulate", "field", "--catalog", "no_ra.csv", "-o", "new.fits"): ("no_ra.csv",),
         ("simulate", "field", "--catalog", "hours.csv", "-o", "new.fits"): ("hours.csv", "row 3"),
@@ -292,11 +311,11 @@ def test_config_refuses(broken, szmass_fork, name, words):
         ("simulate", "cutouts", "--n", "0", "-o", "new.h5"): ("--n",),
         ("simulate", "cutouts", "--seed", "-1", "-o", "new.h5"): ("--seed",),
         ("simulate", "sky"): ("sky",),
-        ("evaluate", "--model", "z99"): ("z99", "z07"),
+        ("evaluate", "--model", "z99"): ("z99", "survey"),
         ("evaluate", "--n", "1"): ("--n",),
         ("evaluate", "-o", "taken.fits"): ("taken.fits", "is a file", "folder"),
         ("evaluate", "-o", "odd", "--overwrite"): ("odd", "is not a report"),
-        ("train", "-c", "default", "-o", "new_model", "--finish"): ("new_model.training", "no training run"),
+        ("train", "-c", "survey", "-o", "new_model", "--finish"): ("new_model.training", "no training run"),
         ("info", "altered"): ("altered/weights.h5", "hash"),
         ("info", "executable"): ("executable/metadata.json",),
         ("estimat", "map.fits"): ("estimat",),

@@ -1,7 +1,6 @@
 """`--prior` and redshift errors, from the catalogue to the columns."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import szmass_cli
 from szmass_cli.catalog import read_catalog
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation import runplan
-from szmass_cli.estimation.rows import redshift_errors_to_use
+from szmass_cli.estimation.rows import RedshiftLimits, redshift_errors_to_use
 from szmass_cli.physics.cosmology import convert_m200c
 
 MASSES = ["M200c", "M200c_p16", "M200c_p84", "M200c_err_plus", "M200c_err_minus"]
@@ -69,28 +68,28 @@ def test_every_mass_definition_has_its_uncorrected_column(corrected):
         expected = convert_m200c(values(corrected, base) * 1e14, 0.7, "500c") / 1e14
         np.testing.assert_allclose(values(corrected, name), expected, rtol=1e-12)
     assert str(corrected.columns["M500c_uncorr"].unit) == str(corrected.columns["M500c"].unit)
-    assert "flat in M200c" in corrected.columns["M500c_uncorr"].description
+    assert "flat in ln M200c" in corrected.columns["M500c_uncorr"].description
 
 
 def test_the_header_says_which_prior(corrected, measured):
-    assert measured.meta["SZM_PRI"] == "flat in M200c, 1 to 16 1e14 Msun"
+    assert measured.meta["SZM_PRI"] == "flat in ln M200c, 0.3 to 20 1e14 Msun"
     assert corrected.meta["SZM_PRI"] == (
-        "mass function of Tinker et al. (2008), planck18, 1 to 16 1e14 Msun; "
-        "M*_uncorr: flat in M200c, 1 to 16 1e14 Msun"
+        "mass function of Tinker et al. (2008), planck18, 0.3 to 20 1e14 Msun; "
+        "M*_uncorr: flat in ln M200c, 0.3 to 20 1e14 Msun"
     )
 
 
 def test_the_models_own_prior_by_name_changes_nothing(field, measure, tmp_path):
     paths = [tmp_path / "left_out.fits", tmp_path / "named.fits"]
-    for path, options in zip(paths, ({}, {"prior": "flat"}), strict=True):
+    for path, options in zip(paths, ({}, {"prior": "flat-log"}), strict=True):
         measure(field.map_path, field.catalog_path, path, **options)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_flat_in_ln_m_lies_between(field, measure, measured, corrected):
-    between = measure(field.map_path, field.catalog_path, prior="flat-log")
-    assert np.all(values(between, "M200c") < values(measured, "M200c"))
-    assert np.all(values(between, "M200c") > values(corrected, "M200c"))
+def test_a_prior_flat_in_m_gives_more(field, measure, measured):
+    flat = measure(field.map_path, field.catalog_path, prior="flat")
+    assert np.all(values(flat, "M200c") > values(measured, "M200c"))
+    np.testing.assert_array_equal(values(flat, "M200c_uncorr"), values(measured, "M200c"))
 
 
 def test_a_row_without_a_mass_has_none_under_any_prior(field, measure, tmp_path):
@@ -113,7 +112,7 @@ def test_a_catalogue_that_has_the_uncorrected_column_is_refused(field, measure, 
 
 
 def test_the_command(field, corrected, szmass_here, tmp_path):
-    arguments = (field.map_path, field.catalog_path, "-o", "out.csv")
+    arguments = (field.map_path, field.catalog_path, "--noise", "5", "-o", "out.csv")
     outcome = szmass_here("estimate", *arguments, "--prior", "mass-function", "--json", cwd=tmp_path)
     assert outcome.code == 0, outcome.err
     table = Table.read(tmp_path / "out.csv")
@@ -126,7 +125,7 @@ def test_the_command(field, corrected, szmass_here, tmp_path):
 
 
 def test_shards_are_of_one_prior_and_merge_remembers_it(field, uncertain, szmass_here, tmp_path):
-    run = (field.map_path, uncertain, "-o")
+    run = (field.map_path, uncertain, "--noise", "5", "-o")
     prior = ("--prior", "mass-function")
     assert szmass_here("estimate", *run, "whole.fits", *prior, cwd=tmp_path).code == 0
     for shard in ("2/2", "1/2"):
@@ -149,7 +148,8 @@ def test_an_unknown_prior_is_wrong_usage(field, szmass_fork, tmp_path):
 
 
 def test_from_a_script(field, corrected, measure):
-    table = szmass_cli.estimate(field.map_path, field.truth["ra", "dec", "redshift"], prior="mass-function")
+    clusters = field.truth["ra", "dec", "redshift"]
+    table = szmass_cli.estimate(field.map_path, clusters, noise=5, prior="mass-function")
     np.testing.assert_allclose(table["M200c"], values(corrected, "M200c"), rtol=1e-6)
     np.testing.assert_allclose(table["M200c_uncorr"], values(corrected, "M200c_uncorr"), rtol=1e-6)
     with pytest.raises(UsageError, match="'steep' is not a known prior"):
@@ -207,8 +207,8 @@ def test_an_error_without_a_redshift_of_its_own_says_nothing(field, measure, tmp
 
 def test_a_model_of_one_redshift_cannot_use_errors(uncertain):
     catalog = read_catalog(uncertain)
-    bundle = SimpleNamespace(metadata=SimpleNamespace(calibrated_redshift=(0.7, 0.7)), is_conditioned=False)
-    errors, notes = redshift_errors_to_use(catalog, catalog.redshift, bundle)
+    limits = RedshiftLimits((0.7, 0.7), (0.7, 0.7), marginalises=False)
+    errors, notes = redshift_errors_to_use(catalog, catalog.redshift, limits)
     np.testing.assert_array_equal(errors, 0)
     assert notes == ("8 of 24 rows have a redshift error, which a model of one redshift cannot use.",)
 
