@@ -19,7 +19,7 @@ from szmass_cli.config import ClusterConfig, FieldConfig, SurveyConfig, UniformM
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle.bundle import read_bundle
-from szmass_cli.network.model import Predictor
+from szmass_cli.network.paper.predictor import Predictor
 from szmass_cli.simulation.field import simulate_survey_field
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream

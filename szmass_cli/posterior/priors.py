@@ -19,7 +19,7 @@ class Prior(StrEnum):
 
     @classmethod
     def parse(cls, name: str) -> "Prior":
-        """The prior of a name.
+        """Return the prior of a name.
 
         Raises
         ------
@@ -35,7 +35,7 @@ class Prior(StrEnum):
             ) from None
 
     def in_words(self, cosmology: Cosmology) -> str:
-        """What is written of it beside masses."""
+        """Return what is written of it beside masses."""
         return {
             Prior.FLAT_LOG: "flat in ln M200c",
             Prior.FLAT: "flat in M200c",
@@ -60,30 +60,30 @@ class PriorChange:
 
     @property
     def is_none(self) -> bool:
-        """Whether both are the same."""
+        """Return whether both are the same."""
         return self.own == self.wanted
 
     def ln_ratio(self, ln_mass: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-        """ln of the wanted prior over the model's own, (n, q), at ln M200c [Msun] (n, q), redshifts (n,)."""
+        """Return ln of the wanted prior over the model's own, see `ln_prior`."""
         wanted = ln_prior(self.wanted, ln_mass, redshift, self.cosmology)
         return wanted - ln_prior(self.own, ln_mass, redshift, self.cosmology)
 
 
 def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:
-    """ln of the density of a prior per ln M at given redshift, but for a constant in each row.
+    """Return ln of the density of a prior per ln M at given redshift, but for a constant in each row.
 
     Parameters
     ----------
     prior : Prior
-    ln_mass : numpy.ndarray, shape (n, q)
-        ln M200c [Msun].
+    ln_mass : numpy.ndarray, shape (m,) or (n, m)
+        ln M200c [ln Msun].
     redshift : numpy.ndarray, shape (n,)
     cosmology : Cosmology
         Of the mass function.
 
     Returns
     -------
-    numpy.ndarray, shape (n, q)
+    numpy.ndarray, shape (n, m), or (m,) where the prior does not depend on redshift
 
     Notes
     -----
@@ -99,7 +99,7 @@ def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology:
 
 
 def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:
-    """ln of dN / dlnM dz dOmega, bilinear in (z, ln M) between the masses and redshifts of one table."""
+    """Return ln of dN / dlnM dz dOmega, bilinear in (z, ln M) between the masses and redshifts of one table."""
     table = halo_abundance(cosmology, MASS_RANGE_MSUN, REDSHIFT_RANGE)
     ln_density = np.log(table.per_sr.T)
     low_z, to_next_z = _place(table.redshift, np.asarray(redshift, float)[:, None])
@@ -112,7 +112,7 @@ def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosm
 
 
 def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Index of the node below each value of an even grid and the way to the next, 0 to 1; NaN stays NaN."""
+    """Return the index of the node below each value of an even grid and the way to the next, 0 to 1; NaN stays NaN."""
     position = np.clip((values - grid[0]) / (grid[1] - grid[0]), 0.0, grid.size - 1.0)
     low = np.minimum(np.nan_to_num(position).astype(int), grid.size - 2)
     return low, position - low

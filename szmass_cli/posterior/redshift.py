@@ -18,7 +18,7 @@ FOUND_ABOVE_MSUN = 2e14
 def redshift_nodes(
     redshift: np.ndarray, redshift_err: np.ndarray, allowed: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of Gauss and Hermite for a Gaussian redshift.
+    """Return nodes and weights of Gauss and Hermite for a Gaussian redshift.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def redshift_nodes(
 def unknown_redshift_nodes(
     redshift: np.ndarray, redshift_err: np.ndarray, allowed: tuple[float, float], cosmology: Cosmology
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights for clusters of which no redshift is known.
+    """Return nodes and weights for clusters of which no redshift is known.
 
     The prior is that of clusters on the sky: dN / dz of halos above `FOUND_ABOVE_MSUN` in the mass function
     of Tinker et al. (2008), in seven parts of equal probability, each stood for by its median.
@@ -77,7 +77,7 @@ def marginalised(
     redshift_err: np.ndarray,
     allowed: tuple[float, float],
 ) -> MassPosterior:
-    """The posterior whatever the redshift: int p(ln M | data, z) N(z; redshift, redshift_err²) dz.
+    """Return the posterior whatever the redshift: int p(ln M | data, z) N(z; redshift, redshift_err²) dz.
 
     Parameters
     ----------

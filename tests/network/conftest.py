@@ -1,4 +1,4 @@
-"""The paper's sky, and a bundle whose network was never trained: quick to make, and as good to open."""
+"""Bundles whose networks were never trained: quick to make, and as good to open."""
 
 import json
 import shutil
@@ -6,54 +6,63 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from papersky import paper_clusters
 
-from szmass_cli.config import ClusterConfig, NetworkConfig, SurveyConfig
+from szmass_cli.config import parse_config
+from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.bundle.writing import write_bundle
-from szmass_cli.network.inputs import Labels
-from szmass_cli.network.model import model_variables
-from szmass_cli.network.mresunet import build_mresunet
-from szmass_cli.posterior import fit_calibration
+from szmass_cli.network.correction import build_correction
+from szmass_cli.network.weights import model_variables
+from szmass_cli.posterior.recalibration import Recalibration
 from szmass_cli.sky.cutouts import CutoutBlock, Stream
 from szmass_cli.system.files import sha256_of
 
-RECIPE = SurveyConfig(network=NetworkConfig(base_filters=2, input="filtered", dropout_rate=0.0))
+RECIPE = """
+clusters:
+  redshift: {kind: log_uniform, min: 0.2, max: 1.2}
+  masses: {kind: log_uniform, min_m200c_msun: 1.0e+14, max_m200c_msun: 1.5e+15}
+network: {base_filters: 2}
+"""
+MASSES = (1e14, 1.5e15)
 
 
 @pytest.fixture(scope="session")
 def cutouts(simulator):
     """600 cutouts, masses uniform in 1-8e14, 20 per cent scatter."""
-    return CutoutBlock.concatenate(list(simulator.blocks(ClusterConfig(), 600, 5, Stream.USER)))
+    return CutoutBlock.concatenate(list(simulator.blocks(paper_clusters(), 600, 5, Stream.USER)))
 
 
 @pytest.fixture(scope="session")
-def random_weights():
-    """Weights of a network of 2 base filters whose answers are of the order of cluster masses."""
-    load_keras().utils.set_random_seed(9)
-    weights = [np.asarray(v) for v in model_variables(build_mresunet(RECIPE.network, 2))]
-    rng = np.random.default_rng(9)
-    for index in (-2, -1):  # the last layer begins at zero
-        weights[index] = (0.02 * rng.standard_normal(weights[index].shape)).astype(np.float32)
-    return weights
+def recipe():
+    """A small correction."""
+    return parse_config(RECIPE, "recipe.yaml")
 
 
 @pytest.fixture(scope="session")
-def toy_bundle(tmp_path_factory, simulator, random_weights):
+def correction_weights(recipe):
+    """Weights of a correction that is not zero."""
+    load_keras().utils.set_random_seed(3)
+    rng = np.random.default_rng(3)
+    network = build_correction(recipe.network)
+    weights = [np.asarray(v) for v in model_variables(network)]
+    # the last layers begin at zero
+    return [w if w.any() else (0.05 * rng.standard_normal(w.shape)).astype(np.float32) for w in weights]
+
+
+@pytest.fixture(scope="session")
+def toy_sky(recipe):
+    """A sky whose CMB is a power law: CAMB takes half a minute."""
+    return SkyModel(recipe, 5000.0 * (CMB_ELL / 200.0) ** -1.5)
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(tmp_path_factory, toy_sky, correction_weights):
     """A sealed bundle, to be read only."""
-    rng = np.random.default_rng(10)
-    mass = rng.uniform(1e14, 8e14, (1, 400))
-    calibration = fit_calibration(
-        [0.7], mass * np.exp(0.2 * rng.standard_normal((1, 400))), mass, (1e14, 8e14)
-    )
     folder = tmp_path_factory.mktemp("bundle") / "toy"
     folder.mkdir()
-    labels = Labels(scale_uk=600.0, mean_mass_msun=4.5e14)
-    facts = {
-        "name": "toy",
-        "szmass_version": "0.0",
-        "cutouts_trained_on": 0,
-    }
-    write_bundle(folder, facts, RECIPE, labels, random_weights, calibration, simulator.power)
+    facts = {"name": "toy", "szmass_version": "0.0", "cutouts_trained_on": 0}
+    write_bundle(folder, facts, toy_sky, correction_weights, Recalibration.identity(MASSES))
     return folder
 
 

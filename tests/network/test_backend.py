@@ -31,7 +31,7 @@ def test_where_there_is_no_gpu_nobody_is_asked_for_one(szmass_python, tmp_path):
 def test_a_gpu_gets_as_many_cutouts_as_fill_half_of_it(monkeypatch, memory, filters, expected):
     monkeypatch.setattr(backend, "GPU_DEVICE_FILES", ("null",))
     monkeypatch.setattr(backend, "_gpu_memory_bytes", lambda: memory)
-    assert backend.fitting_batch_size(NetworkConfig(base_filters=filters)) == expected
+    assert backend.fitting_batch_size(NetworkConfig(head="mass", base_filters=filters)) == expected
 
 
 def test_another_backend_is_refused_before_it_is_loaded(monkeypatch):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.network.fit.dataset import SOURCES, FixedCutouts, FreshCutouts, Teacher, rebatch
-from szmass_cli.network.fit.lessons import Encoder
-from szmass_cli.network.inputs import Labels, NetworkInput
+from szmass_cli.network.paper.inputs import Labels, NetworkInput
+from szmass_cli.network.paper.lesson import Encoder
 from szmass_cli.sky.cutouts import Stream
 
 

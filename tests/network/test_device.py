@@ -10,14 +10,16 @@ from szmass_cli.errors import ConfigError
 from szmass_cli.network.backend import usable_cores
 from szmass_cli.network.fit import device
 from szmass_cli.network.fit.device import Device, training_device
-from szmass_cli.network.fit.lessons import Encoder
 from szmass_cli.network.fit.loop import compiled_model
-from szmass_cli.network.inputs import Labels, NetworkInput
+from szmass_cli.network.paper.inputs import Labels, NetworkInput
+from szmass_cli.network.paper.lesson import Encoder
 
 pytestmark = pytest.mark.timeout(900)  # tracing a network for two devices takes most of a minute
 
 TINY = SurveyConfig(
-    network=NetworkConfig(base_filters=2, dropout_rate=0.0, input="plain", batch_norm_momentum=0.9),
+    network=NetworkConfig(
+        head="mass", base_filters=2, dropout_rate=0.0, input="plain", batch_norm_momentum=0.9
+    ),
     training=TrainingConfig(seed=3, batch_size=8, cutouts_per_epoch=32, average_decay=0.5, max_epochs=2),
 )
 
@@ -36,8 +38,8 @@ from szmass_cli.network import mresunet
 from szmass_cli.network.fit import loop as training
 from szmass_cli.network.fit.checkpoints import Checkpoints
 from szmass_cli.network.fit.device import training_device
-from szmass_cli.network.inputs import Labels
-from szmass_cli.network.fit.lessons import Encoder
+from szmass_cli.network.paper.inputs import Labels
+from szmass_cli.network.paper.lesson import Encoder
 from szmass_cli.sky.cutouts import CutoutBlock
 
 mresunet.DILATIONS = (1, 2)  # compiled in half of the time

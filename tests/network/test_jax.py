@@ -8,7 +8,7 @@ import pytest
 from szmass_cli.config import parse_config
 
 RECIPE = """
-network: {base_filters: 2, dropout_rate: 0, input: filtered}
+network: {head: mass, base_filters: 2, dropout_rate: 0, input: filtered}
 training: {cutouts_per_epoch: 512, validation_cutouts: 128, batch_size: 32, max_epochs: 2,
   learning_rate: 3.0e-3, average_decay: 0.9, mass_error: relative}
 """
@@ -23,11 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.config import load_config
-from szmass_cli.training.heads import MassHead
+from szmass_cli.training.papernetwork import PaperHead
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.fit.checkpoints import Checkpoints
 from szmass_cli.network.fit.device import training_device
-from szmass_cli.network.model import Predictor, model_variables, network_of
+from szmass_cli.network.paper.predictor import Predictor, network_of
+from szmass_cli.network.weights import model_variables
 from szmass_cli.network.fit import loop as training
 from szmass_cli.network.fit.averaging import WeightAverage
 from szmass_cli.network.fit.loop import best_so_far, compiled_model, fit
@@ -35,7 +36,7 @@ from szmass_cli.sky.cutouts import Stream
 
 if __name__ == "__main__":
     config = load_config("recipe.yaml")
-    head = MassHead(config)
+    head = PaperHead(config)
     device = training_device(config.training)
     told = []
     if sys.argv[1] == "train":

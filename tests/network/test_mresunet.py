@@ -60,7 +60,7 @@ def test_the_papers_network_has_sixteen_to_seventeen_million_parameters(paper):
 @pytest.mark.parametrize("residual", ["identity", "projected"])
 @pytest.mark.parametrize(("channels", "base"), [(1, 2), (2, 3), (2, 16)])
 def test_parameters_are_those_counted_by_hand(channels, base, residual):
-    network = build_mresunet(NetworkConfig(base_filters=base, residual=residual), channels)
+    network = build_mresunet(NetworkConfig(head="mass", base_filters=base, residual=residual), channels)
     assert network.count_params() == count_by_hand(channels, base, residual)
 
 

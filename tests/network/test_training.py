@@ -15,8 +15,8 @@ from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import InputError, Interrupted, SzmassError
 from szmass_cli.network.fit import loop as training
 from szmass_cli.network.fit.checkpoints import TrainingState
-from szmass_cli.network.fit.lessons import weighted_mse
 from szmass_cli.network.fit.loop import best_so_far, fit, learning_rate, update_state
+from szmass_cli.network.paper.lesson import weighted_mse
 
 PLATEAU = TrainingConfig(schedule="plateau", learning_rate=1e-3, halve_after_epochs=5, stop_after_epochs=15)
 COSINE = TrainingConfig(schedule="cosine", learning_rate=2e-3, max_epochs=20, stop_after_epochs=3)
@@ -152,6 +152,12 @@ class Blocks:
     block_size = 256
 
 
+class Judged:
+    """Stands where a lesson does."""
+
+    judged_by = "loss"
+
+
 class NoAverage:
     """Stands where a running average does that was not asked for."""
 
@@ -168,14 +174,15 @@ class NoAverage:
 def run(monkeypatch, tmp_path):
     """A function that fits a model of scripted validation losses; returns it and its state."""
 
-    def run(losses, resume=True, **settings):
+    def run(losses, resume=True, untrained=math.inf, **settings):
         model = ScriptedModel(losses)
         monkeypatch.setattr(training, "compiled_model", lambda *_: (model, NoAverage()))
         monkeypatch.setattr(training, "_validation_set", lambda *_: (None, None))
+        monkeypatch.setattr(training, "_untrained_loss", lambda *_: untrained)
         monkeypatch.setattr(training, "SOURCES", {"fresh": lambda *_: None})
         monkeypatch.setattr(training, "STEPS", {"tensorflow": ScriptedSteps})
         config = SurveyConfig(training=TrainingConfig(**settings))
-        _, state = fit(config, Blocks(), None, tmp_path / "run.training", resume)
+        _, state = fit(config, Blocks(), Judged(), tmp_path / "run.training", resume)
         return model, state
 
     return run
@@ -188,6 +195,14 @@ def test_training_stops_early_and_takes_the_best_weights(run):
     assert model.loaded == ["epoch-00002.h5"]
     assert [row["validation_loss"] for row in state.history] == losses[:5]
     assert [row["epoch"] for row in state.history] == [1, 2, 3, 4, 5]
+
+
+def test_what_is_worse_than_no_training_is_not_kept(run, tmp_path):
+    model, state = run([0.3, 0.1, 0.2], untrained=0.0, max_epochs=3)
+    assert state.best_epoch == 0 and state.best_loss == 0.0
+    assert model.loaded == ["epoch-00000.h5"]
+    names = {p.name for p in (tmp_path / "run.training").glob("*.h5")}
+    assert names == {"epoch-00000.h5", "epoch-00003.h5"}
 
 
 def test_training_ends_after_its_epochs(run):

@@ -45,15 +45,15 @@ def test_flat_priors():
 @pytest.mark.parametrize("own", list(Prior))
 @pytest.mark.parametrize("wanted", list(Prior))
 def test_there_and_back_again(own, wanted):
-    ln_mass = np.linspace(*np.log(RANGE), 40)[None]
-    weight = np.random.default_rng(1).random(ln_mass.shape)
-    posterior = MassPosterior(ln_mass, weight / weight.sum())
+    ln_mass = np.linspace(*np.log(RANGE), 40)
+    density = np.random.default_rng(1).random((1, 40))
+    posterior = MassPosterior(ln_mass, density / density.sum())
     there, back = (PriorChange(*pair, PLANCK18) for pair in ((own, wanted), (wanted, own)))
     z = np.array([0.4])
     after = posterior.reweighted(there.ln_ratio(ln_mass, z))
-    assert there.is_none == (own == wanted) == np.allclose(after.weight, posterior.weight, rtol=1e-6)
+    assert there.is_none == (own == wanted) == np.allclose(after.density, posterior.density, rtol=1e-6)
     returned = after.reweighted(back.ln_ratio(ln_mass, z))
-    np.testing.assert_allclose(returned.weight, posterior.weight, rtol=1e-8)
+    np.testing.assert_allclose(returned.density, posterior.density, rtol=1e-8)
 
 
 def test_rows_do_not_know_of_each_other():
@@ -85,8 +85,8 @@ def test_the_mass_function_takes_eddingtons_bias_away(sigma):
     measured = np.log(mass) + sigma * rng.standard_normal(n)
     chosen = np.exp(measured) > 3e14  # selected by the data, as surveys are
     z, mass, measured = z[chosen], mass[chosen], measured[chosen]
-    ln_mass = np.broadcast_to(np.linspace(*np.log(RANGE), 300), (mass.size, 300))
-    likelihood = norm.pdf(ln_mass, measured[:, None], sigma)
+    ln_mass = np.linspace(*np.log(RANGE), 300)
+    likelihood = norm.pdf(ln_mass[None], measured[:, None], sigma)
     flat_log = MassPosterior(ln_mass, likelihood / likelihood.sum(axis=1, keepdims=True))
     above, inside = {}, {}
     for wanted in Prior:

@@ -15,10 +15,11 @@ EVERYWHERE = (-10.0, 10.0)
 def falling_with_redshift(slope, sigma):
     """ln M is N(ln 4e14 + slope z, sigma²)."""
 
+    grid = np.log(4e14) + np.linspace(-6, 2, 4001)
+
     def posterior_at(z):
-        weight = norm.pdf(np.linspace(-6, 6, 601))
-        ln_mass = np.log(4e14) + slope * z[:, None] + sigma * np.linspace(-6, 6, 601)
-        return MassPosterior(ln_mass, np.broadcast_to(weight / weight.sum(), ln_mass.shape))
+        density = norm.pdf(grid, np.log(4e14) + slope * z[:, None], sigma)
+        return MassPosterior(grid, density / density.sum(axis=1, keepdims=True))
 
     return posterior_at
 

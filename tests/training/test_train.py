@@ -22,10 +22,10 @@ from szmass_cli.errors import InputError, OutputError, SzmassError
 from szmass_cli.evaluation.metrics import read_metrics
 from szmass_cli.network.bundle.bundle import Bundle, read_bundle, read_history
 from szmass_cli.network.bundle.writing import as_stored
-from szmass_cli.network.fit.lessons import Encoder
 from szmass_cli.network.fit.loop import fit
-from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.network.model import Predictor
+from szmass_cli.network.paper.inputs import Labels, NetworkInput
+from szmass_cli.network.paper.lesson import Encoder
+from szmass_cli.network.paper.predictor import Predictor
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 from szmass_cli.training import run as stage
 from szmass_cli.training.run import check_bundle_folder, finish, train
@@ -34,7 +34,7 @@ TINY = SurveyConfig(
     clusters=ClusterConfig(
         masses=LogUniformMasses(kind="log_uniform", min_m200c_msun=2e14, max_m200c_msun=1.6e15)
     ),
-    network=NetworkConfig(base_filters=2, input="filtered", dropout_rate=0.0),
+    network=NetworkConfig(head="mass", base_filters=2, input="filtered", dropout_rate=0.0),
     training=TrainingConfig(
         cutouts_per_epoch=480,
         validation_cutouts=128,

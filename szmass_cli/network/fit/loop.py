@@ -116,9 +116,9 @@ def fit(
         checkpoints.restore(state.epoch, variables)
 
     validation = _validation_set(config, simulator, lesson)
-    if not state.history and state.epoch == 0:
-        # what is worse than no training at all is not kept
-        state.best_loss = _loss_on(model, validation, lesson.judged_by)
+    if not state.history:
+        # epoch 0: what is worse than no training at all is not kept
+        state.best_loss = _untrained_loss(model, validation, lesson)
         checkpoints.save(state, variables)
     teacher = Teacher(config, simulator, lesson)
     steps = STEPS[backend_name()](model, average, validation, training.batch_size)
@@ -217,6 +217,11 @@ def _epoch(
 def _loss_on(model, validation: Batch, judged_by: str) -> float:
     found = model.evaluate(*validation, batch_size=VALIDATION_BATCH, verbose=0, return_dict=True)
     return float(found[judged_by])
+
+
+def _untrained_loss(model, validation: Batch, lesson: Lesson) -> float:
+    """Return the validation loss of a network that has learnt nothing."""
+    return _loss_on(model, validation, lesson.judged_by)
 
 
 def _course(source: Source, training: TrainingConfig, state: TrainingState, progress: Progress) -> Course:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, truncnorm
 
-from szmass_cli.posterior import N_SIGMA, Calibration, fit_calibration, stretch
+from szmass_cli.network.paper.calibration import N_SIGMA, Calibration, fit_calibration, stretch
 
 PRIOR = (1e14, 8e14)
 SIGMA = 0.2
@@ -221,7 +221,7 @@ def test_few_simulations_still_make_a_whole_table(n, seed):
     calibration = fit_calibration([0.7], noisy(ln_mass, rng), np.exp(ln_mass), PRIOR)
     assert np.all(np.diff(calibration.nodes, axis=1) > 0)
     got = calibration.percentiles(np.geomspace(5e13, 2e15, 9), np.full(9, 0.7), (2.5, 16, 50, 84, 97.5))
-    assert np.isfinite(got).all() and np.all(np.diff(got, axis=1) >= 0)
+    assert np.isfinite(got).all() and np.all(np.diff(got, axis=1) >= -1e-9 * got[:, 1:])
     assert got.min() >= PRIOR[0] and got.max() <= PRIOR[1]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from szmass_cli.network.bundle.bundle import read_bundle
-from szmass_cli.network.model import Predictor, network_of
+from szmass_cli.network.paper.predictor import Predictor, network_of
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from szmass_cli.network.paper.calibration import fit_calibration
+from szmass_cli.network.paper.masses import CalibratedMasses
 from szmass_cli.physics.cosmology import PLANCK18
-from szmass_cli.posterior import fit_calibration
-from szmass_cli.posterior.inference import CalibratedMasses
 from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.sky.abundance import halo_abundance
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from szmass_cli.config import ClusterConfig, ListedMasses, NetworkConfig, SurveyConfig, TrainingConfig
 from szmass_cli.geometry import pixel_radii_arcmin
-from szmass_cli.network.inputs import MASS_PIXEL, Labels, NetworkInput
+from szmass_cli.network.paper.inputs import MASS_PIXEL, Labels, NetworkInput
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.cutouts import CutoutBlock
