@@ -10,7 +10,6 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 
 import szmass_cli
-from szmass_cli.catalog import Flag
 from szmass_cli.cli.estimate_commands import estimate as command
 from szmass_cli.errors import InputError, OutputError, UsageError
 
