@@ -1,5 +1,7 @@
 """Names of columns in the catalogues that people use: found, or asked about, and said."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -7,6 +9,8 @@ from astropy.table import Table
 
 from szmass_cli.catalog import read_catalog
 from szmass_cli.errors import InputError
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def read_text(tmp_path, text, **options):
@@ -191,6 +195,27 @@ def made_up(name):
     if "err" in lower or lower.endswith(("_e", "_unc")):
         return [0.01, 0.02]
     return ["a", "b"] if "type" in lower or "source" in lower else [3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "roles"),
+    [
+        (
+            "spt_sz_2500d.fits",
+            "ra=RA, dec=DEC, redshift=REDSHIFT, redshift_err=REDSHIFT_UNC, name=SPT_ID",
+        ),
+        ("actpol_ed56.fits", "ra=RADeg, dec=decDeg, redshift=z, name=name"),
+    ],
+)
+def test_real_catalogues(name, roles):
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"../shared/data/{name} is not here")
+    catalog = read_catalog(path)
+    assert catalog.columns_in_words() == roles and catalog.notes == ()
+    with fits.open(path) as hdus:
+        np.testing.assert_array_equal(catalog.ra_deg, hdus[1].data[catalog.roles["ra"]])
+        np.testing.assert_array_equal(catalog.dec_deg, hdus[1].data[catalog.roles["dec"]])
 
 
 def test_whl_as_vizier_gives_it_in_fits(tmp_path):

@@ -1,4 +1,8 @@
-"""The top of a text table: comments, the names of its columns, their units, and how cells are divided."""
+"""The top of a text table: comments, the names of its columns, their units, and how cells are divided.
+
+It is found out here, as astropy's guessing tries one format after the other, takes the first comment for the
+names, and knows neither VizieR's units and line of dashes nor decimal commas.
+"""
 
 import csv
 import re
