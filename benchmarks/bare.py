@@ -1,27 +1,42 @@
-"""The network alone, on cutouts in memory, whichever head it has."""
+"""The default model alone, on cutouts in memory: likelihood, features and network of one instrument."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from szmass_cli.likelihood.modes import BeamModes
+from szmass_cli.likelihood.features import features
+from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import Bundle
-from szmass_cli.network.conditioned import Conditions
-from szmass_cli.network.model import Predictor
-from szmass_cli.network.posteriormodel import PosteriorPredictor
+from szmass_cli.network.massmodel import MassModel
+from szmass_cli.physics.bands import Band, Instrument
+from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.noise import KneeNoise
+
+ACT_LIKE = Instrument(
+    (
+        Band(97.8, Beam(2.1), 14.0, KneeNoise(14.0, 2000.0)),
+        Band(149.6, Beam(1.4), 14.0, KneeNoise(14.0, 3000.0)),
+        Band(216.5, Beam(1.0), 40.0, KneeNoise(40.0, 3000.0)),
+    ),
+    0.9,
+)
+"""Three bands about as deep as those of ACT DR6."""
+
+ONE_BAND = ACT_LIKE.only((1,))
 
 
-def bare_network(bundle: Bundle, batch_size: int) -> Callable[[np.ndarray], object]:
-    """What takes cutouts (n, 40, 40) [µK] through the network of a bundle, its input filters included."""
-    if not bundle.is_conditioned:
-        return Predictor.from_bundle(bundle, bundle.training_sky(), batch_size)
-    band = bundle.bands[0]
-    fwhm = band.beam.fwhm_arcmin
-    modes = {fwhm: BeamModes(bundle.sky_power, band, bundle.sz_model)}
-    predictor = PosteriorPredictor.from_bundle(bundle, modes, batch_size)
+def bare_network(
+    bundle: Bundle, batch_size: int, instrument: Instrument = ONE_BAND
+) -> Callable[[np.ndarray], object]:
+    """Return what takes cutouts (n, 40, 40, f) or (n, 40, 40) [µK] to posteriors at z = 0.7."""
+    model = MassModel.from_bundle(bundle, batch_size)
+    likelihood = bundle.sky_model.likelihood(instrument)
+    scores = ScoreImages(likelihood)
 
     def forward(images_uk: np.ndarray) -> object:
-        ones = np.ones(len(images_uk))
-        return predictor(images_uk, Conditions(0.7 * ones, fwhm * ones, band.noise_uk_arcmin * ones))
+        images = images_uk.reshape(len(images_uk), 40, 40, len(instrument))
+        redshift = np.full(len(images), 0.7)
+        weighed = likelihood.weigh(images)
+        return model(features(likelihood, scores, weighed, redshift, model.ln_mass), redshift)
 
     return forward

@@ -1,8 +1,9 @@
-"""Measure `szmass estimate` at survey scale on this machine: ratios in one run, memory, start-up.
+"""Measure `szmass estimate` at survey scale on this machine: one band and three, memory, start-up.
 
-Usage: python benchmarks/estimate.py [--rows 20000] [--many 100000] [--folder DIR]
+Usage: python benchmarks/estimate.py [--rows 10000] [--many 100000] [--folder DIR] [--quick]
 
-It writes a map of 5.35 GB (43200 x 10320, I/Q/U) and a HEALPix map of nside 8192 into the folder.
+It writes three maps of 5.35 GB (43200 x 10320, I/Q/U; their Q and U are holes in the file) and a HEALPix map
+of nside 8192 into the folder. With --quick only rates end to end are measured.
 """
 
 import argparse
@@ -20,13 +21,14 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
-from bare import bare_network
+from bare import ACT_LIKE, ONE_BAND, bare_network
 from pixell import enmap, reproject
 
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.network.backend import CPU_BATCH_SIZE, one_thread_per_operation, usable_cores
-from szmass_cli.network.bundle.bundle import find_bundle, read_bundle
+from szmass_cli.network.bundle.bundle import Bundle, find_bundle, read_bundle
+from szmass_cli.physics.bands import Instrument
 from szmass_cli.system.blas import one_blas_thread
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,13 +37,18 @@ TILE = 1024
 NSIDE = 8192
 
 
-def write_car(path: Path) -> None:
+BANDS = ("f090", "f150", "f220")
+BEAMS = {"f090": 2.1, "f150": 1.4, "f220": 1.0}
+NOISE = {"f090": "14,2000", "f150": "14,3000", "f220": "40,3000"}
+
+
+def write_car(path: Path, band: str) -> None:
     """A map as large as ACT DR6's; its sky repeats, its Q and U are holes in the file."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---CAR", "DEC--CAR"]
     wcs.wcs.cdelt, wcs.wcs.crpix = [-1 / 120, 1 / 120], [21600.5, 7561.0]
     header = wcs.to_header()
-    header["BUNIT"] = "uK"
+    header["BUNIT"], header["FREQ"] = "uK", band
     shaped = fits.PrimaryHDU(np.zeros((3, 1, 1), ">f4"), header).header
     shaped["NAXIS1"], shaped["NAXIS2"] = SHAPE[1], SHAPE[0]
     text = shaped.tostring().encode()
@@ -116,13 +123,15 @@ def cutting(car: Path, sphere: Path) -> None:
     print(f"cut from HEALPix 8192      {rates['healpix']:8,.0f} /s and core")
 
 
-def forward(rows: int) -> float:
-    """Cutouts per second through the bare network, on all cores, from memory."""
+def forward(rows: int, instrument: Instrument) -> float:
+    """Cutouts per second through likelihood and network, on all cores, from memory."""
     one_thread_per_operation(usable_cores())
     bundle = read_bundle(DEFAULT_MODEL)
+    assert isinstance(bundle, Bundle)
     with one_blas_thread():
-        predictor = bare_network(bundle, CPU_BATCH_SIZE)
-        images = np.random.default_rng(1).normal(0, 100, (128, 40, 40)).astype(np.float32)
+        predictor = bare_network(bundle, CPU_BATCH_SIZE, instrument)
+        shape = (128, 40, 40, len(instrument))
+        images = np.random.default_rng(1).normal(0, 100, shape).astype(np.float32)
         predictor(images)
         with ThreadPoolExecutor(usable_cores()) as pool:
             start = time.perf_counter()
@@ -160,10 +169,10 @@ def idle_gb() -> float:
     """Memory of a process that has the network loaded and nothing to do."""
     code = (
         "import json; from szmass_cli.estimation.run import *;"
-        "from szmass_cli.estimation.meters import build_meter;"
+        "from szmass_cli.network.massmodel import MassModel;"
         "from szmass_cli.network.backend import one_thread_per_operation as o;"
         "from szmass_cli.network.bundle.bundle import read_bundle; from pathlib import Path; o(2);"
-        f"m = build_meter(read_bundle({str(find_bundle(DEFAULT_MODEL))!r}), batch_size={CPU_BATCH_SIZE});"
+        f"m = MassModel.from_bundle(read_bundle({str(find_bundle(DEFAULT_MODEL))!r}), {CPU_BATCH_SIZE});"
         "lines = Path('/proc/self/status').read_text().splitlines();"
         "print(json.dumps([line.split()[1] for line in lines if 'RssAnon' in line]))"
     )
@@ -171,57 +180,71 @@ def idle_gb() -> float:
     return int(json.loads(done.stdout)[0]) / 1e6
 
 
-def end_to_end(folder: Path, car: Path, rows: int) -> None:
-    """A whole run beside the bare network, before and after it: the machine may not be alone."""
+def of_maps(cars: dict[str, Path]) -> tuple[str, ...]:
+    """What is said of maps on the command line."""
+    arguments: list[str] = []
+    for band, path in cars.items():
+        arguments += ["--map", f"{band}={path}"]
+        arguments += ["--beam", f"{band}={BEAMS[band]}", "--noise", f"{band}={NOISE[band]}"]
+    return tuple(arguments)
+
+
+def end_to_end(folder: Path, cars: dict[str, Path], instrument: Instrument, rows: int) -> None:
+    """A whole run beside the bare model, before and after it: the machine may not be alone."""
     catalogue = write_catalogue(folder / "rows.fits", rows)
-    before = forward(2048)
-    output = folder / "rows_out.fits"
-    seconds, _, first = szmass("estimate", car, catalogue, "-o", output, "--overwrite", "-q")
-    after = forward(2048)
+    before = forward(2048, instrument)
+    output, maps = folder / "rows_out.fits", of_maps(cars)
+    seconds, _, first = szmass("estimate", *maps, catalogue, "-o", output, "--overwrite", "-q")
+    after = forward(2048, instrument)
     options = ("-o", output, "--overwrite", "-q")
-    few, _, _ = szmass("estimate", car, write_catalogue(folder / "few.fits", 128), *options)
+    few, _, _ = szmass("estimate", *maps, write_catalogue(folder / "few.fits", 128), *options)
     rate, bare = (rows - 128) / (seconds - few), 0.5 * (before + after)
-    print(f"{rows:,} rows: {rate:,.0f} /s, {rate / bare:.2f} of the bare network's {bare:,.0f} /s")
-    print(f"128 rows, four batches, start to end, in {few:.1f} s; first part of 1024 after {first:.1f} s")
+    print(
+        f"{len(cars)} bands, {rows:,} rows: {rate:,.0f} /s, {rate / bare:.2f} of the bare model's {bare:,.0f} /s"
+    )
+    print(f"128 rows, start to end, in {few:.1f} s; first part of 1024 after {first:.1f} s", flush=True)
 
 
-def memory(folder: Path, car: Path, sizes: list[int]) -> None:
+def memory(folder: Path, cars: dict[str, Path], sizes: list[int]) -> None:
     """Peak of anonymous memory above an idle process, for small and large catalogues."""
     idle = idle_gb()
     for rows in sizes:
-        catalogue = write_catalogue(folder / "memory.fits", rows)
-        _, peak, _ = szmass("estimate", car, catalogue, "-o", folder / "memory_out.fits", "--overwrite", "-q")
-        print(f"{rows:,} rows: {peak - idle:+.2f} GB above {idle:.2f} GB of an idle process")
+        catalogue, output = write_catalogue(folder / "memory.fits", rows), folder / "memory_out.fits"
+        _, peak, _ = szmass("estimate", *of_maps(cars), catalogue, "-o", output, "--overwrite", "-q")
+        above = f"{peak - idle:+.2f} GB above {idle:.2f} GB of an idle process"
+        print(f"{len(cars)} bands, {rows:,} rows: {above}", flush=True)
 
 
-def workers(folder: Path, car: Path, rows: int) -> None:
+def workers(folder: Path, cars: dict[str, Path], rows: int) -> None:
     """One local worker against two."""
     catalogue, outputs, times = write_catalogue(folder / "workers.fits", rows), [], []
+    maps = of_maps(cars)
     for count in (1, 2):
         output = folder / f"workers_{count}.fits"
         options = ("--overwrite", "-q", "--block-rows", 256, "--workers", count)
-        times.append(szmass("estimate", car, catalogue, "-o", output, *options)[0])
+        times.append(szmass("estimate", *maps, catalogue, "-o", output, *options)[0])
         outputs.append(output.read_bytes())
     few = write_catalogue(folder / "few.fits", 128)
-    idle = szmass("estimate", car, few, "-o", folder / "few_out.fits", "--overwrite", "-q", "--workers", 1)[0]
+    alone = ("-o", folder / "few_out.fits", "--overwrite", "-q", "--workers", 1)
+    idle = szmass("estimate", *maps, few, *alone)[0]
     print(f"{rows:,} rows: two workers need {times[1] / times[0]:.2f} of one worker's time, all in;")
     print(f"  {(times[1] - idle) / (times[0] - idle):.2f} without the start")
-    print(f"their outputs: {said(len(set(outputs)) == 1)}")
+    print(f"their outputs: {said(len(set(outputs)) == 1)}", flush=True)
 
 
-def shards(folder: Path, car: Path, rows: int) -> None:
+def shards(folder: Path, cars: dict[str, Path], rows: int) -> None:
     """Eight shards against one run."""
     catalogue, whole = write_catalogue(folder / "shards_in.fits", rows), folder / "whole.fits"
-    szmass("estimate", car, catalogue, "-o", whole, "--overwrite", "-q", "--block-rows", 256)
+    maps, how = of_maps(cars), ("-q", "--block-rows", 256)
+    szmass("estimate", *maps, catalogue, "-o", whole, "--overwrite", *how)
     output = folder / "shards.fits"
     for shard in range(1, 9):
-        szmass("estimate", car, catalogue, "-o", output, "-q", "--block-rows", 256, "--shard", f"{shard}/8")
+        szmass("estimate", *maps, catalogue, "-o", output, *how, "--shard", f"{shard}/8")
     subprocess.run(
         [sys.executable, "-m", "szmass_cli", "merge", output, "-q", "--overwrite"], cwd=ROOT, check=True
     )
-    print(
-        f"{rows:,} rows: one run and eight shards, merged: {said(output.read_bytes() == whole.read_bytes())}"
-    )
+    same = output.read_bytes() == whole.read_bytes()
+    print(f"{rows:,} rows: one run and eight shards, merged: {said(same)}", flush=True)
 
 
 def said(same: bool) -> str:
@@ -230,24 +253,34 @@ def said(same: bool) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--quick", action="store_true", help="only rates end to end")
     arguments = parser.parse_args()
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line for line in lines if "model name" in line), "")
     print(f"{usable_cores()} cores, {model.partition(':')[2].strip()}")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
-        car, sphere = folder / "car.fits", folder / "sphere.fits"
-        write_car(car)
+        cars, sphere = {band: folder / f"{band}.fits" for band in BANDS}, folder / "sphere.fits"
+        for band, path in cars.items():
+            write_car(path, band)
+        one = {"f150": cars["f150"]}
+        end_to_end(folder, one, ONE_BAND, arguments.rows)
+        end_to_end(folder, cars, ACT_LIKE, arguments.rows)
+        if arguments.quick:
+            return
         write_healpix(sphere)
-        print(f"{car.stat().st_size / 1e9:.2f} GB of CAR, {sphere.stat().st_size / 1e9:.2f} GB of HEALPix")
-        cutting(car, sphere)
-        end_to_end(folder, car, arguments.rows)
-        workers(folder, car, arguments.rows)
-        shards(folder, car, 2048)
-        memory(folder, car, [1000, arguments.many])
+        sizes = (
+            f"{cars['f150'].stat().st_size / 1e9:.2f} GB of CAR each, {sphere.stat().st_size / 1e9:.2f} GB"
+        )
+        print(f"{sizes} of HEALPix")
+        cutting(cars["f150"], sphere)
+        workers(folder, cars, arguments.rows // 2)
+        shards(folder, cars, 2048)
+        memory(folder, one, [1000, arguments.many])
+        memory(folder, cars, [1000, arguments.many // 4])
 
 
 if __name__ == "__main__":
