@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import threading
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -50,8 +51,12 @@ def pipe(tmp_path):
     os.mkfifo(path)
     writers = []
 
+    def write(data):
+        with suppress(BrokenPipeError):  # a reader that has had enough
+            path.write_bytes(data)
+
     def written(data):
-        writers.append(threading.Thread(target=path.write_bytes, args=(data,), daemon=True))
+        writers.append(threading.Thread(target=write, args=(data,), daemon=True))
         writers[-1].start()
         return path
 
