@@ -199,9 +199,8 @@ def end_to_end(folder: Path, cars: dict[str, Path], instrument: Instrument, rows
     options = ("-o", output, "--overwrite", "-q")
     few, _, _ = szmass("estimate", *maps, write_catalogue(folder / "few.fits", 128), *options)
     rate, bare = (rows - 128) / (seconds - few), 0.5 * (before + after)
-    print(
-        f"{len(cars)} bands, {rows:,} rows: {rate:,.0f} /s, {rate / bare:.2f} of the bare model's {bare:,.0f} /s"
-    )
+    what = f"{rate:,.0f} /s, {rate / bare:.2f} of the bare model's {bare:,.0f} /s"
+    print(f"{len(cars)} bands, {rows:,} rows: {what}")
     print(f"128 rows, start to end, in {few:.1f} s; first part of 1024 after {first:.1f} s", flush=True)
 
 

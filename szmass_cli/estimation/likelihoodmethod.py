@@ -121,7 +121,7 @@ class LikelihoodMethod:
     def _noise(self, one: BandMap, look: Look, side: float, sky: SkyModel) -> tuple[str, str]:
         """Return the noise of a map as ``--noise`` has it, and where it is from."""
         if one.request.noise is not None:
-            return str(one.request.noise), "option" if one.request.ivar is None else "ivar"
+            return str(one.request.noise), "option"
         by_ivar = one.noise_uk_arcmin(look.rows)
         if by_ivar is not None:
             known = by_ivar[np.isfinite(by_ivar)]

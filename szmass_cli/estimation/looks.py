@@ -1,5 +1,6 @@
 """A look at a map where the clusters are, before the long work: its unit, its pixels and its noise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from szmass_cli.maps.cutouts import robust_rms
 from szmass_cli.maps.sampling import pixels_per_arcmin
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.stamps import lay_stamps
+from szmass_cli.maps.tangent import tangent_directions
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.noise import NoiseLevel
@@ -29,6 +31,9 @@ LOOKED_FOR = 20
 
 PLAUSIBLE_RMS_RATIO = 50.0
 """A map whose fluctuations differ more than this from the sky's is in another unit."""
+
+DEPTH_LN_STEP = 0.2
+"""Steps of ln of inverse variances: rows on the same ones are measured together."""
 
 SMOOTH = 0.3
 """Fields of which the beam leaves more than this fraction tell the noise."""
@@ -87,6 +92,27 @@ def look_at(band_map: BandMap, rows: Rows) -> Look:
         if sum(map(len, places)) >= LOOKED_AT:
             break
     return Look(rows[np.concatenate(places)], np.concatenate(images), np.concatenate(bad))
+
+
+def depth_numbers(maps: Sequence[BandMap], rows: Rows) -> np.ndarray | None:
+    """Return numbers (n,) of the depths of several bands around rows, the same for much the same depths.
+
+    They serve to measure rows of one depth together. None where there is one band, or no inverse variances:
+    then depths are few.
+    """
+    if len(maps) == 1 or all(one.weights.ivar is None for one in maps):
+        return None
+    there = np.flatnonzero(np.isfinite(rows.ra_deg + rows.dec_deg))
+    steps = np.zeros((len(rows), len(maps)), int)
+    middle = np.zeros(())
+    directions = tangent_directions(rows.ra_deg[there], rows.dec_deg[there], middle, middle)
+    for band, one in enumerate(maps):
+        if one.weights.ivar is not None:
+            ivar = one.weights.ivar.nearest(directions)
+            positive = np.where(ivar > 0.0, ivar, np.nan)
+            relative = np.log(positive / np.nanmedian(positive)) if np.any(ivar > 0.0) else positive
+            steps[there, band] = np.nan_to_num(np.round(relative / DEPTH_LN_STEP), nan=99.0).astype(int)
+    return np.unique(steps, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def check_plausible(sky_map: SkyMap, found_uk: float, expected_uk: float) -> None:

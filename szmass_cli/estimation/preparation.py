@@ -11,6 +11,7 @@ from szmass_cli.catalog import Catalog, catalog_file, check_output_columns, read
 from szmass_cli.catalog.tables.formats import output_files, read_table
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bench import Bench, Job, inputs_identity
+from szmass_cli.estimation.looks import depth_numbers
 from szmass_cli.estimation.masstable import check_mass_definitions, check_percentiles, column_names
 from szmass_cli.estimation.method import method_of
 from szmass_cli.estimation.request import Request
@@ -94,7 +95,9 @@ def prepared(request: Request, shares: int = 1) -> Run:
     batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
     block_rows = min(request.block_rows, -(-len(catalog) // shares))
     request = replace(request, batch_size=batch_size, block_rows=block_rows)
-    wanted = Wanted(levels, change.wanted, batch_size, float(np.max(rows.position_err_arcmin, initial=0.0)))
+    # in steps, so that few rows change the lattice that positions are looked for on
+    largest_error = 0.25 * float(np.ceil(np.max(rows.position_err_arcmin, initial=0.0) / 0.25))
+    wanted = Wanted(levels, change.wanted, batch_size, largest_error)
     job = Job(
         tuple(one.request.resolved() for one in maps),
         bundle.path.resolve(),
@@ -104,7 +107,8 @@ def prepared(request: Request, shares: int = 1) -> Run:
         inputs_identity(maps, bundle.sha256),
     )
     bench = Bench(job, method, maps)
-    plan = make_plan(catalog.dec_deg, _identity(request, bundle, catalog, bench), batch_size, block_rows)
+    identity = _identity(request, bundle, catalog, bench)
+    plan = make_plan(catalog.dec_deg, identity, batch_size, block_rows, depth_numbers(maps, rows))
     notes = (*(note for band_map in maps for note in band_map.notes), *found, *notes)
     return Run(request, bundle, catalog, bench, rows, change, plan, notes)
 

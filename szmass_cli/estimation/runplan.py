@@ -107,9 +107,13 @@ def shard_of(block_number: int, count: int) -> int:
 
 
 def make_plan(
-    dec_deg: np.ndarray, identity: Mapping[str, Any], batch_size: int, block_rows: int = BLOCK_ROWS
+    dec_deg: np.ndarray,
+    identity: Mapping[str, Any],
+    batch_size: int,
+    block_rows: int = BLOCK_ROWS,
+    depth: np.ndarray | None = None,
 ) -> RunPlan:
-    """Cut a catalogue into blocks of declination.
+    """Cut a catalogue into blocks of declination, of one depth after the other.
 
     Strips depend on the catalogue and the batch size only; blocks are whole strips, so that masses are the
     same whatever the size of a block.
@@ -124,8 +128,10 @@ def make_plan(
         Cutouts that go through the network at once.
     block_rows : int
         Rows in a block, rounded up to whole strips.
+    depth : numpy.ndarray of int, shape (n,), optional
+        Rows of one number have maps of much the same depth around them, and are best measured together.
     """
-    order = np.argsort(dec_deg, kind="stable")
+    order = np.lexsort((dec_deg, np.zeros(len(dec_deg), int) if depth is None else depth))
     size = -(-STRIP_ROWS // batch_size) * batch_size
     strips = [order[start : start + size] for start in range(0, len(order), size)]
     per_block = -(-block_rows // size)
