@@ -17,17 +17,21 @@ from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.geometry import pixel_radii_arcmin
-from szmass_cli.likelihood.modes import BeamModes
+from szmass_cli.likelihood.features import features
+from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle.bundle import read_bundle
-from szmass_cli.network.conditioned import Conditions
-from szmass_cli.network.posteriormodel import PosteriorPredictor
+from szmass_cli.network.correction import Corrector
+from szmass_cli.physics.bands import Band, Instrument
+from szmass_cli.physics.beams import Beam
 from szmass_cli.sky.clusters import ClusterStamps
 
 N_SHOWN = 5
 SHOWN_REDSHIFT = 0.7
 EXTENT = (5.0, -5.0, -5.0, 5.0)
+BAND = Band(150.0, Beam(1.0), 5.0)
+"""That of examples/demo.yaml."""
 
 
 def radial_profile(image: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -84,6 +88,15 @@ def draw_cluster(column, image, recovered, true_sz, title: str, first: bool):
     return shown
 
 
+def recovered_sz_uk(images_uk: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+    """SZ maps (n, 40, 40) [µK] that the default model finds in cutouts of one band."""
+    bundle = read_bundle(DEFAULT_MODEL)
+    likelihood = bundle.sky_model.likelihood(Instrument((BAND,)))
+    weighed = likelihood.weigh(images_uk[..., None])
+    seen = features(likelihood, ScoreImages(likelihood), weighed, redshift, bundle.ln_mass)
+    return Corrector.from_bundle(bundle)(seen).y_map * float(BAND.response.tsz_uk_per_y())
+
+
 def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None:
     """Read the demo's files and write its picture."""
     # FITS knows no factors in units, so astropy would warn of the field's usual 1e14 solMass
@@ -91,19 +104,14 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
     truth = Table.read(truth_path)
     if list(masses["name"]) != list(truth["name"]):
         raise SystemExit("The masses and the truth are not of the same clusters.")
-    bundle = read_bundle(DEFAULT_MODEL)
-    band = bundle.bands[0]
-    modes = {band.beam.fwhm_arcmin: BeamModes(bundle.sky_power, band, bundle.sz_model)}
-    predictor = PosteriorPredictor.from_bundle(bundle, modes)
-    stamps = ClusterStamps(bundle.bands, bundle.sz_model)
     # clusters near the middle of the catalogue's redshifts, in order of mass
     near = np.argsort(np.abs(truth["redshift"] - SHOWN_REDSHIFT))[:N_SHOWN]
     rows = near[np.argsort(truth["M200c_true"][near])]
     images = extract_cutouts(open_map(map_path), truth["ra"][rows], truth["dec"][rows]).images
-    redshift, ones = np.asarray(truth["redshift"][rows], float), np.ones(N_SHOWN)
-    conditions = Conditions(redshift, band.beam.fwhm_arcmin * ones, band.noise_uk_arcmin * ones)
-    recovered = predictor(images, conditions).sz_uk
-    true_sz = stamps.mean_images(truth["M200c_true"][rows] * 1e14, truth["redshift"][rows])[..., 0]
+    redshift = np.asarray(truth["redshift"][rows], float)
+    recovered = recovered_sz_uk(images, redshift)
+    model = read_bundle(DEFAULT_MODEL).sky_model.sz_model
+    true_sz = ClusterStamps([BAND], model).mean_images(truth["M200c_true"][rows] * 1e14, redshift)[..., 0]
     true_sz *= np.asarray(truth["amplitude_true"][rows], np.float32)[:, None, None]
 
     figure = plt.figure(figsize=(15, 6.4), layout="constrained")

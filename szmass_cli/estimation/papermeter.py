@@ -4,16 +4,19 @@ import numpy as np
 
 from szmass_cli.catalog import Flag
 from szmass_cli.estimation.measured import Measured
-from szmass_cli.estimation.oddities import EXTREME_SIGMA
+from szmass_cli.estimation.oddities import AWAY_ARCMIN, EXTREME_SIGMA
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
-from szmass_cli.likelihood.optimal import MatchedFilter, NoiseLevel
-from szmass_cli.maps.inpaint import inpaint
+from szmass_cli.geometry import pixel_radii_arcmin
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.holes import filled
+from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import PaperBundle
 from szmass_cli.network.paper.masses import CalibratedMasses
 from szmass_cli.network.paper.predictor import Predictor
+from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.priors import PriorChange
-from szmass_cli.sky.clusters import ClusterStamps
 
 RMS_RATIO_RANGE = (0.78, 1.3)
 """Outside it, the filtered rms around a cluster is unlike the training sky's.
@@ -34,18 +37,21 @@ class PaperMeter:
     """
 
     def __init__(self, bundle: PaperBundle, wanted: Wanted, change: PriorChange):
-        self._sky, self._calibration = bundle.training_sky(), bundle.calibration
+        self._calibration = bundle.calibration
         self._masses = CalibratedMasses(bundle.calibration, wanted.percentiles, change)
-        self._predictor = Predictor.from_bundle(bundle, self._sky, wanted.batch_size)
-        self._stamps = ClusterStamps(bundle.bands, bundle.sz_model)
-        self._filter, self._noise = MatchedFilter(self._sky), NoiseLevel(self._sky)
+        self._predictor = Predictor.from_bundle(bundle, bundle.training_sky(), wanted.batch_size)
+        scatter = Scatter(bundle.recipe.clusters.sz_scatter_ln)
+        instrument = Instrument(tuple(bundle.bands))
+        self._likelihood = GaussianLikelihood(bundle.sky_power, instrument, bundle.sz_model, scatter)
+        self._scores = ScoreImages(self._likelihood)
+        self._depth = self._likelihood.depths([0] * len(instrument))
+        self._away = pixel_radii_arcmin() > AWAY_ARCMIN
         self._band = bundle.labels.band
 
     def __call__(self, strip: Strip) -> Measured:
         """Measure rows that have data in every band."""
         images_uk, rows = strip.images_uk, strip.rows
-        if strip.bad.any():  # the covariance of all pixels is large, and made when it is first asked for
-            images_uk = inpaint(images_uk, strip.bad, self._sky.covariance_uk2)
+        images_uk = filled(images_uk, strip.bad, [self._depth] * len(images_uk), self._likelihood.symmetry)
         prediction = self._predictor(images_uk)
         raw = prediction.raw_mass_msun
         masses, own_median = self._masses(raw, rows.redshift, rows.redshift_err)
@@ -53,13 +59,19 @@ class PaperMeter:
         flags[self._calibration.beyond_range(raw, rows.redshift)] |= Flag.MASS_OUTSIDE_TRAINING
         flags[~np.isfinite(raw)] |= Flag.NONFINITE
         # what is said of the data does not depend on the prior
-        templates = self._stamps.mean_images(np.nan_to_num(own_median, nan=1e14), rows.redshift)
+        model = self._likelihood.model
+        scales = cluster_scales(np.nan_to_num(own_median, nan=1e14)[:, None], rows.redshift[:, None], model)
+        projection, fisher = self._likelihood.matched(self._likelihood.weigh(images_uk), scales)
+        templates = self._likelihood.templates.images.mean_images(
+            np.nan_to_num(own_median, nan=1e14), rows.redshift
+        )
         residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
-        ratio, extreme = self._noise.ratio_and_extreme(residual)
+        scores = self._scores(self._likelihood.weigh(residual), ("tsz",))[..., 0]
+        ratio = np.sqrt(np.mean(scores[:, self._away] ** 2, axis=1))
         low, high = RMS_RATIO_RANGE
-        flags[extreme > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
+        flags[np.abs(scores).max(axis=(1, 2)) > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
         flags[(ratio < low) | (ratio > high)] |= Flag.NOISE_MISMATCH
-        snr = self._filter.snr(images_uk, templates)
+        snr = (projection / np.sqrt(fisher))[:, 0]
         return Measured(masses, own_median, snr, flags, strip.masked_fraction)
 
     def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
