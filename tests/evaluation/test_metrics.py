@@ -2,20 +2,17 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.errors import InputError
-from szmass_cli.evaluation.metrics import (
-    FORMAT_VERSION,
-    Comparison,
-    MassRow,
-    Metrics,
-    ProfileRow,
-    read_metrics,
-)
+from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics, PriorRow
+from szmass_cli.evaluation.instruments.rows import Bias, CaseRow, Gain, MassBiasRow, PosteriorRow, SnrRow
+from szmass_cli.evaluation.metrics import read_metrics
+from szmass_cli.evaluation.paper.metrics import Comparison, MassRow, PaperMetrics, ProfileRow
 from szmass_cli.evaluation.statistics import AtOneMass, MassScatter
 
 HONEST = MassScatter(std=0.17, gaussian_sigma=0.155, median=0.01, coverage_68=0.68, coverage_95=0.95)
@@ -26,7 +23,7 @@ def comparison(network_std, n=2000, scatter=0.2):
 
 
 def metrics(*stds):
-    return Metrics(FORMAT_VERSION, "toy", "0" * 64, 1, tuple(comparison(std) for std in stds))
+    return PaperMetrics("toy", "0" * 64, 1, tuple(comparison(std) for std in stds))
 
 
 def test_luck_is_not_a_leak():
@@ -48,6 +45,7 @@ def test_a_matched_filter_better_than_possible_is_not_the_networks_leak():
     assert not suspicious.leaks
 
 
+ROOT = Path(__file__).parents[2]
 NUMBER = st.floats(-1e3, 1e3)
 POSITIVE = st.floats(1e-6, 1e16)
 SCATTERS = st.builds(MassScatter, POSITIVE, POSITIVE, NUMBER, st.floats(0, 1), st.floats(0, 1))
@@ -56,8 +54,7 @@ AT_ONE_MASS = st.builds(AtOneMass, POSITIVE, POSITIVE)
 MASS_ROWS = st.builds(MassRow, POSITIVE, st.integers(1, 10**6), AT_ONE_MASS, AT_ONE_MASS, AT_ONE_MASS)
 PROFILE_ROWS = st.builds(ProfileRow, POSITIVE, st.integers(1, 10**6), NUMBER, POSITIVE, POSITIVE)
 METRICS = st.builds(
-    Metrics,
-    st.just(FORMAT_VERSION),
+    PaperMetrics,
     st.text(max_size=20),
     st.text("0123456789abcdef", min_size=64, max_size=64),
     st.integers(0, 2**32 - 1),
@@ -65,9 +62,37 @@ METRICS = st.builds(
 )
 
 
-@given(METRICS)
-@settings(max_examples=40, deadline=None)
+FRACTION, COUNT = st.floats(0, 1), st.integers(1, 10**6)
+POSTERIOR_ROWS = st.builds(PosteriorRow, COUNT, *[NUMBER] * 2, *[FRACTION] * 4, NUMBER, POSITIVE)
+BIASES = st.builds(Bias, COUNT, *[NUMBER] * 3)
+CASES = st.builds(
+    CaseRow,
+    st.text(max_size=20),
+    COUNT,
+    st.none() | POSTERIOR_ROWS,
+    st.lists(st.builds(SnrRow, POSITIVE, st.none() | POSITIVE, POSTERIOR_ROWS), max_size=2).map(tuple),
+    st.none() | BIASES,
+    st.none() | st.builds(Gain, POSITIVE, POSITIVE),
+    st.booleans(),
+)
+INSTRUMENT_METRICS = st.builds(
+    InstrumentsMetrics,
+    st.text(max_size=20),
+    st.text("0123456789abcdef", min_size=64, max_size=64),
+    st.integers(0, 2**32 - 1),
+    st.lists(CASES, max_size=2).map(tuple),
+    st.lists(FRACTION, max_size=3).map(tuple),
+    st.lists(st.builds(MassBiasRow, st.tuples(POSITIVE, POSITIVE), BIASES), max_size=2).map(tuple),
+    *(st.lists(CASES, max_size=2).map(tuple) for _ in range(3)),
+    st.lists(st.builds(PriorRow, st.just("all"), COUNT, NUMBER, FRACTION, FRACTION), max_size=2).map(tuple),
+    st.lists(CASES, max_size=2).map(tuple),
+)
+
+
+@given(METRICS | INSTRUMENT_METRICS)
+@settings(max_examples=60, deadline=None)
 def test_they_come_back_from_their_file_as_they_were(tmp_path_factory, found):
+    """Of either kind of model, told apart by the file itself."""
     path = tmp_path_factory.mktemp("metrics") / "metrics.json"
     path.write_bytes(found.to_json())
     assert read_metrics(path) == found
@@ -90,7 +115,14 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
 
 def test_another_format_is_refused(tmp_path):
     path = tmp_path / "metrics.json"
-    path.write_bytes(replace(metrics(0.18), format_version=FORMAT_VERSION + 1).to_json())
-    with pytest.raises(InputError, match=f"format {FORMAT_VERSION + 1}") as caught:
+    values = json.loads(metrics(0.18).to_json())
+    path.write_text(json.dumps({**values, "format_version": 9}))
+    with pytest.raises(InputError, match="does not hold metrics") as caught:
         read_metrics(path)
-    assert "Update szmass" in caught.value.hint
+    assert "update szmass" in caught.value.hint
+
+
+def test_the_paper_report_that_is_shipped_is_read():
+    """An older one, which has a field that is no more."""
+    found = read_metrics(ROOT / "models" / "paper" / "report" / "metrics.json")
+    assert isinstance(found, PaperMetrics) and len(found.scatter) == 2

@@ -7,17 +7,11 @@ import pytest
 from oracle import Oracle
 
 from szmass_cli.errors import OutputError, SzmassError
-from szmass_cli.evaluation import report
-from szmass_cli.evaluation.metrics import (
-    FORMAT_VERSION,
-    Comparison,
-    MassRow,
-    Metrics,
-    ProfileRow,
-    read_metrics,
-)
-from szmass_cli.evaluation.report import METRICS, SUMMARY, check_report_folder, summary, write_report
-from szmass_cli.evaluation.results import Evaluation
+from szmass_cli.evaluation.metrics import read_metrics
+from szmass_cli.evaluation.paper.metrics import Comparison, MassRow, PaperMetrics, ProfileRow
+from szmass_cli.evaluation.paper.run import PaperEvaluation
+from szmass_cli.evaluation.paper.tables import summary
+from szmass_cli.evaluation.report import METRICS, SUMMARY, check_report_folder, write_report
 from szmass_cli.evaluation.statistics import AtOneMass, MassScatter
 
 FIGURES = {"figure3_sz_maps.png", "figure4_masses.png", "figure5_scatter.png", "loss.png"}
@@ -34,8 +28,7 @@ def at(median, sigma):
 def metrics():
     """A small report's numbers, all different."""
     comparison = Comparison(12_345, 0.2, NETWORK, FILTERED, BEST)
-    return Metrics(
-        FORMAT_VERSION,
+    return PaperMetrics(
         "toy",
         "0" * 64,
         77,
@@ -49,7 +42,7 @@ def metrics():
 @pytest.fixture
 def plain(monkeypatch):
     """Reports without figures: those have tests of their own."""
-    monkeypatch.setattr(report, "save_figures", lambda *_: None)
+    monkeypatch.setattr(PaperEvaluation, "save_figures", lambda *_: None)
 
 
 def contents(folder):
@@ -59,7 +52,7 @@ def contents(folder):
 
 
 def test_a_report_has_its_numbers_and_its_summary(tmp_path, metrics, plain):
-    write_report(Evaluation(metrics, []), [], tmp_path / "deep" / "report")
+    write_report(PaperEvaluation(metrics, []), [], tmp_path / "deep" / "report")
     assert set(contents(tmp_path)) == {f"deep/report/{METRICS}", f"deep/report/{SUMMARY}"}
     assert read_metrics(tmp_path / "deep" / "report" / METRICS) == metrics
     assert (tmp_path / "deep" / "report" / SUMMARY).read_text() == summary(metrics)
@@ -128,7 +121,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path, metrics, plain, 
     with pytest.raises(OutputError, match="is not a report"):
         check_report_folder(folder, overwrite)
     with pytest.raises(OutputError):
-        write_report(Evaluation(metrics, []), [], folder, overwrite)
+        write_report(PaperEvaluation(metrics, []), [], folder, overwrite)
     assert contents(tmp_path) == {f"report/{inside}": b"precious"}
 
 
@@ -142,20 +135,20 @@ def test_a_file_is_never_replaced(tmp_path, overwrite):
 
 def test_an_empty_folder_becomes_a_report(tmp_path, metrics, plain):
     (tmp_path / "report").mkdir()
-    write_report(Evaluation(metrics, []), [], tmp_path / "report")
+    write_report(PaperEvaluation(metrics, []), [], tmp_path / "report")
     assert (tmp_path / "report" / METRICS).is_file()
 
 
 def test_an_old_report_is_replaced_only_if_that_is_wanted(tmp_path, metrics, plain):
     folder = tmp_path / "report"
-    write_report(Evaluation(metrics, []), [], folder)
+    write_report(PaperEvaluation(metrics, []), [], folder)
     (folder / "old.png").write_text("a figure that is drawn no more")
     before = contents(tmp_path)
     with pytest.raises(OutputError, match="already there") as caught:
-        write_report(Evaluation(replace(metrics, seed=78), []), [], folder)
+        write_report(PaperEvaluation(replace(metrics, seed=78), []), [], folder)
     assert "--overwrite" in caught.value.hint
     assert contents(tmp_path) == before
-    write_report(Evaluation(replace(metrics, seed=78), []), [], folder, overwrite=True)
+    write_report(PaperEvaluation(replace(metrics, seed=78), []), [], folder, overwrite=True)
     assert read_metrics(folder / METRICS).seed == 78
     assert set(contents(tmp_path)) == {f"report/{METRICS}", f"report/{SUMMARY}"}
 
@@ -170,7 +163,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, place):
 @pytest.mark.parametrize("failure", ["figures", "move"])
 def test_a_full_disk_leaves_the_old_report(tmp_path, metrics, plain, monkeypatch, failure):
     folder = tmp_path / "report"
-    write_report(Evaluation(metrics, []), [], folder)
+    write_report(PaperEvaluation(metrics, []), [], folder)
     before = contents(tmp_path)
 
     def full(*_):
@@ -178,7 +171,7 @@ def test_a_full_disk_leaves_the_old_report(tmp_path, metrics, plain, monkeypatch
 
     rename = Path.rename
     if failure == "figures":
-        monkeypatch.setattr(report, "save_figures", full)
+        monkeypatch.setattr(PaperEvaluation, "save_figures", full)
     else:  # the old one has been put aside by then
         monkeypatch.setattr(
             Path,
@@ -186,7 +179,7 @@ def test_a_full_disk_leaves_the_old_report(tmp_path, metrics, plain, monkeypatch
             lambda self, to: full() if to == folder and self.name == "report" else rename(self, to),
         )
     with pytest.raises(SzmassError, match="could not be written: No space left") as caught:
-        write_report(Evaluation(replace(metrics, seed=78), []), [], folder, overwrite=True)
+        write_report(PaperEvaluation(replace(metrics, seed=78), []), [], folder, overwrite=True)
     assert caught.value.exit_code == 1
     assert contents(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
@@ -198,20 +191,21 @@ def oracle(monkeypatch):
     oracle = Oracle()
     oracle.watch(monkeypatch)
 
-    monkeypatch.setattr("szmass_cli.evaluation.run._Bench.irregular", lambda *_: None)
+    monkeypatch.setattr("szmass_cli.evaluation.paper.run.PaperBench.irregular", lambda *_: None)
     return oracle
 
 
 def plant(monkeypatch, oracle, **scatters):
+    monkeypatch.setattr("szmass_cli.evaluation.paper.run.NetworkEstimator", lambda bundle: None)
     monkeypatch.setattr(
-        "szmass_cli.evaluation.run.build_estimators", lambda *_: oracle.estimators(**scatters)
+        "szmass_cli.evaluation.paper.run.build_estimators", lambda *_: oracle.estimators(**scatters)
     )
 
 
 def test_evaluate_writes_the_whole_report(tmp_path, monkeypatch, oracle, szmass_here):
     plant(monkeypatch, oracle)
     outcome = szmass_here(
-        "evaluate", "--model", "z07", "--n", "200", "-o", "report", "--seed", "5", cwd=tmp_path
+        "evaluate", "--model", "paper", "--n", "200", "-o", "report", "--seed", "5", cwd=tmp_path
     )
     assert outcome.code == 0, outcome.err
     found = contents(tmp_path)
@@ -222,7 +216,7 @@ def test_evaluate_writes_the_whole_report(tmp_path, monkeypatch, oracle, szmass_
     for name in figures:
         assert found[f"report/{name}"].startswith(b"\x89PNG")
     metrics = read_metrics(tmp_path / "report" / METRICS)
-    assert metrics.model == "z07" and metrics.seed == 5 and not metrics.leaks
+    assert metrics.model == "paper" and metrics.seed == 5 and not metrics.leaks
     for comparison, scatter in zip(metrics.scatter, (0.2, 0.0), strict=True):
         assert comparison.n_cutouts == 200 and comparison.sz_scatter_ln == scatter
         for got, planted in ((comparison.network, 0.18), (comparison.matched_filter, 0.2)):
@@ -238,20 +232,20 @@ def test_evaluate_writes_the_whole_report(tmp_path, monkeypatch, oracle, szmass_
 def test_a_planted_leak_fails_the_report_and_the_command(tmp_path, monkeypatch, oracle, szmass_here):
     """A network that gives the truth with 5 per cent scatter, where 17 is the best that is possible."""
     plant(monkeypatch, oracle, network=0.05)
-    outcome = szmass_here("evaluate", "--model", "z07", "--n", "200", "-o", "report", cwd=tmp_path)
+    outcome = szmass_here("evaluate", "--model", "paper", "--n", "200", "-o", "report", cwd=tmp_path)
     assert outcome.code == 1
     assert "better than the best possible" in " ".join(outcome.err.replace("│", " ").split())
     # the numbers are there all the same, and say so
     assert read_metrics(tmp_path / "report" / METRICS).leaks
     assert "FAILED" in (tmp_path / "report" / SUMMARY).read_text()
     assert "network" in outcome.out
-    short = szmass_here("evaluate", "--model", "z07", "--n", "200", "-q", "--json", cwd=tmp_path)
+    short = szmass_here("evaluate", "--model", "paper", "--n", "200", "-q", "--json", cwd=tmp_path)
     assert short.code == 1 and '"scatter"' in short.out
 
 
 def test_the_short_evaluation_writes_nothing(tmp_path, monkeypatch, oracle, szmass_here):
     plant(monkeypatch, oracle)
-    outcome = szmass_here("evaluate", "--model", "z07", "--n", "200", "-q", "--json", cwd=tmp_path)
+    outcome = szmass_here("evaluate", "--model", "paper", "--n", "200", "-q", "--json", cwd=tmp_path)
     assert outcome.code == 0 and outcome.err == ""
     path = tmp_path / METRICS
     assert not path.exists()
@@ -262,7 +256,7 @@ def test_the_short_evaluation_writes_nothing(tmp_path, monkeypatch, oracle, szma
 
 def test_evaluate_replaces_its_own_report_and_nothing_else(tmp_path, monkeypatch, oracle, szmass_here):
     plant(monkeypatch, oracle)
-    command = ("evaluate", "--model", "z07", "--n", "100", "-q", "-o", "report")
+    command = ("evaluate", "--model", "paper", "--n", "100", "-q", "-o", "report")
     assert szmass_here(*command, cwd=tmp_path).code == 0
     before = contents(tmp_path)
     again = szmass_here(*command, cwd=tmp_path)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from szmass_cli.evaluation.estimators import BEST_POSSIBLE, MATCHED_FILTER, NETWORK, Estimates
+from szmass_cli.evaluation.paper.estimators import BEST_POSSIBLE, MATCHED_FILTER, NETWORK, Estimates
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator
 
 NORMAL = np.array([-1.96, -0.99446, 0.0, 0.99446, 1.96])

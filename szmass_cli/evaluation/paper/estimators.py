@@ -137,7 +137,8 @@ class BestEstimator:
         Of all estimates of the signal it has the least mean squared error. Summed over masses and amplitudes.
         """
         weighed = self._likelihood.weigh(images_uk)
-        scales = cluster_scales(np.exp(self._nodes)[None], self._redshift, self._likelihood.model)
+        redshift = np.full((len(images_uk), 1), self._redshift)
+        scales = cluster_scales(np.exp(self._nodes), redshift, self._likelihood.model)
         projection, fisher = self._likelihood.matched(weighed, scales)
         x = np.linspace(-4.5, 4.5, MEAN_AMPLITUDES)
         amplitude = np.exp(self._likelihood.scatter.amplitude_ln * x)[:, None, None]

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from szmass_cli.likelihood.amplitude import AmplitudeLikelihood, integrated
 from szmass_cli.likelihood.gaussian import GaussianLikelihood
-from szmass_cli.physics.profiles import cluster_scales
+from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 from szmass_cli.posterior.grid import mass_grid, normalised
 from szmass_cli.posterior.masses import MassPosterior
 
@@ -51,18 +51,18 @@ class MatchedFilterEstimator:
     ):
         self._likelihood, self._redshift = likelihood, redshift
         nothing = likelihood.weigh(np.zeros((1, 40, 40, len(likelihood.instrument))))
-        _, fisher = likelihood.matched(nothing, self._pivot)
+        _, fisher = likelihood.matched(nothing, self._pivot(1))
         self.error = float(fisher[0, 0] ** -0.5)
         self._ln_mass = mass_grid(prior_range_msun)
         self.relation = FilterRelation(0.0, 5.0 / 3.0, 0.2)
 
-    @property
-    def _pivot(self):
-        return cluster_scales(np.array([[PIVOT_MSUN]]), self._redshift, self._likelihood.model)
+    def _pivot(self, n: int) -> ClusterScales:
+        return cluster_scales(np.full((n, 1), PIVOT_MSUN), self._redshift, self._likelihood.model)
 
     def amplitudes(self, images_uk: np.ndarray) -> np.ndarray:
         """Return the amplitude of the template in cutouts (n, 40, 40, f) [µK], shape (n,)."""
-        projection, fisher = self._likelihood.matched(self._likelihood.weigh(images_uk), self._pivot)
+        weighed = self._likelihood.weigh(images_uk)
+        projection, fisher = self._likelihood.matched(weighed, self._pivot(len(images_uk)))
         return projection[:, 0] / fisher[:, 0]
 
     def fit(self, images_uk: np.ndarray, m200c_msun: np.ndarray) -> FilterRelation:

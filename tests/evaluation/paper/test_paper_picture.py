@@ -1,16 +1,17 @@
-"""The figures of a report: each drawn where there are numbers for it, and of those numbers."""
+"""The figures of the paper's report: each drawn where there are numbers for it, and of those numbers."""
 
 import matplotlib.image
 import numpy as np
 import pytest
 
-from szmass_cli.evaluation.estimators import BEST_POSSIBLE, ESTIMATORS, NETWORK
-from szmass_cli.evaluation.figures import evaluation as pictures
-from szmass_cli.evaluation.figures.evaluation import save_figures
-from szmass_cli.evaluation.measure import Estimated, MeanMaps, mass_rows
-from szmass_cli.evaluation.metrics import FORMAT_VERSION, Metrics
-from szmass_cli.evaluation.results import Evaluation
-from szmass_cli.evaluation.testsets import MASSES_1E14
+from szmass_cli.evaluation.figures import paper as pictures
+from szmass_cli.evaluation.figures.paper import save_paper_figures
+from szmass_cli.evaluation.figures.training import loss_figure
+from szmass_cli.evaluation.paper.estimators import BEST_POSSIBLE, ESTIMATORS, NETWORK
+from szmass_cli.evaluation.paper.measure import Estimated, MeanMaps, mass_rows
+from szmass_cli.evaluation.paper.metrics import PaperMetrics
+from szmass_cli.evaluation.paper.results import PaperResults
+from szmass_cli.evaluation.paper.testsets import MASSES_1E14
 
 SCATTERS = (0.18, 0.21, 0.17)
 HISTORY = [{"epoch": n, "loss": 2.0 / n, "validation_loss": 2.2 / n} for n in (1, 2, 3)]
@@ -43,16 +44,16 @@ def evaluation():
     masses = estimated(np.repeat(np.array(MASSES_1E14) * 1e14, 20), 5)
     irregular = estimated(uniform[:400], 6)
     scatter = tuple(s.comparison(level) for s, level in zip(sets, (0.2, 0.0), strict=True))
-    metrics = Metrics(
-        *(FORMAT_VERSION, "toy", "0" * 64, 1, scatter, mass_rows(masses)),
+    metrics = PaperMetrics(
+        *("toy", "0" * 64, 1, scatter, mass_rows(masses)),
         irregular=(irregular.comparison(0.16),),
     )
     maps = {mass: mean_maps(mass) for mass in (2e14, 4e14, 6e14)}
-    return Evaluation(metrics, sets, masses, irregular, maps)
+    return PaperResults(metrics, sets, masses, irregular, maps)
 
 
 def test_every_figure_is_drawn_where_there_are_numbers_for_it(tmp_path, evaluation):
-    save_figures(evaluation, HISTORY, tmp_path)
+    save_paper_figures(evaluation, HISTORY, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "figure3_sz_maps.png",
         "figure4_masses.png",
@@ -66,14 +67,14 @@ def test_every_figure_is_drawn_where_there_are_numbers_for_it(tmp_path, evaluati
 
 
 def test_a_short_evaluation_has_the_scatter_only(tmp_path, evaluation):
-    save_figures(Evaluation(evaluation.metrics, evaluation.scatter), [], tmp_path)
+    save_paper_figures(PaperResults(evaluation.metrics, evaluation.scatter), [], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["figure5_scatter.png"]
 
 
 def test_the_same_numbers_are_the_same_picture(tmp_path, evaluation):
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        save_figures(Evaluation(evaluation.metrics, evaluation.scatter), HISTORY, tmp_path / name)
+        save_paper_figures(PaperResults(evaluation.metrics, evaluation.scatter), HISTORY, tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
 
@@ -128,7 +129,7 @@ def test_the_densities_are_of_all_clusters(evaluation):
     half = evaluation.scatter[0].m200c_msun.copy()
     half[::2] /= 10.0  # ln ratios above 2
     found = Estimated(half, evaluation.scatter[0].percentiles_msun)
-    figure = pictures._scatter_figure(Evaluation(evaluation.metrics, [found, evaluation.scatter[1]]))
+    figure = pictures._scatter_figure(PaperResults(evaluation.metrics, [found, evaluation.scatter[1]]))
     for axis, inside in zip(figure.axes, (0.5, 1.0), strict=True):
         for steps in axis.patches:
             values, edges, _ = steps.get_data()
@@ -146,7 +147,7 @@ def test_figure_6_shows_at_most_300_clusters_and_counts_all(evaluation):
 
 
 def test_the_loss_curve_has_both_losses(tmp_path):
-    axis = pictures._loss_figure(HISTORY).axes[0]
+    axis = loss_figure(HISTORY).axes[0]
     training, validation = axis.lines
     np.testing.assert_array_equal(training.get_xdata(), [1, 2, 3])
     np.testing.assert_allclose(training.get_ydata(), [2.0, 1.0, 2 / 3])
@@ -159,6 +160,6 @@ def test_a_hopeless_estimator_can_be_drawn(tmp_path, evaluation):
     masses = evaluation.scatter[0].m200c_msun
     hopeless = Estimated(masses, {name: np.full((masses.size, 5), 5e13) for name in ESTIMATORS})
     comparison = hopeless.comparison(0.2)
-    metrics = Metrics(FORMAT_VERSION, "toy", "0" * 64, 1, (comparison,), irregular=(comparison,))
-    save_figures(Evaluation(metrics, [hopeless], irregular=hopeless), [], tmp_path)
+    metrics = PaperMetrics("toy", "0" * 64, 1, (comparison,), irregular=(comparison,))
+    save_paper_figures(PaperResults(metrics, [hopeless], irregular=hopeless), [], tmp_path)
     assert (tmp_path / "figure5_scatter.png").stat().st_size > 1000

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 from oracle import Oracle
 
-from szmass_cli.config import ClusterConfig, ListedMasses, ListedRedshifts, SurveyConfig, UniformMasses
-from szmass_cli.evaluation.estimators import BEST_POSSIBLE, ESTIMATORS, MATCHED_FILTER, NETWORK, Estimates
-from szmass_cli.evaluation.measure import Estimated, MeanMaps, estimate_set, mass_rows, profile_maps
+from szmass_cli.config import ClusterConfig, ListedMasses, ListedRedshifts, UniformMasses, load_config
+from szmass_cli.evaluation.paper.estimators import (
+    BEST_POSSIBLE,
+    ESTIMATORS,
+    MATCHED_FILTER,
+    NETWORK,
+    Estimates,
+)
+from szmass_cli.evaluation.paper.measure import Estimated, MeanMaps, estimate_set, mass_rows, profile_maps
+from szmass_cli.evaluation.paper.testsets import MASSES_1E14, PROFILE_MASSES_1E14
 from szmass_cli.evaluation.statistics import PERCENTILES, at_one_mass, mass_scatter
-from szmass_cli.evaluation.testsets import MASSES_1E14, PROFILE_MASSES_1E14
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 
 MASSES = UniformMasses(min_m200c_msun=2e14, max_m200c_msun=7e14)
@@ -16,7 +22,7 @@ MASSES = UniformMasses(min_m200c_msun=2e14, max_m200c_msun=7e14)
 
 @pytest.fixture(scope="module")
 def simulator():
-    return CutoutSimulator(SurveyConfig())
+    return CutoutSimulator(load_config("paper-fresh"))
 
 
 @pytest.fixture
