@@ -141,7 +141,8 @@ class Corrector:
         lost = np.logical_not(np.isfinite(g).all(axis=1) & np.isfinite(y).all(axis=(1, 2)))
         g[lost], y[lost] = 0.0, 0.0
         y_map = features.y_map + features.y_sigma[:, None, None].astype(np.float32) * y
-        return Correction(g @ self._to_grid, y_map, lost)
+        # no matrix product: its order of summation depends on the row's place among the others
+        return Correction(np.einsum("nk,km->nm", g, self._to_grid), y_map, lost)
 
     def _padded(self, batch: np.ndarray) -> np.ndarray:
         # another shape would be computed in another order

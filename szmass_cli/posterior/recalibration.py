@@ -109,7 +109,8 @@ def shifted_and_stretched(
 ) -> np.ndarray:
     """Return posteriors (n, m) on a grid (m,), moved by shift sigma and stretched about their means (n,)."""
     source = mean[:, None] + (ln_mass[None] - (mean + shift * sigma)[:, None]) / stretch[:, None]
-    moved = _interpolated(ln_mass, np.log(np.maximum(density, 1e-300)), source)
+    ln_density = np.log(np.maximum(np.asarray(density, float), 1e-300))
+    moved = _interpolated(ln_mass, ln_density, source)
     moved = np.exp(moved - moved.max(axis=1, keepdims=True))
     return moved / moved.sum(axis=1, keepdims=True)
 

@@ -48,7 +48,7 @@ class CorrectionHead:
         total, done, parts = config.calibration.cutouts, 0, []
         for block in self.simulator.blocks(config.clusters, total, config.training.seed, Stream.CALIBRATION):
             seen = block.features
-            density = normalised(seen.ln_likelihood + corrector(seen).g).astype(np.float32)
+            density = normalised(seen.ln_likelihood + corrector(seen).g)
             parts.append(HeldOut(density, np.log(block.m200c), block.redshift, seen.snr))
             done += len(block)
             progress("calibration", done, total)

@@ -90,6 +90,14 @@ def test_a_floor_is_laid_where_some_clusters_are_like_nothing_else():
     assert coverage(below, 0.6827) == pytest.approx(0.6827, abs=0.06)
 
 
+def test_densities_in_single_precision_are_set_right_too(narrow):
+    """Far from their means they are zero there."""
+    test = simulated(200, 4, 1.4, 0.3)
+    rounded = HeldOut(test.density.astype(np.float32), test.ln_mass, test.redshift, test.snr)
+    assert np.any(rounded.density == 0)
+    assert gain(narrow, rounded) == pytest.approx(gain(narrow, test), abs=1e-3)
+
+
 def test_the_identity_changes_no_bit():
     test = simulated(50, 9)
     same = Recalibration.identity(RANGE)

@@ -20,7 +20,7 @@ from szmass_cli.config import (
 )
 from szmass_cli.errors import InputError, OutputError, SzmassError
 from szmass_cli.evaluation.metrics import read_metrics
-from szmass_cli.network.bundle.bundle import Bundle, read_bundle, read_history
+from szmass_cli.network.bundle.bundle import PaperBundle, read_bundle, read_history
 from szmass_cli.network.bundle.writing import as_stored
 from szmass_cli.network.fit.loop import fit
 from szmass_cli.network.paper.inputs import Labels, NetworkInput
@@ -28,13 +28,14 @@ from szmass_cli.network.paper.lesson import Encoder
 from szmass_cli.network.paper.predictor import Predictor
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 from szmass_cli.training import run as stage
+from szmass_cli.training.papernetwork import PaperHead
 from szmass_cli.training.run import check_bundle_folder, finish, train
 
 TINY = SurveyConfig(
     clusters=ClusterConfig(
         masses=LogUniformMasses(kind="log_uniform", min_m200c_msun=2e14, max_m200c_msun=1.6e15)
     ),
-    network=NetworkConfig(head="mass", base_filters=2, input="filtered", dropout_rate=0.0),
+    network=NetworkConfig(head="mass", base_filters=2, input="filtered"),
     training=TrainingConfig(
         cutouts_per_epoch=480,
         validation_cutouts=128,
@@ -71,7 +72,7 @@ STATE = {"state.json", "log.csv", "tensorboard"}
 
 @dataclass(frozen=True)
 class Run:
-    bundle: Bundle
+    bundle: PaperBundle
     reports: list
     killed: Path
     ended: Path
@@ -315,7 +316,7 @@ def test_a_full_disk_at_the_end_keeps_what_was_trained(trained, tmp_path, monkey
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(stage, "write_bundle", full)
+    monkeypatch.setattr(PaperHead, "write", full)
     with pytest.raises(SzmassError, match="could not be written: No space left on device") as told:
         train(TINY, tmp_path / "tiny")
     assert "tiny.training" in told.value.hint and told.value.exit_code == 1
