@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c const
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 
-.PHONY: demo test test-slow fuzz lint wheel docs site changelog benchmarks model model-z07 model-paper clean help
+.PHONY: demo test test-slow fuzz lint wheel docs site changelog benchmarks model model-paper clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,9 +70,6 @@ benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 
 model: $(VENV)/.szmass  ## train the shipped default model again (minutes on a GPU, a day on two cores)
 	$(BIN)/szmass train --config survey -o models/survey --overwrite
-
-model-z07: $(VENV)/.szmass  ## train the small model of one redshift again (about an hour on two cores)
-	$(BIN)/szmass train --config default -o models/z07 --overwrite
 
 model-paper: $(VENV)/.szmass  ## train the network of the paper at full size again (minutes on a GPU, a day on two cores)
 	$(BIN)/szmass train --config paper-fresh -o models/paper --overwrite

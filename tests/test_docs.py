@@ -56,7 +56,7 @@ def test_flag_docstring_table_states_each_bit_and_meaning():
 
 
 def test_presets_and_example_configurations_are_valid():
-    assert {"default", "paper"} <= set(preset_names())
+    assert {"survey", "paper"} <= set(preset_names())
     for preset in preset_names():
         load_config(preset)
     for path in (REPOSITORY / "examples").glob("*.yaml"):

@@ -63,5 +63,5 @@ def test_wheel_in_an_empty_environment(wheel, field, tmp_path):
 
 
 def test_wheel_holds_presets_and_licence(installed):
-    assert {p.stem for p in (installed / "szmass_cli" / "presets").glob("*.yaml")} >= {"default", "paper"}
+    assert {p.stem for p in (installed / "szmass_cli" / "presets").glob("*.yaml")} >= {"survey", "paper"}
     assert list(installed.glob("szmass-*.dist-info/licenses/LICENSE"))

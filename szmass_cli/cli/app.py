@@ -170,7 +170,7 @@ def info(
 
 @app.command("config")
 def show_config(
-    config: Annotated[str, typer.Argument(help=CONFIG_HELP)] = "default",
+    config: Annotated[str, typer.Argument(help=CONFIG_HELP)] = "survey",
     verbose: Verbose = False,
 ) -> None:
     """Check a configuration and print all of it, defaults included."""

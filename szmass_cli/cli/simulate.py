@@ -28,7 +28,7 @@ def simulate_cutouts(
         int | None,
         typer.Option("--n", min=1, max=100_000_000, help="Number of cutouts. [default: the configuration's]"),
     ] = None,
-    config: Config = "default",
+    config: Config = "survey",
     freq: Frequencies = None,
     seed: Seed = 1,
     workers: Annotated[
@@ -116,7 +116,7 @@ def simulate_field(
             help="FITS file of the map, in uK. Of several bands each has its own, as field_95p7.fits.",
         ),
     ],
-    config: Config = "default",
+    config: Config = "survey",
     catalog: Annotated[
         Path | None,
         typer.Option("--catalog", help="Clusters to paint: positions, redshifts, masses [1e14 Msun]."),

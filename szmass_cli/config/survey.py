@@ -167,7 +167,7 @@ def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConf
         return SurveyConfig.model_validate(values, context={"folder": folder})
     except ValidationError as error:
         raise ConfigError(
-            _describe(error, name, values), "`szmass config default` prints every key."
+            _describe(error, name, values), "`szmass config survey` prints every key."
         ) from None
 
 

@@ -50,7 +50,7 @@ OPTIONS = {
     ("merge",): ("OUTPUT", "--overwrite", "--json", "-q", "-v"),
     ("evaluate",): ("--model", "--n", "--output", "-o", "--seed", "--overwrite", "--json", "-q", "-v"),
     ("info",): ("--json", "survey"),
-    ("config",): ("default", "paper"),
+    ("config",): ("survey", "paper"),
 }
 SLOW = {"numpy", "scipy", "astropy", "pandas", "tensorflow", "keras", "healpy", "pixell", "camb", "colossus"}
 SLOW |= {"matplotlib", "h5py", "pyarrow"}

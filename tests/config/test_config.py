@@ -81,8 +81,8 @@ def test_a_word_that_is_like_no_key_brings_no_suggestion():
 def test_the_hint_names_a_preset_that_prints_every_key():
     with pytest.raises(ConfigError, match="quux") as caught:
         parse_config("quux: 1", "survey.yaml")
-    assert "`szmass config default`" in caught.value.hint
-    printed = yaml.safe_load(load_config("default").to_yaml())
+    assert "`szmass config survey`" in caught.value.hint
+    printed = yaml.safe_load(load_config("survey").to_yaml())
     assert printed.keys() == SurveyConfig.model_fields.keys()
 
 
@@ -327,7 +327,7 @@ def test_a_missing_file_names_itself_and_the_presets(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "none.yaml")
     assert "none.yaml" in caught.value.message
-    assert "paper" in caught.value.hint and "default" in caught.value.hint
+    assert "paper" in caught.value.hint and "survey" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00\x00sky", b"\x89HDF\r\n\x1a\n"])
@@ -361,11 +361,11 @@ def test_a_file_is_read_from_a_path_or_its_name(tmp_path):
 
 
 def test_presets_are_there():
-    assert {"default", "paper"} <= set(preset_names())
+    assert {"survey", "paper"} <= set(preset_names())
 
 
-@pytest.mark.parametrize("name", ["default", "paper"])
-def test_the_paper_and_the_default_have_the_papers_sky(name):
+@pytest.mark.parametrize("name", ["paper", "paper-fresh"])
+def test_the_papers_presets_have_its_sky(name):
     config = load_config(name)
     assert config != SurveyConfig()
     (band,) = config.sky.bands
@@ -445,14 +445,17 @@ def test_irregular_clusters_are_those_of_the_papers_light_cones():
 
 
 def test_all_presets_are_tested():
-    assert set(preset_names()) - {"default"} == {"survey", "paper", "paper-fresh", "irregular", *PUBLISHED}
+    assert set(preset_names()) == {"survey", "paper", "paper-fresh", "irregular", *PUBLISHED}
 
 
 def test_the_survey_preset_spans_real_catalogues():
     survey = load_config("survey")
-    assert survey.network.head == "posterior"
-    assert survey.instruments.beam_range_arcmin == (0.9, 2.2)
-    assert survey.instruments.noise_range_uk_arcmin == (2.0, 40.0)
+    assert survey.network.head == "correction"
+    drawn = survey.instruments
+    assert drawn.bands_range == (1, 4) and drawn.frequency_range_ghz == (27.0, 280.0)
+    assert drawn.beam_range_arcmin == (0.9, 3.0) and drawn.noise_range_uk_arcmin == (1.0, 80.0)
+    # profiles of real clusters, and spectra of hot gas
+    assert survey.clusters.concentration_scatter_ln == 0.2 and survey.clusters.relativistic
     assert (survey.clusters.redshift.min, survey.clusters.redshift.max) == (0.1, 2.0)
     assert survey.clusters.masses.kind == "log_uniform"
 
@@ -572,10 +575,10 @@ def test_a_field_may_reach_87_degrees():
 
 
 def test_a_folder_named_like_a_preset_does_not_hide_it(tmp_path, monkeypatch):
-    """A model bundle written to ./default is just such a folder."""
-    (tmp_path / "default").mkdir()
+    """A model bundle written to ./survey is just such a folder."""
+    (tmp_path / "survey").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert load_config("default") != SurveyConfig()
+    assert load_config("survey") != SurveyConfig()
 
 
 def test_a_file_in_the_folder_goes_before_a_preset(tmp_path, monkeypatch):
