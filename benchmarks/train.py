@@ -13,34 +13,40 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.config import SurveyConfig, load_config
+from szmass_cli.network.backend import load_keras
+from szmass_cli.network.fit.dataset import Simulator, joined
 from szmass_cli.network.fit.device import training_device
-from szmass_cli.network.fit.lessons import Encoder
+from szmass_cli.network.fit.lessons import Lesson
 from szmass_cli.network.fit.loop import compiled_model, fit
-from szmass_cli.network.inputs import Labels, NetworkInput
-from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
+from szmass_cli.sky.cutouts import Stream
+from szmass_cli.training.heads import HEADS
 
 
-def bare_rate(config: SurveyConfig, encoder: Encoder, simulator: CutoutSimulator, n_batches: int) -> float:
+def bare_rate(config: SurveyConfig, lesson: Lesson, simulator: Simulator, n_batches: int) -> float:
     """Cutouts per second of `train_on_batch`."""
     training = config.training
     size = training.batch_size
-    blocks = simulator.blocks(config.clusters, n_batches * size, 1, Stream.USER)
-    inputs, targets = encoder(CutoutBlock.concatenate(list(blocks)))
-    model, _ = compiled_model(config, encoder, training_device(training))
-    model.train_on_batch(inputs[:size], targets[:size])
+    blocks = simulator.blocks(config.clusters, n_batches * size, 1, Stream.TRAINING)
+    arrays = lesson(joined(blocks))
+    model, _ = compiled_model(config, lesson, training_device(training))
+    batches = [
+        load_keras().tree.map_structure(lambda array, first=first: array[first : first + size], arrays)
+        for first in range(0, n_batches * size, size)
+    ]
+    model.train_on_batch(*batches[0])
     start = time.perf_counter()
-    for first in range(0, n_batches * size, size):
-        model.train_on_batch(inputs[first : first + size], targets[first : first + size])
+    for batch in batches:
+        model.train_on_batch(*batch)
     return n_batches * size / (time.perf_counter() - start)
 
 
-def szmass_rate(config: SurveyConfig, encoder: Encoder, simulator: CutoutSimulator, n_batches: int) -> float:
+def szmass_rate(config: SurveyConfig, lesson: Lesson, simulator: Simulator, n_batches: int) -> float:
     """Cutouts per second of an epoch of `szmass train`, simulation and averaging included."""
     size = config.training.batch_size
     training = {"cutouts_per_epoch": n_batches * size, "max_epochs": 2, "validation_cutouts": size}
     short = config.model_copy(update={"training": config.training.model_copy(update=training)})
     with tempfile.TemporaryDirectory() as folder:
-        _, state = fit(short, simulator, Encoder(short, encoder.inputs, encoder.labels), Path(folder))
+        _, state = fit(short, simulator, lesson, Path(folder))
     # the first epoch traces the network
     return float(state.history[-1]["cutouts_per_second"])
 
@@ -51,13 +57,13 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=20)
     arguments = parser.parse_args()
     config = load_config(arguments.config)
-    simulator = CutoutSimulator(config)
-    labels = Labels.create(config, simulator.stamps)
-    inputs = NetworkInput.create(config.network, simulator.sky, simulator.bands, labels.scale_uk)
-    encoder = Encoder(config, inputs, labels)
+    head = HEADS[config.network.head](config)
     rates = np.array(
         [
-            [rate(config, encoder, simulator, arguments.batches) for rate in (szmass_rate, bare_rate)]
+            [
+                rate(config, head.lesson, head.simulator, arguments.batches)
+                for rate in (szmass_rate, bare_rate)
+            ]
             for _ in range(2)
         ]
     ).max(axis=0)

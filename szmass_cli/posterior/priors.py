@@ -99,7 +99,7 @@ def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology:
 
 
 def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:
-    """Return ln of dN / dlnM dz dOmega, bilinear in (z, ln M) between the masses and redshifts of one table."""
+    """Return ln of dN / dlnM dz dOmega, bilinear in (z, ln M) between the nodes of one table."""
     table = halo_abundance(cosmology, MASS_RANGE_MSUN, REDSHIFT_RANGE)
     ln_density = np.log(table.per_sr.T)
     low_z, to_next_z = _place(table.redshift, np.asarray(redshift, float)[:, None])
@@ -112,7 +112,7 @@ def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosm
 
 
 def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the index of the node below each value of an even grid and the way to the next, 0 to 1; NaN stays NaN."""
+    """Return the index of the node below each value of an even grid, and the way to the next; NaN stays NaN."""
     position = np.clip((values - grid[0]) / (grid[1] - grid[0]), 0.0, grid.size - 1.0)
     low = np.minimum(np.nan_to_num(position).astype(int), grid.size - 2)
     return low, position - low
