@@ -1,4 +1,4 @@
-"""What issue 11 must show of the model for any instrument: posteriors beside the exact ones, limits met or missed.
+"""What the model for any instrument must show: posteriors beside the exact ones, limits met or missed.
 
 Usage: python benchmarks/instruments.py [--clusters 5000] [--model survey] [--only 1 2 3 4 6 7] [--seed 1]
        [--likelihood-only] [--transfer ../shared/data/toy_spt_transfer_2d.npz]
@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -187,7 +188,7 @@ def depths_and_positions(bench: Bench) -> Rows:
         judged = bench.judged(case, 600 + index, int(3 * bench.n / DETECTED))
         judged = judged[judged.snr > MIN_SNR]
         edges = np.quantile(judged.depth, [0, 1 / 3, 2 / 3, 1])
-        for part, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for part, (low, high) in enumerate(pairwise(edges)):
             third = judged[(judged.depth >= low) & (judged.depth <= high)][: bench.n]
             yield f"{case.name}, third {part + 1}", len(third), honest(PosteriorRow.of(third))
     for index, (name, instrument) in enumerate(

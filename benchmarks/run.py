@@ -18,7 +18,7 @@ from szmass_cli import BATCH_SIZE, DEFAULT_MODEL
 from szmass_cli.config import ClusterConfig, FieldConfig, SurveyConfig, UniformMasses
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
-from szmass_cli.network.bundle.bundle import read_bundle
+from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.simulation.field import simulate_survey_field
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
@@ -51,6 +51,7 @@ def rates(config: SurveyConfig, map_path: Path, truth) -> None:
         )
     )
     bundle = read_bundle(DEFAULT_MODEL)
+    assert isinstance(bundle, Bundle)
     predictor = bare_network(bundle, BATCH_SIZE)
     images = np.zeros((1024, 40, 40), np.float32)
     predictor(images)
@@ -65,7 +66,9 @@ def rates(config: SurveyConfig, map_path: Path, truth) -> None:
 def pixel_bias(config: SurveyConfig, map_path: Path, truth) -> None:
     """Mass bias that comes from the map's pixels: noise-free clusters cut from the map against ideal ones."""
     instrument = config.sky.build_instrument()
-    likelihood = read_bundle(DEFAULT_MODEL).sky_model.likelihood(instrument)
+    bundle = read_bundle(DEFAULT_MODEL)
+    assert isinstance(bundle, Bundle)
+    likelihood = bundle.sky_model.likelihood(instrument)
     where = SkyCoord(truth["ra"], truth["dec"], unit="deg")
     _, separation, _ = where.match_to_catalog_sky(where, nthneighbor=2)
     truth = truth[separation.arcmin > 20.0]  # a neighbour in the cutout is no fault of the pixels

@@ -21,7 +21,7 @@ from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
-from szmass_cli.network.bundle.bundle import read_bundle
+from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 from szmass_cli.network.correction import Corrector
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
@@ -88,9 +88,16 @@ def draw_cluster(column, image, recovered, true_sz, title: str, first: bool):
     return shown
 
 
+def default_bundle() -> Bundle:
+    """The default model."""
+    bundle = read_bundle(DEFAULT_MODEL)
+    assert isinstance(bundle, Bundle)  # of any instrument
+    return bundle
+
+
 def recovered_sz_uk(images_uk: np.ndarray, redshift: np.ndarray) -> np.ndarray:
     """SZ maps (n, 40, 40) [µK] that the default model finds in cutouts of one band."""
-    bundle = read_bundle(DEFAULT_MODEL)
+    bundle = default_bundle()
     likelihood = bundle.sky_model.likelihood(Instrument((BAND,)))
     weighed = likelihood.weigh(images_uk[..., None])
     seen = features(likelihood, ScoreImages(likelihood), weighed, redshift, bundle.ln_mass)
@@ -110,7 +117,7 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
     images = extract_cutouts(open_map(map_path), truth["ra"][rows], truth["dec"][rows]).images
     redshift = np.asarray(truth["redshift"][rows], float)
     recovered = recovered_sz_uk(images, redshift)
-    model = read_bundle(DEFAULT_MODEL).sky_model.sz_model
+    model = default_bundle().sky_model.sz_model
     true_sz = ClusterStamps([BAND], model).mean_images(truth["M200c_true"][rows] * 1e14, redshift)[..., 0]
     true_sz *= np.asarray(truth["amplitude_true"][rows], np.float32)[:, None, None]
 

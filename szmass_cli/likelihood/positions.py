@@ -64,7 +64,8 @@ class PositionLikelihood:
         self._likelihood = likelihood
         steps = max(int(np.ceil(REACH_SIGMA * largest_error_arcmin / STEP_ARCMIN)), 3)
         self._axis = STEP_ARCMIN * np.arange(-steps, steps + 1)
-        self._ln_size = np.linspace(*np.log(BeamedProfile.THETA500_RANGE_ARCMIN), N_SIZES)
+        low, high = (float(np.log(size)) for size in BeamedProfile.THETA500_RANGE_ARCMIN)
+        self._ln_size = np.linspace(low, high, N_SIZES)
         self._to_tabulated = CubicSpline(self._ln_size, np.eye(N_SIZES))(likelihood.templates.ln_size).T
         self._between = CubicSpline(self._axis, np.eye(self._axis.size))
 

@@ -33,15 +33,15 @@ class Templates:
     def __init__(self, instrument: Instrument, model: SzModel, symmetry: Symmetry):
         self.instrument, self.model = instrument, model
         self.images = ClusterStamps(instrument.bands, model)
-        ln_range = np.log(BeamedProfile.THETA500_RANGE_ARCMIN)
-        self.ln_size = np.linspace(*ln_range, N_SIZES)
+        low, high = (float(np.log(size)) for size in BeamedProfile.THETA500_RANGE_ARCMIN)
+        self.ln_size = np.linspace(low, high, N_SIZES)
         units = ClusterScales(np.exp(self.ln_size), np.ones(N_SIZES))
         images = self.images.images(units).astype(float)
         # the signal of one band alone is a template of its own: spectra multiply it later
         self.even = symmetry.fold(images)[0].reshape(N_SIZES, symmetry.n_pixels, len(instrument))
         self._responses = [band.response for band in instrument.bands]
         self._cold = np.array([response.tsz_uk_per_y() for response in self._responses])
-        self._fine = np.linspace(*ln_range, N_FINE)
+        self._fine = np.linspace(low, high, N_FINE)
         self._to_fine = CubicSpline(self.ln_size, np.eye(N_SIZES))(self._fine)
 
     def spectrum(self, kt_kev: np.ndarray | float) -> np.ndarray:
