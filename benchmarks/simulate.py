@@ -120,7 +120,7 @@ def print_costs(folder: Path) -> None:
         f"{paper['peak_mib']:.0f} MiB"
     )
     for workers in (1, 2):
-        few, many = (costs("default", n, workers, folder) for n in (FEW, MANY))
+        few, many = (costs("survey", n, workers, folder) for n in (FEW, MANY))
         print(
             f"into a file, {workers} workers  {many['rate']:8,.0f} /s, {many['rate'] / RATE_LIMIT:.1f} times "
             f"{RATE_LIMIT:,.0f} /s; {few['peak_mib']:.0f} MiB for {FEW:,} and {many['peak_mib']:.0f} MiB for "

@@ -112,7 +112,7 @@ def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosm
 
 
 def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the index of the node below each value of an even grid, and the way to the next; NaN stays NaN."""
+    """Return the node below each value of an even grid, and the way to the next; NaN stays NaN."""
     position = np.clip((values - grid[0]) / (grid[1] - grid[0]), 0.0, grid.size - 1.0)
     low = np.minimum(np.nan_to_num(position).astype(int), grid.size - 2)
     return low, position - low
