@@ -8,6 +8,8 @@ import typer
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.cli.options import AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
 
+MAPS, CLUSTERS, GAS, RUNS = "Maps", "Clusters", "Temperature of the gas", "Long runs"
+
 
 def estimate(
     files: Annotated[
@@ -23,6 +25,7 @@ def estimate(
         list[str] | None,
         typer.Option(
             "--map",
+            rich_help_panel=MAPS,
             metavar="GHZ=MAP",
             help="A map for each band, in place of MAP: 98=FILE or f090=FILE. Repeatable.",
         ),
@@ -30,13 +33,17 @@ def estimate(
     freq: Annotated[
         str | None,
         typer.Option(
-            "--freq", metavar="GHZ|NAME", help="Band of MAP, such as 150 or f150. [default: its header's]"
+            "--freq",
+            rich_help_panel=MAPS,
+            metavar="GHZ|NAME",
+            help="Band of MAP, such as 150 or f150. [default: its header's]",
         ),
     ] = None,
     passband: Annotated[
         list[str] | None,
         typer.Option(
             "--passband",
+            rich_help_panel=MAPS,
             metavar="FILE",
             help="Table of frequency and response; or GHZ=FILE. [default: the frequency alone]",
         ),
@@ -44,13 +51,17 @@ def estimate(
     units: Annotated[
         list[str] | None,
         typer.Option(
-            "--units", metavar="K|mK|uK|y", help="Unit of the map, or GHZ=UNIT. [default: its header's]"
+            "--units",
+            rich_help_panel=MAPS,
+            metavar="K|mK|uK|y",
+            help="Unit of the map, or GHZ=UNIT. [default: its header's]",
         ),
     ] = None,
     beam: Annotated[
         list[str] | None,
         typer.Option(
             "--beam",
+            rich_help_panel=MAPS,
             metavar="ARCMIN|FILE",
             help="Beam of the map: FWHM, or a table of B(theta) or B_ell; or GHZ=BEAM. "
             "[default: its header's]",
@@ -59,7 +70,8 @@ def estimate(
     pixel_window: Annotated[
         bool,
         typer.Option(
-            "--pixel-window/--no-pixel-window",
+            "--pixel-window",
+            rich_help_panel=MAPS,
             help="Pixels are means over their area, and the beam does not include that.",
         ),
     ] = False,
@@ -67,6 +79,7 @@ def estimate(
         list[str] | None,
         typer.Option(
             "--transfer",
+            rich_help_panel=MAPS,
             metavar="FILE",
             help="Transfer function of the map's filter: a table of l and T(l), or an .npz of ell_x, ell_y "
             "and tf; or GHZ=FILE.",
@@ -76,6 +89,7 @@ def estimate(
         list[str] | None,
         typer.Option(
             "--noise",
+            rich_help_panel=MAPS,
             metavar="NOISE",
             help="White noise, uK-arcmin; or w,l_knee,slope; or a file of l and N_l [uK^2]; or GHZ=NOISE. "
             "[default: white, measured]",
@@ -85,6 +99,7 @@ def estimate(
         float | None,
         typer.Option(
             "--noise-correlation",
+            rich_help_panel=MAPS,
             metavar="RHO",
             help="Correlation of the 1/f noise between bands, 0 to 1. [default: 0.9]",
         ),
@@ -93,6 +108,7 @@ def estimate(
         list[str] | None,
         typer.Option(
             "--ivar",
+            rich_help_panel=MAPS,
             metavar="MAP",
             help="Map of inverse variances, in the map's unit to the -2; or GHZ=MAP.",
         ),
@@ -100,13 +116,17 @@ def estimate(
     mask: Annotated[
         list[str] | None,
         typer.Option(
-            "--mask", metavar="MAP", help="Map that is 1 where the map is good and 0 where not; or GHZ=MAP."
+            "--mask",
+            rich_help_panel=MAPS,
+            metavar="MAP",
+            help="Map that is 1 where the map is good and 0 where not; or GHZ=MAP.",
         ),
     ] = None,
     position_error: Annotated[
         float | None,
         typer.Option(
             "--position-error",
+            rich_help_panel=CLUSTERS,
             metavar="ARCMIN",
             help="Error of the positions along each axis. [default: the catalogue's, or none]",
         ),
@@ -115,6 +135,7 @@ def estimate(
         bool | None,
         typer.Option(
             "--relativistic/--no-relativistic",
+            rich_help_panel=GAS,
             help="SZ signal of hot gas, by its temperature. [default: as the model]",
         ),
     ] = None,
@@ -122,6 +143,7 @@ def estimate(
         float | None,
         typer.Option(
             "--sz-scatter",
+            rich_help_panel=CLUSTERS,
             metavar="S",
             help="Scatter of ln(SZ amplitude) at fixed mass. [default: as the model]",
         ),
@@ -130,6 +152,7 @@ def estimate(
         float | None,
         typer.Option(
             "--concentration-scatter",
+            rich_help_panel=CLUSTERS,
             metavar="S",
             help="Scatter of ln(c500) at fixed Y500. [default: as the model]",
         ),
@@ -154,21 +177,40 @@ def estimate(
         ),
     ] = None,
     block_rows: Annotated[
-        int, typer.Option("--block-rows", min=1, help="Rows kept together in one part of the run.")
+        int,
+        typer.Option(
+            "--block-rows", rich_help_panel=RUNS, min=1, help="Rows kept together in one part of the run."
+        ),
     ] = 1024,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes on this machine (needs Dask).")
+        int | None,
+        typer.Option(
+            "--workers", rich_help_panel=RUNS, min=1, help="Processes on this machine (needs Dask)."
+        ),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Dask cluster to run on (needs Dask)."),
+        typer.Option(
+            "--scheduler",
+            rich_help_panel=RUNS,
+            metavar="ADDRESS",
+            help="Dask cluster to run on (needs Dask).",
+        ),
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option("--shard", metavar="I/N", help="Measure one share of N; `szmass merge` joins them."),
+        typer.Option(
+            "--shard",
+            rich_help_panel=RUNS,
+            metavar="I/N",
+            help="Measure one share of N; `szmass merge` joins them.",
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on from finished parts, if there are any.")
+        bool,
+        typer.Option(
+            "--resume/--no-resume", rich_help_panel=RUNS, help="Go on from finished parts, if there are any."
+        ),
     ] = True,
     overwrite: Overwrite = False,
     as_json: AsJson = False,

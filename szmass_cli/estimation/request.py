@@ -274,7 +274,7 @@ def map_requests(maps: Path | Mapping[float, Path], settings: Mapping[str, Any])
         for frequency in maps
     }
     return tuple(
-        MapRequest(path, **{**chosen[frequency], "frequency_ghz": frequency})
+        MapRequest(path, **{**chosen[frequency], "frequency_ghz": float(frequency)})
         for frequency, path in sorted(maps.items())
     )
 

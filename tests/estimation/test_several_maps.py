@@ -170,10 +170,9 @@ def test_a_row_that_no_band_has_is_without_a_mass(survey, measure, tmp_path):
 
 def test_options_by_band_are_of_that_map(survey, estimate):
     """Keys need not be those of the maps to the last digit, or are names of bands."""
-    told = estimate(maps(survey), noise={97.8: 4.0, 149.6: "20,3000"})
-    assert told.meta["SZM_NOIS"] == "4.0, 20,3000"
-    quiet = flags_of(told) & Flag.NOISE_MISMATCH
-    assert np.mean(quiet != 0) > 0.5
+    told = estimate(maps(survey), noise={97.8: 4.0, 149.6: "1,3000"})
+    assert told.meta["SZM_NOIS"] == "4.0, 1,3000"
+    assert np.mean((flags_of(told) & Flag.NOISE_MISMATCH) != 0) > 0.5
 
 
 def test_correlated_noise_is_a_matter_of_several_bands(survey, estimate):
