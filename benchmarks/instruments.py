@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -171,8 +172,8 @@ def filters(bench: Bench, toy: PlaneTransfer) -> Rows:
         found = judged[judged.snr > MIN_SNR][: bench.n]
         strong = judged[judged.expected_snr > BIAS_SNR]
         # cluster by cluster: both see the same sky and noise
-        apart = strong.model.mean - strong.exact.mean
-        off, best = (np.median(one.mean - strong.ln_mass) for one in (strong.model, strong.exact))
+        apart = strong.model.median - strong.exact.median
+        off, best = (np.median(one.median - strong.ln_mass) for one in (strong.model, strong.exact))
         error = MEDIAN_ERROR * apart.std() / np.sqrt(len(apart))
         bias = Limit(
             f"median {off:+.4f}, unfiltered exact {best:+.4f}: apart", abs(off - best), 0.005, error=error
@@ -197,7 +198,7 @@ def depths_and_positions(bench: Bench) -> Rows:
         for case in position_cases(bench.sky, instrument, name):
             judged = bench.judged(case, 610 + index, int(bench.n / DETECTED))
             strong = judged[judged.snr > BIAS_SNR][: bench.n]
-            off = strong.model.mean - strong.ln_mass
+            off = strong.model.median - strong.ln_mass
             error = MEDIAN_ERROR * off.std() / np.sqrt(len(off))
             median = Limit(f"|median {np.median(off):+.4f}|", abs(np.median(off)), 0.02, error=error)
             row = PosteriorRow.of(strong)

@@ -51,19 +51,22 @@ class Verdict:
         Probability of lower masses than the true one.
     ln_density : numpy.ndarray
         ln p(true ln M).
+    median : numpy.ndarray
+        Of ln M: the mass that catalogues state.
     """
 
     mean: np.ndarray
     sigma: np.ndarray
     below: np.ndarray
     ln_density: np.ndarray
+    median: np.ndarray
 
     @classmethod
     def of(cls, posterior: MassPosterior, m200c_msun: np.ndarray) -> "Verdict":
         """Return the verdict of posteriors on true masses (n,) [Msun]."""
         grid, density, truth = posterior.ln_mass, posterior.density, np.log(m200c_msun)
         at = (probability_below(grid, density, truth), ln_density_at(grid, density, truth))
-        return cls(*posterior.moments, *at)
+        return cls(*posterior.moments, *at, np.log(posterior.percentiles((50.0,))[:, 0]))
 
     def __getitem__(self, rows: slice | np.ndarray) -> "Verdict":
         return Verdict(*(getattr(self, field.name)[rows] for field in fields(self)))

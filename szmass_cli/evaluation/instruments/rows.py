@@ -112,7 +112,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class Bias:
-    """Median of (mean of ln M - true ln M) of clusters with an expected S/N above 5.
+    """Median of ln(M_est / M_true), M_est the median of the posterior, of clusters with an expected S/N above 5.
 
     Parameters
     ----------
@@ -133,9 +133,9 @@ class Bias:
         judged = judged[judged.expected_snr > BIAS_SNR]
         if len(judged) < 2:
             return None
-        off = judged.model.mean - judged.ln_mass
+        off = judged.model.median - judged.ln_mass
         error = MEDIAN_ERROR * float(off.std()) / np.sqrt(len(off))
-        best = float(np.median(judged.exact.mean - judged.ln_mass))
+        best = float(np.median(judged.exact.median - judged.ln_mass))
         return cls(len(off), float(np.median(off)), best, float(error))
 
 

@@ -46,6 +46,7 @@ def test_a_verdict_is_that_of_the_gaussians_that_are_tabulated():
     truth = np.array([2.1e14, 4e14, 4e14])
     verdict = Verdict.of(MassPosterior(GRID, density), truth)
     np.testing.assert_allclose(verdict.mean, mean, atol=1e-4)
+    np.testing.assert_allclose(verdict.median, mean, atol=1e-3)
     np.testing.assert_allclose(verdict.sigma, sigma, rtol=1e-3)
     np.testing.assert_allclose(verdict.below, norm.cdf(np.log(truth), mean, sigma), atol=2e-3)
     np.testing.assert_allclose(verdict.ln_density, norm.logpdf(np.log(truth), mean, sigma), atol=3e-3)

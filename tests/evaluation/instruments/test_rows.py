@@ -66,7 +66,7 @@ def test_the_gain_is_that_of_widths_and_of_filters():
 def test_the_bias_is_a_median_with_its_error():
     sample = judged(2001)
     noise = np.random.default_rng(3).normal(0.03, 0.2, 2001)
-    sample = replace(sample, model=replace(sample.model, mean=sample.ln_mass + noise))
+    sample = replace(sample, model=replace(sample.model, median=sample.ln_mass + noise))
     bias = Bias.of(sample)
     assert bias.model == pytest.approx(0.03, abs=4 * bias.error) and bias.exact == pytest.approx(0.0)
     # of the median of a Gaussian: sigma (pi / 2 n)^1/2
