@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
