@@ -34,8 +34,8 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
         note(f"note: {text}")
     table = facts_table()
     table.add_row("model", f"{estimates.meta['SZM_MODL']}  ({str(estimates.meta['SZM_MSHA'])[:12]})")
-    unit = f"{estimates.meta['SZM_UNIT']} ({estimates.meta['SZM_UNSR']})"
-    table.add_row("map", f"{estimates.meta['SZM_MAP']}  in {unit}")
+    for line in estimates.maps:
+        table.add_row("map", line)
     table.add_row("columns", str(estimates.meta["SZM_COLS"]))
     table.add_row("rows", f"{summary['rows']:,}")
     table.add_row("with a mass", f"{summary['with_mass']:,}")

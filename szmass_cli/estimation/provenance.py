@@ -39,6 +39,25 @@ def provenance(run: Run, map_sha256: Sequence[str]) -> Meta:
     return meta | _of_sky(run)
 
 
+def maps_in_words(run: Run) -> tuple[str, ...]:
+    """Return a line for each map: its file, band, unit, beam and noise."""
+    settled = run.bench.job.settled
+    return tuple(
+        _in_words(one, settled.noise[index], settled.noise_source[index])
+        for index, one in enumerate(run.bench.maps)
+    )
+
+
+def _in_words(one: BandMap, noise: str, noise_source: str) -> str:
+    units = one.sky_map.units
+    beam = "" if one.beam is None else f", beam {width_arcmin(one.beam):.3g}'"
+    depth = "by its weights" if noise_source == "ivar" else f"{noise} µK-arcmin"
+    return (
+        f"{one.request.path.name} at {one.name}, in {units.label} ({units.source}){beam}, "
+        f"noise {depth} ({noise_source})"
+    )
+
+
 def _of_sky(run: Run) -> Meta:
     """Return what was said in place of the model's own sky."""
     sky = run.bench.job.sky

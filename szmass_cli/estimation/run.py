@@ -25,7 +25,7 @@ from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.memoryparts import PartsInMemory
 from szmass_cli.estimation.parts import Parts, opened_parts, parts_folder, read_plan
 from szmass_cli.estimation.preparation import Run, check_paths, prepared
-from szmass_cli.estimation.provenance import provenance
+from szmass_cli.estimation.provenance import maps_in_words, provenance
 from szmass_cli.estimation.request import Request, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
 from szmass_cli.maps.mapfile import file_of
@@ -46,12 +46,15 @@ class Estimates:
         Provenance, as it is written to the output's header.
     notes : tuple of str
         What was assumed, and what the user should know.
+    maps : tuple of str
+        A line for each map, for people.
     """
 
     catalog: Catalog
     columns: Table
     meta: dict[str, str | float]
     notes: tuple[str, ...]
+    maps: tuple[str, ...]
 
     def flag_counts(self) -> dict[str, int]:
         """Number of rows that carry each flag, those that occur only."""
@@ -254,4 +257,4 @@ def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
 def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
     levels = run.bench.job.wanted.percentiles
     table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change)
-    return Estimates(run.catalog, table, provenance(run, map_sha256), run.notes)
+    return Estimates(run.catalog, table, provenance(run, map_sha256), run.notes, maps_in_words(run))

@@ -28,6 +28,7 @@ from szmass_cli.maps.units import MapUnits
 # Points of a stamp further than this many stamp sides from its centre lie across a cut of the projection.
 _REACH_STAMPS = 10
 _SCAN_PIXELS = 4_000_000
+_BEYOND_ANY_MAP = 1e9
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class WcsMap:
             pixels = self.wcs.all_world2pix(world, 0, quiet=True)[:, ::-1]
         else:
             pixels = self.wcs.wcs_world2pix(world, 0)[:, ::-1]
+        pixels[~(np.abs(pixels) < _BEYOND_ANY_MAP)] = np.nan
         return pixels.reshape(*directions.shape[:-1], 2)
 
 

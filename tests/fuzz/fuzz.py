@@ -53,7 +53,7 @@ KINDS = {
     "bundle": bundlecases.damaged,
     "command": commands.estimate,
 }
-RARE = {"command": 40, "bundle": 3, "configuration": 2}
+RARE = {"command": 12, "bundle": 3, "configuration": 2}
 """Kinds that take long come once in so many rounds."""
 
 

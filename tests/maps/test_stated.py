@@ -125,6 +125,15 @@ def test_bad_values_of_a_mask_mask(tmp_path, bad):
     assert masked[:8].all() and not masked[20:].any()
 
 
+@pytest.mark.parametrize("cards", [{"CRPIX2": 1e30}, {"CRPIX1": -1e25}, {"CDELT2": 1e-25}], ids=str)
+def test_a_map_that_lies_beyond_all_numbers_is_off_everything(tmp_path, cards):
+    path = write_image(tmp_path / "m.fits", np.ones(SHAPE) + SKY_UK, WCS, **cards)
+    cutouts = cut(path)
+    assert cutouts.off_map.all() and cutouts.bad.all()
+    assert Weights.open(path, None).bad(np.array([10.0]), np.array([5.0])).all()
+    assert np.isnan(Weights.open(None, path).noise_per_arcmin(np.array([10.0]), np.array([5.0]))).all()
+
+
 # --- Stokes axes --------------------------------------------------------------------------------------------
 
 PLANES = np.stack([SKY_UK, SKY_UK * 0 + 5.0, SKY_UK * 0 - 5.0])

@@ -112,7 +112,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class Bias:
-    """Median of ln(M_est / M_true), M_est the posterior's median, of clusters with an expected S/N above 5.
+    """Median of ln(M_est / M_true), M_est the posterior's median, of clusters whose expected S/N is over 5.
 
     Parameters
     ----------
