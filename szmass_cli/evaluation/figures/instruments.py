@@ -119,7 +119,8 @@ def coverage_figure(rows: tuple[CaseRow, ...]) -> "Figure":
     """Return coverage by S/N less what is stated, with its errors; a survey a line, a level a panel."""
     figure, axes = _panels(2, 4.9, 0.42 * len(rows) * 1.2 + 1.8, sharey=True)
     names = [row.name for row in rows]
-    for axis, level, key in zip(axes, CENTRAL, ("coverage_68", "coverage_95"), strict=True):
+    levels = (("68.3", CENTRAL[0], "coverage_68"), ("95.4", CENTRAL[1], "coverage_95"))
+    for axis, (stated, level, key) in zip(axes, levels, strict=True):
         for part, (label, colour) in enumerate(
             (("S/N 3 to 6", "C0"), ("S/N 6 to 12", "C1"), ("S/N above 12", "C2"))
         ):
@@ -134,7 +135,7 @@ def coverage_figure(rows: tuple[CaseRow, ...]) -> "Figure":
                         errors.append(100.0 * np.sqrt(level * (1.0 - level) / n))
             axis.errorbar(values, places, xerr=errors, fmt="o", ms=4, color=colour, label=label, lw=1.2)
         axis.axvline(0.0, color="k", lw=0.8)
-        axis.set(xlabel=f"truths in central {1000 * level // 1 / 10:g} per cent, less that [per cent]")
+        axis.set(xlabel=f"truths in central {stated} per cent, less that [per cent]")
         axis.set_yticks(range(len(names)), names, fontsize=9)
     axes[0].invert_yaxis()
     handles, labels = axes[0].get_legend_handles_labels()
