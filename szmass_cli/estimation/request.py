@@ -8,18 +8,14 @@ from typing import Any
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
+from szmass_cli.config.sky import MAX_BANDS
 from szmass_cli.errors import UsageError
 from szmass_cli.estimation.measured import ALWAYS
 from szmass_cli.estimation.runplan import BLOCK_ROWS
+from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
 from szmass_cli.maps.mapfile import file_of
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.physics.noise import NoiseLevel
-
-MAX_BANDS = 8
-"""The covariance of a cutout's pixels has a side of 1600 times the number of bands."""
-
-MAX_POSITION_ERROR_ARCMIN = 1.0
-"""Further out a cutout no longer holds the cluster and its surroundings."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +152,7 @@ class SkyRequest:
         ranges = {
             "noise_correlation": (1.0, "Give a correlation from 0 to 1."),
             "position_error_arcmin": (
-                MAX_POSITION_ERROR_ARCMIN,
+                MAX_ERROR_ARCMIN,
                 "Cutouts are 10' wide and expect the cluster in the middle: give 0 to 1 arcmin.",
             ),
             "sz_scatter": (1.0, "Give the standard deviation of ln(amplitude), such as 0.2."),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from szmass_cli.catalog import Catalog, Flag
-from szmass_cli.estimation.request import MAX_POSITION_ERROR_ARCMIN
+from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
 from szmass_cli.posterior.redshift import FOUND_ABOVE_MSUN
 
 REDSHIFT_TOLERANCE = 0.02
@@ -136,8 +136,8 @@ def position_errors_to_use(
     known = np.isfinite(catalog.position_err_arcmin)
     notes: tuple[str, ...] = ()
     if known.any():
-        far = known & (catalog.position_err_arcmin > MAX_POSITION_ERROR_ARCMIN)
-        errors[known] = np.minimum(catalog.position_err_arcmin[known], MAX_POSITION_ERROR_ARCMIN)
+        far = known & (catalog.position_err_arcmin > MAX_ERROR_ARCMIN)
+        errors[known] = np.minimum(catalog.position_err_arcmin[known], MAX_ERROR_ARCMIN)
         column = catalog.roles["position_err"]
         notes = (
             f"{known.sum()} of {len(known)} rows have a position error ({column}): their masses are "
@@ -145,7 +145,7 @@ def position_errors_to_use(
         )
         if far.any():
             notes += (
-                f"{far.sum()} of these errors are larger than {MAX_POSITION_ERROR_ARCMIN:g}', which is what "
+                f"{far.sum()} of these errors are larger than {MAX_ERROR_ARCMIN:g}', which is what "
                 "they are taken to be.",
             )
     elif position_error_arcmin:
