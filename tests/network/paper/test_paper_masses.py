@@ -42,9 +42,9 @@ def rows():
 
 def test_the_posterior_has_the_percentiles_of_the_calibration(calibration, rows):
     raw, z, _ = rows
-    levels = (0.15, 1.0, *LEVELS, 99.0, 99.85)
+    levels = (0.15, 1.0, *LEVELS, 99.0, 99.85)  # to half a cell
     got = calibration.posterior(raw, z).percentiles(levels)
-    np.testing.assert_allclose(got, calibration.percentiles(raw, z, levels), rtol=2e-3)
+    np.testing.assert_allclose(got, calibration.percentiles(raw, z, levels), rtol=3.5e-3)
 
 
 def test_the_posterior_of_what_is_not_a_number_has_none(calibration):
@@ -54,9 +54,10 @@ def test_the_posterior_of_what_is_not_a_number_has_none(calibration):
 
 def test_the_posterior_ends_where_the_prior_does(calibration):
     posterior = calibration.posterior(np.array([-1e15, 0.0, 5e13, 1e15, 1e17]), np.full(5, 0.5))
-    assert np.all(np.diff(posterior.ln_mass, axis=1) >= 0)
-    np.testing.assert_array_less(np.log(RANGE[0]) - 1e-9, posterior.ln_mass)
-    np.testing.assert_array_less(posterior.ln_mass, np.log(RANGE[1]) + 1e-9)
+    np.testing.assert_allclose(posterior.density.sum(axis=1), 1.0)
+    assert np.all(posterior.density >= 0)
+    ends = np.array([posterior.percentiles((0,)), posterior.percentiles((100,))])
+    assert np.all((ends > 0.999 * RANGE[0]) & (ends < 1.001 * RANGE[1]))
 
 
 def test_the_models_own_prior_and_exact_redshifts_change_no_bit(calibration, rows):
@@ -87,14 +88,14 @@ def test_the_integral_over_redshift_done_by_brute_force(calibration, wanted):
     got, _ = masses_under(calibration, wanted)(raw, z, err)
     draws = z[:, None] + err[:, None] * np.linspace(-4, 4, 161)
     weight = np.exp(-0.5 * np.linspace(-4, 4, 161) ** 2)
+    weight /= weight.sum()
     change = PriorChange(Prior.FLAT, wanted, PLANCK18)
     for row in range(2):
         posterior = calibration.posterior(np.full(161, raw[row]), draws[row])
         posterior = posterior.reweighted(change.ln_ratio(posterior.ln_mass, draws[row]))
-        ln_mass = posterior.ln_mass.ravel()
-        each = (posterior.weight * weight[:, None] / weight.sum()).ravel()
-        order = np.argsort(ln_mass)
-        expected = np.exp(np.interp(np.array(LEVELS) / 100, np.cumsum(each[order]), ln_mass[order]))
+        cumulative = np.cumsum(weight @ posterior.density)
+        upper_ends = posterior.ln_mass + 0.5 * (posterior.ln_mass[1] - posterior.ln_mass[0])
+        expected = np.exp(np.interp(np.array(LEVELS) / 100, cumulative, upper_ends))
         np.testing.assert_allclose(got[row], expected, rtol=5e-3)
 
 
