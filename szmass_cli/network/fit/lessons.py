@@ -1,6 +1,5 @@
 """What a network is taught: the arrays of a batch, the layers that take them, and the loss between them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,8 +14,6 @@ from szmass_cli.sky.clusters import mass_range
 
 if TYPE_CHECKING:
     import keras
-
-Arrays = np.ndarray | Mapping[str, np.ndarray]
 
 
 class Lesson(Protocol):
