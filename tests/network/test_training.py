@@ -155,7 +155,7 @@ class Blocks:
 class Judged:
     """Stands where a lesson does."""
 
-    judged_by = "loss"
+    judged_by, counts_untrained = "loss", True
 
 
 class NoAverage:

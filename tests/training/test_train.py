@@ -246,6 +246,7 @@ class WrongLabels:
 
     def __init__(self, lesson):
         self.build, self.losses, self._lesson = lesson.build, lesson.losses, lesson
+        self.judged_by, self.counts_untrained = lesson.judged_by, lesson.counts_untrained
 
     def __call__(self, block):
         other = block[np.roll(np.arange(len(block)), 1)]

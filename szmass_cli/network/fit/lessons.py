@@ -24,6 +24,11 @@ class Lesson(Protocol):
         """Return which of Keras' losses says how good a network is; ``loss`` is the sum of all."""
         ...
 
+    @property
+    def counts_untrained(self) -> bool:
+        """Return whether a network that has learnt nothing is an answer that training must better."""
+        ...
+
     def __call__(self, block: Any) -> tuple[Any, Any]:
         """Return inputs and targets of n cutouts."""
         ...
@@ -51,7 +56,7 @@ class CorrectionLesson:
     ln sum q e^g - g(true mass), minus what is gained in ln p, in nats; 0 without a correction.
     """
 
-    judged_by = "g_loss"
+    judged_by, counts_untrained = "g_loss", True
 
     def __init__(self, config: SurveyConfig):
         self._config = config

@@ -116,7 +116,7 @@ def fit(
         checkpoints.restore(state.epoch, variables)
 
     validation = _validation_set(config, simulator, lesson)
-    if not state.history:
+    if not state.history and lesson.counts_untrained:
         # epoch 0: what is worse than no training at all is not kept
         state.best_loss = _untrained_loss(model, validation, lesson)
         checkpoints.save(state, variables)

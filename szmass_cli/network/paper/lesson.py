@@ -31,6 +31,7 @@ class Encoder:
     labels: Labels
 
     judged_by: ClassVar[str] = "loss"
+    counts_untrained: ClassVar[bool] = False
 
     def __call__(self, block: CutoutBlock) -> tuple[np.ndarray, np.ndarray]:
         """Return network input (n, 40, 40, channels), and targets with their weights (n, 40, 40, 4)."""
