@@ -25,20 +25,20 @@ class PaperHead:
     def __init__(self, config: SurveyConfig):
         self._config = config
         self.simulator = CutoutSimulator(config)
-        self._labels = Labels.create(config, self.simulator.stamps)
+        self.labels = Labels.create(config, self.simulator.stamps)
         sky, bands = self.simulator.sky, self.simulator.bands
-        self._inputs = NetworkInput.create(config.network, sky, bands, self._labels.scale_uk)
-        self.lesson = Encoder(config, self._inputs, self._labels)
+        self.inputs = NetworkInput.create(config.network, sky, bands, self.labels.scale_uk)
+        self.lesson = Encoder(config, self.inputs, self.labels)
 
     def write(
         self, folder: Path, facts: dict, weights: list[np.ndarray], progress: Progress = silent
     ) -> None:
         """Calibrate a trained network and write it as a bundle; see `Head`."""
-        network = network_of(self._config.network, self._inputs.channels, weights)
-        predictor = Predictor(network, self._inputs, self._labels)
+        network = network_of(self._config.network, self.inputs.channels, weights)
+        predictor = Predictor(network, self.inputs, self.labels)
         calibration = calibrate(self._config, self.simulator, predictor, progress)
         write_paper_bundle(
-            folder, facts, self._config, self._labels, weights, calibration, self.simulator.power
+            folder, facts, self._config, self.labels, weights, calibration, self.simulator.power
         )
 
 

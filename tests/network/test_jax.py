@@ -65,7 +65,7 @@ if __name__ == "__main__":
             continue
         model, state = best_so_far(config, head.lesson, Path(folder))
         network = network_of(config.network, 2, [np.asarray(v) for v in model_variables(model)])
-        answers = Predictor(network, head._inputs, head.labels)(block.image)
+        answers = Predictor(network, head.inputs, head.labels)(block.image)
         found[folder] = {
             "mass": answers.raw_mass_msun.tolist(), "peak": answers.sz_uk[:, 20, 20].tolist(),
         }
