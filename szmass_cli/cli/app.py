@@ -82,8 +82,8 @@ def train(
     whole epoch when the same command is given again. Ctrl-C ends the epoch under way and saves it; a second
     Ctrl-C stops at once. `OUTPUT.training/` holds the loss of each epoch as `log.csv` and for TensorBoard.
     """
-    from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.reports import print_bundle
+    from szmass_cli.cli.terminal import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.network.fit.device import training_device
     from szmass_cli.training.run import check
@@ -133,8 +133,8 @@ def evaluate(
     paper's Figure 4, mean SZ maps, and irregular clusters. A model that is better than the best possible has
     seen the answers: that is exit code 1.
     """
-    from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.reports import print_metrics
+    from szmass_cli.cli.terminal import note, progress_display
     from szmass_cli.evaluation.paper.metrics import PaperMetrics
     from szmass_cli.evaluation.report import check_report_folder, write_report
     from szmass_cli.evaluation.run import evaluate as run_evaluate

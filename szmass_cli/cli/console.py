@@ -1,36 +1,25 @@
-"""The terminal: progress bars, error panels and tables. Messages go to stderr, results to stdout."""
+"""The way of a command from its words to its exit code: every error ends in one panel."""
 
 import errno
 import logging
 import os
 import sys
-import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.progress import TimeRemainingColumn as Remaining
-from rich.table import Table
-from rich.text import Text
 
+from szmass_cli.cli.terminal import error_panel, stderr
 from szmass_cli.errors import SzmassError
-from szmass_cli.system.progress import Progress as ProgressCallback
 from szmass_cli.system.streams import forgive_encodings
 
 INTERRUPTED = 130
-LOG_EVERY_SECONDS = 30.0
 NARROW = 60
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 # wrong options; typer has no public name for the class that its BadParameter is one of
 _UsageError: Any = typer.BadParameter.__mro__[1]
-
-stderr = Console(stderr=True, highlight=False)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -41,6 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     caught: BaseException
     try:
+        # late: Ctrl-C while the commands are loaded is an interruption like any other
         from szmass_cli.cli.app import app
 
         if stderr.width < NARROW:  # panels would cut the names of options
@@ -105,86 +95,3 @@ def _lose_stdout() -> None:
 def _interrupted() -> int:
     error_panel("Interrupted.", "Nothing half-written was left behind.")
     return INTERRUPTED
-
-
-def error_panel(message: str, hint: str) -> None:
-    """Print one error: what is wrong, and what to do."""
-    text = Text(message)
-    if hint:
-        text.append("\n\n" + hint, style="dim")
-    width = min(stderr.width, 100)
-    stderr.print(Panel(text, title="error", title_align="left", border_style="red", width=width))
-
-
-def facts_table(widest: int = 80) -> Table:
-    """Return an empty table of names and facts: on a narrow terminal what is too long is folded, not cut."""
-    table = Table(box=None, show_header=False, padding=(0, 2), width=min(widest, stderr.width))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
-
-
-def note(text: str) -> None:
-    """Print a message to stderr."""
-    stderr.print(text, markup=False, soft_wrap=False)
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text("" if not task.speed else f"{task.speed:,.0f}/s", style="cyan")
-
-
-@contextmanager
-def progress_display(quiet: bool) -> Iterator[ProgressCallback]:
-    """Show progress with rate and time left: a bar on a terminal, a line now and then in a log."""
-    if quiet:
-        yield lambda task, done, total, detail="": None
-    elif stderr.is_terminal:
-        with _bars() as bars:
-            yield _on_bars(bars)
-    else:
-        yield _on_lines()
-
-
-def _bars() -> Progress:
-    columns = (
-        TextColumn("{task.description:<11}"),
-        BarColumn(12),
-        MofNCompleteColumn(),
-        _Rate(),
-        Remaining(compact=True),
-        TextColumn("{task.fields[detail]}"),
-    )
-    return Progress(*columns, console=stderr, speed_estimate_period=60.0)
-
-
-def _on_bars(bars: Progress) -> ProgressCallback:
-    tasks: dict[str, int] = {}
-
-    def show(task: str, done: int, total: int, detail: str = "") -> None:
-        if task not in tasks or bars.tasks[tasks[task]].completed > done:
-            tasks[task] = bars.add_task(task, total=total, detail="")
-        bars.update(bars.tasks[tasks[task]].id, completed=done, total=total, detail=detail)
-
-    return show
-
-
-def _on_lines() -> ProgressCallback:
-    started: dict[str, tuple[float, int]] = {}
-    last: dict[str, int] = {}
-    printed: dict[str, float] = {}
-
-    def show(task: str, done: int, total: int, detail: str = "") -> None:
-        now = time.monotonic()
-        if done < last.get(task, 0):  # the same again, of another file or band
-            started[task] = (now, done)
-        last[task] = done
-        begin, first = started.setdefault(task, (now, done))
-        if now - printed.setdefault(task, now) < LOG_EVERY_SECONDS:
-            return
-        printed[task] = now
-        rate = (done - first) / max(now - begin, 1e-9)
-        speed = f", {rate:,.0f}/s, {(total - done) / rate:,.0f} s left" if rate > 0 else ""
-        note(f"{task}: {done:,} of {total:,}{speed}  {detail}".rstrip())
-
-    return show

@@ -229,9 +229,9 @@ def estimate(
     where an interrupted run stopped.
     """
     from szmass_cli.api import chosen_executor, mass_definitions
-    from szmass_cli.cli.console import note, progress_display
     from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, unit_of
     from szmass_cli.cli.reports import print_estimates
+    from szmass_cli.cli.terminal import note, progress_display
     from szmass_cli.estimation.request import Request, SkyRequest, map_requests
     from szmass_cli.estimation.run import estimate_catalog, estimate_shard
     from szmass_cli.estimation.runplan import Shard

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from szmass_cli.errors import UsageError
+from szmass_cli.maps.units import UNITS
 from szmass_cli.physics.bandnames import effective_frequency_ghz
-
-UNITS = ("K", "mK", "uK", "y")
 
 
 def input_files(files: list[Path], maps: list[str] | None) -> tuple[Path | dict[float, Path], Path]:

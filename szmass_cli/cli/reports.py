@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from szmass_cli.cli.console import facts_table, note, stderr
+from szmass_cli.cli.terminal import facts_table, note, stderr
 from szmass_cli.errors import SzmassError
 from szmass_cli.estimation.run import Estimates
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics

@@ -53,7 +53,7 @@ def simulate_cutouts(
     With --from-y-map and --halos the clusters are those of your own hydrodynamical simulation: its map,
     without a beam, is put behind the survey's, and sky and noise are added.
     """
-    from szmass_cli.cli.console import note, progress_display
+    from szmass_cli.cli.terminal import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.simulation.cutouts import write_cutouts, write_halo_cutouts
     from szmass_cli.simulation.figures.cutouts import plot_cutouts
@@ -142,7 +142,7 @@ def simulate_field(
 
     Beside field.fits come field_ivar.fits, field_mask.fits and field_truth.csv.
     """
-    from szmass_cli.cli.console import note, progress_display
+    from szmass_cli.cli.terminal import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.simulation.field import simulate_survey_field
     from szmass_cli.simulation.fieldfiles import field_paths
