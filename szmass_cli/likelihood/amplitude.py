@@ -1,12 +1,19 @@
 """The likelihood of a cluster whose amplitude scatters, as a function of two numbers."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.special import logsumexp
+
+from szmass_cli.physics.evengrid import place
 
 REACH = 12.0
 """Amplitudes are looked for within so many standard deviations of their scatter."""
 
 N_STARTS, N_NEWTON, N_NODES = 25, 8, 49
+
+U_RANGE, V_RANGE = (-60.0, 1000.0), (0.02, 1000.0)
+"""S/N found and expected that are tabulated."""
 
 
 class AmplitudeLikelihood:
@@ -23,30 +30,19 @@ class AmplitudeLikelihood:
     max(u, 0)^2 / 2, the likelihood of the best amplitude: what is left is smooth in asinh u and ln v.
     """
 
-    U_RANGE, V_RANGE = (-60.0, 1000.0), (0.02, 1000.0)
-
     def __init__(self, scatter_ln: float):
         self._scatter = scatter_ln
-        if scatter_ln == 0.0:
-            return
-        step = float(np.clip(0.15 * scatter_ln, 0.01, 0.03))
-        self._u, self._v = (
-            np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
-            for low, high in (np.arcsinh(self.U_RANGE), np.log(self.V_RANGE))
-        )
-        found, expected = np.sinh(self._u)[:, None], np.exp(self._v)
-        columns = np.array_split(expected, 32)
-        integral = np.concatenate([integrated(found, v, scatter_ln) for v in columns], axis=1)
-        self._table = integral - 0.5 * np.maximum(found, 0.0) ** 2
+        if scatter_ln > 0.0:
+            self._u, self._v, self._table = _tabulated(scatter_ln)
 
     def __call__(self, projection: np.ndarray, fisher: np.ndarray) -> np.ndarray:
         """Return ln L for t^T C^-1 d and t^T C^-1 t of any one shape."""
         if self._scatter == 0.0:
             return projection - 0.5 * fisher
-        expected = np.sqrt(np.maximum(fisher, self.V_RANGE[0] ** 2))
+        expected = np.sqrt(np.maximum(fisher, V_RANGE[0] ** 2))
         found = projection / expected
-        column, right = _place(self._v, np.log(expected))
-        row, below = _place(self._u, np.arcsinh(found))
+        column, right = place(self._v, np.log(expected))
+        row, below = place(self._u, np.arcsinh(found))
         table, width = self._table.ravel(), self._v.size
         first = row * width + column
         upper = table[first]
@@ -58,6 +54,22 @@ class AmplitudeLikelihood:
         best = np.maximum(found, 0.0)
         upper += 0.5 * best * best
         return upper
+
+
+@lru_cache(maxsize=8)
+def _tabulated(scatter_ln: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return asinh u (a,), ln v (b,) and the table (a, b) of a scatter; kept, as it takes about a second."""
+    step = float(np.clip(0.15 * scatter_ln, 0.01, 0.03))
+    asinh_u, ln_v = (
+        np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
+        for low, high in (np.arcsinh(U_RANGE), np.log(V_RANGE))
+    )
+    found, columns = np.sinh(asinh_u)[:, None], np.array_split(np.exp(ln_v), 32)
+    integral = np.concatenate([integrated(found, v, scatter_ln) for v in columns], axis=1)
+    table = integral - 0.5 * np.maximum(found, 0.0) ** 2
+    for kept in (asinh_u, ln_v, table):
+        kept.setflags(write=False)
+    return asinh_u, ln_v, table
 
 
 def integrated(found: np.ndarray, expected: np.ndarray, scatter_ln: float) -> np.ndarray:
@@ -96,12 +108,3 @@ def integrated(found: np.ndarray, expected: np.ndarray, scatter_ln: float) -> np
 def _exponent(x, u: np.ndarray, v: np.ndarray, scatter_ln: float) -> np.ndarray:
     amplitude = np.exp(x) * v
     return amplitude * (u - 0.5 * amplitude) - 0.5 * (x / scatter_ln) ** 2
-
-
-def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values -= grid[0]
-    values *= 1.0 / (grid[1] - grid[0])
-    np.clip(values, 0.0, grid.size - 1.000001, out=values)
-    low = values.astype(np.intp)
-    values -= low
-    return low, values

@@ -10,6 +10,7 @@ from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import COMPONENTS, ScoreImages
 from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.evengrid import place
 from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 
 N_MASSES = 24
@@ -104,7 +105,8 @@ def features(
     nodes = mass_nodes(ln_mass_grid)
     scales = cluster_scales(np.exp(nodes), redshift[:, None], likelihood.model)
     projection, fisher = likelihood.matched(weighed, scales)
-    at_nodes = _at(nodes, ln_mass_grid, ln_likelihood)
+    low, upper = place(ln_mass_grid, nodes)
+    at_nodes = ln_likelihood[:, low] * (1.0 - upper) + ln_likelihood[:, low + 1] * upper
     best = best_cluster(likelihood, weighed, ln_mass_grid[ln_likelihood.argmax(axis=1)], redshift)
     rest = without_cluster(likelihood, weighed, best)
     images = np.concatenate([scores(weighed, COMPONENTS[:1]), scores(rest)], axis=-1)
@@ -117,14 +119,6 @@ def features(
         mean.image,
         mean.sigma,
     )
-
-
-def _at(nodes: np.ndarray, grid: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return values (n, m) on an even grid (m,) at nodes (k,) within it, (n, k)."""
-    position = (nodes - grid[0]) / (grid[1] - grid[0])
-    low = np.clip(position.astype(int), 0, grid.size - 2)
-    upper = position - low
-    return values[:, low] * (1.0 - upper) + values[:, low + 1] * upper
 
 
 def _halved(images: np.ndarray) -> np.ndarray:
@@ -178,7 +172,7 @@ class _MeanCluster:
         weight = softmax(ln_likelihood, axis=1)
         variance = likelihood.scatter.amplitude_ln**2
         amplitude = np.maximum((1.0 + variance * projection) / (1.0 + variance * fisher), 0.0)
-        low, upper = _place(templates.ln_size, np.log(scales.theta500_arcmin))
+        low, upper = place(templates.ln_size, np.log(scales.theta500_arcmin))
         rows = np.arange(len(weight))[:, None]
         shapes = _unit_y(likelihood, band)
         summed = {}
@@ -200,13 +194,6 @@ def _unit_y(likelihood: GaussianLikelihood, band: int) -> np.ndarray:
     even[0] = templates.even[:, :, band]
     images = likelihood.symmetry.unfold(even)[..., 0]
     return images.reshape(len(images), -1) / likelihood.instrument.bands[band].response.tsz_uk_per_y()
-
-
-def _place(axis: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where values fall on an even axis: the lower neighbour, and the way to the next, 0 to 1."""
-    position = np.clip((values - axis[0]) / (axis[1] - axis[0]), 0.0, axis.size - 1.000001)
-    low = position.astype(np.intp)
-    return low, position - low
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from szmass_cli.likelihood.amplitude import AmplitudeLikelihood
 from szmass_cli.likelihood.depth import Depth, Depths, symmetry_of
-from szmass_cli.likelihood.templates import Templates, mean_of, spectra_pairs
+from szmass_cli.likelihood.templates import Templates, read_tables, spectra_pairs
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.profiles import ClusterScales, SzModel, cluster_scales, ln_fixed_y500
 from szmass_cli.sky.power import SkyPower
@@ -159,11 +159,11 @@ class GaussianLikelihood:
         spectrum = self.templates.spectrum(scales.kt_kev)
         spectrum = np.broadcast_to(spectrum, (*scales.y_scale.shape, spectrum.shape[-1]))
         spectrum = np.moveaxis(spectrum, -1, 0).reshape(-1, *theta.shape)
-        found = mean_of(projections, low, upper)
+        found = read_tables(projections, np.arange(len(weighed)), low, upper)
         projection = sum(s * p for s, p in zip(spectrum, found, strict=True)) * y_scale
-        tables = np.stack([depth.fisher for depth in weighed.depths])[weighed.depth_of].swapaxes(0, 1)
         pairs = spectra_pairs(len(self.instrument))
-        products = mean_of(list(tables), low, upper)
+        tables = np.stack([depth.fisher for depth in weighed.depths], axis=1)
+        products = read_tables(list(tables), weighed.depth_of, low, upper)
         fisher = sum(spectrum[i] * spectrum[j] * p for (i, j), p in zip(pairs, products, strict=True))
         return projection, fisher * y_scale**2
 

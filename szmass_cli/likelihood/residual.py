@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.physics.evengrid import place
 from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 from szmass_cli.system.blas import one_blas_thread
 
@@ -58,9 +59,8 @@ def best_cluster(
 def even_fields(likelihood: GaussianLikelihood, scales: ClusterScales) -> np.ndarray:
     """Return clusters (n,) in the even block of the symmetry, (n, q f) [µK]."""
     templates = likelihood.templates
-    position = np.interp(np.log(scales.theta500_arcmin), templates.ln_size, np.arange(templates.ln_size.size))
-    low = np.minimum(position.astype(int), templates.ln_size.size - 2)
-    upper = (position - low)[:, None, None]
+    low, way = place(templates.ln_size, np.log(scales.theta500_arcmin))
+    upper = way[:, None, None]
     shape = templates.even[low] * (1.0 - upper) + templates.even[low + 1] * upper
     spectrum = templates.spectrum(scales.kt_kev)
     return (shape * (spectrum * scales.y_scale[:, None])[:, None, :]).reshape(len(low), -1)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.evengrid import place
 from szmass_cli.physics.profiles import BeamedProfile, ClusterScales, SzModel
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.symmetry import Symmetry
@@ -60,10 +61,7 @@ class Templates:
 
         Sizes beyond the table are put on its ends.
         """
-        position = (np.log(theta500_arcmin) - self._fine[0]) / (self._fine[1] - self._fine[0])
-        position = np.clip(position, 0.0, N_FINE - 1.000001)
-        low = position.astype(np.intp)
-        return low, position - low
+        return place(self._fine, np.log(theta500_arcmin))
 
 
 def spectra_pairs(n_bands: int) -> list[tuple[int, int]]:
@@ -71,7 +69,23 @@ def spectra_pairs(n_bands: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(n_bands) for j in range(i, n_bands)]
 
 
-def mean_of(values: Sequence[np.ndarray], low: np.ndarray, upper: np.ndarray) -> list[np.ndarray]:
-    """Return tables (n, N_FINE) read at places (n, ...) that `Templates.place` gave, each (n, ...)."""
-    rows = np.arange(len(low)).reshape(-1, *[1] * (low.ndim - 1))
-    return [table[rows, low] * (1.0 - upper) + table[rows, low + 1] * upper for table in values]
+def read_tables(
+    tables: Sequence[np.ndarray], rows: np.ndarray, low: np.ndarray, upper: np.ndarray
+) -> list[np.ndarray]:
+    """Return tables of values at sizes of clusters, interpolated between their entries.
+
+    Parameters
+    ----------
+    tables : sequence of numpy.ndarray, shape (k, N_FINE)
+        Rows of values on the fine grid of sizes.
+    rows : numpy.ndarray of int, shape (n,)
+        Which row of the tables each cutout has.
+    low, upper : numpy.ndarray, shape (n, ...)
+        Where its clusters' sizes fall on the grid, as `Templates.place` gives it.
+
+    Returns
+    -------
+    list of numpy.ndarray, shape (n, ...)
+    """
+    rows = rows.reshape(-1, *[1] * (low.ndim - 1))
+    return [table[rows, low] * (1.0 - upper) + table[rows, low + 1] * upper for table in tables]
