@@ -2,7 +2,7 @@
 
 from szmass_cli.catalog.columns import MASKED_COLUMN, MASS_UNIT, percentile_column, uncorrected_column
 from szmass_cli.catalog.flags import FLAGS_COLUMN, Flag, flag_table, flags_column
-from szmass_cli.catalog.reading import Catalog, catalog_file, read_catalog
+from szmass_cli.catalog.reading import Catalog, read_catalog
 from szmass_cli.catalog.roles import ALIASES, LENIENT_ROLES
 from szmass_cli.catalog.writing import check_output, check_output_columns, check_output_holds, write_catalog
 
@@ -14,7 +14,6 @@ __all__ = [
     "MASS_UNIT",
     "Catalog",
     "Flag",
-    "catalog_file",
     "check_output",
     "check_output_columns",
     "check_output_holds",

@@ -18,7 +18,6 @@ from szmass_cli.catalog.inmemory import own_copy
 from szmass_cli.catalog.positionerrors import position_errors_arcmin
 from szmass_cli.catalog.quantities import mass_unit, stated_unit
 from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, has_positions
-from szmass_cli.catalog.tables.bytesof import Location
 from szmass_cli.catalog.tables.common import ReadTable
 from szmass_cli.catalog.tables.formats import read_source
 from szmass_cli.errors import InputError
@@ -190,11 +189,6 @@ def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, s
         (*found.notes, *frame_notes, *lon_notes, *lat_notes, *suspicions(table, roles, lon, lat), *notes),
         found.sha256,
     )
-
-
-def catalog_file(path: Path) -> Path:
-    """Return the file that a catalogue's name means: ``file.fits`` for ``file.fits[2]``."""
-    return Location.of(path).file
 
 
 def _as_if(names: list[str], picked: Mapping[str, str]) -> list[str]:

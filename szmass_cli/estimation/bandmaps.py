@@ -12,12 +12,11 @@ from szmass_cli.errors import InputError
 from szmass_cli.estimation.request import MapRequest
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.runplan import quick_identity
+from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
-from szmass_cli.maps.instrument import Instrument as StatedInstrument
-from szmass_cli.maps.mapfile import file_of, split_part
+from szmass_cli.maps.instrument import StatedInstrument
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
-from szmass_cli.maps.transfer import Transfer as BeamExchange
 from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.maps.weights import Weights
 from szmass_cli.physics.bandnames import FREQUENCY_RANGE_GHZ, effective_frequency_ghz
@@ -26,6 +25,7 @@ from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, read_beam
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.physics.passbands import Passband
 from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer, read_transfer
+from szmass_cli.system.fileparts import file_of, split_part
 from szmass_cli.system.files import sha256_of
 
 WIDEST_BEAM_ARCMIN = 5.0
@@ -260,7 +260,8 @@ def header_frequency_ghz(stated: StatedInstrument, path: Path, needed: bool = Tr
 
     Parameters
     ----------
-    stated : maps.instrument.Instrument
+    stated : StatedInstrument
+        What the header says of frequency and band.
     path : Path
         Of the map, for messages.
     needed : bool

@@ -14,7 +14,7 @@ from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import RedshiftLimits, Rows
 from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.estimation.strips import NO_MASS, Strip, cut_strip
-from szmass_cli.maps.transfer import Transfer
+from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.network.bundle.bundle import PaperBundle
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
 from szmass_cli.physics.beams import AnyBeam, Beam
@@ -54,12 +54,12 @@ class BeamPair:
         return width_arcmin(self.beam) / width_arcmin(self.trained) - 1.0
 
     @property
-    def exchange(self) -> Transfer | None:
+    def exchange(self) -> BeamExchange | None:
         """Return what brings the map's cutouts to the beam of the model; None where they have it."""
         same = abs(self.excess) <= SAME_BEAM and self._has_the_trained_shape
         if same and not self.pixel_window:
             return None
-        return Transfer(self.trained if same else self.beam, self.trained, self.pixel_window)
+        return BeamExchange(self.trained if same else self.beam, self.trained, self.pixel_window)
 
     @property
     def _has_the_trained_shape(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from szmass_cli import __version__
-from szmass_cli.catalog import Catalog, catalog_file, check_output_columns, read_catalog
+from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
 from szmass_cli.catalog.tables.formats import output_files, read_table
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bench import Bench, Job, inputs_identity
@@ -22,6 +22,7 @@ from szmass_cli.maps.reader import open_map
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle.bundle import AnyBundle, read_bundle
 from szmass_cli.posterior.priors import Prior, PriorChange
+from szmass_cli.system.fileparts import file_of
 from szmass_cli.system.files import check_not_an_input
 
 
@@ -67,7 +68,7 @@ def check_paths(request: Request, output: Path) -> None:
     """Refuse an output that is one of the inputs."""
     inputs = [file for one in request.maps for file in one.files]
     if isinstance(request.catalog, Path):
-        inputs.append(catalog_file(request.catalog))
+        inputs.append(file_of(request.catalog))
     for file in output_files(output):
         check_not_an_input(file, *inputs)
 

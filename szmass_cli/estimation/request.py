@@ -13,9 +13,9 @@ from szmass_cli.errors import UsageError
 from szmass_cli.estimation.measured import ALWAYS
 from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
-from szmass_cli.maps.mapfile import file_of
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.system.fileparts import file_of
 
 
 @dataclass(frozen=True)

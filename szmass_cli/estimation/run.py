@@ -28,7 +28,7 @@ from szmass_cli.estimation.preparation import Run, check_paths, prepared
 from szmass_cli.estimation.provenance import maps_in_words, provenance
 from szmass_cli.estimation.request import Request, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
-from szmass_cli.maps.mapfile import file_of
+from szmass_cli.system.fileparts import file_of
 from szmass_cli.system.progress import Progress, silent
 
 

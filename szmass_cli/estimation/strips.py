@@ -9,8 +9,8 @@ from szmass_cli.catalog import Flag
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.geometry import pixel_radii_arcmin
+from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.maps.cutouts import Cutouts
-from szmass_cli.maps.transfer import Transfer as BeamExchange
 
 MAX_BAD_FRACTION = 0.4
 CORE_ARCMIN = 2.0
@@ -81,7 +81,7 @@ def cut_strip(
     maps : sequence of BandMap, length f
     rows : Rows
         A few hundred at most: their cutouts are in memory at once.
-    exchanges : sequence of maps.transfer.Transfer, length f, optional
+    exchanges : sequence of BeamExchange or None, length f, optional
         From the beam of each map to the one that cutouts are to have.
     """
     exchanges = exchanges or [None] * len(maps)

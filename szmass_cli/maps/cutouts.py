@@ -1,4 +1,4 @@
-"""Stamps of the sky around clusters."""
+"""Cutouts: images of the sky around clusters, 40 x 40 pixels on the tangent plane."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from szmass_cli.geometry import N_PIXELS
+from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.maps.sampling import sample
 from szmass_cli.maps.skymap import PixelStatus, SkyMap
 from szmass_cli.maps.stamps import lay_stamps
-from szmass_cli.maps.transfer import Transfer
 
 _MAD_TO_SIGMA = 1.4826
 
 
 @dataclass(frozen=True)
 class Cutouts:
-    """Stamps of one map.
+    """Cutouts of one map.
 
     Attributes
     ----------
@@ -28,11 +28,11 @@ class Cutouts:
     bad : (n, 40, 40) bool array
         Pixels without data, for whatever reason.
     off_map : (n,) bool array
-        There is no data anywhere in the stamp, or it is not a position at all.
+        There is no data anywhere in the cutout, or it is not a position at all.
     cut_by_edge : (n,) bool array
-        Part of the stamp lies beyond the map's boundary.
+        Part of the cutout lies beyond the map's boundary.
     nonfinite_fraction : (n,) float array
-        Fraction of the stamp next to NaN, infinite or UNSEEN map pixels.
+        Fraction of the cutout next to NaN, infinite or UNSEEN map pixels.
     """
 
     images: np.ndarray
@@ -42,7 +42,7 @@ class Cutouts:
     nonfinite_fraction: np.ndarray
 
     def masked(self, bad: np.ndarray) -> Cutouts:
-        """The same stamps with more bad pixels (n, 40, 40), which then hold the mean of the good ones."""
+        """The same cutouts with more bad pixels (n, 40, 40), which then hold the mean of the good ones."""
         if not bad.any():
             return self
         images, worse = self.images.copy(), self.bad | bad
@@ -52,7 +52,7 @@ class Cutouts:
 
     @property
     def bad_fraction(self) -> np.ndarray:
-        """Fraction (n,) of each stamp's pixels without data."""
+        """Fraction (n,) of each cutout's pixels without data."""
         return self.bad.mean(axis=(1, 2))
 
 
@@ -65,9 +65,9 @@ def robust_rms(values: np.ndarray) -> float:
 
 
 def extract_cutouts(
-    sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray, transfer: Transfer | None = None
+    sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray, exchange: BeamExchange | None = None
 ) -> Cutouts:
-    """Cut stamps out of a map.
+    """Cut the surroundings of positions out of a map.
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ def extract_cutouts(
         An open map.
     ra_deg, dec_deg : (n,) array
         ICRS positions [deg]; any RA turn will do. Memory grows with n, so give blocks of a thousand or so.
-    transfer : Transfer, optional
-        From the map's beam to the one that the stamps are to have.
+    exchange : BeamExchange, optional
+        From the map's beam to the one that the cutouts are to have.
 
     Returns
     -------
     Cutouts
-        One stamp per position, in order.
+        One cutout per position, in order.
     """
     ra_deg, dec_deg = np.atleast_1d(np.asarray(ra_deg, float)), np.atleast_1d(np.asarray(dec_deg, float))
     count = len(ra_deg)
@@ -90,7 +90,7 @@ def extract_cutouts(
     real = np.flatnonzero(np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90.0))
     stamps = lay_stamps(sky_map, ra_deg[real], dec_deg[real])
     for number, i in enumerate(real):
-        values, status[i] = sample(sky_map, stamps, number, transfer)
+        values, status[i] = sample(sky_map, stamps, number, exchange)
         images[i] = values * sky_map.units.to_uk
         if status[i].any():
             images[i] = _filled(images[i], status[i] != 0)

@@ -15,7 +15,7 @@ from szmass_cli.maps.frames import frame_of_coordsys, rotation_from_icrs
 from szmass_cli.maps.hdus import Part
 from szmass_cli.maps.healpixcolumns import read_columns
 from szmass_cli.maps.healpixplane import angles_of, charts_of, lattice_of, pixels_of
-from szmass_cli.maps.instrument import Instrument
+from szmass_cli.maps.instrument import StatedInstrument
 from szmass_cli.maps.opening import Opening
 from szmass_cli.maps.skymap import has_data, scattered_slices
 from szmass_cli.maps.stored import StoredValues
@@ -39,7 +39,7 @@ class HealpixMap:
     """(3, 3) from ICRS to the map's frame."""
     pixel_arcmin: float
     units: MapUnits
-    instrument: Instrument
+    instrument: StatedInstrument
     description: str
     assumptions: tuple[str, ...]
 

@@ -4,11 +4,11 @@ On the plane of the HEALPix projection (Calabretta & Roukema 2007) pixel centres
 turned by 45 degrees. Near the poles the plane is cut into four triangles; turning a neighbour's triangle by a
 right angle about the pole closes the cut, and lattice falls on lattice. So HEALPix can be interpolated as
 well as any image; ring by ring would be too coarse, as pixels along a ring are 1.5 mean pixel sides apart.
-Where triangles meet, and at their base |z| = 2/3, the lattice bends (0.5 per cent of all stamps).
+Where triangles meet, and at their base |z| = 2/3, the lattice bends (0.5 per cent of all cutouts).
 
 Plane coordinates are in quarter turns: x = longitude / 90 deg, y from -1 (south pole) to 1 (north pole), with
-the polar triangles beyond |y| = 1/2. A chart is (quadrant 0-3, hemisphere +1 or -1) of the stamp's centre; in
-a southern chart y is mirrored, so that every cap is a northern one.
+the polar triangles beyond |y| = 1/2. A chart is (quadrant 0-3, hemisphere +1 or -1) of the cutout's centre;
+in a southern chart y is mirrored, so that every cap is a northern one.
 """
 
 from __future__ import annotations

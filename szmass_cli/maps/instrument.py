@@ -6,7 +6,7 @@ from szmass_cli.maps.mapfrequency import StatedBand, stated_band
 
 
 @dataclass(frozen=True)
-class Instrument:
+class StatedInstrument:
     """Frequency and beam as stated, None where they are not.
 
     Parameters
@@ -22,7 +22,7 @@ class Instrument:
     band: StatedBand | None = None
 
 
-def stated_instrument(header, primary=None) -> Instrument:
+def stated_instrument(header, primary=None) -> StatedInstrument:
     """Read FREQ and BEAM of a map that szmass simulated, and the words of any map for its band.
 
     Other headers are not asked for numbers: no two surveys agree on what such keywords mean, or in which
@@ -37,9 +37,9 @@ def stated_instrument(header, primary=None) -> Instrument:
     """
     band = stated_band(header) if primary is None else stated_band(header, primary)
     if not str(header.get("ORIGIN", "")).startswith("szmass"):
-        return Instrument(band=band)
+        return StatedInstrument(band=band)
     frequency, beam = (header.get(key) for key in ("FREQ", "BEAM"))
-    return Instrument(_positive(frequency), _positive(beam), band)
+    return StatedInstrument(_positive(frequency), _positive(beam), band)
 
 
 def _positive(value) -> float | None:

@@ -1,4 +1,4 @@
-"""Quintic splines at points that almost form a grid, as stamps do on cylindrical maps away from the poles.
+"""Quintic splines at points that almost form a grid, as cutouts do on cylindrical maps away from the poles.
 
 On a grid of rows and columns interpolation is a product of three matrices, the window between two of them,
 which is several times faster than point by point. The points' departures from the grid, hundredths of a
@@ -23,7 +23,7 @@ _LARGEST_BY_MATRIX = 128  # filtering in place takes over from products, and mat
 MAX_DEPARTURE_PIXELS = 0.1
 """Farther from the grid the third order of the series, which is left out, would count.
 
-Here it is 5e-4 of a cluster behind a beam of two pixels, and in the stamp's corners only.
+Here it is 5e-4 of a cluster behind a beam of two pixels, and in the cutout's corners only.
 """
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from szmass_cli.maps.cards import SPT3G_UNITS, stated_unit, text_of
 from szmass_cli.maps.hdus import Role
-from szmass_cli.maps.instrument import Instrument, stated_instrument
+from szmass_cli.maps.instrument import StatedInstrument, stated_instrument
 from szmass_cli.maps.units import MapUnits, ivar_units, resolve_units
 
 
@@ -66,7 +66,7 @@ class Opening:
         why = " but for UNITS = 'Tcmb', which spt3g writes into any" if spt3g else ""
         return units, (f"The map does not state its unit{why}: µK_CMB assumed.",)
 
-    def instrument_of(self, header) -> Instrument:
+    def instrument_of(self, header) -> StatedInstrument:
         """Return what the headers say of the instrument."""
         return stated_instrument(header, self.primary)
 

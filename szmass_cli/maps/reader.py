@@ -9,11 +9,11 @@ from szmass_cli.errors import InputError
 from szmass_cli.maps.cards import weighted_card
 from szmass_cli.maps.fitsfile import open_fits
 from szmass_cli.maps.hdus import Role, chosen_part
-from szmass_cli.maps.mapfile import split_part
 from szmass_cli.maps.opening import Opening
 from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.units import MapUnits
 from szmass_cli.maps.wcsmap import open_wcs_map
+from szmass_cli.system.fileparts import split_part
 
 
 def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float = 150.0) -> SkyMap:
@@ -23,8 +23,9 @@ def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float
     ----------
     path : str or Path
         FITS file; may be tile-compressed or gzipped, which is slower and takes memory for the whole map.
-        ``map.fits[2]`` and ``map.fits[NAME]`` choose an HDU or a HEALPix column, see `mapfile.split_part`;
-        otherwise it is the first that does not say that it is weights, noise or polarisation.
+        ``map.fits[2]`` and ``map.fits[NAME]`` choose an HDU or a HEALPix column, see
+        `system.fileparts.split_part`; otherwise it is the first that does not say that it is weights, noise or
+        polarisation.
     units : str, optional
         'K', 'mK', 'uK' (CMB temperature) or 'y'; wins over the header. Without either, µK_CMB is assumed and
         said so in the map's `assumptions`.

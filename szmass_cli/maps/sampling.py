@@ -1,4 +1,4 @@
-"""From a map's pixels to a stamp's, by quintic splines.
+"""From a map's pixels to a cutout's, by quintic splines.
 
 Interpolation smooths, and what it smooths away is mass: bilinear costs 5 per cent on a 0.5' map, a quintic
 spline about 0.1 per cent.
@@ -11,11 +11,11 @@ from scipy import fft, ndimage
 from scipy.interpolate import RBFInterpolator
 
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
+from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid, spline_coefficients
 from szmass_cli.maps.skymap import ABSURD, PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
-from szmass_cli.maps.transfer import Transfer
 
 _SPLINE_ORDER = 5
 # The prefilter's memory of a window's edge falls by 0.43 a pixel, so 12 leave less than 1e-4 of it.
@@ -25,9 +25,9 @@ _RBF_TILES = 5
 
 
 def sample(
-    sky_map: SkyMap, stamps: Stamps, i: int, transfer: Transfer | None = None
+    sky_map: SkyMap, stamps: Stamps, i: int, exchange: BeamExchange | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate a map at the pixels of stamp `i`, its beam exchanged where there is a `transfer`.
+    """Interpolate a map at the pixels of cutout `i`, its beam exchanged where there is an `exchange`.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def sample(
         pixels = np.where(nowhere[..., None], np.nanmean(pixels, axis=(0, 1)), pixels)
     low = np.floor(pixels.min(axis=(0, 1))).astype(int) - _MARGIN
     high = np.floor(pixels.max(axis=(0, 1))).astype(int) + 2 + _MARGIN
-    if transfer is not None:
+    if exchange is not None:
         high = low + [fft.next_fast_len(int(size), real=True) for size in high - low]
     rows, columns = (low[0], high[0]), (low[1], high[1])
     window, outside = sky_map.read(chart, rows, columns)
@@ -60,18 +60,18 @@ def sample(
         return np.zeros(status.shape), status
     scattered = sky_map.kinked_pixels(chart, rows, columns) if stamps.rough[i] else None
     if scattered is None:
-        if transfer is not None:
-            window = transfer.on_lattice(window, pixels_per_arcmin(pixels))
+        if exchange is not None:
+            window = exchange.on_lattice(window, pixels_per_arcmin(pixels))
         return _interpolate_lattice(window, local), status
     north, west = tangent_offsets_arcmin(stamps.ra_deg[i], stamps.dec_deg[i], scattered)
     values = _interpolate_scattered(window, north, west, sky_map.pixel_arcmin)
-    if transfer is not None:
-        values = transfer.on_stamp(values, PIXEL_ARCMIN, sky_map.pixel_arcmin)
+    if exchange is not None:
+        values = exchange.on_cutout(values, PIXEL_ARCMIN, sky_map.pixel_arcmin)
     return values, status
 
 
 def sample_around(sky_map: SkyMap, stamps: Stamps, i: int) -> np.ndarray:
-    """The smallest value (40, 40) of the four map pixels around each pixel of a stamp, NaN for lack of one.
+    """The smallest value (40, 40) of the four map pixels around each pixel of a cutout, NaN for lack of one.
 
     For masks and weights, which must not be interpolated.
     """
@@ -89,7 +89,7 @@ def sample_around(sky_map: SkyMap, stamps: Stamps, i: int) -> np.ndarray:
 
 
 def pixels_per_arcmin(pixels: np.ndarray) -> np.ndarray:
-    """Change of row and column (2, 2) with the way north and west, in the middle of a stamp (40, 40, 2)."""
+    """Change of row and column (2, 2) with the way north and west, in the middle of a cutout (40, 40, 2)."""
     south, north = N_PIXELS // 4, N_PIXELS - N_PIXELS // 4
     core = pixels[south:north:, south:north]
     steps = core[-1].mean(axis=0) - core[0].mean(axis=0), core[:, -1].mean(axis=0) - core[:, 0].mean(axis=0)
@@ -126,7 +126,7 @@ def _interpolate_scattered(
 ) -> np.ndarray:
     """Interpolate pixels by their place on the tangent plane, whatever their order in the window.
 
-    Polyharmonic splines, one for each tile of the stamp; slower than on a lattice, but indifferent to kinks.
+    Polyharmonic splines, one for each tile of the cutout; slower than on a lattice, but indifferent to kinks.
     """
     offsets = pixel_offsets_arcmin()
     reach = _RBF_REACH_PIXELS * pixel_arcmin

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from szmass_cli.errors import InputError
-from szmass_cli.maps.instrument import Instrument
+from szmass_cli.maps.instrument import StatedInstrument
 from szmass_cli.maps.units import MapUnits
 
 ABSURD = 1e25
@@ -64,7 +64,7 @@ class SkyMap(Protocol):
         ...
 
     @property
-    def instrument(self) -> Instrument:
+    def instrument(self) -> StatedInstrument:
         """What the file says of frequency and beam."""
         ...
 

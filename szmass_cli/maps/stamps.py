@@ -1,4 +1,4 @@
-"""Where the pixels of stamps fall in a map."""
+"""Where the pixels of cutouts fall in a map."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _TOLERANCE_PIXELS = 1e-3
 
 @dataclass(frozen=True)
 class Stamps:
-    """Stamps laid on a map.
+    """Cutouts laid on a map.
 
     Attributes
     ----------
     ra_deg, dec_deg : (n,) array
         Centres, ICRS.
     charts : (n, 2) array
-        The map's charts of the stamps.
+        The map's charts of the cutouts.
     pixels : (n, 40, 40, 2) array
         Map rows and columns in those charts; NaN where the projection does not reach.
     rough : (n,) bool array
-        The map's projection is not smooth across the stamp: a pole, a cut or a kink.
+        The map's projection is not smooth across the cutout: a pole, a cut or a kink.
     """
 
     ra_deg: np.ndarray
@@ -39,9 +39,9 @@ class Stamps:
 
 
 def lay_stamps(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Stamps:
-    """Find where the stamps' pixels fall in the map.
+    """Find where the cutouts' pixels fall in the map.
 
-    A projection is smooth over most stamps, so it is computed at 6 x 6 Chebyshev nodes and expanded; where
+    A projection is smooth over most cutouts, so it is computed at 6 x 6 Chebyshev nodes and expanded; where
     that fails at any of 4 x 4 test pixels, at all 1600 pixels.
 
     Parameters
@@ -49,7 +49,7 @@ def lay_stamps(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Stam
     sky_map : SkyMap
         The map.
     ra_deg, dec_deg : (n,) array
-        Stamp centres, ICRS, finite.
+        Centres of the cutouts, ICRS, finite.
     """
     offsets = pixel_offsets_arcmin()
     nodes = chebyshev_nodes(_NODES, half_width=offsets[-1])
@@ -63,7 +63,7 @@ def lay_stamps(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Stam
 
     everything = np.arange(len(ra_deg))
     expanded = np.einsum("ai,nijc,bj->ncab", expand, evaluate(everything, nodes), expand, optimize=True)
-    # rows and columns apart in memory, where each stamp's are searched for their limits
+    # rows and columns apart in memory, where each cutout's are searched for their limits
     pixels = np.moveaxis(np.ascontiguousarray(expanded), 1, -1)
     misfit = np.abs(pixels[:, _CHECKED][:, :, _CHECKED] - evaluate(everything, offsets[_CHECKED]))
     rough = ~(misfit.max(axis=(1, 2, 3)) < _TOLERANCE_PIXELS)

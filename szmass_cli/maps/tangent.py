@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_ARCMIN = np.pi / (180 * 60)
+from szmass_cli.physics.beams import ARCMIN
 
 
 def tangent_directions(
@@ -25,7 +25,7 @@ def tangent_directions(
         Unit vectors; the gnomonic projection of Calabretta & Greisen (2002), section 5.1.3.
     """
     centre, north, west = _tangent_axes(np.radians(ra_deg), np.radians(dec_deg))
-    up, right = np.broadcast_arrays(north_arcmin * _ARCMIN, west_arcmin * _ARCMIN)
+    up, right = np.broadcast_arrays(north_arcmin * ARCMIN, west_arcmin * ARCMIN)
     axes = (slice(None), *([None] * up.ndim), slice(None))
     points = centre[axes] + up[..., None] * north[axes] + right[..., None] * west[axes]
     return points / np.sqrt(1.0 + up**2 + right**2)[..., None]
@@ -36,7 +36,7 @@ def tangent_offsets_arcmin(
 ) -> tuple[np.ndarray, np.ndarray]:
     """North and west offsets [arcmin] on the tangent plane at one position of ICRS unit vectors (..., 3)."""
     centre, north, west = _tangent_axes(np.radians(ra_deg), np.radians(dec_deg))
-    depth = directions @ centre * _ARCMIN
+    depth = directions @ centre * ARCMIN
     return directions @ north / depth, directions @ west / depth
 
 

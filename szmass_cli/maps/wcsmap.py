@@ -18,14 +18,14 @@ from szmass_cli.maps.cylinders import check_reference_latitude, circle_of, proje
 from szmass_cli.maps.fitsfile import check_fits_in_memory
 from szmass_cli.maps.frames import frame_of_wcs, to_lon_lat_deg, wcs_of
 from szmass_cli.maps.hdus import Part
-from szmass_cli.maps.instrument import Instrument
+from szmass_cli.maps.instrument import StatedInstrument
 from szmass_cli.maps.opening import Opening
 from szmass_cli.maps.skymap import has_data, scattered_slices
 from szmass_cli.maps.stokes import intensity_plane
 from szmass_cli.maps.stored import StoredValues
 from szmass_cli.maps.units import MapUnits
 
-# Points of a stamp further than this many stamp sides from its centre lie across a cut of the projection.
+# Points of a cutout further than this many cutout sides from its centre lie across a cut of the projection.
 _REACH_STAMPS = 10
 _SCAN_PIXELS = 4_000_000
 _BEYOND_ANY_MAP = 1e9
@@ -33,7 +33,7 @@ _BEYOND_ANY_MAP = 1e9
 
 @dataclass(frozen=True)
 class WcsMap:
-    """A map on a WCS image; a `skymap.SkyMap`. A chart is the pixel (row, column) of the stamp's centre."""
+    """A map on a WCS image; a `skymap.SkyMap`. A chart is the pixel (row, column) of the cutout's centre."""
 
     path: Path
     plane: StoredValues
@@ -41,7 +41,7 @@ class WcsMap:
     frame: BaseCoordinateFrame
     pixel_arcmin: float
     units: MapUnits
-    instrument: Instrument
+    instrument: StatedInstrument
     description: str
     assumptions: tuple[str, ...]
     turn_columns: float | None

@@ -63,9 +63,9 @@ class Weights:
         return tuple(note for one in (self.mask, self.ivar) if one is not None for note in one.assumptions)
 
     def bad(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-        """Which pixels (n, 40, 40) of the stamps at these positions are masked or without weight.
+        """Which pixels (n, 40, 40) of the cutouts at these positions are masked or without weight.
 
-        A stamp's pixel is bad if any of the four map pixels around it is.
+        A cutout's pixel is bad if any of the four map pixels around it is.
         """
         bad = np.zeros((len(ra_deg), N_PIXELS, N_PIXELS), bool)
         real = np.flatnonzero(np.isfinite(ra_deg + dec_deg))

@@ -12,9 +12,10 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from szmass_cli.catalog import catalog_file, read_catalog
+from szmass_cli.catalog import read_catalog
 from szmass_cli.catalog.tables import bytesof
 from szmass_cli.errors import InputError, UsageError
+from szmass_cli.system.fileparts import file_of
 
 TEXT = "name,ra,dec,z\nA,30,-40,0.5\nB,31,-41,0.6\n"
 TABLE = {"ra": [30.0, 31.0], "dec": [-40.0, -41.0], "z": [0.5, 0.6]}
@@ -136,7 +137,7 @@ def test_an_extension_that_was_asked_for(tmp_path, extension):
     path = several(tmp_path)
     catalog = read_catalog(f"{path}[{extension}]")
     assert catalog.ra_deg.tolist() == [50, 51] and catalog.notes == ()
-    assert catalog_file(catalog.path) == path
+    assert file_of(catalog.path) == path
 
 
 @pytest.mark.parametrize(

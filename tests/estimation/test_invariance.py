@@ -9,7 +9,7 @@ from szmass_cli.estimation import runplan
 
 VALUES = ["M200c", "M200c_p16", "M200c_p84", "M200c_err_plus", "M200c_err_minus", "sz_snr", "szmass_flags"]
 ROUNDING = 1e-6
-"""The network computes in float32, and a stamp's place in its batch may change the last digits."""
+"""The network computes in float32, and a cutout's place in its batch may change the last digits."""
 
 
 def write(path, table):

@@ -11,7 +11,7 @@ from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bandmaps import header_frequency_ghz, width_arcmin
 from szmass_cli.estimation.request import MapRequest, SkyRequest
-from szmass_cli.maps.instrument import Instrument
+from szmass_cli.maps.instrument import StatedInstrument
 from szmass_cli.maps.mapfrequency import StatedBand
 from szmass_cli.maps.weights import Weights
 from szmass_cli.physics.beams import FWHM_PER_SIGMA, Beam, read_beam
@@ -106,12 +106,12 @@ def test_a_header_that_contradicts_the_option_is_refused(field, measure, tmp_pat
     ],
 )
 def test_words_for_a_band_in_headers(tmp_path, card, text, ghz):
-    stated = Instrument(band=StatedBand(card, text))
+    stated = StatedInstrument(band=StatedBand(card, text))
     assert header_frequency_ghz(stated, tmp_path) == pytest.approx(ghz)
 
 
 def test_words_that_name_no_band_are_refused(tmp_path):
-    stated = Instrument(band=StatedBand("CHANNEL", "LB"))
+    stated = StatedInstrument(band=StatedBand("CHANNEL", "LB"))
     with pytest.raises(InputError, match="CHANNEL = 'LB' in its header does not name one frequency"):
         header_frequency_ghz(stated, tmp_path)
     assert header_frequency_ghz(stated, tmp_path, needed=False) is None

@@ -18,7 +18,7 @@ from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.maps.healpixmap import HealpixMap
 from szmass_cli.maps.healpixplane import angles_of
-from szmass_cli.maps.instrument import Instrument as StatedInstrument
+from szmass_cli.maps.instrument import StatedInstrument
 from szmass_cli.maps.stored import StoredValues
 from szmass_cli.maps.units import MapUnits
 from szmass_cli.maps.wcsmap import WcsMap
@@ -205,7 +205,7 @@ def test_pixels_change_no_mass_by_more_than(sky, ideal, paint, size, dec_deg, al
     assert abs(difference.mean()) < allowed
 
 
-def test_stamps_are_those_of_pixell_s_fourier_thumbnails(field):
+def test_cutouts_are_those_of_pixell_s_fourier_thumbnails(field):
     """A slow and independent way to the same pixels, on a map with noise and all."""
     plane = enmap.read_map(str(field.map_path))
     truth = field.truth[::3]

@@ -1,4 +1,4 @@
-"""What a stamp says about itself: orientation, edges, holes, units."""
+"""What a cutout says about itself: orientation, edges, holes, units."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Stamps from HEALPix maps against the sky they were painted from."""
+"""Cutouts from HEALPix maps against the sky they were painted from."""
 
 import mmap
 

@@ -14,8 +14,8 @@ from skies import (
 
 from szmass_cli.errors import InputError
 from szmass_cli.maps import extract_cutouts, open_map
-from szmass_cli.maps.mapfile import file_of, split_part
 from szmass_cli.maps.reader import open_ivar, open_mask
+from szmass_cli.system.fileparts import file_of, split_part
 
 SOURCE = SmoothSource(200.0, -33.0)
 WCS, SHAPE = car_around(200.0, -33.0, 0.5, 0.5)

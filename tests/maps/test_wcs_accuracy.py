@@ -1,4 +1,4 @@
-"""Stamps from WCS images against the sky they were painted from."""
+"""Cutouts from WCS images against the sky they were painted from."""
 
 import mmap
 
@@ -124,7 +124,7 @@ def test_map_whose_reference_is_turns_away(tmp_path, crval):
     assert_exact(cut(write_image(tmp_path / "m.fits", paint(near, shape, source), wcs), source), source)
 
 
-def test_stamp_over_the_pole_of_a_car_map(tmp_path):
+def test_cutout_over_the_pole_of_a_car_map(tmp_path):
     source = SmoothSource(123.0, 89.95)
     wcs = make_wcs("CAR", 0.0, 0.0, (1080.5, -10699.0), (-10.0, 0.5))  # rows to the pole
     assert wcs.wcs_pix2world(0, 0, 0)[1] > 89

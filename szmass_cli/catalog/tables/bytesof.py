@@ -6,10 +6,8 @@ import gzip
 import io
 import lzma
 import os
-import re
 import stat
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,29 +23,6 @@ _PACKED_FOLD = 100
 """Tables are packed to a third or a tenth; what unpacks to 64 MiB and a hundred times its size is none."""
 PIPE_LIMIT_BYTES = 1 << 32
 _PATIENCE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Location:
-    """A table's file, and which of its extensions holds the table.
-
-    Parameters
-    ----------
-    file : Path
-    extension : str or None
-        Its number, 0 being the first, or its name; None where nobody says.
-    """
-
-    file: Path
-    extension: str | None = None
-
-    @classmethod
-    def of(cls, path: Path) -> "Location":
-        """Take ``file.fits[2]`` or ``file.fits[CLUSTERS]`` apart; a file of that very name comes first."""
-        match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", path.name)
-        if match is None or os.path.lexists(path):
-            return cls(path)
-        return cls(path.with_name(match[1]), match[2].strip())
 
 
 def is_plain_file(path: Path, magic: bytes) -> bool:

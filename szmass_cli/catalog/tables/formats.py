@@ -10,7 +10,7 @@ from typing import Any
 
 from astropy.table import Table
 
-from szmass_cli.catalog.tables.bytesof import Location, bytes_of, is_plain_file, unpacked
+from szmass_cli.catalog.tables.bytesof import bytes_of, is_plain_file, unpacked
 from szmass_cli.catalog.tables.common import ReadTable, Wanted
 from szmass_cli.catalog.tables.csvtable import typed, write_csv
 from szmass_cli.catalog.tables.ecsvtable import read_ecsv, write_ecsv
@@ -19,6 +19,7 @@ from szmass_cli.catalog.tables.parquet import read_parquet, write_parquet
 from szmass_cli.catalog.tables.texttable import read_text
 from szmass_cli.catalog.tables.votable import read_votable, write_votable
 from szmass_cli.errors import InputError, OutputError, SzmassError, UsageError
+from szmass_cli.system.fileparts import split_part
 from szmass_cli.system.files import atomic_path, sha256_of
 
 FORMATS = {
@@ -94,23 +95,23 @@ def read_source(path: Path, wanted: Wanted | None = None) -> ReadTable:
         The file is missing, empty, of no known format or damaged.
     """
     kind = "catalogue"
-    place = Location.of(path)
+    file, extension = split_part(path)
     try:
-        if place.file.is_dir():
-            found = _read_folder(place.file, wanted)
+        if file.is_dir():
+            found = _read_folder(file, wanted)
         else:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a reader's worries about units and styles
-                if is_plain_file(place.file, _SIMPLE):
+                if is_plain_file(file, _SIMPLE):
                     kind = "fits"
-                    with open(place.file, "rb") as stream:
-                        found = read_fits(stream, place.file, wanted, place.extension)
-                    found.sha256 = sha256_of(place.file)
+                    with open(file, "rb") as stream:
+                        found = read_fits(stream, file, wanted, extension)
+                    found.sha256 = sha256_of(file)
                 else:
-                    packed = bytes_of(place.file)
+                    packed = bytes_of(file)
                     data = unpacked(path, packed)
-                    kind = _input_format(place.file, data)
-                    found = _read(kind, data, place, wanted)
+                    kind = _input_format(file, data)
+                    found = _read(kind, data, file, extension, wanted)
                     found.sha256 = sha256(packed).hexdigest()
     except (SzmassError, MemoryError):
         raise
@@ -134,15 +135,15 @@ def _read_folder(path: Path, wanted: Wanted | None) -> ReadTable:
     return read_parquet_folder(path, wanted)
 
 
-def _read(kind: str, data: bytes, place: Location, wanted: Wanted | None) -> ReadTable:
+def _read(kind: str, data: bytes, file: Path, extension: str | None, wanted: Wanted | None) -> ReadTable:
     if kind == "fits":
-        return read_fits(io.BytesIO(data), place.file, wanted, place.extension)
-    if place.extension is not None:
+        return read_fits(io.BytesIO(data), file, wanted, extension)
+    if extension is not None:
         raise UsageError(
-            f"{place.file}[{place.extension}]: only FITS files have extensions",
-            f"{place.file} is {kind}; give its name alone.",
+            f"{file}[{extension}]: only FITS files have extensions",
+            f"{file} is {kind}; give its name alone.",
         )
-    return _READERS[kind](data, place.file, wanted)
+    return _READERS[kind](data, file, wanted)
 
 
 def write_table(
@@ -166,7 +167,7 @@ def write_table(
             _WRITERS[kind](parts, table, original, new, meta)
         except (SzmassError, OSError, MemoryError):
             raise
-        except Exception as error:
+        except Exception as error:  # every writer has exceptions of its own for what it has no type for
             raise OutputError(
                 f"{path}: these columns do not fit into a {kind} file: {error or type(error).__name__}",
                 "Write .ecsv, which holds nearly everything, or drop the column.",

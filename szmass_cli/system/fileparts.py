@@ -1,7 +1,8 @@
-"""A map's file, and which part of it: `map.fits`, `map.fits[2]`, `map.fits[T]`."""
+"""A file, and which part of it: `map.fits`, `map.fits[2]`, `clusters.fits[CLUSTERS]`."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -15,17 +16,18 @@ def split_part(path: str | Path) -> tuple[Path, str | None]:
     ----------
     path : str or Path
         A file, or a file with the number or name of an HDU, or the name of a HEALPix column, in brackets:
-        ``map.fits[2]``. HDUs count from 0, the primary one, as in astropy and CFITSIO.
+        ``map.fits[2]``. HDUs count from 0, the primary one, as in astropy and CFITSIO. A file of that very
+        name, brackets and all, comes first.
 
     Returns
     -------
     Path
         The file.
     str or None
-        What stands in the brackets; None where nothing is chosen, or a file is called so, brackets and all.
+        What stands in the brackets; None where nothing is chosen.
     """
     match = _WITH_PART.fullmatch(str(path))
-    if match is None or Path(path).exists():
+    if match is None or os.path.lexists(path):
         return Path(path), None
     return Path(match["file"]), match["part"].strip()
 

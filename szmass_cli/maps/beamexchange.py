@@ -3,45 +3,36 @@
 What a map's pixels hold is the sky behind the map's beam and, where its pixels are means over their area,
 behind the pixel window. Both are exchanged for the training beam in a Fourier transform of the window of
 pixels around a cluster, before it is interpolated: there pixels are a lattice and the pixel window is a
-product of two sincs in any projection, and the window's margin keeps its edges away from the stamp.
+product of two sincs in any projection, and the window's margin keeps its edges away from the cutout.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy import fft
 
-from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.physics.beams import ARCMIN, AnyBeam
 
 _FAINTEST = 0.02
 """Scales on which the map has less than this of an amplitude are let fade rather than amplified."""
 
 
-class BeamTransfer(Protocol):
-    """A beam of any shape."""
-
-    def b_ell(self, ell):
-        """Amplitude at multipoles ell, 1 at ell = 0."""
-        ...
-
-
 @dataclass(frozen=True)
-class Transfer:
+class BeamExchange:
     """Exchanges one beam for another.
 
     Parameters
     ----------
-    map_beam, wanted_beam : BeamTransfer
+    map_beam, wanted_beam : AnyBeam
         What the map has, and what it is to have.
     pixel_window : bool
         Whether the map's pixels are means over their area, and `map_beam` does not include it.
     """
 
-    map_beam: BeamTransfer
-    wanted_beam: BeamTransfer
+    map_beam: AnyBeam
+    wanted_beam: AnyBeam
     pixel_window: bool
 
     def at(self, ell: np.ndarray, window: np.ndarray) -> np.ndarray:
@@ -75,10 +66,24 @@ class Transfer:
         modes *= self.at(ell, np.sinc(rows) * np.sinc(columns))
         return fft.irfft2(modes, s=window.shape) + trend
 
-    def on_stamp(self, stamp: np.ndarray, step_arcmin: float, pixel_arcmin: float) -> np.ndarray:
-        """The same for a stamp that was cut already, from pixels of no particular orientation."""
-        margin = stamp.shape[0] // 2
-        wide = np.pad(stamp, margin, mode="reflect")
+    def on_cutout(self, image: np.ndarray, step_arcmin: float, pixel_arcmin: float) -> np.ndarray:
+        """Exchange the beams in a cutout, interpolated from pixels of no particular orientation.
+
+        Parameters
+        ----------
+        image : numpy.ndarray, shape (n, n)
+            Without holes.
+        step_arcmin : float
+            Side of its pixels [arcmin].
+        pixel_arcmin : float
+            Side of the map's own pixels [arcmin], whose window is taken for the same in all directions.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, n)
+        """
+        margin = image.shape[0] // 2
+        wide = np.pad(image, margin, mode="reflect")
         rows, columns = fft.fftfreq(wide.shape[0])[:, None], fft.rfftfreq(wide.shape[1])[None, :]
         per_arcmin = np.hypot(rows, columns) / step_arcmin
         window = np.sinc(np.minimum(per_arcmin * pixel_arcmin / np.sqrt(2.0), 0.5)) ** 2
