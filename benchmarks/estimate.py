@@ -95,7 +95,7 @@ def write_catalogue(path: Path, rows: int) -> Path:
 
 
 def cutting(car: Path, sphere: Path) -> None:
-    """Stamps per second and core, dec-ordered as a run takes them, against pixell."""
+    """Cutouts per second and core, dec-ordered as a run takes them, against pixell."""
     positions = Table.read(write_catalogue(car.with_name("cut.fits"), 6000))
     positions.sort("dec")
     ra, dec = np.asarray(positions["ra"])[1000:5000], np.asarray(positions["dec"])[1000:5000]

@@ -24,6 +24,16 @@ def check_report_folder(folder: Path, overwrite: bool) -> None:
             raise OutputError(f"{folder} is not a report, so it is not replaced.", "Give another name.")
         if not overwrite:
             raise OutputError(f"{folder} is already there.", "--overwrite replaces it.")
+    check_can_be_made(folder)
+
+
+def check_can_be_made(folder: Path) -> None:
+    """Refuse a new folder that cannot be written where it is to be; the folder above it is made.
+
+    Raises
+    ------
+    OutputError
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -18,13 +18,6 @@ def moments(ln_mass: np.ndarray, density: np.ndarray) -> tuple[np.ndarray, np.nd
     return mean, np.sqrt(np.maximum(density @ ln_mass**2 - mean**2, 1e-8))
 
 
-def median_mass(ln_mass: np.ndarray, density: np.ndarray) -> np.ndarray:
-    """Return the median M200c [Msun] of posteriors (n, m) on a grid (m,), (n,)."""
-    cumulative = np.cumsum(density, axis=1)
-    above = np.minimum((cumulative < 0.5).sum(axis=1), ln_mass.size - 1)
-    return np.exp(ln_mass[above])
-
-
 def normalised(ln_density: np.ndarray) -> np.ndarray:
     """Return densities (n, m), rows summing to one, of their ln up to a constant in each row.
 

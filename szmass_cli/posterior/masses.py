@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from szmass_cli.posterior.grid import median_mass, moments, normalised
+from szmass_cli.posterior.grid import moments, normalised
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,6 @@ class MassPosterior:
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of ln M, each (n,)."""
         return moments(self.ln_mass, self.density)
-
-    @property
-    def median_msun(self) -> np.ndarray:
-        """Return the median mass [Msun] to the nearest cell, (n,)."""
-        return median_mass(self.ln_mass, self.density)
 
     def percentiles(self, percents: Sequence[float]) -> np.ndarray:
         """Return percentiles of the mass; the density is even within a cell.

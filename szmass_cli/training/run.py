@@ -13,16 +13,16 @@ from szmass_cli import N_EVALUATED, __version__
 from szmass_cli.config import SurveyConfig
 from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.evaluation.card import model_card
-from szmass_cli.evaluation.report import write_report
+from szmass_cli.evaluation.report import check_can_be_made, write_report
 from szmass_cli.evaluation.run import evaluate_fully
-from szmass_cli.network.bundle.bundle import AnyBundle, read_bundle
+from szmass_cli.network.bundle.bundle import AnyBundle, different_cutouts, read_bundle
 from szmass_cli.network.bundle.metadata import CARD, HISTORY, METADATA, REPORT
 from szmass_cli.network.bundle.writing import as_stored
 from szmass_cli.network.fit.checkpoints import TrainingState
 from szmass_cli.network.fit.device import training_device
 from szmass_cli.network.fit.loop import best_so_far, fit
 from szmass_cli.network.weights import model_variables
-from szmass_cli.system.files import check_writable, move_folder
+from szmass_cli.system.files import move_folder
 from szmass_cli.system.progress import Progress, silent
 from szmass_cli.training.checks import check_trainable
 from szmass_cli.training.heads import HEADS, Head
@@ -121,7 +121,7 @@ class _Workshop:
         facts = {
             "name": self.output.name,
             "szmass_version": __version__,
-            "cutouts_trained_on": _cutouts_seen(self.config, state),
+            "cutouts_trained_on": different_cutouts(self.config.training, state.best_epoch),
         }
         parent = self.output.parent
         try:
@@ -159,19 +159,7 @@ def check_bundle_folder(output: Path, overwrite: bool) -> None:
     empty = output.is_dir() and not any(output.iterdir())
     if output.exists() and not empty and not (output / METADATA).is_file():
         raise OutputError(f"{output} is not a model bundle, so it is not replaced.", "Give another name.")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{output}: its folder cannot be made: {error.strerror or error}", "Give another name."
-        ) from None
-    check_writable(output.parent / f".{output.name}.check")
-
-
-def _cutouts_seen(config: SurveyConfig, state: TrainingState) -> int:
-    """Different cutouts that the kept weights were trained on."""
-    epochs = state.best_epoch if config.training.cutouts == "fresh" else 1
-    return epochs * config.training.cutouts_per_epoch
+    check_can_be_made(output)
 
 
 def _report(folder: Path, state: TrainingState, progress: Progress) -> None:

@@ -157,10 +157,8 @@ class InstrumentsBench:
         """Return the rows of n clusters of each case: the same clusters for all, where so asked."""
         rows = []
         for index, case in enumerate(cases):
-            network = self._network
-            judged = judged_case(
-                case, self._bundle.ln_mass, network, n, self._seed, salt + (0 if same else index)
-            )
+            of_case = salt + (0 if same else index)
+            judged = judged_case(case, self._bundle.ln_mass, self._network, n, self._seed, of_case)
             rows.append(CaseRow.of(case.name, judged, case.is_told_the_truth))
             self._progress(task, index + 1, len(cases))
         return tuple(rows)

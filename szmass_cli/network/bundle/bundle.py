@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from szmass_cli.config import SurveyConfig, parse_config
+from szmass_cli.config import SurveyConfig, TrainingConfig, parse_config
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.network.bundle.files import (
     check_facts,
@@ -37,10 +37,12 @@ __all__ = [
     "AnyBundle",
     "Bundle",
     "PaperBundle",
+    "different_cutouts",
     "find_bundle",
     "read_bundle",
     "read_history",
     "shipped_models",
+    "training_in_words",
 ]
 
 
@@ -137,3 +139,26 @@ def read_history(bundle: AnyBundle) -> list[dict[str, float]]:
         If the file is damaged.
     """
     return history_in(bundle.path)
+
+
+def different_cutouts(training: TrainingConfig, n_epochs: int) -> int:
+    """Return how many different cutouts there are in a number of epochs."""
+    return training.cutouts_per_epoch * (n_epochs if training.cutouts == "fresh" else min(n_epochs, 1))
+
+
+def training_in_words(bundle: AnyBundle) -> str:
+    """Return on how many cutouts a model was trained, and whether its network says anything.
+
+    Raises
+    ------
+    InputError
+        If the file with the epochs of its training is damaged.
+    """
+    n_kept = bundle.metadata.cutouts_trained_on
+    if n_kept or isinstance(bundle, PaperBundle):
+        return f"{n_kept:,} simulated cutouts"
+    n_epochs = len(read_history(bundle))
+    n_seen = different_cutouts(bundle.recipe.training, n_epochs)
+    better = f"none of its {n_epochs} epochs was better on held-out cutouts than the exact posterior"
+    reason = f", but {better}" if n_epochs else ""
+    return f"{n_seen:,} simulated cutouts{reason}: its correction is zero"

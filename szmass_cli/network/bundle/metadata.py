@@ -40,6 +40,7 @@ class CommonMetadata(BaseModel):
     sz_scatter_ln: float
     seed: int
     cutouts_trained_on: int
+    """Different cutouts behind the weights that were kept: 0 where no epoch was better than none."""
     sha256: dict[str, str]
 
 
