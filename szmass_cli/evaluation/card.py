@@ -12,7 +12,7 @@ from szmass_cli.evaluation.metrics import AnyMetrics
 from szmass_cli.evaluation.paper.estimators import ESTIMATORS
 from szmass_cli.evaluation.paper.metrics import Comparison, PaperMetrics
 from szmass_cli.evaluation.paper.testsets import tested_redshift
-from szmass_cli.network.bundle.bundle import AnyBundle, Bundle, PaperBundle
+from szmass_cli.network.bundle.bundle import AnyBundle, Bundle, PaperBundle, training_in_words
 
 
 def model_card(bundle: AnyBundle, metrics: AnyMetrics) -> str:
@@ -37,9 +37,10 @@ def _any(bundle: Bundle) -> str:
 # {m.name}
 
 Posteriors of the masses M200c of galaxy clusters from {m.n_pixels} x {m.n_pixels} cutouts of {m.pixel_arcmin}' pixels, in any number of
-microwave bands, behind any beams and filters: the exact likelihood of a Gaussian sky, corrected by an mResUNet (Gupta &
-Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.base_filters} base filters, {sum(w.size for w in bundle.weights):,} weights. The network sees score images and curves of
-the likelihood and nothing that names the instrument. Trained by `szmass train` {m.szmass_version} on {m.cutouts_trained_on:,} simulated cutouts.
+microwave bands, behind any beams and filters: the exact likelihood of a Gaussian sky, and an mResUNet (Gupta &
+Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.base_filters} base filters, {sum(w.size for w in bundle.weights):,} weights, that may correct it. The network sees
+score images and curves of the likelihood and nothing that names the instrument. Trained by `szmass train` {m.szmass_version} on
+{training_in_words(bundle)}.
 """
 
 
@@ -126,7 +127,7 @@ def _paper(bundle: PaperBundle) -> str:
 
 Masses M200c of galaxy clusters from {m.n_pixels} x {m.n_pixels} cutouts of {m.pixel_arcmin}' pixels at {m.per_band("frequency_ghz")} GHz:
 an mResUNet (Gupta & Reichardt 2020, ApJ 900, 110) with {bundle.recipe.network.base_filters} base filters, `{bundle.recipe.network.input}` input,
-trained by `szmass train` {m.szmass_version} on {m.cutouts_trained_on:,} simulated cutouts.
+trained by `szmass train` {m.szmass_version} on {training_in_words(bundle)}.
 """
 
 

@@ -1,44 +1,34 @@
 """Bundles on disk: what comes back, and that nothing altered, missing or foreign is used."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+from bundlefiles import assert_came_back, edit, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.errors import InputError
-from szmass_cli.network.bundle.bundle import Bundle, find_bundle, read_bundle, read_history, shipped_models
+from szmass_cli.network.bundle.bundle import (
+    Bundle,
+    find_bundle,
+    read_bundle,
+    read_history,
+    shipped_models,
+    training_in_words,
+)
 from szmass_cli.network.bundle.metadata import HASHED
 from szmass_cli.network.bundle.writing import as_stored
 from szmass_cli.network.correction import Corrector, build_correction
 from szmass_cli.network.weights import model_variables, set_weights
 
 
-def refusal(folder):
-    with pytest.raises(InputError) as caught:
-        read_bundle(folder)
-    assert caught.value.exit_code == 2 and caught.value.hint
-    return caught.value.message
-
-
-def edit(folder, **changes):
-    path = folder / "metadata.json"
-    metadata = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({k: v for k, v in metadata.items() if v is not None}))
-
-
 def test_a_bundle_comes_back_as_it_was_written(toy_bundle, correction_weights, toy_sky):
     bundle = read_bundle(toy_bundle)
-    assert isinstance(bundle, Bundle) and len(bundle.weights) == len(correction_weights)
-    for got, written in zip(bundle.weights, correction_weights, strict=True):
-        assert got.dtype == np.float32
-        if written.ndim > 1:
-            # half precision: eleven bits, and steps of 6e-8 below 6e-5
-            np.testing.assert_allclose(got, written, rtol=2.0**-11, atol=2.0**-25)
-        else:
-            np.testing.assert_array_equal(got, written)
+    assert isinstance(bundle, Bundle)
+    assert_came_back(bundle.weights, correction_weights)
     np.testing.assert_array_equal(bundle.sky_model.cmb_dl_uk2, toy_sky.cmb_dl_uk2)
     assert bundle.recipe == toy_sky.config
     assert bundle.recalibration.is_identity and bundle.recalibration.prior_range_msun == (1e14, 1.5e15)
@@ -82,6 +72,25 @@ def test_a_damaged_history_is_refused(bundle_folder, text):
     (bundle_folder / "history.json").write_text(text)
     with pytest.raises(InputError, match=r"history\.json"):
         read_history(read_bundle(bundle_folder))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "kept", "words"),
+    [
+        (0, 0, "0 simulated cutouts: its correction is zero"),
+        (3, 0, "300 simulated cutouts, but none of its 3 epochs was better on held-out cutouts"),
+        (3, 200, "200 simulated cutouts"),
+    ],
+)
+def test_a_bundle_says_how_much_was_seen_and_when_its_correction_is_zero(bundle_folder, epochs, kept, words):
+    history = [{"epoch": float(n + 1), "validation_loss": 0.01} for n in range(epochs)]
+    (bundle_folder / "history.json").write_text(json.dumps(history))
+    edit(bundle_folder, cutouts_trained_on=kept)
+    bundle = read_bundle(bundle_folder)
+    training = bundle.recipe.training.model_copy(update={"cutouts_per_epoch": 100, "cutouts": "fresh"})
+    bundle = replace(bundle, recipe=bundle.recipe.model_copy(update={"training": training}))
+    said = training_in_words(bundle)
+    assert said.startswith(words) and ("zero" in said) == (kept == 0)
 
 
 def test_the_hash_of_a_bundle_stands_for_all_of_it(bundle_folder):

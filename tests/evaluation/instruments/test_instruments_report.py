@@ -15,7 +15,7 @@ from szmass_cli.evaluation.instruments.rows import CaseRow, mass_bias_rows, pit_
 from szmass_cli.evaluation.instruments.run import InstrumentsEvaluation, Sizes
 from szmass_cli.evaluation.instruments.tables import summary
 from szmass_cli.evaluation.metrics import read_metrics
-from szmass_cli.network.bundle.bundle import read_bundle
+from szmass_cli.network.bundle.bundle import read_bundle, training_in_words
 from szmass_cli.posterior.recalibration import Recalibration
 
 HISTORY = [{"epoch": n, "loss": 2.0 / n, "validation_loss": 2.2 / n} for n in (1, 2, 3)]
@@ -134,6 +134,7 @@ def test_the_card_says_what_was_not_tested(metrics):
     card = model_card(bundle, metrics)
     m = bundle.metadata
     assert card.startswith(f"# {m.name}\n") and f"{m.trained_noise_uk_arcmin[1]:g} µK-arcmin" in card
+    assert training_in_words(bundle) in card
     for words in ("## What was not tested", "Real skies", "so-goal, rho 0", "noise twice", "--transfer"):
         assert words in card
     for table in card.split("\n\n"):
