@@ -51,10 +51,13 @@ def write_report(
     Parameters
     ----------
     evaluation : Evaluation
+        Numbers, and what draws their figures.
     history : list of dict
         The epochs of training, for the loss curve.
     folder : Path
+        Of the report; folders above it are made.
     overwrite : bool
+        Whether a report already there is replaced.
 
     Raises
     ------

@@ -44,6 +44,7 @@ def evaluate(
     n, seed : int
         Number of cutouts, and their seed.
     progress : Progress
+        Told of each task, how much of it is done, and of how much.
     config : str or Path, optional
         A configuration, or the name of a preset: its survey alone is looked at.
 

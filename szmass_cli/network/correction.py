@@ -43,6 +43,7 @@ def build_correction(config: NetworkConfig) -> "keras.Model":
     Parameters
     ----------
     config : NetworkConfig
+        ``base_filters``, ``residual`` and the dropout are those of the trunk.
 
     Returns
     -------

@@ -38,7 +38,9 @@ class MassModel:
     Parameters
     ----------
     corrector : Corrector
+        What is to be added to ln L on the grid of masses.
     recalibration : Recalibration
+        Shift and stretch of the corrected posteriors; the grid of masses is its own.
     """
 
     def __init__(self, corrector: Corrector, recalibration: Recalibration):

@@ -37,6 +37,7 @@ def build_mresunet(config: NetworkConfig, input_channels: int, synchronised: boo
     config : NetworkConfig
         ``base_filters`` is 64 in the paper: encoder 64-128-256, bridge 512, decoder 256-128-64.
     input_channels : int
+        Maps that it sees: 1 a band for plain input, one more for filtered input.
     synchronised : bool
         Normalise over the batches of all devices that train together.
 
@@ -70,7 +71,9 @@ class TrunkMaps:
     Parameters
     ----------
     bridge : keras tensor, (n, s / 2^(l-1), s / 2^(l-1), base_filters 2^(l-1))
+        Activations of the smallest maps, at the end of the encoder.
     decoded : keras tensor, (n, s, s, base_filters)
+        Activations of the last sub-stage of the decoder, at full size.
     """
 
     bridge: Any
@@ -83,6 +86,7 @@ class Trunk:
     Parameters
     ----------
     config : NetworkConfig
+        ``base_filters``, ``residual``, and where and how much dropout there is.
     n_levels : int
         Sizes of maps; the side of the input must be a multiple of 2^(n_levels - 1).
     normalisation : callable, optional

@@ -16,6 +16,7 @@ def set_weights(network, weights: list[np.ndarray], name: str) -> None:
     Parameters
     ----------
     network : keras.Model
+        Of the architecture that the weights were trained in.
     weights : list of numpy.ndarray
         In the order of `model_variables`.
     name : str

@@ -50,6 +50,7 @@ class PriorChange:
     Parameters
     ----------
     own, wanted : Prior
+        Prior that posteriors have, and the one that they are to have.
     cosmology : Cosmology
         Of the mass function.
     """
@@ -75,9 +76,11 @@ def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology:
     Parameters
     ----------
     prior : Prior
+        Flat in ln M, flat in M, or the mass function.
     ln_mass : numpy.ndarray, shape (m,) or (n, m)
         ln M200c [ln Msun].
     redshift : numpy.ndarray, shape (n,)
+        Of the clusters; only the mass function depends on it.
     cosmology : Cosmology
         Of the mass function.
 

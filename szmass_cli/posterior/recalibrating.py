@@ -63,6 +63,7 @@ def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) 
     prior_range_msun : (float, float)
         That the masses were drawn from, evenly in ln M.
     clusters : HeldOut
+        Posteriors of simulations that training did not see, with their true masses.
 
     Notes
     -----
@@ -131,6 +132,7 @@ class _Curves:
     Parameters
     ----------
     grid : numpy.ndarray, shape (m,)
+        Masses of the posteriors, evenly spaced [ln Msun].
     clusters : HeldOut
         n of them.
     """

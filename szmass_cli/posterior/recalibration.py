@@ -81,6 +81,7 @@ class Recalibration:
         density : numpy.ndarray, shape (n, m)
             On `ln_mass`.
         redshift, snr : numpy.ndarray, shape (n,)
+            Of the clusters; S/N of the matched filter.
         """
         if self.is_identity:
             return density

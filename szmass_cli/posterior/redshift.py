@@ -58,6 +58,7 @@ def unknown_redshift_nodes(
     allowed : (float, float)
         The range of the prior.
     cosmology : Cosmology
+        Of the mass function and of the volume.
 
     Returns
     -------

@@ -24,6 +24,7 @@ class CorrectionHead:
     Parameters
     ----------
     config : SurveyConfig
+        Sky, clusters, random instruments, network and calibration.
     """
 
     def __init__(self, config: SurveyConfig):

@@ -20,6 +20,7 @@ class PaperHead:
     Parameters
     ----------
     config : SurveyConfig
+        Sky of one instrument, clusters at one redshift, network and calibration.
     """
 
     def __init__(self, config: SurveyConfig):

@@ -41,6 +41,7 @@ def train(
     Parameters
     ----------
     config : SurveyConfig
+        Sky, clusters, network, training and calibration.
     output : Path
         Folder of the bundle; its name is the model's. Checkpoints and logs live in ``<output>.training``
         beside it until the bundle is written.
@@ -49,6 +50,7 @@ def train(
     overwrite : bool
         Whether a bundle already there is replaced.
     progress : Progress
+        Told of each task, how much of it is done, and of how much.
     n_workers : int, optional
         Processes that simulate; by default as many as the device wants. The cutouts are the same.
 

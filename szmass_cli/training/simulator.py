@@ -30,7 +30,9 @@ class InstrumentFeatures:
     Parameters
     ----------
     sky_model : SkyModel
+        Power of the sky and the SZ signal of its clusters.
     instrument : Instrument
+        Bands, beams, filters and noise of the maps.
     """
 
     def __init__(self, sky_model: SkyModel, instrument: Instrument):
@@ -52,8 +54,11 @@ class InstrumentFeatures:
         Parameters
         ----------
         clusters : ClusterConfig
+            Masses, redshifts and scatter to draw from.
         rng : numpy.random.Generator
+            Drawn from for clusters, sky and noise.
         n : int
+            Number of cutouts, all of one depth.
         level : int
             ln of the variance of the noise over the instrument's, in the steps of the likelihood.
         """
@@ -137,9 +142,14 @@ class FeatureSimulator:
         Parameters
         ----------
         clusters : ClusterConfig
+            Masses, redshifts and scatter to draw from.
         n : int
+            Number of cutouts in all blocks together.
         seed : int
+            Of the random streams; the same seed gives the same cutouts.
         stream : Stream
+            Training mixes its instruments in each block; validation and calibration have their own, one a
+            block.
         first_block : int
             Number of the first block, counted through all epochs of training.
         """

@@ -37,6 +37,7 @@ def save_instrument_figures(
     Parameters
     ----------
     metrics : InstrumentsMetrics
+        Its numbers are drawn where sets of clusters are summed up: coverage, bias, mismatch.
     surveys : mapping of Judged
         By name.
     history : list of dict

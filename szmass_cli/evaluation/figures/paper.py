@@ -33,6 +33,7 @@ def save_paper_figures(evaluation: PaperResults, history: list[dict[str, float]]
     Parameters
     ----------
     evaluation : PaperResults
+        Numbers, and the estimates and maps behind them.
     history : list of dict
         The epochs of training.
     folder : Path

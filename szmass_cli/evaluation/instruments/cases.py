@@ -35,6 +35,7 @@ class Assumed:
     sky : SkyModel
         Power of the sky, and how the SZ signal follows from mass.
     instrument : Instrument
+        Bands, beams, filters and noise of the maps.
     scatter : Scatter
         Of clusters of one mass.
     position_error_arcmin : float
@@ -72,7 +73,9 @@ class Case:
     Parameters
     ----------
     name : str
+        What tables and figures call it.
     truth : Assumed
+        What the cutouts are simulated with.
     told : Assumed
         What the model is told; the same object where it is told the truth.
     clusters : ClusterConfig

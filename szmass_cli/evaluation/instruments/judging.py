@@ -27,7 +27,9 @@ class Network:
     Parameters
     ----------
     corrector : Corrector
+        What is to be added to ln L on the grid of masses.
     recalibration : Recalibration
+        Shift and stretch of the corrected posteriors.
     """
 
     corrector: Corrector
@@ -92,6 +94,7 @@ class Judged:
     depth : numpy.ndarray, shape (n,)
         Variance of the noise over the instrument's.
     model, exact : Verdict
+        Of the model's posterior, and of the exact one by who knows the truth.
     alone : Verdict or None
         Of the exact posterior of the band near 150 GHz alone, where there are others.
     filter_gain : numpy.ndarray, shape (n,)
@@ -165,6 +168,7 @@ class Posteriors:
     Parameters
     ----------
     assumed : Assumed
+        Sky, instrument and scatter that the likelihood goes by, true or not.
     ln_mass : numpy.ndarray, shape (m,)
         Grid of masses [ln Msun].
     network : Network, optional
@@ -213,7 +217,9 @@ class Judge:
     Parameters
     ----------
     case : Case
+        What is simulated, and what the model is told of it.
     ln_mass : numpy.ndarray, shape (m,)
+        Grid of masses that posteriors are tabulated on [ln Msun].
     network : Network, optional
         Without one it is the likelihood alone that is judged.
     """
@@ -264,8 +270,11 @@ def judged_case(
     Parameters
     ----------
     case : Case
+        What is simulated, and what the model is told of it.
     ln_mass : numpy.ndarray, shape (m,)
+        Grid of masses that posteriors are tabulated on [ln Msun].
     network : Network, optional
+        Without one it is the likelihood alone that is judged.
     n, seed, salt : int
         Number of cutouts; seed and salt say which.
     report : callable

@@ -34,6 +34,7 @@ class PosteriorRow:
     Parameters
     ----------
     n_cutouts : int
+        Clusters that the numbers are of.
     rms_shift, mean_shift : float
         Of (model's mean - exact mean) / exact sigma.
     coverage_68, coverage_95 : float
@@ -117,7 +118,9 @@ class Bias:
     Parameters
     ----------
     n_cutouts : int
+        Clusters with such an expected S/N.
     model, exact : float
+        Of the model's posterior, and of the exact one of the same cutouts.
     error : float
         Standard error of the model's.
     """
@@ -146,12 +149,15 @@ class CaseRow:
     Parameters
     ----------
     name : str
+        What tables and figures call it.
     n_cutouts : int
         Of all S/N.
     detected : PosteriorRow or None
         Of clusters with S/N above 3, where there are any.
     by_snr : tuple of SnrRow
+        Posteriors between each two of `SNR_EDGES`, where there are clusters.
     bias : Bias or None
+        Of clusters with an expected S/N above 5; None where there are fewer than two.
     gain : Gain or None
         Of the clusters in `detected`.
     told_the_truth : bool

@@ -76,6 +76,7 @@ class InstrumentsEvaluation:
     Parameters
     ----------
     metrics : InstrumentsMetrics
+        What metrics.json and the summary hold.
     surveys : dict of Judged
         By name, as in ``metrics.surveys``.
     """
@@ -98,8 +99,11 @@ class InstrumentsBench:
     Parameters
     ----------
     bundle : Bundle
+        The model that is looked at.
     seed : int
+        Of the random streams; the same seed gives the same cutouts.
     progress : Progress
+        Told of each task, how much of it is done, and of how much.
     """
 
     def __init__(self, bundle: Bundle, seed: int, progress: Progress):

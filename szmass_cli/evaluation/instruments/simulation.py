@@ -25,6 +25,7 @@ class TestBlock:
     images_uk : numpy.ndarray, shape (n, 40, 40, v f), float32
         Of v views of f bands each.
     m200c_msun, redshift : numpy.ndarray, shape (n,)
+        True M200c [Msun] and redshift of the cluster in the middle.
     variance_ratio : numpy.ndarray, shape (n, f)
         Variance of the noise over the instrument's.
     """
@@ -54,6 +55,7 @@ class ViewSimulator:
     Parameters
     ----------
     sky : SkyModel
+        Power of the sky and the SZ signal of its clusters.
     views : Instrument
         One or more, of as many bands of the same noise each; as a rule they differ in their filters.
     depth_range : float

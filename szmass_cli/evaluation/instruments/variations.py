@@ -53,7 +53,9 @@ def filter_cases(
     Parameters
     ----------
     sky : SkyModel
+        Simulated, and told to the model.
     instrument : Instrument
+        What it is without the filters.
     what : str
         What the instrument is called.
     transfers : dict of PlaneTransfer
@@ -101,6 +103,7 @@ def mismatch_cases(sky: SkyModel, instrument: Instrument, what: str) -> list[Cas
     instrument : Instrument
         What it is told.
     what : str
+        What the instrument is called.
     """
     told, clusters = Assumed.of(sky, instrument), _massive(sky.config.clusters)
     truths = {

@@ -59,6 +59,7 @@ class NetworkEstimator:
     Parameters
     ----------
     bundle : PaperBundle
+        Weights, labels and calibration of the network, and the sky it was trained on.
     """
 
     def __init__(self, bundle: PaperBundle):
@@ -80,6 +81,7 @@ class FilterEstimator:
     Parameters
     ----------
     estimator : MatchedFilterEstimator
+        Fitted already, for clusters of one redshift.
     """
 
     def __init__(self, estimator: MatchedFilterEstimator):
@@ -96,6 +98,7 @@ class BestEstimator:
     Parameters
     ----------
     likelihood : GaussianLikelihood
+        Of cutouts of the sky and band that are simulated.
     redshift : float
         Of all clusters.
     prior_range_msun : (float, float)
@@ -157,9 +160,11 @@ def build_estimators(
     Parameters
     ----------
     bundle : PaperBundle
+        Its prior and its clusters are those of all three.
     simulator : CutoutSimulator
         Of round clusters on the model's sky.
     redshift : float
+        Of all clusters that the rivals are asked about.
     network : Estimator
         Of the bundle, for clusters of any redshift.
     """

@@ -41,7 +41,9 @@ class MatchedFilterEstimator:
     Parameters
     ----------
     likelihood : GaussianLikelihood
+        Its C^-1 and its templates are those of the filter.
     redshift : float
+        Of the template, and of all clusters.
     prior_range_msun : (float, float)
         The prior is flat in M200c between these.
     """
@@ -71,7 +73,9 @@ class MatchedFilterEstimator:
         Parameters
         ----------
         images_uk : numpy.ndarray, shape (n, 40, 40, f)
+            Cutouts of the clusters [µK_CMB].
         m200c_msun : numpy.ndarray, shape (n,)
+            Their true masses [Msun].
         """
         found, ln_mass = self.amplitudes(images_uk) / self.error, np.log(m200c_msun / PIVOT_MSUN)
 

@@ -29,6 +29,7 @@ class Estimated:
     Parameters
     ----------
     m200c_msun : numpy.ndarray, shape (n,)
+        True masses [Msun].
     percentiles_msun : dict of numpy.ndarray, shape (n, 5)
         By estimator.
     """
@@ -109,7 +110,9 @@ def estimate_set(
     Parameters
     ----------
     simulator : CutoutSimulator
+        Draws the cutouts.
     clusters : ClusterConfig
+        Masses, redshifts and scatter of the set.
     estimators : mapping
         By redshift of the clusters, and by name.
     n, seed, salt : int
@@ -117,6 +120,7 @@ def estimate_set(
     task : str
         What progress calls it.
     progress : Progress
+        Told of each task, how much of it is done, and of how much.
     maps : mapping of MeanMaps, optional
         By mass [Msun]: where the maps of clusters of that very mass are added up.
     band : int

@@ -15,9 +15,11 @@ class Comparison:
     Parameters
     ----------
     n_cutouts : int
+        Cutouts that all three have seen.
     sz_scatter_ln : float
         Log-normal scatter of the SZ amplitude in the set; all estimators assume the model's own.
     network, matched_filter, best_possible : MassScatter
+        Of each estimator on the same cutouts.
     """
 
     n_cutouts: int
@@ -55,7 +57,9 @@ class ProfileRow:
     Parameters
     ----------
     m200c_msun : float
+        True mass of all clusters in the mean [Msun].
     n_cutouts : int
+        Maps in the mean.
     true_centre_uk : float
         Mean true signal [µK] of the four central pixels.
     network_residual, best_residual : float
@@ -76,12 +80,15 @@ class PaperMetrics:
     Parameters
     ----------
     model, model_sha256 : str
+        Name of the model, and hash of its metadata.
     seed : int
+        Of the random streams; the same seed gives the same cutouts.
     scatter : tuple of Comparison
         Clusters of 2-7e14 Msun: with SZ scatter, and without.
     masses : tuple of MassRow
         Each mass of Figure 4; empty in a short evaluation.
     profiles : tuple of ProfileRow
+        Mean SZ maps of Figure 3, a mass a row; empty in a short evaluation.
     irregular : tuple of Comparison
         The first 140, and all; empty where irregular clusters cannot be simulated.
     trained_m200c_msun : (float, float) or None

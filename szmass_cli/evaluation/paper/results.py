@@ -13,6 +13,7 @@ class PaperResults:
     Parameters
     ----------
     metrics : PaperMetrics
+        What metrics.json and the summary hold.
     scatter : list of Estimated
         The sets of 2-7e14 Msun, as in ``metrics.scatter``.
     masses, irregular : Estimated or None

@@ -43,8 +43,11 @@ class PaperBench:
     Parameters
     ----------
     bundle : PaperBundle
+        The network that is looked at.
     seed : int
+        Of the random streams; the same seed gives the same cutouts.
     progress : Progress
+        Told of each task, how much of it is done, and of how much.
     """
 
     def __init__(self, bundle: PaperBundle, seed: int, progress: Progress):

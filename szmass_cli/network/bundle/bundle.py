@@ -55,6 +55,7 @@ class Bundle:
     path : Path
         The folder.
     metadata : Metadata
+        What it states about itself, checked against the other files.
     recipe : SurveyConfig
         The configuration it was trained from.
     weights : list of numpy.ndarray

@@ -51,13 +51,16 @@ def write_bundle(
     Parameters
     ----------
     folder : Path
+        Where the files come to lie; its name plays no part.
     facts : dict
         The fields of `Metadata` that no other argument holds: ``name``, ``szmass_version``,
         ``cutouts_trained_on``.
     sky_model : SkyModel
         Its ``config`` is the recipe.
     weights : list of numpy.ndarray
+        In the order of `szmass_cli.network.weights.model_variables`; kernels are rounded to half precision.
     recalibration : Recalibration
+        Of its posteriors; its range of masses is that of the recipe.
     """
     write_recipe(folder, sky_model.config)
     recipe = parse_config((folder / RECIPE).read_text(), str(folder / RECIPE), folder)  # as it will be read

@@ -16,6 +16,7 @@ class WeightAverage:
     Parameters
     ----------
     model : keras.Model
+        Whose variables are averaged; it is not copied.
     decay : float
         What is kept of the average at each step; 0 takes no average.
     """

@@ -15,6 +15,7 @@ class Course:
     batches : callable
         Begins the epoch's batches; begun anew, they are the same.
     n_batches, batch_size : int
+        Batches of the epoch, and cutouts of each.
     first_step : int
         Steps taken before this epoch.
     learning_rate : callable

@@ -51,8 +51,11 @@ class Teacher:
     Parameters
     ----------
     config : SurveyConfig
+        Clusters, seed, and number of cutouts of an epoch.
     simulator : Simulator
+        Draws labelled simulations.
     lesson : Lesson
+        Makes inputs and targets of them.
     """
 
     config: SurveyConfig

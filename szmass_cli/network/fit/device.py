@@ -27,6 +27,7 @@ class Device:
     description : str
         For people: ``2 CPU cores, float32``.
     is_gpu : bool
+        Whether it outruns the core that simulates for it.
     """
 
     strategy: Any

@@ -25,6 +25,7 @@ def fed_by(teacher: Teacher, n_workers: int, n_blocks: int) -> Iterator[Draw]:
     Parameters
     ----------
     teacher : Teacher
+        Sent to each process, which draws the same blocks of it.
     n_workers : int
         Processes that draw; 0 draws in this one.
     n_blocks : int

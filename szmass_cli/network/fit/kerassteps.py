@@ -16,10 +16,13 @@ class KerasSteps:
     Parameters
     ----------
     model : keras.Model
+        Compiled with its losses and Adam.
     average : WeightAverage
+        Of the model's weights, counted in after each step.
     like : Batch
         Arrays as those of the batches, of any length.
     batch_size : int
+        Cutouts of each step.
     """
 
     def __init__(self, model, average: WeightAverage, like: Any, batch_size: int):

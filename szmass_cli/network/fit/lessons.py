@@ -49,6 +49,7 @@ class CorrectionLesson:
     Parameters
     ----------
     config : SurveyConfig
+        Network, masses and weight of the SZ map.
 
     Notes
     -----

@@ -77,7 +77,9 @@ def fit(
     Parameters
     ----------
     config : SurveyConfig
+        Sky, clusters, network and training; a checkpoint must be of the same.
     simulator : Simulator
+        Draws labelled simulations for training and validation.
     lesson : Lesson
         What is taught.
     folder : Path
@@ -85,6 +87,7 @@ def fit(
     resume : bool
         Go on from a checkpoint of the same configuration, if there is one.
     progress : Progress
+        Told of each task, how much of it is done, and of how much.
     device : Device, optional
         Where to train; all GPUs or the CPU by default.
     n_workers : int

@@ -44,6 +44,7 @@ class PaperBundle:
     path : Path
         The folder.
     metadata : PaperMetadata
+        What it states about itself, checked against the other files.
     recipe : SurveyConfig
         The configuration it was trained from.
     weights : list of numpy.ndarray
@@ -126,14 +127,20 @@ def write_paper_bundle(
     Parameters
     ----------
     folder : Path
+        Where the files come to lie; its name plays no part.
     facts : dict
         The fields of `PaperMetadata` that no other argument holds: ``name``, ``szmass_version``,
         ``cutouts_trained_on``.
     recipe : SurveyConfig
+        The configuration that the network was trained from.
     labels : Labels
+        The scales of its input and output.
     weights : list of numpy.ndarray
+        In the order of `szmass_cli.network.weights.model_variables`; kernels are rounded to half precision.
     calibration : Calibration
+        From its mass pixel to percentiles.
     sky_power : SkyPower
+        Power of the sky it was trained on.
     """
     write_recipe(folder, recipe)
     recipe = parse_config((folder / RECIPE).read_text(), str(folder / RECIPE), folder)  # as it will be read

@@ -201,6 +201,7 @@ def fit_calibration(
     Parameters
     ----------
     redshifts : array_like, shape (k,)
+        Of the simulations, ascending.
     raw_mass_msun, true_mass_msun : array_like, shape (k, n)
         Network output and truth of n held-out clusters at each redshift.
     prior_range_msun : (float, float)

@@ -22,8 +22,11 @@ class Encoder:
     Parameters
     ----------
     config : SurveyConfig
+        Network, and the weights of mass pixel and SZ map.
     inputs : NetworkInput
+        From cutouts [µK] to the channels that the network sees.
     labels : Labels
+        From true masses and SZ maps [µK] to the two maps that are taught.
     """
 
     config: SurveyConfig

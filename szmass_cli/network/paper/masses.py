@@ -16,6 +16,7 @@ class CalibratedMasses:
     Parameters
     ----------
     calibration : Calibration
+        Quantiles of ln M at given output of the network and redshift.
     percents : sequence of float, length p
         Percentiles to give, the median among them.
     change : PriorChange

@@ -42,8 +42,11 @@ class Predictor:
     Parameters
     ----------
     network : keras.Model
+        Of `build_mresunet`, with its weights.
     inputs : NetworkInput
+        From cutouts [µK] to the channels that the network sees.
     labels : Labels
+        From its two maps to raw masses [Msun] and SZ maps [µK].
     batch_size : int
         Cutouts that go through the network at once.
     """
