@@ -29,6 +29,7 @@ def degrees(path: Path, table: Table, role: str, name: str) -> tuple[np.ndarray,
     path : Path
         For messages.
     table : astropy.table.Table
+        The catalogue's columns as they were read.
     role : str
         ``ra``, ``dec``, ``glon`` or ``glat``.
     name : str
@@ -138,7 +139,9 @@ def suspicions(table: Table, roles: dict[str, str], lon: np.ndarray, lat: np.nda
     Parameters
     ----------
     table : astropy.table.Table
+        The catalogue's columns as they were read, for their names and units.
     roles : dict of str to str
+        Role -> column; only ``ra`` and ``dec`` are looked at.
     lon, lat : numpy.ndarray, shape (n,)
         Right ascensions and declinations as they were read [deg].
 

@@ -1,10 +1,12 @@
-"""From a table's cells to numbers: redshifts, masses, NaN for what is not known."""
+"""From a table's cells to numbers: redshifts, errors of positions, NaN for what is not known."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Column, Table
 
+from szmass_cli.catalog.quantities import degrees_per_unit, stated_unit
 from szmass_cli.catalog.tables.common import is_missing, text_of
 from szmass_cli.catalog.tables.csvtable import FLOAT
 from szmass_cli.errors import InputError
@@ -32,6 +34,37 @@ def redshift_errors(path: Path, table: Table, roles: dict[str, str]) -> np.ndarr
     if "redshift_err" not in roles:
         return np.full(len(table), np.nan)
     values = numbers(path, table[roles["redshift_err"]])
+    return np.where((values > 0) & np.isfinite(values), values, np.nan)
+
+
+def position_errors_arcmin(path: Path, table: Table, roles: Mapping[str, str]) -> np.ndarray:
+    """Return the standard deviations of positions along each axis (n,) [arcmin], NaN where there is none.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    table : astropy.table.Table
+        The catalogue's columns as they were read.
+    roles : mapping of str to str
+        Role -> column; the column of ``position_err`` is in its own unit, or in arcmin.
+
+    Raises
+    ------
+    InputError
+        The column's unit is no angle, or it holds something that is no number.
+    """
+    if "position_err" not in roles:
+        return np.full(len(table), np.nan)
+    column = table[roles["position_err"]]
+    unit = stated_unit(column)
+    degrees = degrees_per_unit(unit) if unit else 1.0 / 60.0
+    if degrees is None:
+        raise InputError(
+            f"{path}: column {column.info.name!r} has the unit {unit!r}, which is no angle",
+            "Errors of positions are in arcmin, or in the column's own unit.",
+        )
+    values = numbers(path, column) * degrees * 60.0
     return np.where((values > 0) & np.isfinite(values), values, np.nan)
 
 

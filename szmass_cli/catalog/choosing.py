@@ -44,6 +44,7 @@ def choose_roles(
     path : Path
         For messages.
     table : astropy.table.Table
+        The columns to choose from: names, units and, where names do not settle it, cells.
     picked : mapping of str to str
         Role -> column that the user named; they come first.
     stated : mapping of str to str

@@ -30,6 +30,7 @@ def frame_of(
     path : Path
         For messages.
     table : astropy.table.Table
+        Its metadata, and the names and descriptions of the position's columns, may state the frame.
     roles : mapping of str to str
         Role -> column, of the positions at least.
     stated : mapping of str to StatedFrame

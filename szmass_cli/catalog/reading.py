@@ -11,11 +11,10 @@ import numpy as np
 from astropy.table import Table
 
 from szmass_cli.catalog.angles import degrees, suspicions
-from szmass_cli.catalog.cells import numbers, redshift_errors, redshifts, texts_of
+from szmass_cli.catalog.cells import numbers, position_errors_arcmin, redshift_errors, redshifts, texts_of
 from szmass_cli.catalog.choosing import choose_roles
 from szmass_cli.catalog.frames import frame_of, to_icrs
 from szmass_cli.catalog.inmemory import own_copy
-from szmass_cli.catalog.positionerrors import position_errors_arcmin
 from szmass_cli.catalog.quantities import mass_unit, stated_unit
 from szmass_cli.catalog.roles import ALIASES, ambiguous, by_alias, has_positions
 from szmass_cli.catalog.tables.common import ReadTable

@@ -55,6 +55,7 @@ def check_output_holds(catalog: Catalog, new_names: Iterable[str], output: Path)
     Parameters
     ----------
     catalog : Catalog
+        Its input columns come first in the output.
     new_names : iterable of str
         Columns that are to be added, all of them numbers.
     output : Path

@@ -1,9 +1,7 @@
 """A map that was opened, and the band that it shows: what is said of it, by whom, and how it is cut."""
 
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +12,11 @@ from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.runplan import quick_identity
 from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
-from szmass_cli.maps.instrument import StatedInstrument
+from szmass_cli.maps.instrument import StatedInstrument, header_frequency_ghz
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
 from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.maps.weights import Weights
-from szmass_cli.physics.bandnames import FREQUENCY_RANGE_GHZ, effective_frequency_ghz
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, read_beam
 from szmass_cli.physics.noise import NoiseLevel
@@ -37,8 +34,8 @@ SAME_FREQUENCY = 0.002
 COARSE_PIXELS = 0.6
 """Pixels wider than this fraction of the beam cannot hold all that it lets through."""
 
-_IN_HERTZ = re.compile(r"\s*([0-9.eE+-]+)\s*([GMk]?)Hz\s*")
-_GHZ = {"G": 1.0, "M": 1e-3, "k": 1e-6, "": 1e-9}
+PASSBAND_TOLERANCE = 0.1
+"""Bands are called by round numbers, as 90 GHz for 97.8: a passband further from its map's is another's."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,9 @@ class BandMap:
     Parameters
     ----------
     request : MapRequest
+        Its file, and what the user says of it.
     sky_map : SkyMap
+        The opened map; its unit is known, Compton y included.
     weights : Weights
         Mask and inverse variances that go with the map.
     frequency_ghz : float
@@ -58,7 +57,9 @@ class BandMap:
     beam_source : str
         ``option``, ``header`` or ``assumed``.
     passband : Passband, optional
+        Response of the band with frequency; None for that of `frequency_ghz` alone.
     transfer : IsotropicTransfer or PlaneTransfer, optional
+        Fraction of each mode that the map's filter has left; None where nothing was filtered.
     said : tuple of str
         What is to be said of the frequency.
     """
@@ -80,6 +81,7 @@ class BandMap:
         Parameters
         ----------
         request : MapRequest
+            The files of map, mask, inverse variances and instrument, and what is said of them.
         model_frequency_ghz : float, optional
             Taken where nobody states a frequency: of models of one frequency.
 
@@ -87,14 +89,18 @@ class BandMap:
         ------
         InputError
             A file cannot be used; nobody says at which frequency the map was made, or header and option
-            contradict each other; its pixels are too coarse for its beam.
+            contradict each other; the passband is of another frequency; its pixels are too coarse for its
+            beam.
         """
         passband = None if request.passband is None else Passband.read(request.passband)
         sky_map = open_map(request.path, units=request.units)
         frequency_ghz, said = _frequency(request, sky_map.instrument, passband, model_frequency_ghz)
+        if passband is not None:
+            _check_passband(request, passband, frequency_ghz)
         if sky_map.units.label == "y":
             response = passband or Passband.monochromatic(frequency_ghz)
             units = replace(sky_map.units, to_uk=float(response.tsz_uk_per_y()))
+            # every map is a dataclass, which a protocol cannot say
             sky_map = replace(sky_map, units=units)  # type: ignore[type-var]
         weights = Weights.open(request.mask, request.ivar, sky_map.units)
         for opened in (sky_map, weights.mask, weights.ivar):
@@ -172,8 +178,9 @@ class BandMap:
         noise = self.weights.noise_per_arcmin(rows.ra_deg, rows.dec_deg)
         return None if noise is None else np.abs(noise * self.sky_map.units.to_uk)
 
+    @cached_property
     def identity(self) -> dict[str, Any]:
-        """Return all that its cutouts depend on, and all that is said of the instrument."""
+        """All that its cutouts depend on, and all that is said of the instrument; found out once."""
         request, units = self.request, self.sky_map.units
         tables = {name: path and sha256_of(path) for name, path in request.tables.items()}
         return {
@@ -255,47 +262,12 @@ def _frequency(
     return given, (note,)
 
 
-def header_frequency_ghz(stated: StatedInstrument, path: Path, needed: bool = True) -> float | None:
-    """Return the frequency [GHz] that a map's header states, None where it says nothing.
-
-    Parameters
-    ----------
-    stated : StatedInstrument
-        What the header says of frequency and band.
-    path : Path
-        Of the map, for messages.
-    needed : bool
-        Whether words that name no frequency are an error; they are passed over otherwise.
-
-    Raises
-    ------
-    InputError
-        The header's words name no frequency.
-    """
-    if stated.frequency_ghz is not None:
-        return stated.frequency_ghz
-    if stated.band is None:
-        return None
-    text = stated.band.text
-    in_hertz = _IN_HERTZ.fullmatch(text)
-    try:
-        if in_hertz:
-            text = f"{float(in_hertz[1]) * _GHZ[in_hertz[2]]:g}"
-        elif _is_number(text) and float(text) > 1e3 * FREQUENCY_RANGE_GHZ[1]:
-            text = f"{float(text) * 1e-9:g}"  # no card is in MHz without saying so, but Hz is the standard's
-        return effective_frequency_ghz(text)
-    except (InputError, ValueError):
-        if not needed:
-            return None
+def _check_passband(request: MapRequest, passband: Passband, frequency_ghz: float) -> None:
+    """Refuse the passband of another band than the map's: masses would be of the one, names of the other."""
+    effective_ghz = passband.effective_tsz_ghz
+    if abs(effective_ghz / frequency_ghz - 1.0) > PASSBAND_TOLERANCE:
         raise InputError(
-            f"{path}: {stated.band.card} = {stated.band.text!r} in its header does not name one frequency.",
-            "Give --freq 150, or the band's name, such as --freq f150; of several maps --map 150=FILE.",
-        ) from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+            f"{request.passband}: its SZ effect is that of {effective_ghz:.4g} GHz, and {request.path} is at "
+            f"{frequency_ghz:g} GHz.",
+            "Give the passband of the map's own band, or --freq if the map's header is wrong.",
+        )

@@ -48,7 +48,7 @@ class Job:
 
 def inputs_identity(maps: Sequence[BandMap], model_sha256: str) -> str:
     """Return hexadecimal digits that differ for other maps, beams, masks, weights or models."""
-    text = json.dumps([[band_map.identity() for band_map in maps], model_sha256], sort_keys=True)
+    text = json.dumps([[band_map.identity for band_map in maps], model_sha256], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -61,7 +61,9 @@ class Bench:
     Parameters
     ----------
     job : Job
+        What is to be measured, and with what settings.
     method : Method
+        How the job's model gets from maps to masses.
     maps : sequence of BandMap
         Opened already.
     """

@@ -43,6 +43,7 @@ class Assumptions:
     Parameters
     ----------
     sky : SkyModel
+        CMB, foregrounds and SZ model, whose power and templates the likelihood has.
     scatter : Scatter
         How clusters of one mass differ.
     redshifts : (float, float)
@@ -68,7 +69,9 @@ class LikelihoodMeter:
     instrument : Instrument
         Of all bands.
     model : MassModel
+        Corrects the likelihood by the network, and makes posteriors on its grid of ln M200c.
     assumptions : Assumptions
+        Of all rows of the run.
     percentiles : sequence of float
         Percentiles of the posterior to give, the median among them.
     """
@@ -119,7 +122,9 @@ class InstrumentMeter:
     instrument : Instrument
         Of these bands.
     model : MassModel
+        Corrects the likelihood by the network, and makes posteriors on its grid of ln M200c.
     assumptions : Assumptions
+        Of all rows of the run.
     """
 
     def __init__(

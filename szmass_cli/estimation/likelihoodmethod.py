@@ -39,6 +39,7 @@ class LikelihoodMethod:
     Parameters
     ----------
     bundle : Bundle
+        The trained correction, with the sky, ranges and recalibration that belong to it.
     request : SkyRequest
         What is said in place of the model's own sky.
     """

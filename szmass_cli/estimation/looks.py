@@ -121,6 +121,7 @@ def check_plausible(sky_map: SkyMap, found_uk: float, expected_uk: float) -> Non
     Parameters
     ----------
     sky_map : SkyMap
+        For its unit and who stated it.
     found_uk : float
         Robust rms of its pixels; NaN where none was seen.
     expected_uk : float
@@ -157,6 +158,7 @@ def pixel_side_arcmin(sky_map: SkyMap, rows: Rows) -> float:
     Parameters
     ----------
     sky_map : SkyMap
+        A map whose pixels are means over their area.
     rows : Rows
         Where it is looked at.
     """
@@ -179,9 +181,11 @@ def measured_noise(look: Look, band: Band, sky: SkyModel, pixel_arcmin: float) -
     Parameters
     ----------
     look : Look
+        Cutouts of the map; only those without holes count.
     band : Band
         Its own noise does not matter.
     sky : SkyModel
+        Its power, behind the band's beam, is what there is beside the noise.
     pixel_arcmin : float
         Side of the map's own pixels.
     """

@@ -71,11 +71,13 @@ def mass_table(
     Parameters
     ----------
     measured : Measured
+        Of all n rows, in the order of the catalogue.
     redshift : numpy.ndarray, shape (n,)
         Redshifts that were used.
     levels : sequence of float
         Percentiles in `measured`, ascending.
     mass_definitions : sequence of str
+        Of ``200c``, ``500c`` and ``200m``; each has columns of its own.
     change : PriorChange
         From the model's own prior to the one of the percentiles, with the model's cosmology.
     """

@@ -73,6 +73,7 @@ def method_of(bundle: AnyBundle, sky: SkyRequest) -> Method:
     Parameters
     ----------
     bundle : Bundle or PaperBundle
+        The model; its type decides.
     sky : SkyRequest
         What is said in place of the model's own sky.
 

@@ -42,6 +42,7 @@ class Oddities:
     Parameters
     ----------
     likelihood : GaussianLikelihood
+        Of the instrument that the cutouts are from.
     scores : ScoreImages
         Of the same likelihood.
     mass_range_msun : (float, float)

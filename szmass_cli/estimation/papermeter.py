@@ -31,7 +31,9 @@ class PaperMeter:
     Parameters
     ----------
     bundle : PaperBundle
+        Network, calibration, and the one sky and instrument that they hold for.
     wanted : Wanted
+        Percentiles to give, and the size of the network's batches.
     change : PriorChange
         From the calibration's own prior to the one that is wanted.
     """

@@ -40,6 +40,7 @@ class BeamPair:
     Parameters
     ----------
     beam, trained : Beam or TabulatedBeam
+        That of the map, and that of the band that the network was trained on.
     pixel_window : bool
         Whether the map's pixels are means over their area, which its beam does not include.
     """
@@ -76,6 +77,7 @@ class PaperMethod:
     Parameters
     ----------
     bundle : PaperBundle
+        Network, calibration, and the bands that maps must be of.
     request : SkyRequest
         It has no use for any of it.
 

@@ -1,4 +1,4 @@
-"""The folder in which a run keeps its finished parts until all are there."""
+"""Where a run keeps its finished parts until all are there: in a folder, or in memory."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,9 @@ class Parts:
     Parameters
     ----------
     folder : Path
+        Where the parts lie, a file for each block.
     plan : RunPlan
+        The blocks, and the fingerprint that parts of the same run carry.
     """
 
     folder: Path
@@ -63,7 +65,7 @@ class Parts:
             with np.load(self.path(block), allow_pickle=False) as part:
                 same = str(part["fingerprint"]) == self.plan.fingerprint
                 if same and np.array_equal(part["rows"], block.rows):
-                    return Measured(*(part[field.name] for field in fields(Measured)))
+                    return Measured(*(part[one.name] for one in fields(Measured)))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             pass
         return None
@@ -96,7 +98,7 @@ class Parts:
             raise ValueError("the plan does not hold every row once")
         joined = join([part for part in found if part is not None])
         place = np.argsort(rows, kind="stable")
-        return Measured(*(getattr(joined, field.name)[place] for field in fields(Measured)))
+        return Measured(*(getattr(joined, one.name)[place] for one in fields(Measured)))
 
     def remove(self) -> None:
         """Drop the folder and all in it."""
@@ -104,6 +106,25 @@ class Parts:
             path.unlink(missing_ok=True)
         with suppress(OSError):  # somebody else put something into it
             self.folder.rmdir()
+
+
+@dataclass(frozen=True)
+class PartsInMemory(Parts):
+    """Parts that are kept in memory and end with the run; its folder stands for nothing."""
+
+    kept: dict[int, Measured] = field(default_factory=dict)
+
+    def write(self, block: Block, measured: Measured) -> None:
+        """Keep what was measured of a block."""
+        self.kept[block.number] = measured
+
+    def read(self, block: Block) -> Measured | None:
+        """Return what was measured of a block, None if nothing was."""
+        return self.kept.get(block.number)
+
+    def remove(self) -> None:
+        """Drop all parts."""
+        self.kept.clear()
 
 
 @contextmanager
@@ -117,6 +138,7 @@ def opened_parts(
     output : Path
         The catalogue that the parts will become.
     plan : RunPlan
+        The run that the folder is for.
     request : dict
         What was asked for, kept beside the parts for `szmass merge`.
     resume : bool

@@ -33,13 +33,19 @@ class Run:
     Parameters
     ----------
     request : Request
+        With batch size and rows of a block filled in.
     bundle : Bundle or PaperBundle
+        The model as read.
     catalog : Catalog
+        The input as read, n rows.
     bench : Bench
         The opened maps and model.
     rows : Rows
+        The n rows as they are measured: positions, redshifts, errors, flags so far.
     change : PriorChange
+        From the model's own prior to the one of the percentiles.
     plan : RunPlan
+        The rows in blocks, and what the run's parts are told by.
     notes : tuple of str
         What was assumed, and what the user should know.
     """
@@ -148,7 +154,7 @@ def _identity(request: Request, bundle: AnyBundle, catalog: Catalog, bench: Benc
     job = bench.job
     return {
         "szmass": __version__,
-        "maps": [band_map.identity() for band_map in bench.maps],
+        "maps": [band_map.identity for band_map in bench.maps],
         "instrument": job.settled.stated(),
         "sky": asdict(job.sky),
         "catalogue": catalog.sha256(),

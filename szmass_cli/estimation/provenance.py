@@ -16,6 +16,7 @@ def provenance(run: Run, map_sha256: Sequence[str]) -> Meta:
     Parameters
     ----------
     run : Run
+        The run, prepared.
     map_sha256 : sequence of str
         Of each map, as it was measured.
     """

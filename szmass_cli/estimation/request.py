@@ -184,6 +184,7 @@ class Request:
     model : str
         A shipped model or a bundle's folder.
     sky : SkyRequest
+        What is said of sky and clusters in place of the model's own.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_definitions : sequence of str

@@ -70,7 +70,9 @@ def catalog_rows(
     Parameters
     ----------
     catalog : Catalog
+        n rows; redshifts and errors may be missing.
     limits : RedshiftLimits
+        Rows beyond them are flagged, or get no redshift.
     position_error_arcmin : float, optional
         Of rows for which the catalogue has none.
     """

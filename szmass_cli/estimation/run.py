@@ -22,8 +22,7 @@ from szmass_cli.errors import InputError
 from szmass_cli.estimation.executors import Executor, in_threads
 from szmass_cli.estimation.masstable import mass_table
 from szmass_cli.estimation.measured import Measured
-from szmass_cli.estimation.memoryparts import PartsInMemory
-from szmass_cli.estimation.parts import Parts, opened_parts, parts_folder, read_plan
+from szmass_cli.estimation.parts import Parts, PartsInMemory, opened_parts, parts_folder, read_plan
 from szmass_cli.estimation.preparation import Run, check_paths, prepared
 from szmass_cli.estimation.provenance import maps_in_words, provenance
 from szmass_cli.estimation.request import Request, request_from
@@ -80,6 +79,7 @@ def estimate_catalog(
     Parameters
     ----------
     request : Request
+        Maps, catalogue, model, and all that masses depend on.
     output : Path, optional
         The input's rows and columns, with those of the masses added; format by suffix. None: nothing is
         written, parts are kept in memory.
@@ -88,7 +88,9 @@ def estimate_catalog(
     resume : bool
         Whether parts that an interrupted run left are used; they are dropped otherwise.
     overwrite : bool
+        Whether an output that is already there may be replaced.
     progress : Progress
+        Called with the number of clusters measured so far, and of all.
 
     Returns
     -------
@@ -135,6 +137,7 @@ def estimate_shard(
     output : Path
         The same for every shard: parts are kept in a folder beside it.
     shard : Shard
+        Which of how many shares.
     executor, resume, progress
         See `estimate_catalog`.
 
@@ -165,6 +168,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     output : Path
         As the shards were given it.
     overwrite : bool
+        Whether an output that is already there may be replaced.
 
     Returns
     -------

@@ -28,6 +28,7 @@ class Strip:
     Parameters
     ----------
     rows : Rows
+        What the catalogue says of the n rows.
     images_uk : numpy.ndarray, shape (n, 40, 40, f)
         [µK_CMB].
     bad : numpy.ndarray of bool, shape (n, 40, 40, f)
@@ -79,6 +80,7 @@ def cut_strip(
     Parameters
     ----------
     maps : sequence of BandMap, length f
+        The opened maps, in the order of the bands.
     rows : Rows
         A few hundred at most: their cutouts are in memory at once.
     exchanges : sequence of BeamExchange or None, length f, optional

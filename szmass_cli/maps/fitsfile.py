@@ -10,7 +10,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from szmass_cli.errors import InputError
+from szmass_cli.errors import InputError, SzmassError
 
 _FITS_BLOCK = 2880
 _PACKED = {b"\x1f\x8b", b"BZ", b"PK", b"\xfd7"}  # gzip, bzip2, zip, xz
@@ -35,9 +35,9 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
                 len(hdus)  # reads every header
                 _check_complete(path, hdus)
                 yield hdus
-    except (InputError, MemoryError):
+    except (SzmassError, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # astropy and wcslib have exceptions of their own for each kind of damage
         raise InputError(
             f"{path} cannot be read as a FITS map: {_one_line(error)}",
             "It may be truncated, corrupt or of another format: check it with `fitsinfo`, or copy it again.",

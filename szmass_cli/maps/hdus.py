@@ -47,7 +47,9 @@ class Part:
     number : int
         In the file, 0 for the primary one.
     hdu : astropy.io.fits HDU
+        The image or table itself, unscaled.
     is_healpix : bool
+        Whether it is a HEALPix table; an image with a celestial WCS otherwise.
     column : str, optional
         The HEALPix column that was chosen by name.
     """
@@ -94,6 +96,7 @@ def chosen_part(path: Path, hdus: fits.HDUList, part: str | None, role: Role) ->
     path : Path
         For messages.
     hdus : astropy.io.fits.HDUList
+        All HDUs of the open file.
     part : str, optional
         Number or name of an HDU, or name of a HEALPix column, where the user has chosen one.
     role : Role

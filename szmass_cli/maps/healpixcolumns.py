@@ -38,11 +38,13 @@ class Columns:
     Parameters
     ----------
     values : StoredValues
+        The map's column, (rows, pixels a row), in the order of `numbers`.
     numbers : numpy.ndarray or None
         Ascending pixel numbers of a partial-sky map.
     unit : str or None
         As the header states it.
     notes : tuple of str
+        Which columns were taken where others would have done, too.
     """
 
     values: StoredValues
@@ -59,6 +61,7 @@ def read_columns(path: Path, hdu, chosen: str | None, role: Role) -> Columns:
     path : Path
         For messages.
     hdu : astropy.io.fits.BinTableHDU
+        The table, unscaled.
     chosen : str, optional
         The column of the values.
     role : Role

@@ -1,8 +1,15 @@
-"""What a map's header says of the instrument that made it."""
+"""What a map's header says of the instrument that made it, and the frequency that is meant by it."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from szmass_cli.errors import InputError
 from szmass_cli.maps.mapfrequency import StatedBand, stated_band
+from szmass_cli.physics.bandnames import FREQUENCY_RANGE_GHZ, effective_frequency_ghz
+
+_IN_HERTZ = re.compile(r"\s*([0-9.eE+-]+)\s*([GMk]?)Hz\s*")
+_GHZ = {"G": 1.0, "M": 1e-3, "k": 1e-6, "": 1e-9}
 
 
 @dataclass(frozen=True)
@@ -44,3 +51,49 @@ def stated_instrument(header, primary=None) -> StatedInstrument:
 
 def _positive(value) -> float | None:
     return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def header_frequency_ghz(stated: StatedInstrument, path: Path, needed: bool = True) -> float | None:
+    """Return the frequency [GHz] that a map's header states, None where it says nothing.
+
+    Parameters
+    ----------
+    stated : StatedInstrument
+        What the header says of frequency and band.
+    path : Path
+        Of the map, for messages.
+    needed : bool
+        Whether words that name no frequency are an error; they are passed over otherwise.
+
+    Raises
+    ------
+    InputError
+        The header's words name no frequency.
+    """
+    if stated.frequency_ghz is not None:
+        return stated.frequency_ghz
+    if stated.band is None:
+        return None
+    text = stated.band.text
+    in_hertz = _IN_HERTZ.fullmatch(text)
+    try:
+        if in_hertz:
+            text = f"{float(in_hertz[1]) * _GHZ[in_hertz[2]]:g}"
+        elif _is_number(text) and float(text) > 1e3 * FREQUENCY_RANGE_GHZ[1]:
+            text = f"{float(text) * 1e-9:g}"  # no card is in MHz without saying so, but Hz is the standard's
+        return effective_frequency_ghz(text)
+    except (InputError, ValueError):
+        if not needed:
+            return None
+        raise InputError(
+            f"{path}: {stated.band.card} = {stated.band.text!r} in its header does not name one frequency.",
+            "Give --freq 150, or the band's name, such as --freq f150; of several maps --map 150=FILE.",
+        ) from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

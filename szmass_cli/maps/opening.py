@@ -43,6 +43,7 @@ class Opening:
         Parameters
         ----------
         header : astropy.io.fits.Header
+            Of the map's HDU.
         own : str or None
             Unit of the very column.
         where : str

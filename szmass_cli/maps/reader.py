@@ -24,8 +24,8 @@ def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float
     path : str or Path
         FITS file; may be tile-compressed or gzipped, which is slower and takes memory for the whole map.
         ``map.fits[2]`` and ``map.fits[NAME]`` choose an HDU or a HEALPix column, see
-        `system.fileparts.split_part`; otherwise it is the first that does not say that it is weights, noise or
-        polarisation.
+        `system.fileparts.split_part`; otherwise it is the first that does not say that it is weights, noise
+        or polarisation.
     units : str, optional
         'K', 'mK', 'uK' (CMB temperature) or 'y'; wins over the header. Without either, µK_CMB is assumed and
         said so in the map's `assumptions`.
@@ -57,6 +57,7 @@ def open_ivar(path: str | Path, of_map: MapUnits | None = None) -> SkyMap:
     Parameters
     ----------
     path : str or Path
+        FITS file, which may choose an HDU or column as in `open_map`.
     of_map : MapUnits, optional
         Unit of the map that they go with, which they are in where they state no other.
 

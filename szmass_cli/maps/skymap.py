@@ -116,6 +116,7 @@ def pixel_status(values: np.ndarray, outside: np.ndarray, to_uk: float = 1.0) ->
     Parameters
     ----------
     values : numpy.ndarray, shape (ny, nx)
+        Of the window's pixels, in the map's units.
     outside : numpy.ndarray of bool, the same shape
         Pixels beyond the map.
     to_uk : float

@@ -43,6 +43,7 @@ class Weights:
         Parameters
         ----------
         mask, ivar : Path, optional
+            Files of the mask and of the inverse variances, each of which may choose an HDU or column.
         of_map : MapUnits, optional
             Unit of the map that they go with.
 

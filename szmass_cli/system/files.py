@@ -73,7 +73,7 @@ def atomic_paths(targets: Sequence[str | os.PathLike[str]], overwrite: bool = Fa
         try:
             for swap, part in zip(swaps, parts, strict=True):
                 swap.put(part)
-        except BaseException:
+        except BaseException:  # Ctrl-C too
             for swap in swaps:
                 swap.undo()
             raise
@@ -170,6 +170,7 @@ def move_folder(part: Path, output: Path) -> None:
     part : Path
         In a temporary folder on the same disk, which the caller removes with all that is in it.
     output : Path
+        The place; a folder that is there is replaced.
 
     Raises
     ------
@@ -181,7 +182,7 @@ def move_folder(part: Path, output: Path) -> None:
         output.rename(old)
     try:
         part.rename(output)
-    except BaseException:
+    except BaseException:  # Ctrl-C too
         if old.exists():
             old.rename(output)
         raise

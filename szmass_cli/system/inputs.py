@@ -28,6 +28,7 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> byte
     Parameters
     ----------
     path : path
+        An ordinary file, or the pipe that a shell has put in a file's place.
     max_bytes : int
         Size, unpacked, that it may have.
 
@@ -73,6 +74,7 @@ def read_arrays(
     Parameters
     ----------
     path : path
+        The archive; read whole, so the limits of `read_bytes` hold for it, too.
     names : sequence of str
         Of the arrays.
     max_bytes : int

@@ -20,6 +20,7 @@ def check_picture_path(path: Path, overwrite: bool, *others: str | os.PathLike[s
     Parameters
     ----------
     path : Path
+        The picture's file; its suffix chooses the format.
     overwrite : bool
         Whether an existing file may be replaced.
     *others : path or None

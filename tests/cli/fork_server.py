@@ -16,7 +16,7 @@ import szmass_cli.api
 import szmass_cli.cli.app
 import szmass_cli.cli.reports
 import szmass_cli.simulation.cutouts
-import szmass_cli.simulation.field  # noqa: F401
+import szmass_cli.simulation.field  # noqa: F401 - so that forks have it
 from szmass_cli.__main__ import main
 from szmass_cli.network.backend import load_keras
 from szmass_cli.physics.spectra import cmb_dl_uk2
@@ -49,7 +49,7 @@ def run_as_child(folder, arguments, largest_file, before, out, err):
         main()
     except SystemExit as error:
         return error.code or 0
-    except BaseException:
+    except BaseException:  # as the interpreter does: printed, and exit code 1
         traceback.print_exc()
         return 1
     finally:

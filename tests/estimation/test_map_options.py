@@ -9,9 +9,9 @@ from scipy.ndimage import gaussian_filter
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
-from szmass_cli.estimation.bandmaps import header_frequency_ghz, width_arcmin
+from szmass_cli.estimation.bandmaps import width_arcmin
 from szmass_cli.estimation.request import MapRequest, SkyRequest
-from szmass_cli.maps.instrument import StatedInstrument
+from szmass_cli.maps.instrument import StatedInstrument, header_frequency_ghz
 from szmass_cli.maps.mapfrequency import StatedBand
 from szmass_cli.maps.weights import Weights
 from szmass_cli.physics.beams import FWHM_PER_SIGMA, Beam, read_beam
@@ -129,6 +129,15 @@ def test_a_passband_is_used(field, measure, measured, tmp_path):
     (tmp_path / "none.txt").write_text("a b\n")
     with pytest.raises(InputError, match=r"none\.txt"):
         measure(field.map_path, field.catalog_path, tmp_path / "out.fits", passband=tmp_path / "none.txt")
+
+
+def test_a_passband_of_another_band_is_refused(field, measure, tmp_path):
+    """The map's header says 150 GHz; at 98 GHz the SZ effect is 1.6 times larger: masses would be wrong."""
+    np.savetxt(tmp_path / "f090.txt", np.transpose([np.linspace(88.0, 108.0, 21), np.ones(21)]))
+    with pytest.raises(
+        InputError, match=r"f090\.txt: its SZ effect is that of 9\d\.\d+ GHz, and .* at 150 GHz"
+    ):
+        measure(field.map_path, field.catalog_path, tmp_path / "out.fits", passband=tmp_path / "f090.txt")
 
 
 # --- beam ---------------------------------------------------------------------------------------------------

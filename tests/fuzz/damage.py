@@ -187,7 +187,7 @@ def _card(rng, key, value) -> bytes:
         return rng.bytes(80)
     try:
         text = str(fits.Card(key, value))
-    except Exception:
+    except Exception:  # astropy writes no such card: written by hand
         text = f"{key:<8}= {value!s:>20}"
     return text[:80].ljust(80).encode("ascii", "replace")
 

@@ -7,7 +7,7 @@ in another way.
 """
 
 # isort: off
-import paths  # noqa: F401
+import paths  # noqa: F401 - it makes szmass_cli and the other files importable
 # isort: on
 
 import argparse
@@ -100,7 +100,7 @@ def attempt(kind: str, seed: int, number: int, folder: Path) -> Trial:
         if "Traceback" in out.getvalue():
             result, detail = "traceback", out.getvalue()[-2000:]
         return Trial(kind, done, result, detail)
-    except Exception:
+    except Exception:  # of making the input, not of using it
         return Trial(kind, done, "no input", traceback.format_exc())
 
 
@@ -114,7 +114,7 @@ def _answer(act) -> tuple[str, str]:
         return "wrong", str(fault)
     except MemoryError:
         return "memory", traceback.format_exc()[-1500:]
-    except Exception:
+    except Exception:  # what is looked for
         return "traceback", traceback.format_exc()[-2500:]
 
 

@@ -43,6 +43,7 @@ class ReadTable:
     Parameters
     ----------
     table : astropy.table.Table
+        The columns, a row for each row of the file; cells of text tables are text.
     source : object
         What `write_table` needs to write the same format without loss.
     notes : tuple of str
