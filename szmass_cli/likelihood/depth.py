@@ -8,13 +8,12 @@ from threading import Lock
 import numpy as np
 from scipy.linalg import lapack
 
-from szmass_cli.geometry import N_PIXELS
 from szmass_cli.likelihood.templates import Templates, spectra_pairs
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.sky.lags import red_noise_lags_uk2, sky_lags_uk2
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.stamps import pixel_noise_uk
-from szmass_cli.sky.symmetry import HALF_TURN, MIRRORS, Symmetry
+from szmass_cli.sky.symmetry import symmetry_of
 from szmass_cli.system.blas import one_blas_thread
 
 LN_STEP = 0.1
@@ -113,11 +112,6 @@ class Depths:
         return templates.fine(np.array(tables))
 
 
-def symmetry_of(instrument: Instrument) -> Symmetry:
-    """Return the symmetry of cutouts of an instrument."""
-    return MIRRORS if instrument.is_mirror_symmetric else HALF_TURN
-
-
 def _inverse(covariance: np.ndarray) -> np.ndarray:
     """Return the inverse of a positive definite matrix, by its Cholesky factor."""
     factor, info = lapack.dpotrf(covariance, lower=True)
@@ -126,12 +120,3 @@ def _inverse(covariance: np.ndarray) -> np.ndarray:
     inverse, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
     below = np.tril(inverse, -1)
     return np.tril(inverse) + below.T
-
-
-def all_pixels(of_part: np.ndarray, symmetry: Symmetry) -> np.ndarray:
-    """Return values (..., 40, 40) that all elements of a symmetry share, of its part (..., q)."""
-    values = of_part.reshape(-1, N_PIXELS // 2, symmetry.n_columns)
-    images = np.empty((len(values), N_PIXELS, N_PIXELS, 1))
-    for target in symmetry.parts(images):
-        target[..., 0] = values
-    return images[..., 0].reshape(*of_part.shape[:-1], N_PIXELS, N_PIXELS)

@@ -12,11 +12,12 @@ from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
 from szmass_cli.likelihood.amplitude import AmplitudeLikelihood
-from szmass_cli.likelihood.depth import Depth, Depths, symmetry_of
+from szmass_cli.likelihood.depth import Depth, Depths
 from szmass_cli.likelihood.templates import Templates, read_tables, spectra_pairs
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.profiles import ClusterScales, SzModel, cluster_scales, ln_fixed_y500
 from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.symmetry import symmetry_of
 from szmass_cli.system.blas import one_blas_thread
 
 N_STRETCHES = 21

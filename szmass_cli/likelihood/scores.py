@@ -12,13 +12,13 @@ from threading import Lock
 
 import numpy as np
 
-from szmass_cli.likelihood.depth import Depth, all_pixels
+from szmass_cli.likelihood.depth import Depth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.foregrounds import ForegroundSpectra
 from szmass_cli.sky.stamps import stamp_smoothing
-from szmass_cli.sky.symmetry import HALF, Symmetry
+from szmass_cli.sky.symmetry import HALF, all_pixels, operator_blocks
 from szmass_cli.system.blas import one_blas_thread
 
 SPECTRA = ForegroundSpectra(radio_index=-0.7)
@@ -144,11 +144,3 @@ class ScoreImages:
         correlation = tsz / (own[:, None] * own[None, :])
         n_independent = (np.trace(correlation, axis1=1, axis2=2).sum()) ** 2 / np.sum(correlation**2)
         return ScoreNorm(deviation, float(n_independent))
-
-
-def operator_blocks(matrix: np.ndarray, symmetry: Symmetry) -> np.ndarray:
-    """Return the blocks (p, q, q) of a map between cutouts (1600, 1600) that commutes with the symmetry."""
-    side = int(np.sqrt(len(matrix)))
-    rows = matrix.reshape(side, side, side, side)[:HALF, : symmetry.n_columns]
-    folded = symmetry.fold(rows.reshape(-1, side, side, 1))
-    return folded * np.sqrt(len(symmetry.flips))

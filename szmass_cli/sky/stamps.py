@@ -6,14 +6,15 @@ from operator import add
 
 import numpy as np
 
+from szmass_cli.errors import ConfigError
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, beam_profile
 from szmass_cli.physics.spectra import PIVOT_GHZ
 from szmass_cli.sky.lags import correlated_lags_uk2
-from szmass_cli.sky.mirrors import HALF, MirrorMatrix
+from szmass_cli.sky.mirrors import MirrorMatrix
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.symmetry import HALF_TURN, MIRRORS, Symmetry
+from szmass_cli.sky.symmetry import HALF, MIRRORS, Symmetry, symmetry_of
 from szmass_cli.system.blas import one_blas_thread
 
 
@@ -94,7 +95,7 @@ class StampSky:
     @property
     def symmetry(self) -> Symmetry:
         """Return the symmetry of the covariance."""
-        return MIRRORS if self.instrument.is_mirror_symmetric else HALF_TURN
+        return symmetry_of(self.instrument)
 
     @cached_property
     def blocks_uk2(self) -> np.ndarray:
@@ -102,8 +103,26 @@ class StampSky:
         return self.symmetry.blocks(correlated_lags_uk2(self._power, self.instrument))
 
     @cached_property
+    def rms_uk(self) -> np.ndarray:
+        """Return the standard deviation [µK] of sky and noise in a pixel of each band, (f,)."""
+        shares = np.einsum("kii->i", self.blocks_uk2)[: self.n_bands]
+        return np.sqrt(shares / len(self.symmetry.parities) + self.noise_uk.astype(float) ** 2)
+
+    @cached_property
     def sky_matrix(self) -> MirrorMatrix:
-        """The sky's covariance without white noise [µK^2], of a sky that has `MIRRORS`."""
+        """Return the sky's covariance without white noise [µK^2].
+
+        Raises
+        ------
+        ConfigError
+            If a filter is not the same when east and west change places.
+        """
+        if self.symmetry is not MIRRORS:
+            raise ConfigError(
+                "network.input: filtered is for filters that are the same when east and west change places, "
+                "and transfer_file is not.",
+                "Set network.input: plain, or network.head: correction, which holds for any filter.",
+            )
         return MirrorMatrix(self.blocks_uk2)
 
     @cached_property
@@ -184,8 +203,3 @@ class StampSky:
         """Inverse of `covariance` [µK^-2]."""
         with one_blas_thread():
             return self.covariance.inverse
-
-    @cached_property
-    def inverse_covariance(self) -> np.ndarray:
-        """Inverse of `covariance_uk2` [µK^-2]."""
-        return self.inverse.full()

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from szmass_cli.geometry import N_PIXELS
+from szmass_cli.physics.bands import Instrument
 
 HALF = N_PIXELS // 2
 
@@ -111,3 +112,33 @@ MIRRORS = Symmetry(
 
 HALF_TURN = Symmetry(N_PIXELS, ((False, False), (True, True)), ((1, 1), (1, -1)))
 """Of power that is the same in ell and -ell."""
+
+
+def symmetry_of(instrument: Instrument) -> Symmetry:
+    """Return the symmetry of the covariance of an instrument's cutouts."""
+    return MIRRORS if instrument.is_mirror_symmetric else HALF_TURN
+
+
+def operator_blocks(matrix: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+    """Return the blocks (p, q g, q f) of a linear map between cutouts that commutes with a symmetry.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray, shape (1600 g, 1600 f)
+        From cutouts of f bands to those of g; pixels and bands in the order of a flattened cutout.
+    symmetry : Symmetry
+        Under which mapping and mirroring may change places.
+    """
+    n_bands = matrix.shape[1] // N_PIXELS**2
+    rows = matrix.reshape(N_PIXELS, N_PIXELS, -1, matrix.shape[1])[:HALF, : symmetry.n_columns]
+    folded = symmetry.fold(rows.reshape(-1, N_PIXELS, N_PIXELS, n_bands))
+    return folded * np.sqrt(len(symmetry.flips))
+
+
+def all_pixels(of_part: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+    """Return values (..., 40, 40) that all elements of a symmetry share, of its part (..., q)."""
+    values = of_part.reshape(-1, HALF, symmetry.n_columns)
+    images = np.empty((len(values), N_PIXELS, N_PIXELS, 1))
+    for target in symmetry.parts(images):
+        target[..., 0] = values
+    return images[..., 0].reshape(*of_part.shape[:-1], N_PIXELS, N_PIXELS)

@@ -31,7 +31,7 @@ def likelihood(power):
 
 def brute_force(sky, likelihood, image, redshift):
     """ln L on a lattice of offsets of 0.1', each with images and the dense covariance of their own."""
-    inverse = sky.inverse_covariance
+    inverse = np.linalg.inv(sky.covariance_uk2)
     axis = np.arange(-9, 10) * 0.1
     offsets = np.stack([grid.ravel() for grid in np.meshgrid(axis, axis)], axis=1)
     nodes = np.linspace(-5.0, 5.0, 201)

@@ -1,16 +1,28 @@
-"""Maps of stamps by parity against the whole matrices that they stand for."""
+"""Maps of cutouts by parity against the whole matrices that they stand for."""
 
 import numpy as np
 import pytest
 
-from szmass_cli.sky.mirrors import MirrorMatrix, fold, unfold
+from szmass_cli.errors import ConfigError
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.transfers import PlaneTransfer
+from szmass_cli.sky.mirrors import MirrorMatrix
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.stamps import StampSky
 
 
 def mirrored(matrix):
-    """The mean of a matrix over all mirror images of stamps."""
+    """The mean of a matrix over all mirror images of cutouts."""
     axes = matrix.reshape(40, 40, -1, 40, 40, matrix.shape[1] // 1600)
     turned = (axes[::y, ::x, :, ::y, ::x] for y in (1, -1) for x in (1, -1))
     return (sum(turned) / 4).reshape(matrix.shape)
+
+
+def full(matrix):
+    """The whole matrix, from what the map makes of each pixel alone."""
+    n_in = matrix.blocks.shape[2] * 4
+    return matrix(np.eye(n_in).reshape(n_in, 40, 40, -1)).reshape(n_in, -1).T
 
 
 @pytest.fixture(scope="module")
@@ -25,26 +37,13 @@ def images():
     return np.random.default_rng(2).standard_normal((3, 40, 40, 1))
 
 
-@pytest.mark.parametrize("n_bands", [1, 2])
-def test_unfolding_undoes_folding(n_bands):
-    images = np.random.default_rng(3).standard_normal((3, 40, 40, n_bands))
-    parts = fold(images)
-    assert parts.shape == (4, 3, 400 * n_bands)
-    np.testing.assert_allclose(np.sum(parts**2), np.sum(images**2))
-    np.testing.assert_allclose(unfold(parts), images)
-
-
-def test_single_precision_stays_single(whole, images):
-    assert MirrorMatrix.of(whole).astype(np.float32)(images.astype(np.float32)).dtype == np.float32
-
-
 def test_it_does_what_the_whole_matrix_does(whole, images):
     matrix = MirrorMatrix.of(whole)
     np.testing.assert_allclose(matrix(images).reshape(3, -1), images.reshape(3, -1) @ whole.T)
-    np.testing.assert_allclose(matrix.full(), whole, atol=1e-12)
-    np.testing.assert_allclose(matrix.transposed.full(), whole.T, atol=1e-12)
-    np.testing.assert_allclose(matrix.inverse.full(), np.linalg.inv(whole), atol=1e-12)
-    np.testing.assert_allclose((matrix @ matrix).full(), whole @ whole, atol=1e-9)
+    np.testing.assert_allclose(full(matrix), whole, atol=1e-12)
+    np.testing.assert_allclose(full(matrix.transposed), whole.T, atol=1e-12)
+    np.testing.assert_allclose(full(matrix.inverse), np.linalg.inv(whole), atol=1e-12)
+    np.testing.assert_allclose(full(matrix @ matrix), whole @ whole, atol=1e-9)
     np.testing.assert_allclose(matrix.diagonal().ravel(), np.diag(whole))
 
 
@@ -68,4 +67,14 @@ def test_maps_between_several_bands(images):
 def test_whole_matrices_of_several_bands():
     rng = np.random.default_rng(5)
     whole = mirrored(rng.standard_normal((3200, 1600)))
-    np.testing.assert_allclose(MirrorMatrix.of(whole).full(), whole, atol=1e-12)
+    np.testing.assert_allclose(full(MirrorMatrix.of(whole)), whole, atol=1e-12)
+
+
+def test_filtering_for_sz_signals_is_refused_behind_stripes_at_an_angle():
+    """A filter that mirroring changes has no such map: two blocks in place of four."""
+    axis = np.linspace(-40_000, 40_000, 41)
+    stripes = 0.5 + 0.5 * (np.abs(axis[:, None] + axis[None, :]) > 3000)
+    band = Band(150.0, Beam(1.2), 5.0, transfer=PlaneTransfer(axis, axis, stripes))
+    sky = StampSky(SkyPower(np.arange(2.0, 100.0), np.ones((1, 1, 98))), [band])
+    with pytest.raises(ConfigError, match=r"network.input: filtered"):
+        _ = sky.sz_filter

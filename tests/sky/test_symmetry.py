@@ -47,6 +47,8 @@ def test_folding_keeps_images_and_sums_of_squares(symmetry):
     assert fields.shape == (len(symmetry.parities), 4, symmetry.n_pixels * 3)
     np.testing.assert_allclose(symmetry.unfold(fields), images, atol=1e-12)
     np.testing.assert_allclose(np.sum(fields**2, axis=(0, 2)), np.sum(images**2, axis=(1, 2, 3)))
+    single = symmetry.fold(images.astype(np.float32))
+    assert single.dtype == symmetry.unfold(single).dtype == np.float32
 
 
 @pytest.mark.parametrize("symmetry", [MIRRORS, HALF_TURN])
