@@ -1,5 +1,6 @@
 """A small simulated survey that every stage can be run on, and two ways to run the command line."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -145,10 +146,11 @@ def measure(tmp_path_factory):
     def once(build):
         built = {}
 
-        def build_once(bundle, *arguments):
-            key = bundle.sha256, arguments[-1]  # the batch size
+        def build_once(bundle, *arguments, **named):
+            given = inspect.signature(build).bind(bundle, *arguments, **named)
+            key = bundle.sha256, given.arguments.get("batch_size")
             if key not in built:
-                built[key] = build(bundle, *arguments)
+                built[key] = build(bundle, *arguments, **named)
             return built[key]
 
         return build_once

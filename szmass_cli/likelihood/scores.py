@@ -16,7 +16,7 @@ from szmass_cli.likelihood.depth import Depth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
-from szmass_cli.physics.foregrounds import ForegroundSpectra
+from szmass_cli.physics.foregrounds import ForegroundSpectra, band_scaling
 from szmass_cli.sky.stamps import stamp_smoothing
 from szmass_cli.sky.symmetry import HALF, all_pixels, operator_blocks
 from szmass_cli.system.blas import one_blas_thread
@@ -30,8 +30,7 @@ COMPONENTS = ("tsz", "radio", "dusty_poisson")
 
 def component_spectrum(name: str, bands: tuple[Band, ...]) -> np.ndarray:
     """Return the temperature of a component in each band over that at 150 GHz, (f,)."""
-    scaling = np.vectorize(lambda frequency_ghz: SPECTRA.scaling(name, frequency_ghz))
-    return np.array([band.response.mean(scaling) for band in bands])
+    return band_scaling(SPECTRA, name, [band.response for band in bands])
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.physics.spectra import cmb_dl_uk2
-from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.power import SkyPower, tabulated_ell
 
-CMB_ELL = np.unique(np.concatenate([np.arange(2.0, 3000.0), np.arange(3000.0, 60_000.0, 20.0)]))
+CMB_ELL = tabulated_ell(59_980.0)
 """Multipoles at which the power of the CMB is kept."""
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from szmass_cli.physics.beams import ARCMIN, AnyBeam
-from szmass_cli.physics.noise import NoiseLevel, RedNoise
+from szmass_cli.physics.noise import RedNoise
 from szmass_cli.physics.passbands import Passband
 from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer
 
@@ -64,10 +64,6 @@ class Band:
     def plane_transfer(self) -> PlaneTransfer | None:
         """Return the transfer function if it depends on direction."""
         return self.transfer if isinstance(self.transfer, PlaneTransfer) else None
-
-    def with_noise(self, noise: NoiseLevel) -> "Band":
-        """Return the band with another noise."""
-        return replace(self, noise_uk_arcmin=noise.white_uk_arcmin, red_noise=noise.red)
 
 
 @dataclass(frozen=True)

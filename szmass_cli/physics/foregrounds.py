@@ -9,8 +9,7 @@ from typing import Protocol
 import numpy as np
 from scipy import constants
 
-from szmass_cli.physics.cosmology import T_CMB_K
-from szmass_cli.physics.spectra import PIVOT_GHZ, tsz_f
+from szmass_cli.physics.spectra import PIVOT_GHZ, cmb_slope, tsz_f
 
 ELL_PIVOT = 3000.0
 """Multipole that amplitudes are stated at."""
@@ -74,12 +73,7 @@ def _dust(temperature_k: float, beta: float, frequency_ghz):
 
 def _cmb_brightness_ratio(frequency_ghz):
     """Return dB/dT of the CMB at 150 GHz over that at a frequency: flux to thermodynamic temperature."""
-
-    def slope(x):
-        return x**4 * np.exp(x) / np.expm1(x) ** 2
-
-    per_ghz = constants.h * 1e9 / (constants.k * T_CMB_K)
-    return slope(per_ghz * PIVOT_GHZ) / slope(per_ghz * frequency_ghz)
+    return cmb_slope(PIVOT_GHZ) / cmb_slope(frequency_ghz)
 
 
 @lru_cache(maxsize=1)
@@ -192,8 +186,21 @@ class Response(Protocol):
         ...
 
 
-def _band_scaling(spectra: ForegroundSpectra, name: str, response: Response) -> float:
-    return response.mean(np.vectorize(lambda frequency_ghz: spectra.scaling(name, frequency_ghz)))
+def band_scaling(spectra: ForegroundSpectra, name: str, responses: Sequence[Response]) -> np.ndarray:
+    """Return the temperature of a foreground in each band over that at 150 GHz, (f,).
+
+    Parameters
+    ----------
+    spectra : ForegroundSpectra
+        How it changes with frequency.
+    name : str
+        A foreground of `FOREGROUNDS`.
+    responses : sequence of Response, length f
+        Of the bands.
+    """
+    return np.array(
+        [response.mean(lambda frequency_ghz: spectra.scaling(name, frequency_ghz)) for response in responses]
+    )
 
 
 def foreground_covariance_dl_uk2(
@@ -221,7 +228,7 @@ def foreground_covariance_dl_uk2(
     between = np.eye(len(responses))
     powers = {}
     for name in (name for name, amplitude in dl3000_uk2.items() if amplitude > 0):
-        scale = np.array([_band_scaling(spectra, name, response) for response in responses])
+        scale = band_scaling(spectra, name, responses)
         rho = spectra.correlation(name)
         mixing = np.outer(scale, scale) * (rho + (1.0 - rho) * between)
         powers[name] = mixing[:, :, None] * foreground_dl_uk2(name, ell, dl3000_uk2[name])
@@ -229,7 +236,7 @@ def foreground_covariance_dl_uk2(
     dust = [powers[row.name] for row in FOREGROUNDS if row.is_dust and row.name in powers]
     if xi > 0 and "tsz" in powers and dust:
         diagonal = np.arange(len(responses))
-        sign = np.sign([_band_scaling(spectra, "tsz", response) for response in responses])
+        sign = np.sign(band_scaling(spectra, "tsz", responses))
         # the decrement is negative where dust is bright, at 150 GHz too
         signed_tsz = -sign[:, None] * np.sqrt(powers["tsz"][diagonal, diagonal])
         bright_dust = np.sqrt(sum(dust)[diagonal, diagonal])

@@ -1,5 +1,6 @@
 """Noise of maps on top of white noise: a rise towards large scales, or a table of its power."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +9,7 @@ import numpy as np
 
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.system.inputs import read_table
 
 ELL_LEVEL = 100.0
 """Multipole below which the rise stays level: longer waves are offsets and gradients in a cutout of 10'."""
@@ -134,7 +136,9 @@ def read_noise(path: str | Path) -> TabulatedNoise:
         If the file cannot be read, or is not such a table.
     """
     try:
-        columns = np.loadtxt(path, ndmin=2, usecols=(0, 1), dtype=float)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an empty file is refused below
+            columns = read_table(path, (0, 1))
     except (OSError, ValueError, IndexError) as error:
         raise InputError(f"The noise {path} cannot be read: {error}.", _FORMS) from None
     ell, power = columns.T if columns.size else (np.zeros(0), np.zeros(0))

@@ -7,14 +7,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy import constants
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 
 from szmass_cli.errors import InputError
 from szmass_cli.physics.cosmology import T_CMB_K
 from szmass_cli.physics.relativistic import tabulated_temperatures_kev, tsz_f_relativistic
-from szmass_cli.physics.spectra import tsz_f
+from szmass_cli.physics.spectra import cmb_slope, tsz_f
+from szmass_cli.system.inputs import read_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class Passband:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # an empty file is refused below
-                columns = np.loadtxt(path, ndmin=2, usecols=(0, 1), dtype=float)
+                columns = read_table(path, (0, 1))
         except (OSError, ValueError, IndexError) as error:
             raise InputError(f"The passband {path} cannot be read: {error}.", _FORMAT) from None
         frequency, response = columns.T
@@ -90,12 +90,10 @@ class Passband:
     @cached_property
     def _measure(self) -> np.ndarray:
         """Weights that take a thermodynamic temperature at each frequency to the map's, of sum 1."""
-        x = constants.h * 1e9 * self.frequency_ghz / (constants.k * T_CMB_K)
-        per_temperature = x**4 * np.exp(x) / np.expm1(x) ** 2
         # the trapezoidal rule, which gives each node half of the two intervals that meet in it
         step = np.diff(self.frequency_ghz)
         width = np.append(step, 0.0) + np.append(0.0, step) if step.size else np.ones(1)
-        measure = self.weight * per_temperature * width
+        measure = self.weight * cmb_slope(self.frequency_ghz) * width
         return measure / measure.sum()
 
     def mean(self, function_of_frequency_ghz: Callable[[np.ndarray], np.ndarray]) -> float:

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import constants
 
+from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.cosmology import PLANCK18, T_CMB_K, Cosmology
 
 ELL_CAMB = 10_000
@@ -13,7 +14,20 @@ PIVOT_GHZ = 150.0
 
 _PLANCK18_AS = 2.105e-9
 
-ARCMIN = np.pi / 10_800.0
+
+def _planck_x(frequency_ghz):
+    """Return x = h nu / k T_CMB."""
+    return constants.h * frequency_ghz * 1e9 / (constants.k * T_CMB_K)
+
+
+def cmb_slope(frequency_ghz):
+    """Return dB_nu/dT of the Planck function at T_CMB [W / m^2 Hz sr K], at frequencies [GHz].
+
+    2 k nu^2 / c^2 x^2 e^x / (e^x - 1)^2 with x = h nu / k T_CMB: intensity to thermodynamic temperature.
+    """
+    x = _planck_x(frequency_ghz)
+    rayleigh_jeans = 2.0 * constants.k * (np.asarray(frequency_ghz) * 1e9) ** 2 / constants.c**2
+    return rayleigh_jeans * x**2 * np.exp(x) / np.expm1(x) ** 2
 
 
 def tsz_f(frequency_ghz):
@@ -22,7 +36,7 @@ def tsz_f(frequency_ghz):
     Sunyaev & Zel'dovich (1972), in thermodynamic temperature: dT/T_CMB = y f(nu), x = h nu / k T_CMB.
     Frequencies [GHz] may be an array.
     """
-    x = constants.h * frequency_ghz * 1e9 / (constants.k * T_CMB_K)
+    x = _planck_x(frequency_ghz)
     return x / np.tanh(x / 2.0) - 4.0
 
 
@@ -32,15 +46,8 @@ def tsz_uk_per_y(frequency_ghz):
 
 
 def uk_per_mjy(frequency_ghz: float) -> float:
-    """CMB temperature times solid angle [µK arcmin²] of a point source of 1 mJy.
-
-    Its flux over dB_nu/dT = 2 k nu² / c² x² e^x / (e^x - 1)² at T_CMB, x = h nu / k T_CMB.
-    """
-    frequency_hz = frequency_ghz * 1e9
-    x = constants.h * frequency_hz / (constants.k * T_CMB_K)
-    rayleigh_jeans = 2.0 * constants.k * frequency_hz**2 / constants.c**2
-    slope = rayleigh_jeans * x**2 * np.exp(x) / np.expm1(x) ** 2
-    return float(1e-29 / slope * 1e6 / ARCMIN**2)
+    """Return the CMB temperature times solid angle [µK arcmin^2] of a point source of 1 mJy."""
+    return float(1e-29 / cmb_slope(frequency_ghz) * 1e6 / ARCMIN**2)
 
 
 def _camb_parameters(cosmology: Cosmology, a_s: float):

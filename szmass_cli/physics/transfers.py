@@ -4,7 +4,6 @@ import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
@@ -17,24 +16,6 @@ LARGEST = 1.5
 
 MIRROR_TOLERANCE = 1e-6
 """Left-right differences below this fraction of the largest value count as none."""
-
-
-class Transfer(Protocol):
-    """The transfer function of a map, of one multipole or of two."""
-
-    @property
-    def is_isotropic(self) -> bool:
-        """Whether only the length of the multipole vector matters."""
-        ...
-
-    @property
-    def mirror_symmetric(self) -> bool:
-        """Whether T(-ell_x, ell_y) = T(ell_x, ell_y): scans along a row or a column, not at an angle."""
-        ...
-
-    def __call__(self, ell_x, ell_y) -> np.ndarray:
-        """Return T at multipoles along right ascension and declination, broadcast against each other."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +35,8 @@ class IsotropicTransfer:
     tf: np.ndarray
 
     @property
-    def is_isotropic(self) -> bool:
-        """True."""
-        return True
-
-    @property
     def mirror_symmetric(self) -> bool:
-        """True."""
+        """Return True: no direction is special."""
         return True
 
     def __call__(self, ell_x, ell_y) -> np.ndarray:
@@ -92,14 +68,12 @@ class PlaneTransfer:
     ell_y: np.ndarray
     tf: np.ndarray
 
-    @property
-    def is_isotropic(self) -> bool:
-        """False: it is taken as it is, whatever its values."""
-        return False
-
     @cached_property
     def mirror_symmetric(self) -> bool:
-        """Whether T(-ell_x, ell_y) = T(ell_x, ell_y) at every point of the table, to 1e-6 of its maximum."""
+        """Return whether T(-ell_x, ell_y) = T(ell_x, ell_y) at every point of the table.
+
+        To 1e-6 of its maximum: of scans along a row or a column, not at an angle.
+        """
         here = self(self.ell_x[None, :], self.ell_y[:, None])
         mirrored = self(-self.ell_x[None, :], self.ell_y[:, None])
         return bool(np.abs(here - mirrored).max() <= MIRROR_TOLERANCE * np.abs(self.tf).max())

@@ -40,8 +40,6 @@ class CutoutBlock:
         Redshift, and the log-normal factor that multiplied the SZ signal.
     offset_arcmin : numpy.ndarray, shape (n, 2), optional
         Of the cluster from the middle of the cutout, north and west, where they are miscentred.
-    beam_fwhm_arcmin, noise_uk_arcmin : numpy.ndarray, shape (n,), optional
-        Of each cutout, where they are not the same for all.
     """
 
     image: np.ndarray
@@ -50,8 +48,6 @@ class CutoutBlock:
     redshift: np.ndarray
     amplitude: np.ndarray
     offset_arcmin: np.ndarray | None = None
-    beam_fwhm_arcmin: np.ndarray | None = None
-    noise_uk_arcmin: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.m200c)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.sky.lags import red_noise_cl_uk2_sr
 from szmass_cli.sky.power import SkyPower
 
@@ -57,10 +58,9 @@ def red_noise_beams(instrument: Instrument, power: SkyPower) -> list[Unblurred]:
     power : SkyPower
         See `red_noise_power`.
     """
-    arcmin2 = (np.pi / 10_800.0) ** 2
     beams = []
     for index, band in enumerate(instrument.bands):
-        telling = power.cl_uk2_sr[index, index] > NEGLIGIBLE * band.noise_uk_arcmin**2 * arcmin2
+        telling = power.cl_uk2_sr[index, index] > NEGLIGIBLE * (band.noise_uk_arcmin * ARCMIN) ** 2
         last = np.flatnonzero(telling)
         beams.append(Unblurred(float(power.ell[last[-1]]) if last.size else float(power.ell[0])))
     return beams

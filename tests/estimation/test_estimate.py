@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import os
-import time
+from threading import Event
 
 import healpy
 import numpy as np
@@ -23,6 +23,7 @@ from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation import run as estimation
 from szmass_cli.estimation.preparation import prepared
 from szmass_cli.estimation.rows import RedshiftLimits, redshifts_to_use
+from szmass_cli.estimation.runplan import Hashed
 from szmass_cli.maps.cutouts import Cutouts, robust_rms
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.physics.spectra import tsz_uk_per_y
@@ -224,11 +225,19 @@ def test_a_map_that_is_replaced_before_it_is_opened_is_the_one_that_is_hashed(fi
     fits.writeto(small, data, header)
     fits.writeto(changed, data * 1.01, header)
 
+    hashed, of = Event(), Hashed.of
+
+    def told(path, *wanted):
+        found = of(path, *wanted)
+        hashed.set()
+        return found
+
     def later(request):
-        time.sleep(1.0)
+        assert hashed.wait(60.0)
         os.replace(changed, small)
         return prepared(request)
 
+    monkeypatch.setattr(Hashed, "of", told)
     monkeypatch.setattr(estimation, "prepared", later)
     estimates = szmass_cli.estimate(small, field.catalog_path, output=tmp_path / "out.fits")
     assert estimates.meta["SZM_MAPH"] == hashlib.sha256(small.read_bytes()).hexdigest()

@@ -227,7 +227,7 @@ def test_the_command_takes_maps_by_frequency_or_name(survey, both, szmass_here, 
         survey / "car_truth.csv", "--noise", "95=4", "--noise", "f150=4", "-o", "out.fits", cwd=tmp_path,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
-    assert "car_95.fits, car_150.fits" in outcome.err
+    assert "car_95.fits at 95 GHz" in outcome.err and "car_150.fits at 150 GHz" in outcome.err
     masses = Table.read(tmp_path / "out.fits", unit_parse_strict="silent")
     np.testing.assert_allclose(masses["M200c"], column(both, "M200c"))
 

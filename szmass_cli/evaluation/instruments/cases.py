@@ -84,6 +84,11 @@ class Case:
         Largest over least variance of the noise from cutout to cutout; 1 where all are as deep.
     seen_by_model : Instrument, optional
         Whose maps of the same sky, with the same noise, the model is given; those of the truth otherwise.
+    added_uk : numpy.ndarray, shape (40, 40, f), optional
+        What lies on top of all cutouts that the model is given, and on none that the truth is known of
+        [µK_CMB].
+    counts_flags : bool
+        Whether it is counted how many of them `szmass estimate` would flag.
     """
 
     name: str
@@ -92,11 +97,13 @@ class Case:
     clusters: ClusterConfig
     depth_range: float = 1.0
     seen_by_model: Instrument | None = None
+    added_uk: np.ndarray | None = None
+    counts_flags: bool = False
 
     @property
     def is_told_the_truth(self) -> bool:
         """Return whether the exact posterior is the best that the model can give."""
-        return self.told is self.truth and self.seen_by_model is None
+        return self.told is self.truth and self.seen_by_model is None and self.added_uk is None
 
     @property
     def pivot_band(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from szmass_cli.evaluation.instruments.cases import Assumed, Case
 from szmass_cli.evaluation.instruments.simulation import TestBlock, ViewSimulator
+from szmass_cli.evaluation.instruments.suspicion import Suspicion
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.residual import best_cluster
@@ -99,6 +100,8 @@ class Judged:
         Of the exact posterior of the band near 150 GHz alone, where there are others.
     filter_gain : numpy.ndarray, shape (n,)
         Error of the matched filter's amplitude in that band over the error in all bands.
+    flagged : numpy.ndarray of bool, shape (n,), or None
+        Whether `szmass estimate` would raise a flag of `suspicion.SUSPECT`, where that is counted.
     """
 
     ln_mass: np.ndarray
@@ -110,27 +113,29 @@ class Judged:
     exact: Verdict
     alone: Verdict | None
     filter_gain: np.ndarray
+    flagged: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ln_mass)
 
     def __getitem__(self, rows: slice | np.ndarray) -> "Judged":
-        return self._made_of(lambda name: getattr(self, name)[rows], self.alone is not None)
+        def chosen(name: str) -> Any:
+            value = getattr(self, name)
+            return None if value is None else value[rows]
+
+        return Judged(**{field.name: chosen(field.name) for field in fields(self)})
 
     @classmethod
     def concatenate(cls, parts: list["Judged"]) -> "Judged":
-        """Return all of some parts."""
+        """Return all of some parts; of what may be None, what all of them have."""
 
         def joined(name: str) -> Any:
             values = [getattr(part, name) for part in parts]
+            if any(value is None for value in values):
+                return None
             return Verdict.concatenate(values) if isinstance(values[0], Verdict) else np.concatenate(values)
 
-        return cls._made_of(joined, all(part.alone is not None for part in parts))
-
-    @classmethod
-    def _made_of(cls, value: Callable[[str], Any], with_alone: bool) -> "Judged":
-        names = [field.name for field in fields(cls) if with_alone or field.name != "alone"]
-        return cls(**{"alone": None, **{name: value(name) for name in names}})
+        return cls(**{field.name: joined(field.name) for field in fields(cls)})
 
     @property
     def shift(self) -> np.ndarray:
@@ -155,11 +160,14 @@ class Answer:
         With the network's correction, where there is one.
     snr : numpy.ndarray, shape (n,)
         Of the best cluster.
+    weighed : Weighed
+        The cutouts, with their products with the inverse covariance.
     """
 
     exact: MassPosterior
     posterior: MassPosterior
     snr: np.ndarray
+    weighed: Weighed
 
 
 class Posteriors:
@@ -189,11 +197,11 @@ class Posteriors:
         exact = MassPosterior(self._ln_mass, normalised(ln_likelihood))
         if self._network is None or self._scores is None:
             best = self._ln_mass[ln_likelihood.argmax(axis=1)]
-            return Answer(exact, exact, best_cluster(self.likelihood, weighed, best, redshift).snr)
+            return Answer(exact, exact, best_cluster(self.likelihood, weighed, best, redshift).snr, weighed)
         seen = features(self.likelihood, self._scores, weighed, redshift, self._ln_mass, ln_likelihood)
         density = normalised(ln_likelihood + self._network.corrector(seen).g)
         density = self._network.recalibration(density, redshift, seen.snr)
-        return Answer(exact, MassPosterior(self._ln_mass, density), seen.snr)
+        return Answer(exact, MassPosterior(self._ln_mass, density), seen.snr, weighed)
 
     def _ln_likelihood(self, weighed: Weighed, redshift: np.ndarray) -> np.ndarray:
         if self._positions is None:
@@ -227,6 +235,8 @@ class Judge:
     def __init__(self, case: Case, ln_mass: np.ndarray, network: Network | None):
         self._told = Posteriors(case.told, ln_mass, network)
         self._truth = self._told if case.is_told_the_truth else Posteriors(case.truth, ln_mass)
+        self._added = 0.0 if case.added_uk is None else case.added_uk.astype(np.float32)
+        self._suspicion = Suspicion(case.told, self._told.likelihood, ln_mass) if case.counts_flags else None
         self._band = case.pivot_band
         self._seen = len(case.views) - 1
         several = len(case.truth.instrument) > 1
@@ -235,7 +245,7 @@ class Judge:
     def __call__(self, block: TestBlock) -> Judged:
         """Return the verdicts on simulated cutouts."""
         images, z, ratio = block.view(0), block.redshift, block.variance_ratio
-        told = self._told(block.view(self._seen), z, ratio)
+        told = self._told(block.view(self._seen) + self._added, z, ratio)
         exact = told.exact if self._truth is self._told else self._truth(images, z, ratio).exact
         expected = self._truth.expected_snr(block.m200c_msun, z, ratio)
         alone, gain = None, np.ones(len(block))
@@ -253,7 +263,13 @@ class Judge:
             Verdict.of(exact, block.m200c_msun),
             alone,
             gain,
+            self._flagged(told, z),
         )
+
+    def _flagged(self, told: Answer, redshift: np.ndarray) -> np.ndarray | None:
+        if self._suspicion is None:
+            return None
+        return self._suspicion(told.weighed, told.posterior.percentiles((50.0,))[:, 0], redshift)
 
 
 def judged_case(

@@ -162,6 +162,8 @@ class CaseRow:
         Of the clusters in `detected`.
     told_the_truth : bool
         Whether the exact posterior is the best that is possible.
+    flagged : float or None
+        Fraction of all rows that are flagged as of a map that is not as stated, where that is counted.
     """
 
     name: str
@@ -171,21 +173,22 @@ class CaseRow:
     bias: Bias | None
     gain: Gain | None
     told_the_truth: bool = True
+    flagged: float | None = None
 
     @classmethod
     def of(cls, name: str, judged: Judged, told_the_truth: bool = True) -> "CaseRow":
         """Return the row of a test set."""
         detected = judged[judged.snr > MIN_SNR]
-        if not len(detected):
-            return cls(name, len(judged), None, (), Bias.of(judged), None, told_the_truth)
+        of_detected = (PosteriorRow.of(detected), Gain.of(detected)) if len(detected) else (None, None)
         return cls(
             name,
             len(judged),
-            PosteriorRow.of(detected),
+            of_detected[0],
             tuple(_by_snr(judged)),
             Bias.of(judged),
-            Gain.of(detected),
+            of_detected[1],
             told_the_truth,
+            None if judged.flagged is None else float(np.mean(judged.flagged)),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
 from szmass_cli.evaluation.instruments.rows import CaseRow
+from szmass_cli.evaluation.instruments.suspicion import SUSPECT
 from szmass_cli.evaluation.markdown import leak_warning, table
 
 EXPLAINED = (
@@ -134,6 +135,7 @@ def prior_table(metrics: InstrumentsMetrics) -> str:
 def truth_table(rows: tuple[CaseRow, ...]) -> str:
     """Return bias beside that of who knows the truth, and coverage."""
     lines = []
+    counted = any(row.flagged is not None for row in rows)
     for row in rows:
         bias, found = row.bias, row.detected
         lines.append(
@@ -144,6 +146,7 @@ def truth_table(rows: tuple[CaseRow, ...]) -> str:
                 "" if bias is None else f"{bias.exact:+.3f}",
                 "" if found is None else f"{found.coverage_68:.3f}",
                 "" if found is None else f"{found.coverage_95:.3f}",
+                *([f"{row.flagged:.3f}" if row.flagged is not None else ""] if counted else []),
             ]
         )
     explained = (
@@ -151,4 +154,7 @@ def truth_table(rows: tuple[CaseRow, ...]) -> str:
         "truth (behind filters: the exact posterior of the unfiltered maps). Coverage: S/N above 3."
     )
     headings = ["the map", "cutouts", "median", "exact", "in 68.3 %", "in 95.4 %"]
+    if counted:
+        headings.append("flagged")
+        explained += f" Flagged: fraction of cutouts with {', '.join(str(flag.name) for flag in SUSPECT)}."
     return f"{table(headings, lines)}\n\n{explained}"

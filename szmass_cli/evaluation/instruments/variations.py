@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, LogUniformMasses, SurveyConfig
-from szmass_cli.evaluation.instruments.cases import Assumed, Case, sky_of
+from szmass_cli.evaluation.instruments.cases import PIVOT_GHZ, Assumed, Case, sky_of
+from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Band, Instrument
-from szmass_cli.physics.beams import Beam, TabulatedBeam
+from szmass_cli.physics.beams import ARCMIN, Beam, TabulatedBeam, beam_profile
 from szmass_cli.physics.noise import KneeNoise
+from szmass_cli.physics.spectra import uk_per_mjy
 from szmass_cli.physics.transfers import PlaneTransfer
 
 POSITION_ERROR_ARCMIN = 0.3
@@ -18,6 +21,9 @@ DEPTH_RANGE = 4.0
 
 MISMATCH_REDSHIFT, MISMATCH_MASSES_MSUN = 0.7, (3e14, 1.2e15)
 """Clusters on maps that are not as stated."""
+
+SOURCE_MJY = 5.0
+"""Flux at 150 GHz of a point source on a cluster."""
 
 BEAM_TIMES, NOISE_TIMES, FOREGROUNDS_TIMES = 1.1, 2.0, 1.3
 
@@ -126,7 +132,18 @@ def mismatch_cases(sky: SkyModel, instrument: Instrument, what: str) -> list[Cas
     cases.append(replace(off, name=f"{what}: 0.3' off per axis", clusters=_off(clusters)))
     profiles = concentration_cases(sky, instrument, what)[1]
     cases.append(replace(profiles, name=f"{what}: scatter of profiles not told", clusters=clusters))
-    return cases
+    source = f"{what}: {SOURCE_MJY:g} mJy source at the centre"
+    cases.append(Case(source, told, told, clusters, added_uk=central_source_uk(instrument)))
+    return [replace(case, counts_flags=True) for case in cases]
+
+
+def central_source_uk(instrument: Instrument) -> np.ndarray:
+    """Return a radio source of `SOURCE_MJY` in the middle, behind the beams, (40, 40, f) [µK_CMB]."""
+    # temperature times solid angle at 150 GHz; what follows is over that of 150 GHz, and for each steradian
+    uk_sr = SOURCE_MJY * uk_per_mjy(PIVOT_GHZ) * ARCMIN**2
+    radii = pixel_radii_arcmin()
+    profiles = np.stack([beam_profile(band.optics, radii) for band in instrument.bands], axis=-1)
+    return uk_sr * component_spectrum("radio", instrument.bands) * profiles
 
 
 def _massive(clusters: ClusterConfig) -> ClusterConfig:

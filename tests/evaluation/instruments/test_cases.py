@@ -17,6 +17,7 @@ from szmass_cli.evaluation.instruments.cases import (
 )
 from szmass_cli.evaluation.instruments.simulation import ViewSimulator
 from szmass_cli.evaluation.instruments.variations import (
+    central_source_uk,
     concentration_cases,
     filter_cases,
     filtered,
@@ -25,7 +26,8 @@ from szmass_cli.evaluation.instruments.variations import (
     scan_filter,
 )
 from szmass_cli.network.bundle.bundle import read_bundle
-from szmass_cli.physics.beams import TabulatedBeam
+from szmass_cli.physics.bands import Band, Instrument
+from szmass_cli.physics.beams import Beam, TabulatedBeam
 from szmass_cli.physics.transfers import PlaneTransfer
 
 
@@ -129,7 +131,7 @@ def test_what_is_told_is_what_stays(sky):
     instrument = load_config("spt-3g").sky.build_instrument()
     cases = mismatch_cases(sky, instrument, "spt-3g")
     assert cases[0].is_told_the_truth and not any(case.is_told_the_truth for case in cases[1:])
-    assert len({case.name for case in cases}) == len(cases) == 11
+    assert len({case.name for case in cases}) == len(cases) == 12
     assert all(case.told.instrument is instrument and case.told.sky is sky for case in cases)
     for told, not_told in (
         position_cases(sky, instrument, "a"),
@@ -138,6 +140,18 @@ def test_what_is_told_is_what_stays(sky):
     ):
         assert told.truth is not_told.truth and told.clusters == not_told.clusters
     assert position_cases(sky, instrument, "a")[0].clusters.miscentring_arcmin == 0.3
+    assert all(case.counts_flags for case in cases)
+
+
+def test_a_source_on_the_cluster_has_its_flux_behind_each_beam():
+    """dB_nu/dT of the CMB is 398.5 MJy/sr/K at 150 GHz, 220.7 at 95 GHz; a square arcminute 8.4616e-8 sr."""
+    bands = (Band(150.0, Beam(1.4), 10.0), Band(95.0, Beam(2.0), 10.0))
+    image = central_source_uk(Instrument(bands))
+    assert image.shape == (40, 40, 2)
+    mjy = 0.25**2 * image.sum(axis=(0, 1)) * 1e-6 * np.array([398.5, 220.7]) * 1e9 * 8.4616e-8
+    # as a flux it goes as nu^-0.7
+    np.testing.assert_allclose(mjy, [5.0, 5.0 * (95 / 150) ** -0.7], rtol=2e-3)
+    assert image[19, 19, 0] == image[..., 0].max()
 
 
 def test_behind_a_filter_it_is_the_unfiltered_sky_that_is_true(sky):

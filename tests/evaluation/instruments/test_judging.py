@@ -9,8 +9,8 @@ from scipy.stats import norm
 from szmass_cli.config import load_config
 from szmass_cli.evaluation.instruments.cases import Case, white_band
 from szmass_cli.evaluation.instruments.judging import Judged, Network, Verdict, judged_case
-from szmass_cli.evaluation.instruments.rows import CENTRAL, coverage
-from szmass_cli.evaluation.instruments.variations import depth_case
+from szmass_cli.evaluation.instruments.rows import CENTRAL, CaseRow, coverage
+from szmass_cli.evaluation.instruments.variations import depth_case, mismatch_cases
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.posterior.grid import mass_grid
 from szmass_cli.posterior.masses import MassPosterior
@@ -99,6 +99,20 @@ def test_a_lie_costs_probability_and_is_measured_against_the_truth(sky):
     gap = judged.ln_likelihood_gap
     assert gap.mean() > 3 * gap.std() / 20
     assert coverage(judged.model.below, 0.6827) < coverage(judged.exact.below, 0.6827)
+
+
+def test_sources_on_clusters_are_counted_as_flagged_and_known_to_the_truth(sky):
+    """The exact posterior is that of the map without the source, which makes the model's masses low."""
+    instrument = white_band(1.0, 5.0)
+    cases = {case.name: case for case in mismatch_cases(sky, instrument, "a")}
+    plain, source = (
+        judged_case(cases[f"a: {name}"], GRID, None, 200, 8, 4)
+        for name in ("as stated", "5 mJy source at the centre")
+    )
+    np.testing.assert_array_equal(plain.exact.mean, source.exact.mean)
+    assert source.model.median.mean() < plain.model.median.mean() - 0.1
+    assert plain.flagged.mean() < 0.15 < 0.5 < source.flagged.mean()
+    assert CaseRow.of("a", source).flagged == pytest.approx(source.flagged.mean())
 
 
 def test_rows_are_taken_out_and_joined(three_bands):
