@@ -45,6 +45,7 @@ class CentreTest:
     Parameters
     ----------
     likelihood : GaussianLikelihood
+        Gives the instrument's bands, its templates of clusters and the symmetry of its covariance.
     mass_range_msun : (float, float)
         Clusters that the centre may be one of [Msun].
     """
@@ -79,6 +80,7 @@ class CentreTest:
         weighed : Weighed
             n cutouts.
         redshift : numpy.ndarray, shape (n,)
+            Of each cluster: only sizes that clusters of `mass_range_msun` have there are tried.
         """
         with one_blas_thread():
             cluster = weighed.weighted[0] @ self._clusters.T

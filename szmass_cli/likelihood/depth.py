@@ -54,6 +54,7 @@ class Depths:
     instrument : Instrument
         Of f bands; its noise is that of a variance ratio of 1.
     templates : Templates
+        Clusters seen by the same instrument, whose Fisher information each depth tabulates.
     """
 
     def __init__(self, power: SkyPower, instrument: Instrument, templates: Templates):

@@ -88,11 +88,13 @@ def features(
     Parameters
     ----------
     likelihood : GaussianLikelihood
+        Gives ln L, matched filters and, through its model, the sizes of clusters.
     scores : ScoreImages
         Of the same likelihood.
     weighed : Weighed
         n cutouts.
     redshift : numpy.ndarray, shape (n,)
+        Of each cluster, above 0: the network sees its logarithm.
     ln_mass_grid : numpy.ndarray, shape (m,)
         Grid of the posterior [ln Msun], evenly spaced.
     ln_likelihood : numpy.ndarray, shape (n, m), optional
@@ -203,6 +205,7 @@ class LabelledFeatures:
     Parameters
     ----------
     features : Features
+        What a network sees of the n cutouts.
     m200c, redshift : numpy.ndarray, shape (n,)
         [Msun]; redshift.
     y_map : numpy.ndarray, shape (n, 40, 40), float32

@@ -91,6 +91,7 @@ class GaussianLikelihood:
     model : SzModel
         How the SZ signal follows from mass and redshift.
     scatter : Scatter
+        Of amplitudes and concentrations at one mass and redshift, which the likelihood is averaged over.
     """
 
     def __init__(self, power: SkyPower, instrument: Instrument, model: SzModel, scatter: Scatter):

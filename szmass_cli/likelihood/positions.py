@@ -97,7 +97,9 @@ class PositionLikelihood:
         weighed : Weighed
             n cutouts.
         ln_mass : numpy.ndarray, shape (m,)
+            ln M200c [ln Msun], ascending.
         redshift : numpy.ndarray, shape (n,)
+            Of each cluster, taken as exact.
         error_arcmin : numpy.ndarray, shape (n,)
             Standard deviation of the position along each axis, above 0.
         """

@@ -39,6 +39,7 @@ def best_cluster(
     Parameters
     ----------
     likelihood : GaussianLikelihood
+        Gives matched filters, and the concentrations to choose from.
     weighed : Weighed
         n cutouts.
     ln_mass, redshift : numpy.ndarray, shape (n,)

@@ -61,6 +61,7 @@ class ScoreImages:
     Parameters
     ----------
     likelihood : GaussianLikelihood
+        Gives the instrument's bands, and the symmetry in which products C^-1 d are kept.
     """
 
     N_KEPT = 256

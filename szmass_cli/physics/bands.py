@@ -27,6 +27,7 @@ class Band:
     frequency_ghz : float
         Effective frequency [GHz], which names the band.
     beam : Beam or TabulatedBeam
+        Of the telescope, with the window of the map's pixels where both were measured together.
     noise_uk_arcmin : float
         White noise, added after the beam [µK_CMB arcmin].
     red_noise : RedNoise, optional
@@ -73,9 +74,11 @@ class Optics:
     Parameters
     ----------
     beam : Beam or TabulatedBeam
+        Its B_ell is multiplied by pixel window and transfer function.
     pixel_arcmin : float
         Side of pixels that are means over their area; 0 for samples.
     transfer : IsotropicTransfer, optional
+        Of the filter that the map went through; None where it was not filtered.
     """
 
     beam: AnyBeam

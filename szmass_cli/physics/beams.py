@@ -128,6 +128,7 @@ def read_beam(path: str | Path) -> TabulatedBeam:
     Parameters
     ----------
     path : path
+        Text file of ten rows or more, its first column ascending.
 
     Returns
     -------

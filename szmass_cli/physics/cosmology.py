@@ -121,6 +121,7 @@ def convert_m200c(m200c_msun, redshift, mass_definition: str, cosmology: Cosmolo
     mass_definition : str
         A colossus mass definition: ``200c``, ``500c``, ``200m`` ...
     cosmology : Cosmology
+        Sets the densities that masses are defined by, and the mean concentrations.
 
     Returns
     -------

@@ -211,11 +211,13 @@ def foreground_covariance_dl_uk2(
     Parameters
     ----------
     ell : array_like, shape (n,)
+        Multipoles, along the last axis of what is returned.
     dl3000_uk2 : mapping
         Amplitude at ell = 3000 and 150 GHz of each foreground by name [µK^2]; 0 leaves it out.
     responses : sequence of Response, length f
         Of each band.
     spectra : ForegroundSpectra
+        How each foreground changes with frequency, and what is correlated with what.
 
     Returns
     -------

@@ -31,5 +31,6 @@ def peak_height(m200c_msun, redshift, cosmology: Cosmology = PLANCK18):
     m200c_msun, redshift : array_like
         [Msun], turned into virial masses with mean concentrations; broadcast against each other.
     cosmology : Cosmology
+        Sets sigma(M, z), and the virial masses.
     """
     return np.exp(_table(cosmology)(np.log(m200c_msun), np.log1p(redshift), grid=False))

@@ -48,6 +48,7 @@ class SzModel:
     slope : float
         Exponent of Y500 with M500c.
     cosmology : Cosmology
+        Turns M200c into M500c, and that into a pressure and an angle.
     relativistic : bool
         Whether the gas is as hot as its mass says, so that its spectrum has relativistic corrections.
     """
@@ -164,6 +165,7 @@ def cluster_scales(m200c_msun, redshift, model: SzModel = ARNAUD2010) -> Cluster
     m200c_msun, redshift : array_like
         [Msun]; broadcast against each other.
     model : SzModel
+        Mass bias, slope and cosmology of the relation, and whether gas has a temperature.
 
     Returns
     -------

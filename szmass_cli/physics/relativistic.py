@@ -59,6 +59,7 @@ def temperature_kev(m500c_msun, redshift, cosmology: Cosmology = PLANCK18) -> np
     redshift : array_like
         Broadcast against the mass.
     cosmology : Cosmology
+        Gives E(z), and h70 for the relation's masses.
 
     Returns
     -------

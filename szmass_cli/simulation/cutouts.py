@@ -42,6 +42,7 @@ def write_cutouts(
     Parameters
     ----------
     config : SurveyConfig
+        Its ``sky``, ``clusters`` and ``cutouts`` sections: instrument and sky, what is drawn, and the taper.
     path : Path
         Appears when it is complete.
     seed : int
@@ -53,6 +54,7 @@ def write_cutouts(
     overwrite : bool
         Whether a file already there is replaced.
     progress : Progress
+        Called with ``sky`` while its power is computed, then with ``cutouts`` and how many are written.
 
     Returns
     -------
@@ -113,10 +115,13 @@ def write_halo_cutouts(
         Appears when it is complete. It has one dataset more than that of `write_cutouts`: ``row``, the halo's
         row in the catalogue, from 0.
     seed : int
+        Of sky and noise, which are all that is drawn.
     columns : mapping, optional
         Role -> column name for the catalogue.
     overwrite : bool
+        Whether a file already at `path` is replaced.
     progress : Progress
+        Called with ``halos`` as they are cut out of the map, then as by `write_cutouts`.
 
     Returns
     -------

@@ -36,9 +36,11 @@ class WrittenField:
     Parameters
     ----------
     paths : FieldPaths
+        Where maps, inverse variances, mask and truth catalogue are.
     description : str
         Of its pixels.
     truth : astropy.table.Table
+        The clusters that were painted, one a row, with their true masses; see `truth_table`.
     """
 
     paths: FieldPaths
@@ -83,9 +85,11 @@ def simulate_survey_field(
     Parameters
     ----------
     config : SurveyConfig
+        Its ``sky``, ``clusters`` and ``field`` sections.
     output : Path
         FITS file of the map; see `field_paths` for the others. All of them appear together, or none.
     seed : int
+        Of clusters, sky, noise and the mask's holes; headers state it.
     catalog : Path, optional
         Clusters to paint; otherwise they are drawn from the configuration.
     columns : mapping, optional
@@ -93,7 +97,9 @@ def simulate_survey_field(
     n_clusters : int, optional
         How many to draw; otherwise what `random_clusters` says.
     overwrite : bool
+        Whether files already there are replaced, all of them together.
     progress : Progress
+        Called with each stage, such as ``sky``, ``clusters`` and ``writing``, and how much of it is done.
 
     Returns
     -------

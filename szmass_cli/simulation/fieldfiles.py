@@ -23,6 +23,7 @@ class FieldPaths:
     maps, ivars : tuple of Path
         Of each band.
     mask, truth : Path
+        One of each for all bands: the apodised mask (FITS), and the clusters with their true masses (CSV).
     """
 
     maps: tuple[Path, ...]
@@ -72,6 +73,7 @@ def map_cards(config: SurveyConfig, index: int, band: Band, seed: int) -> dict[s
     band : Band
         That band, its files read.
     seed : int
+        What the field was drawn with; a card states it.
     """
     return {
         "BUNIT": ("uK", "thermodynamic (CMB) temperature"),

@@ -38,11 +38,13 @@ def write_map(
     path : Path
         FITS file, compressed if it ends in ``.gz``.
     pixels : CarPixels or HealpixPixels
+        Order, frame and number of the values; the map's WCS or nside follow from them.
     values : callable
         Gives the values of a slice of pixels, or of pixels by number.
     cards : dict
         Of the header.
     progress : Progress
+        Called with ``writing`` and how many pixels are written.
     """
     if isinstance(pixels, CarPixels):
         headers, rows = _car_headers(pixels, cards), _car_rows(pixels, values)

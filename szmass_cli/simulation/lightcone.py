@@ -37,6 +37,7 @@ class HaloStamps:
     y : (n, 40, 40) array
         Compton y behind the beam at the pixels' centres, as `szmass_cli.geometry` lays them.
     m200c_msun, redshift : (n,) array
+        M200c [Msun], whichever mass the catalogue gives; redshift.
     row : (n,) array
         Rows of the catalogue, from 0.
     n_incomplete : int
@@ -84,6 +85,7 @@ def halo_stamps(
     cosmology : Cosmology
         The simulation's, for M500c -> M200c.
     progress : Progress
+        Called with ``halos`` and how many have been cut out or found off the map.
 
     Returns
     -------

@@ -75,9 +75,11 @@ def halo_abundance(
     Parameters
     ----------
     cosmology : Cosmology
+        Of the mass function and of the volume.
     mass_range_msun : (float, float)
         In M200c [Msun].
     redshift_range : (float, float)
+        Lowest and highest redshift of the table.
 
     Returns
     -------

@@ -17,6 +17,7 @@ class CarPixels:
     Parameters
     ----------
     n_rows, n_columns : int
+        Pixels along a meridian, and along a parallel.
     per_turn : int
         Pixels on a whole circle, which fixes the step.
     first_row, first_column : int

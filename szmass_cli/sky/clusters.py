@@ -35,13 +35,17 @@ def draw_masses(
     Parameters
     ----------
     config : ClusterConfig
+        Its ``masses``, and its redshifts where a mass function depends on them.
     rng : numpy.random.Generator
+        Drawn from unless the masses are a list.
     n : int
+        How many masses; a list that is shorter begins again.
     first : int
         Number of the first cluster, which says where in a list of masses it stands.
     redshift : numpy.ndarray, shape (n,), optional
         Redshifts, on which the mass function depends; the configured one otherwise.
     cosmology : Cosmology
+        Of the mass function; nothing else depends on it.
     """
     masses = config.masses
     if isinstance(masses, ListedMasses):
@@ -123,6 +127,7 @@ class ClusterStamps:
     Parameters
     ----------
     bands : sequence of Band, length f
+        Whose responses, beams and filters the images are seen through.
     model : SzModel
         How the signal follows from mass and redshift.
     """
@@ -169,6 +174,7 @@ class ClusterStamps:
         Parameters
         ----------
         m200c_msun, redshift : array_like, shape (n,) or scalar
+            M200c [Msun] and redshift; a scalar is that of all clusters.
         """
         return self.images(cluster_scales(np.atleast_1d(m200c_msun), redshift, self._model))
 

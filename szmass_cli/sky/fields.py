@@ -52,6 +52,7 @@ def plane_fields(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Gives white noise on the whole box, a band at a time.
     shape : (int, int)
         Pixels in y and x.
     pixel_arcmin : float
@@ -101,6 +102,7 @@ def plane_skies(
     Parameters
     ----------
     pixels : Pixels
+        Whose centres the planes are interpolated to.
     patch : Patch
         What the pixels cover, within a circle of `PLANE_RADIUS_DEG`.
     power : SkyPower
@@ -110,6 +112,7 @@ def plane_skies(
     seed : numpy.random.SeedSequence
         The sky follows from it and the patch: it is the same on pixels of all kinds.
     progress : Progress
+        Called with ``plane`` as it is drawn, then with ``sky`` and how many pixels are interpolated.
 
     Yields
     ------

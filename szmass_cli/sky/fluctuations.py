@@ -56,6 +56,7 @@ class PressureFluctuations:
     Parameters
     ----------
     spectrum : FluctuationSpectrum
+        Standard deviation, largest scale and slope of dP / P.
     n_pixels : int
         Pixels on a side of the images.
 

@@ -48,12 +48,15 @@ def harmonic_skies(
     Parameters
     ----------
     pixels : Pixels
+        Whose rings the harmonics are summed on.
     power : SkyPower
         Between the f bands.
     beams : sequence of AnyBeam, length f
         What each band is seen through.
     seed : numpy.random.SeedSequence
+        Of the white noises, which all bands share.
     progress : Progress
+        Called with ``modes``, then with ``sky``, for each band.
 
     Yields
     ------
@@ -85,9 +88,11 @@ def draw_alm(
     beam : AnyBeam
         What that band is seen through.
     ell_max : int
+        Highest multipole, itself included.
     seed : numpy.random.SeedSequence
         Each m of each white noise has a stream of its own, in ascending ell: bands of any ell_max share them.
     progress : Progress
+        Called with ``modes`` and how many m are drawn, of ell_max + 1.
 
     Returns
     -------
@@ -131,9 +136,13 @@ def on_pixels(alm: np.ndarray, ell_max: int, pixels: Pixels, progress: Progress 
     Parameters
     ----------
     alm : numpy.ndarray, shape (n_coefficients(ell_max),), complex64
+        Coefficients in the order of `draw_alm`, in the unit that the map is to have.
     ell_max : int
+        Highest multipole in `alm`.
     pixels : Pixels
+        Whose rings the harmonics are summed on.
     progress : Progress
+        Called with ``sky`` and how many rings are done.
 
     Returns
     -------

@@ -18,6 +18,7 @@ class HealpixPixels:
     Parameters
     ----------
     nside : int
+        Resolution: the whole sky has 12 nside^2 pixels.
     nested, galactic : bool
         Order of the pixels in files, and frame.
     numbers : numpy.ndarray or None

@@ -81,6 +81,7 @@ class IrregularCluster:
     amplitude : float
         The log-normal factor in `own_y`.
     shape : Ellipsoid
+        Axes and orientation of its gas.
     kt_kev : float
         Temperature of its gas; 0 without relativistic corrections.
     """
@@ -98,9 +99,11 @@ class IrregularClusters:
     Parameters
     ----------
     settings : IrregularSettings
+        How irregular they are, and which ingredients are off.
     model : SzModel
         How y follows from mass and redshift.
     grid : YGrid
+        Size and pixels of the y maps, which are to hold a cutout and what a beam brings into it.
 
     Raises
     ------
@@ -142,6 +145,7 @@ class IrregularClusters:
         Parameters
         ----------
         m200c_msun, redshift : float
+            M200c [Msun] and redshift, which the signal scatters about.
         rng : numpy.random.Generator
             Advanced by the same step whatever the settings: each ingredient has a stream of its own, so that
             switching one off leaves the others as they were.

@@ -104,6 +104,7 @@ def seen_along_axes(
     sky : numpy.ndarray, shape (rows, columns) or flat
         Of the map with its margins; float32.
     margins : Margins
+        Where the map lies in `sky`, and over how many pixels its surroundings are tapered.
     averaging : bool
         Whether values become means over pixels: sinc(step f) along both axes, exact for what the pixels
         resolve, as their sides are those of the map's axes.

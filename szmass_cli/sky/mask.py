@@ -26,9 +26,13 @@ def apodised_mask(
     Parameters
     ----------
     field : FieldConfig
+        Width of the taper, number and radius of holes, and the area that they are spread over.
     pixels : Pixels
+        At whose centres the mask is evaluated.
     rng : numpy.random.Generator
+        Drawn from for the number of holes and their positions.
     progress : Progress
+        Called with ``mask`` and how many pixels are done, then with ``holes`` and how many of them.
 
     Returns
     -------

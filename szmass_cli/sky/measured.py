@@ -136,6 +136,7 @@ class PatchSpectra:
         expected : numpy.ndarray, shape (f, f, bins)
             See `expect`.
         n_patches : int
+            Independent patches that the mean is taken over.
         """
         autos = np.einsum("iib->ib", expected)
         return np.sqrt((expected**2 + autos[:, None] * autos[None, :]) / (self._independent * n_patches))

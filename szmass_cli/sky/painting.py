@@ -63,6 +63,7 @@ class ClusterPainter:
         sky : numpy.ndarray, shape (pixels.size,)
             [µK].
         pixels : Pixels
+            Those of `sky`, in the same order.
         centres : (numpy.ndarray, numpy.ndarray), shape (n,)
             Longitudes and latitudes [rad] in the map's frame.
         scales : ClusterScales
@@ -70,6 +71,7 @@ class ClusterPainter:
         amplitude : numpy.ndarray, shape (n,)
             What multiplies the mean signal.
         progress : Progress
+            Called with ``clusters`` after every 64 of them, and after the last.
         """
         size = scales.theta500_arcmin
         central = self._response.tsz_uk_per_y(scales.kt_kev) * scales.y_scale * amplitude

@@ -24,6 +24,7 @@ def sky_dl_uk2(
     config : SkyConfig
         Which components there are, and how strong they are.
     ell : array_like, shape (n,)
+        Multipoles, along the last axis of what is returned.
     bands : sequence of Band, length f, optional
         Their responses with frequency; the configuration's own bands otherwise.
     cmb_dl : callable, optional

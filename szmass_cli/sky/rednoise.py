@@ -41,6 +41,7 @@ def red_noise_power(instrument: Instrument, ell: np.ndarray) -> SkyPower | None:
     Parameters
     ----------
     instrument : Instrument
+        The correlated noise of its bands; white noise is left out.
     ell : numpy.ndarray, shape (n,)
         Ascending multipoles of the table.
     """
@@ -55,6 +56,7 @@ def red_noise_beams(instrument: Instrument, power: SkyPower) -> list[Unblurred]:
     Parameters
     ----------
     instrument : Instrument
+        Its white noise is what the red noise is compared with.
     power : SkyPower
         See `red_noise_power`.
     """

@@ -56,9 +56,11 @@ def draw_halo_axis_ratios(rng: np.random.Generator, peak_height, n: int) -> tupl
     Parameters
     ----------
     rng : numpy.random.Generator
+        Drawn from for the minor axes, then for the intermediate ones.
     peak_height : float or (n,) array
         nu of the halos.
     n : int
+        How many halos: the length of `peak_height`, where that is an array.
 
     Returns
     -------
@@ -97,6 +99,7 @@ def draw_ellipsoid(rng: np.random.Generator, peak_height: float, eccentricity_ra
     Parameters
     ----------
     rng : numpy.random.Generator
+        Drawn from for the axis ratios, then for the orientation.
     peak_height : float
         nu of its halo.
     eccentricity_ratio : float

@@ -20,6 +20,7 @@ class Halos:
     Attributes
     ----------
     m200c_msun, redshift
+        M200c [Msun] and redshift of each halo.
     west_arcmin, north_arcmin
         Offsets from the cluster.
     """
@@ -40,6 +41,7 @@ def draw_halos(abundance: Abundance, half_width_arcmin: float, rng: np.random.Ge
     half_width_arcmin : float
         Half the side of the square.
     rng : numpy.random.Generator
+        Drawn from for number, redshifts, masses and offsets, in this order.
 
     Returns
     -------
@@ -74,10 +76,13 @@ def add_halos(y: np.ndarray, grid: YGrid, halos: Halos, scales: ClusterScales, s
     y : (n, n) array
         Compton y, pixel means on `grid`.
     grid : YGrid
+        Pixels of `y`, each the mean of 2 x 2 samples.
     halos : Halos
+        Their offsets from the cluster; masses and redshifts are in `scales`.
     scales : ClusterScales
         Their sizes and central scales.
     shape : ShapeTable
+        Projected pressure profile by radius over R500.
     """
     for i, (size, central) in enumerate(zip(scales.theta500_arcmin, scales.y_scale, strict=True)):
         rows = grid.pixels_within(halos.north_arcmin[i], CUT_R500 * size)

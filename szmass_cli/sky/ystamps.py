@@ -37,6 +37,7 @@ def lattice_transfer(shape: tuple[int, int], pixels_per_arcmin: np.ndarray, beam
     pixels_per_arcmin : (2, 2) array
         Change of (row, column) with one arcmin to the north (first column) and to the west (second).
     beam : AnyBeam
+        Whose B_ell is applied, the same in all directions; the map has to resolve it.
 
     Returns
     -------
@@ -64,6 +65,7 @@ def beamed_stamps(y_fine: np.ndarray, pixel_arcmin: float, beam: AnyBeam) -> np.
     pixel_arcmin : float
         Pixel side, 0.25' or a whole fraction of it.
     beam : AnyBeam
+        What the sky is seen through, the same in all directions.
 
     Returns
     -------

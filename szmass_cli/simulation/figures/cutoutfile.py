@@ -23,6 +23,7 @@ class ShownClusters:
     image, sz : numpy.ndarray, shape (n, 40, 40, f)
         [µK].
     m200c_msun, redshift, amplitude : numpy.ndarray, shape (n,)
+        True M200c [Msun], ascending; redshift; the log-normal factor on the SZ signal.
     """
 
     image: np.ndarray
@@ -49,6 +50,7 @@ def read_skies(path: Path, bands: Sequence[int], apodisation_arcmin: float) -> n
     Parameters
     ----------
     path : Path
+        HDF5 file of cutouts; its images are with taper, its signals without.
     bands : sequence of int, length f
         Channels to read.
     apodisation_arcmin : float

@@ -72,7 +72,9 @@ def plot_cutouts(
     seed : int
         Of what is drawn for the picture.
     overwrite : bool
+        Whether a picture already there is replaced.
     progress : Progress
+        Called with ``planes`` as spectra are measured on them, then with ``picture``.
 
     Raises
     ------

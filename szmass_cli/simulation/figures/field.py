@@ -52,12 +52,15 @@ def plot_field(
     maps : sequence of Path
         Of each of the configuration's bands.
     mask : Path
+        FITS map of what the maps were multiplied by, from 0 to 1.
     truth : astropy.table.Table
         See `truth_table`.
     picture : Path
         PNG, PDF or SVG; appears when it is complete.
     overwrite : bool
+        Whether a picture already there is replaced.
     progress : Progress
+        Called with ``spectra`` after each patch, then with ``picture``.
 
     Raises
     ------

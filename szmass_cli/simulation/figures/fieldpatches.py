@@ -27,6 +27,7 @@ class PatchGrid:
     size : int
         Pixels along a side.
     pixel_arcmin : float
+        Step of the grids along both axes, on the plane.
     """
 
     ra_deg: np.ndarray
@@ -65,6 +66,7 @@ def lay_patches(field: FieldConfig, pixel_arcmin: float) -> PatchGrid:
     Parameters
     ----------
     field : FieldConfig
+        Its centre and size, and the width of its tapered edges, which patches keep clear of.
     pixel_arcmin : float
         Longer side of the map's pixels. Pixels of the patches are as wide as the shorter side, which on a CAR
         map away from the equator is that in right ascension: wider ones would fold its noise onto themselves.

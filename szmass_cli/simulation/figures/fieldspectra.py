@@ -46,10 +46,13 @@ def field_spectra(
     config : SurveyConfig
         Of the maps' bands.
     maps : sequence of Path, length f
+        FITS maps, in the order of the configuration's bands.
     mask : Path
+        FITS map of what all of them were multiplied by, from 0 to 1.
     truth : astropy.table.Table
         See `truth_table`.
     progress : Progress
+        Called with ``spectra`` and how many patches are measured.
 
     Returns
     -------
@@ -142,8 +145,11 @@ class FieldSignal:
     Parameters
     ----------
     config : SurveyConfig
+        Its ``clusters`` section and cosmology say how the signal follows from mass and redshift.
     band : Band
+        Whose response, beam and pixels the signal is seen through.
     truth : astropy.table.Table
+        Masses, redshifts, amplitudes, stretches, temperatures and painted positions; see `truth_table`.
     """
 
     def __init__(self, config: SurveyConfig, band: Band, truth: Table):

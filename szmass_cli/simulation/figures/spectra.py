@@ -43,7 +43,9 @@ class InputSpectra:
     Parameters
     ----------
     bands : sequence of Band, length f
+        In the order of the first two axes of `components`.
     ell : numpy.ndarray, shape (n,)
+        Multipoles of the curves, ascending.
     components : dict of numpy.ndarray, shape (f, f, n)
         D_ell [µK^2] behind the beams, noise included.
     """
@@ -78,7 +80,9 @@ def draw_spectra(
     Parameters
     ----------
     figure : matplotlib figure or subfigure
+        What the panels are added to, in constrained layout: the legend stands outside of them.
     given : InputSpectra
+        The power that went in, drawn as curves by component.
     measured : sequence of MeasuredSpectra
         Between the same bands.
     note : str
