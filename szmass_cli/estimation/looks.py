@@ -11,16 +11,16 @@ from szmass_cli.estimation.rows import Rows
 from szmass_cli.likelihood.depth import symmetry_of
 from szmass_cli.likelihood.scores import operator_blocks
 from szmass_cli.likelihood.skymodel import SkyModel
+from szmass_cli.maps.cutoutpixels import lay_cutouts
 from szmass_cli.maps.cutouts import robust_rms
 from szmass_cli.maps.sampling import pixels_per_arcmin
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.maps.stamps import lay_stamps
 from szmass_cli.maps.tangent import tangent_directions
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.sky.cutoutsky import cutout_smoothing, pixel_noise_uk
 from szmass_cli.sky.lags import sky_lags_uk2
-from szmass_cli.sky.stamps import pixel_noise_uk, stamp_smoothing
 from szmass_cli.system.blas import one_blas_thread
 
 LOOKED_AT = 200
@@ -164,8 +164,8 @@ def pixel_side_arcmin(sky_map: SkyMap, rows: Rows) -> float:
     """
     if not len(rows):
         return sky_map.pixel_arcmin
-    stamps = lay_stamps(sky_map, rows.ra_deg, rows.dec_deg)
-    known = [pixels for pixels in stamps.pixels if np.isfinite(pixels).all()]
+    laid = lay_cutouts(sky_map, rows.ra_deg, rows.dec_deg)
+    known = [pixels for pixels in laid.pixels if np.isfinite(pixels).all()]
     # columns of the inverse are the two sides of a pixel on the sky
     squares = [np.sum(np.linalg.inv(pixels_per_arcmin(pixels)) ** 2) / 2.0 for pixels in known]
     return round(float(np.sqrt(np.mean(squares))), 5) if squares else sky_map.pixel_arcmin
@@ -195,7 +195,7 @@ def measured_noise(look: Look, band: Band, sky: SkyModel, pixel_arcmin: float) -
     instrument = Instrument((band,))
     symmetry = symmetry_of(instrument)
     covariance = symmetry.blocks(sky_lags_uk2(sky.power((band,)), instrument))[1:]
-    smoothing = stamp_smoothing(Beam(max(width_arcmin(band.beam), 2.0 * pixel_arcmin)))
+    smoothing = cutout_smoothing(Beam(max(width_arcmin(band.beam), 2.0 * pixel_arcmin)))
     fields = symmetry.fold(np.asarray(images, float)[..., None])[1:]
     levels = np.geomspace(*NOISE_RANGE_UK_ARCMIN, N_LEVELS)
     variances = pixel_noise_uk(levels) ** 2

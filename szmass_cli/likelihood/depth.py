@@ -10,9 +10,9 @@ from scipy.linalg import lapack
 
 from szmass_cli.likelihood.templates import Templates, spectra_pairs
 from szmass_cli.physics.bands import Instrument
+from szmass_cli.sky.cutoutsky import pixel_noise_uk
 from szmass_cli.sky.lags import red_noise_lags_uk2, sky_lags_uk2
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import pixel_noise_uk
 from szmass_cli.sky.symmetry import symmetry_of
 from szmass_cli.system.blas import one_blas_thread
 

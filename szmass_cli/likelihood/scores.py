@@ -17,7 +17,7 @@ from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.foregrounds import ForegroundSpectra, band_scaling
-from szmass_cli.sky.stamps import stamp_smoothing
+from szmass_cli.sky.cutoutsky import cutout_smoothing
 from szmass_cli.sky.symmetry import HALF, all_pixels, operator_blocks
 from szmass_cli.system.blas import one_blas_thread
 
@@ -72,7 +72,7 @@ class ScoreImages:
         self.spectra = {name: component_spectrum(name, bands) for name in COMPONENTS}
         with one_blas_thread():
             self._optics = np.stack(
-                [operator_blocks(stamp_smoothing(band.beam).T, likelihood.symmetry) for band in bands]
+                [operator_blocks(cutout_smoothing(band.beam).T, likelihood.symmetry) for band in bands]
             )
         self._norms: OrderedDict[int, tuple[Depth, ScoreNorm]] = OrderedDict()
         self._lock = Lock()

@@ -8,9 +8,9 @@ import numpy as np
 
 from szmass_cli.geometry import N_PIXELS
 from szmass_cli.maps.beamexchange import BeamExchange
+from szmass_cli.maps.cutoutpixels import lay_cutouts
 from szmass_cli.maps.sampling import sample
 from szmass_cli.maps.skymap import PixelStatus, SkyMap
-from szmass_cli.maps.stamps import lay_stamps
 
 _MAD_TO_SIGMA = 1.4826
 
@@ -88,9 +88,9 @@ def extract_cutouts(
     images = np.zeros((count, N_PIXELS, N_PIXELS), dtype=np.float32)
     status = np.full(images.shape, PixelStatus.OUTSIDE, dtype=np.uint8)
     real = np.flatnonzero(np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90.0))
-    stamps = lay_stamps(sky_map, ra_deg[real], dec_deg[real])
+    laid = lay_cutouts(sky_map, ra_deg[real], dec_deg[real])
     for number, i in enumerate(real):
-        values, status[i] = sample(sky_map, stamps, number, exchange)
+        values, status[i] = sample(sky_map, laid, number, exchange)
         images[i] = values * sky_map.units.to_uk
         if status[i].any():
             images[i] = _filled(images[i], status[i] != 0)

@@ -12,9 +12,9 @@ from scipy.interpolate import RBFInterpolator
 
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.maps.beamexchange import BeamExchange
+from szmass_cli.maps.cutoutpixels import CutoutPixels
 from szmass_cli.maps.neargrid import MAX_DEPARTURE_PIXELS, NearGrid, spline_coefficients
 from szmass_cli.maps.skymap import ABSURD, PixelStatus, SkyMap, pixel_status
-from szmass_cli.maps.stamps import Stamps
 from szmass_cli.maps.tangent import tangent_offsets_arcmin
 
 _SPLINE_ORDER = 5
@@ -25,7 +25,7 @@ _RBF_TILES = 5
 
 
 def sample(
-    sky_map: SkyMap, stamps: Stamps, i: int, exchange: BeamExchange | None = None
+    sky_map: SkyMap, laid: CutoutPixels, i: int, exchange: BeamExchange | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interpolate a map at the pixels of cutout `i`, its beam exchanged where there is an `exchange`.
 
@@ -36,7 +36,7 @@ def sample(
     status : (40, 40) uint8 array
         `PixelStatus` bits of the four map pixels around each point.
     """
-    chart, pixels = stamps.charts[i], stamps.pixels[i]
+    chart, pixels = laid.charts[i], laid.pixels[i]
     nowhere = np.isnan(pixels).any(axis=-1)
     if nowhere.all():
         return np.zeros(nowhere.shape), np.full(nowhere.shape, PixelStatus.OUTSIDE, dtype=np.uint8)
@@ -58,24 +58,24 @@ def sample(
     status[nowhere] = PixelStatus.OUTSIDE
     if (status != 0).all():
         return np.zeros(status.shape), status
-    scattered = sky_map.kinked_pixels(chart, rows, columns) if stamps.rough[i] else None
+    scattered = sky_map.kinked_pixels(chart, rows, columns) if laid.rough[i] else None
     if scattered is None:
         if exchange is not None:
             window = exchange.on_lattice(window, pixels_per_arcmin(pixels))
         return _interpolate_lattice(window, local), status
-    north, west = tangent_offsets_arcmin(stamps.ra_deg[i], stamps.dec_deg[i], scattered)
+    north, west = tangent_offsets_arcmin(laid.ra_deg[i], laid.dec_deg[i], scattered)
     values = _interpolate_scattered(window, north, west, sky_map.pixel_arcmin)
     if exchange is not None:
         values = exchange.on_cutout(values, PIXEL_ARCMIN, sky_map.pixel_arcmin)
     return values, status
 
 
-def sample_around(sky_map: SkyMap, stamps: Stamps, i: int) -> np.ndarray:
+def sample_around(sky_map: SkyMap, laid: CutoutPixels, i: int) -> np.ndarray:
     """The smallest value (40, 40) of the four map pixels around each pixel of a cutout, NaN for lack of one.
 
     For masks and weights, which must not be interpolated.
     """
-    chart, pixels = stamps.charts[i], stamps.pixels[i]
+    chart, pixels = laid.charts[i], laid.pixels[i]
     nowhere = np.isnan(pixels).any(axis=-1)
     if nowhere.all():
         return np.full(nowhere.shape, np.nan)
@@ -135,11 +135,11 @@ def _interpolate_scattered(
     # Around a corner of HEALPix a window can hold a pixel twice.
     _, first = np.unique(np.round(places / pixel_arcmin, 3), axis=0, return_index=True)
     places, values = places[first], window[near][first]
-    stamp = np.empty((N_PIXELS, N_PIXELS))
+    image = np.empty((N_PIXELS, N_PIXELS))
     for north in np.array_split(np.arange(N_PIXELS), _RBF_TILES):
         for west in np.array_split(np.arange(N_PIXELS), _RBF_TILES):
             tile = np.stack(np.meshgrid(offsets[north], offsets[west], indexing="ij"), axis=-1)
             around = np.all((places > tile[0, 0] - reach) & (places < tile[-1, -1] + reach), axis=1)
             spline = RBFInterpolator(places[around], values[around], kernel="quintic")
-            stamp[np.ix_(north, west)] = spline(tile.reshape(-1, 2)).reshape(tile.shape[:2])
-    return stamp
+            image[np.ix_(north, west)] = spline(tile.reshape(-1, 2)).reshape(tile.shape[:2])
+    return image

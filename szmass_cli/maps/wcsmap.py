@@ -26,7 +26,7 @@ from szmass_cli.maps.stored import StoredValues
 from szmass_cli.maps.units import MapUnits
 
 # Points of a cutout further than this many cutout sides from its centre lie across a cut of the projection.
-_REACH_STAMPS = 10
+_REACH_CUTOUTS = 10
 _SCAN_PIXELS = 4_000_000
 _BEYOND_ANY_MAP = 1e9
 
@@ -65,7 +65,7 @@ class WcsMap:
         if self.turn_columns is not None:
             pixels[..., 1] = _nearest_turn(pixels[..., 1], charts[:, None, 1], self.turn_columns)
             return pixels
-        reach = _REACH_STAMPS * N_PIXELS * PIXEL_ARCMIN / self.pixel_arcmin
+        reach = _REACH_CUTOUTS * N_PIXELS * PIXEL_ARCMIN / self.pixel_arcmin
         pixels[~(np.abs(pixels - charts[:, None]).max(axis=-1) < reach)] = np.nan
         return pixels
 

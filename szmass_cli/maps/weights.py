@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from szmass_cli.geometry import N_PIXELS, pixel_radii_arcmin
+from szmass_cli.maps.cutoutpixels import lay_cutouts
 from szmass_cli.maps.reader import open_ivar, open_mask
 from szmass_cli.maps.sampling import pixels_per_arcmin, sample_around
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.maps.stamps import lay_stamps
 from szmass_cli.maps.units import MapUnits
 
 _MASKED_BELOW = 0.99  # maps are multiplied by their masks: in a taper clusters are damped
@@ -72,9 +72,9 @@ class Weights:
         real = np.flatnonzero(np.isfinite(ra_deg + dec_deg))
         for sky_map, lowest in ((self.mask, _MASKED_BELOW), (self.ivar, np.finfo(float).tiny)):
             if sky_map is not None:
-                stamps = lay_stamps(sky_map, ra_deg[real], dec_deg[real])
+                laid = lay_cutouts(sky_map, ra_deg[real], dec_deg[real])
                 for number, i in enumerate(real):
-                    bad[i] |= ~(sample_around(sky_map, stamps, number) >= lowest)
+                    bad[i] |= ~(sample_around(sky_map, laid, number) >= lowest)
         return bad
 
     def noise_per_arcmin(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray | None:
@@ -82,12 +82,12 @@ class Weights:
         if self.ivar is None:
             return None
         near = pixel_radii_arcmin() < _NOISE_WITHIN_ARCMIN
-        stamps = lay_stamps(self.ivar, ra_deg, dec_deg)
+        laid = lay_cutouts(self.ivar, ra_deg, dec_deg)
         noise = np.full(len(ra_deg), np.nan)
         for i in range(len(ra_deg)):
-            values = sample_around(self.ivar, stamps, i)[near]
+            values = sample_around(self.ivar, laid, i)[near]
             if np.any(values > 0):
-                area = 1.0 / np.abs(np.linalg.det(pixels_per_arcmin(stamps.pixels[i])))
+                area = 1.0 / np.abs(np.linalg.det(pixels_per_arcmin(laid.pixels[i])))
                 noise[i] = np.sqrt(area / np.median(values[values > 0]))
         if self.of_map is not None:
             noise *= abs(self.ivar.units.to_uk / self.of_map.to_uk)

@@ -11,8 +11,8 @@ from szmass_cli.catalog import Catalog, read_catalog
 from szmass_cli.errors import InputError
 from szmass_cli.geometry import N_PIXELS
 from szmass_cli.maps import SkyMap, open_map
+from szmass_cli.maps.cutoutpixels import CutoutPixels, lay_cutouts
 from szmass_cli.maps.sampling import pixels_per_arcmin
-from szmass_cli.maps.stamps import Stamps, lay_stamps
 from szmass_cli.physics.beams import AnyBeam
 from szmass_cli.physics.cosmology import (
     MASS_RANGE_MSUN,
@@ -181,12 +181,12 @@ def _cut(
     sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray, beams: tuple[AnyBeam, ...], progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which halos (n,) are on the map, and the stamps (beams, n, 40, 40) of those."""
-    stamps = lay_stamps(sky_map, ra_deg, dec_deg)
+    laid = lay_cutouts(sky_map, ra_deg, dec_deg)
     y = np.zeros((len(beams), len(ra_deg), N_PIXELS, N_PIXELS))
     whole = np.zeros(len(ra_deg), bool)
     margin = int(np.ceil(max(beam_reach_arcmin(beam) for beam in beams) / sky_map.pixel_arcmin)) + 1
     for i in range(len(ra_deg)):
-        cut = _beamed(sky_map, stamps, i, beams, margin)
+        cut = _beamed(sky_map, laid, i, beams, margin)
         if cut is not None:
             y[:, i], whole[i] = cut, True
         progress("halos", i + 1, len(ra_deg))
@@ -194,15 +194,15 @@ def _cut(
 
 
 def _beamed(
-    sky_map: SkyMap, stamps: Stamps, i: int, beams: tuple[AnyBeam, ...], margin: int
+    sky_map: SkyMap, laid: CutoutPixels, i: int, beams: tuple[AnyBeam, ...], margin: int
 ) -> np.ndarray | None:
     """Stamp i behind each beam, (beams, 40, 40); None if it is not all on the map or the map bends there."""
-    pixels = stamps.pixels[i]
-    if stamps.rough[i] or np.isnan(pixels).any():
+    pixels = laid.pixels[i]
+    if laid.rough[i] or np.isnan(pixels).any():
         return None
     low = np.floor(pixels.min(axis=(0, 1))).astype(int) - margin
     high = np.ceil(pixels.max(axis=(0, 1))).astype(int) + margin + 1
-    window, outside = sky_map.read(stamps.charts[i], (low[0], high[0]), (low[1], high[1]))
+    window, outside = sky_map.read(laid.charts[i], (low[0], high[0]), (low[1], high[1]))
     if outside.any() or not np.all(np.abs(window) < _ABSURD_Y):
         return None
     # a smooth end: the opposite edges of the window meet within its margin

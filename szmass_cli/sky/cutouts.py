@@ -8,9 +8,9 @@ import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.sky.clusters import ClusterStamps, draw_masses, draw_redshifts
+from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.signals import signal_source
-from szmass_cli.sky.stamps import StampSky
 
 BLOCK = 256
 """Cutouts that are kept together in files."""
@@ -85,7 +85,7 @@ class CutoutSimulator:
         self.instrument = config.sky.build_instrument()
         self.bands = self.instrument.bands
         self.power = SkyPower.from_config(config.sky, self.bands)
-        self.sky = StampSky(self.power, self.instrument)
+        self.sky = CutoutSky(self.power, self.instrument)
         self._cosmology = config.sky.cosmology.build()
         model = config.clusters.sz_model(self._cosmology)
         self.stamps = ClusterStamps(self.bands, model)

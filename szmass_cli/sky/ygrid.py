@@ -49,4 +49,4 @@ class YGrid:
 
 
 DEFAULT_GRID = YGrid()
-"""16' on a side: 3' around a stamp, enough for beams up to 2.2'."""
+"""16' on a side: 3' around a cutout, enough for beams up to 2.2'."""

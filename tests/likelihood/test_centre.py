@@ -13,8 +13,8 @@ from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales
 from szmass_cli.physics.spectra import uk_per_mjy
+from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky
 
 N = 600
 INSTRUMENT = Instrument((Band(150.0, Beam(1.0), 5.0), Band(95.0, Beam(1.6), 6.0)))
@@ -38,7 +38,7 @@ def centre(likelihood):
 
 @pytest.fixture(scope="module")
 def skies(power):
-    return StampSky(power, INSTRUMENT).draw(np.random.default_rng(4), N).astype(float)
+    return CutoutSky(power, INSTRUMENT).draw(np.random.default_rng(4), N).astype(float)
 
 
 @pytest.fixture(scope="module")

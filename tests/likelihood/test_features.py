@@ -18,7 +18,7 @@ from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.grid import mass_grid
-from szmass_cli.sky.stamps import StampSky
+from szmass_cli.sky.cutoutsky import CutoutSky
 
 SKY = SkyModel(
     parse_config(
@@ -47,7 +47,7 @@ class Survey:
         self.redshift = np.exp(rng.uniform(np.log(0.2), np.log(1.2), n))
         scales = cluster_scales(self.m200c, self.redshift, self.likelihood.model)
         own = self.likelihood.templates.images.images(scales)
-        images = StampSky(SKY.power(instrument.bands), instrument).draw(rng, n)
+        images = CutoutSky(SKY.power(instrument.bands), instrument).draw(rng, n)
         self.images = images if bare else images + own
         band = reference_band(instrument)
         uk_per_y = instrument.bands[band].response.tsz_uk_per_y(scales.kt_kev)

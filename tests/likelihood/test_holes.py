@@ -9,15 +9,15 @@ from szmass_cli.likelihood.holes import filled
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010
+from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky
 
 INSTRUMENT = Instrument((Band(150.0, Beam(1.2), 5.0),))
 
 
 @pytest.fixture(scope="module")
 def sky():
-    return StampSky(SkyPower.from_config(SkyConfig(cmb=False), INSTRUMENT.bands), INSTRUMENT)
+    return CutoutSky(SkyPower.from_config(SkyConfig(cmb=False), INSTRUMENT.bands), INSTRUMENT)
 
 
 @pytest.fixture(scope="module")

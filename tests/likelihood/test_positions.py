@@ -11,8 +11,8 @@ from szmass_cli.likelihood.positions import PositionLikelihood
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales
+from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky
 
 INSTRUMENT = Instrument((Band(150.0, Beam(1.2), 6.0),))
 ERROR = 0.3
@@ -51,7 +51,7 @@ def brute_force(sky, likelihood, image, redshift):
 
 @pytest.mark.parametrize("mass", [2e14, 8e14])
 def test_likelihood_is_the_sum_over_offsets(power, likelihood, mass):
-    sky = StampSky(power, INSTRUMENT)
+    sky = CutoutSky(power, INSTRUMENT)
     redshift = 0.6
     scales = cluster_scales(np.array([mass]), np.array([redshift]))
     signal = likelihood.templates.images.offset_images(scales, np.array([[0.25, -0.3]]))

@@ -10,7 +10,7 @@ from szmass_cli.likelihood.scores import COMPONENTS, ScoreImages, component_spec
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import KneeNoise
 from szmass_cli.physics.transfers import PlaneTransfer
-from szmass_cli.sky.stamps import StampSky
+from szmass_cli.sky.cutoutsky import CutoutSky
 
 RATIO = np.exp([0.7, -0.4])
 
@@ -104,7 +104,7 @@ def test_stripes_at_an_angle_leave_unit_variance(likelihood):
     instrument = Instrument((striped,))
     assert not instrument.is_mirror_symmetric
     filtered = GaussianLikelihood(power, instrument, HOT, Scatter(0.2))
-    images = StampSky(power, instrument).draw(np.random.default_rng(5), 1500)
+    images = CutoutSky(power, instrument).draw(np.random.default_rng(5), 1500)
     found = ScoreImages(filtered)(filtered.weigh(images), ("tsz",))
     assert found.var(axis=0).mean() == pytest.approx(1, abs=0.01)
     assert np.abs(found.var(axis=0) - 1).max() < 0.2

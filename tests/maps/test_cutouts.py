@@ -40,7 +40,7 @@ def test_units_reach_the_images(tmp_path):
     source = SmoothSource(10.0, 5.0)
     wcs, shape = car_around(10.0, 5.0, 0.4, 0.4)
     sky_uk = paint(wcs, shape, source)
-    expected = source.stamp()
+    expected = source.cutout()
     for unit, per_uk in (("K", 1e-6), ("mK", 1e-3), ("uK", 1.0), ("y", 1 / -2.598e6)):
         path = write_image(tmp_path / "m.fits", sky_uk * per_uk, wcs, unit=unit)
         image = extract_cutouts(open_map(path), [10.0], [5.0]).images[0]

@@ -232,7 +232,7 @@ def test_null_of_a_scaled_integer_column_is_compared_before_scaling(tmp_path):
     path.write_bytes(content[:place] + more + content[place + len(more) :])
     cutouts = extract_cutouts(open_map(path), [HPX.ra_deg], [HPX.dec_deg])
     assert cutouts.bad[0][24:].all() and not cutouts.bad[0][:16].any()
-    assert np.abs(cutouts.images[0] - HPX.stamp())[:14].max() < 2.0
+    assert np.abs(cutouts.images[0] - HPX.cutout())[:14].max() < 2.0
 
 
 def test_a_logical_mask(tmp_path):

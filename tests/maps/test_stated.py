@@ -73,7 +73,7 @@ def assert_corner_is_bad(path):
     bad = cutouts.bad[0]
     assert bad[:8].all() and not bad[20:].any()
     assert not cutouts.cut_by_edge[0] and cutouts.nonfinite_fraction[0] == bad.mean() > 0.2
-    assert np.abs(cutouts.images[0] - SOURCE.stamp())[24:].max() < 2.0
+    assert np.abs(cutouts.images[0] - SOURCE.cutout())[24:].max() < 2.0
 
 
 @pytest.mark.parametrize(

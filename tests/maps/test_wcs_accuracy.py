@@ -11,16 +11,16 @@ from scipy import ndimage
 from skies import (
     SmoothSource,
     car_around,
+    cutout_positions,
     make_wcs,
     paint,
-    stamp_positions,
     worst_fraction_of_peak,
     write_image,
 )
 
 from szmass_cli.geometry import pixel_offsets_arcmin
 from szmass_cli.maps import extract_cutouts, open_map
-from szmass_cli.maps.stamps import lay_stamps
+from szmass_cli.maps.cutoutpixels import lay_cutouts
 from szmass_cli.maps.tangent import tangent_directions
 
 TOLERANCE = 0.003  # of the peak; a 0.5' map behind a 1' beam
@@ -189,15 +189,15 @@ def test_expanded_pixel_positions_equal_direct_ones(tmp_path, dec_deg):
     wcs, shape = car_around(10.0, dec_deg, 0.4 / np.cos(np.radians(dec_deg)), 0.4)
     sky_map = open_map(write_image(tmp_path / "m.fits", np.ones(shape), wcs))
     position = np.array([10.05]), np.array([dec_deg + 0.03])
-    stamps = lay_stamps(sky_map, *position)
+    laid = lay_cutouts(sky_map, *position)
     offsets = pixel_offsets_arcmin()
     directions = tangent_directions(*position, offsets[:, None], offsets[None, :]).reshape(1, -1, 3)
-    direct = sky_map.to_pixels(directions, stamps.charts).reshape(stamps.pixels.shape)
-    assert not stamps.rough[0]
-    assert np.abs(stamps.pixels - direct).max() < 1e-3
-    ra, dec = stamp_positions(10.05, dec_deg + 0.03)
+    direct = sky_map.to_pixels(directions, laid.charts).reshape(laid.pixels.shape)
+    assert not laid.rough[0]
+    assert np.abs(laid.pixels - direct).max() < 1e-3
+    ra, dec = cutout_positions(10.05, dec_deg + 0.03)
     column, row = wcs.wcs_world2pix(ra, dec, 0)
-    assert np.abs(stamps.pixels[0] - np.stack([row, column], axis=-1)).max() < 1e-3
+    assert np.abs(laid.pixels[0] - np.stack([row, column], axis=-1)).max() < 1e-3
 
 
 def test_pixell_thumbnails_agree(tmp_path):

@@ -222,11 +222,11 @@ def test_healpix_maps_are_read_by_us(healpix_field):
     sky_map = open_map(folder / "f.fits")
     assert sky_map.assumptions == () and sky_map.units.source == "header"
     assert sky_map.instrument.beam_fwhm_arcmin == 8.0 and sky_map.instrument.frequency_ghz == 150
-    stamp = extract_cutouts(sky_map, np.array([0.3]), np.array([-54.2]))
-    assert not stamp.bad.any()
+    cutout = extract_cutouts(sky_map, np.array([0.3]), np.array([-54.2]))
+    assert not cutout.bad.any()
     sky = healpy.read_map(folder / "f.fits", nest=None, dtype=float)
     # the peak lies between pixels, 3.4' wide in one of the maps and 6.9' in the other
-    assert stamp.images[0, 19:21, 19:21].mean() == pytest.approx(sky[sky != healpy.UNSEEN].min(), rel=0.1)
+    assert cutout.images[0, 19:21, 19:21].mean() == pytest.approx(sky[sky != healpy.UNSEEN].min(), rel=0.1)
 
 
 def test_bands_have_a_map_each_and_share_what_they_look_at(tmp_path):

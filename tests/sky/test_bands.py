@@ -13,9 +13,9 @@ from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import cluster_scales, compton_y
 from szmass_cli.sky.clusters import ClusterStamps
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream
+from szmass_cli.sky.cutoutsky import cutout_covariance_uk2
 from szmass_cli.sky.fields import plane_fields
 from szmass_cli.sky.power import SkyPower, sky_dl_uk2
-from szmass_cli.sky.stamps import stamp_covariance_uk2
 
 ARCMIN = np.pi / 180 / 60
 TWO = """
@@ -103,7 +103,7 @@ def test_miscentred_clusters_lie_as_far_off_as_configured(simulator):
         miscentring_arcmin=0.4,
     )
     (block,) = simulator.blocks(clusters, 256, 5, Stream.USER)
-    weight = block.sz[..., 0] ** 4  # the core alone: wings leave the stamp on one side
+    weight = block.sz[..., 0] ** 4  # the core alone: wings leave the cutout on one side
     offsets = pixel_offsets_arcmin()
     for axis in (1, 2):
         profile = weight.sum(axis=3 - axis)
@@ -114,7 +114,7 @@ def test_miscentred_clusters_lie_as_far_off_as_configured(simulator):
 
 def test_draws_have_the_covariance_of_all_bands_together(two_bands):
     images = two_bands.sky.draw(np.random.default_rng(1), 3000)
-    covariance = stamp_covariance_uk2(two_bands.power, two_bands.instrument).reshape(1600, 2, 1600, 2)
+    covariance = cutout_covariance_uk2(two_bands.power, two_bands.instrument).reshape(1600, 2, 1600, 2)
     flat = images.reshape(3000, 1600, 2)
     for pixels in ([0, 0], [820, 820], [820, 821], [820, 900], [3, 1500]):
         a, b = pixels

@@ -10,9 +10,9 @@ from szmass_cli.geometry import pixel_offsets_arcmin
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.spectra import cmb_dl_uk2
+from szmass_cli.sky.cutoutsky import CutoutSky, cutout_covariance_uk2, cutout_smoothing, pixel_noise_uk
 from szmass_cli.sky.fields import plane_fields
 from szmass_cli.sky.power import SkyPower, sky_dl_uk2
-from szmass_cli.sky.stamps import StampSky, pixel_noise_uk, stamp_covariance_uk2, stamp_smoothing
 
 ARCMIN = np.pi / 180 / 60
 SIGMA = ARCMIN / np.sqrt(8 * np.log(2))  # of a 1' beam
@@ -87,7 +87,7 @@ def test_tabulated_power_agrees_with_every_multipole():
 def test_an_empty_sky_is_zero():
     empty = SkyPower.from_config(SkyConfig(cmb=False, foregrounds_dl3000_uk2=BARE), BANDS)
     np.testing.assert_array_equal(empty.cl([2.0, 500.0]), 0.0)
-    sky = StampSky(empty, BANDS)
+    sky = CutoutSky(empty, BANDS)
     images = sky.draw(np.random.default_rng(1), 500)
     assert images.std() == pytest.approx(20.0, rel=0.01)
 
@@ -95,7 +95,7 @@ def test_an_empty_sky_is_zero():
 @pytest.mark.parametrize("config", [WHOLE, NO_CMB], ids=["whole", "without the CMB"])
 def test_covariance_is_the_legendre_sum_of_the_power(config):
     power = SkyPower.from_config(config, BANDS)
-    covariance = stamp_covariance_uk2(power, Instrument(BANDS)).reshape(40, 40, 40, 40)
+    covariance = cutout_covariance_uk2(power, Instrument(BANDS)).reshape(40, 40, 40, 40)
     expected = correlation(np.array([0, 0.25, 1.25, 5, 9.75]) * ARCMIN, config)
     got = covariance[20, 0, 20, [0, 1, 5, 20, 39]]
     np.testing.assert_allclose(got, expected, atol=2e-3 * expected[0])
@@ -108,7 +108,7 @@ def test_draws_have_the_covariance_of_sky_and_noise(simulator):
     assert images.dtype == np.float32
     # along eigenvectors of the true covariance, from the CMB gradient to the noise floor
     variance, modes = np.linalg.eigh(
-        stamp_covariance_uk2(simulator.power, Instrument(BANDS)) + 20.0**2 * np.eye(1600)
+        cutout_covariance_uk2(simulator.power, Instrument(BANDS)) + 20.0**2 * np.eye(1600)
     )
     measured = np.var(images @ modes, axis=0)
     for part in np.array_split(np.arange(1600), 16):
@@ -153,8 +153,8 @@ def test_inverse_covariance_is_an_inverse(simulator):
     np.testing.assert_allclose(simulator.sky.inverse(images).reshape(1600, 1600), np.eye(1600), atol=1e-8)
 
 
-def test_smoothing_a_stamp_is_a_gaussian_of_the_beams_width():
-    smooth = stamp_smoothing(Beam(1.0))
+def test_smoothing_a_cutout_is_a_gaussian_of_the_beams_width():
+    smooth = cutout_smoothing(Beam(1.0))
     np.testing.assert_allclose(smooth.sum(axis=1), 1.0)
     response = smooth[:, 20 * 40 + 20].reshape(40, 40)
     # 1' FWHM: half the peak 0.5' = 2 pixels away

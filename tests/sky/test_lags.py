@@ -146,10 +146,10 @@ def test_a_cut_in_one_direction_is_the_integral_of_that_direction():
 
 def test_draws_behind_a_filter_have_the_covariance_of_filtered_fields():
     """Cutouts drawn from blocks, against cutouts of a large periodic field filtered with an FFT."""
-    from szmass_cli.sky.stamps import StampSky
+    from szmass_cli.sky.cutoutsky import CutoutSky
 
     band = Band(150.0, Beam(FWHM), 0.05, transfer=tabulated(smooth))
-    drawn = StampSky(sky_of_one(), Instrument((band,))).draw(np.random.default_rng(1), 2000)[..., 0]
+    drawn = CutoutSky(sky_of_one(), Instrument((band,))).draw(np.random.default_rng(1), 2000)[..., 0]
     rng, side, n = np.random.default_rng(2), 240.0 * ARCMIN, 960
     ell = 2 * np.pi * np.fft.fftfreq(n, side / n)
     north, east = ell[:, None], -ell[None, :]

@@ -7,9 +7,9 @@ from szmass_cli.errors import ConfigError
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.transfers import PlaneTransfer
+from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.sky.mirrors import MirrorMatrix
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky
 
 
 def mirrored(matrix):
@@ -51,11 +51,11 @@ def test_maps_between_several_bands(images):
     """From two bands to three, each way written out."""
     rng = np.random.default_rng(4)
     singles = [mirrored(rng.standard_normal((1600, 1600))) for _ in range(3)]
-    stamps = np.concatenate([images, images[::-1] + 1.0], axis=-1)
+    cutouts = np.concatenate([images, images[::-1] + 1.0], axis=-1)
     first, second, both = (MirrorMatrix.of(one) for one in singles)
     sum_of_both = both.of_band(0, 2) + both.of_band(1, 2) * 2.0
-    got = MirrorMatrix.stacked([first.of_band(0, 2), second.of_band(1, 2), sum_of_both])(stamps)
-    bands = np.moveaxis(stamps.reshape(3, 1600, 2), -1, 0)
+    got = MirrorMatrix.stacked([first.of_band(0, 2), second.of_band(1, 2), sum_of_both])(cutouts)
+    bands = np.moveaxis(cutouts.reshape(3, 1600, 2), -1, 0)
     expected = [
         bands[0] @ singles[0].T,
         bands[1] @ singles[1].T,
@@ -75,6 +75,6 @@ def test_filtering_for_sz_signals_is_refused_behind_stripes_at_an_angle():
     axis = np.linspace(-40_000, 40_000, 41)
     stripes = 0.5 + 0.5 * (np.abs(axis[:, None] + axis[None, :]) > 3000)
     band = Band(150.0, Beam(1.2), 5.0, transfer=PlaneTransfer(axis, axis, stripes))
-    sky = StampSky(SkyPower(np.arange(2.0, 100.0), np.ones((1, 1, 98))), [band])
+    sky = CutoutSky(SkyPower(np.arange(2.0, 100.0), np.ones((1, 1, 98))), [band])
     with pytest.raises(ConfigError, match=r"network.input: filtered"):
         _ = sky.sz_filter

@@ -32,9 +32,9 @@ class SmoothSource:
             total += amplitude * np.exp(-0.5 * (separation_arcmin(ra, dec, ra_deg, dec_deg) / sigma) ** 2)
         return total
 
-    def stamp(self):
-        """The stamp that a perfect reader would cut: astropy's own TAN pixels, east to the left."""
-        return self.at(*stamp_positions(self.ra_deg, self.dec_deg))
+    def cutout(self):
+        """The cutout that a perfect reader would cut: astropy's own TAN pixels, east to the left."""
+        return self.at(*cutout_positions(self.ra_deg, self.dec_deg))
 
 
 def separation_arcmin(ra0, dec0, ra, dec):
@@ -44,8 +44,8 @@ def separation_arcmin(ra0, dec0, ra, dec):
     return 2 * np.degrees(np.arcsin(np.sqrt(haversine))) * 60
 
 
-def stamp_positions(ra_deg, dec_deg):
-    """RA and Dec (40, 40) of a stamp's pixels by astropy's TAN projection."""
+def cutout_positions(ra_deg, dec_deg):
+    """RA and Dec (40, 40) of a cutout's pixels by astropy's TAN projection."""
     wcs = make_wcs("TAN", ra_deg, dec_deg, (20.5, 20.5), (-0.25, 0.25))
     column, row = np.meshgrid(np.arange(40), np.arange(40))
     return wcs.pixel_to_world_values(column, row)
@@ -111,6 +111,6 @@ def write_healpix_table(path, columns, **cards):
 
 
 def worst_fraction_of_peak(image, source):
-    """The largest error of a stamp as a fraction of the source's peak."""
-    expected = source.stamp()
+    """The largest error of a cutout as a fraction of the source's peak."""
+    expected = source.cutout()
     return np.abs(image - expected).max() / np.abs(expected).max()

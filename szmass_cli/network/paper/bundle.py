@@ -31,8 +31,8 @@ from szmass_cli.network.paper.inputs import Labels
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.cosmology import Cosmology
 from szmass_cli.physics.profiles import SzModel
+from szmass_cli.sky.cutoutsky import CutoutSky, reference_band
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky, reference_band
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class PaperBundle:
     calibration: Calibration
     sky_power: SkyPower
 
-    def training_sky(self) -> StampSky:
+    def training_sky(self) -> CutoutSky:
         """Return the sky that the network was trained on, from the power that the bundle carries."""
-        return StampSky(self.sky_power, self.bands)
+        return CutoutSky(self.sky_power, self.bands)
 
     @cached_property
     def bands(self) -> tuple[Band, ...]:

@@ -11,8 +11,8 @@ from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import projected_nfw
 from szmass_cli.sky.clusters import ClusterStamps, mass_range, mean_mass, redshift_range
 from szmass_cli.sky.cutouts import CutoutBlock
+from szmass_cli.sky.cutoutsky import CutoutSky, cutout_smoothing, reference_band
 from szmass_cli.sky.mirrors import MirrorMatrix
-from szmass_cli.sky.stamps import StampSky, reference_band, stamp_smoothing
 
 MASS_PIXEL = (N_PIXELS // 2, N_PIXELS // 2)
 """The pixel of the second output map that holds M / mean(M_train)."""
@@ -42,7 +42,7 @@ class NetworkInput:
 
     @classmethod
     def create(
-        cls, config: NetworkConfig, sky: StampSky, bands: Sequence[Band], scale_uk: float
+        cls, config: NetworkConfig, sky: CutoutSky, bands: Sequence[Band], scale_uk: float
     ) -> "NetworkInput":
         """The input of a configuration: plain, or filtered by the known power of sky and noise.
 
@@ -54,7 +54,7 @@ class NetworkInput:
             return cls(None, scale_uk, len(bands))
         filtered = sky.sz_filter
         spread = np.sqrt((filtered @ sky.covariance @ filtered.transposed).diagonal().mean())
-        beams = [MirrorMatrix.of(stamp_smoothing(band.beam) / scale_uk) for band in bands]
+        beams = [MirrorMatrix.of(cutout_smoothing(band.beam) / scale_uk) for band in bands]
         smoothed = [beam.of_band(index, len(bands)) for index, beam in enumerate(beams)]
         # unit variance on bare sky, and a third of it, so that massive clusters stay of order one
         matrix = MirrorMatrix.stacked([*smoothed, filtered * (1.0 / (3.0 * spread))])

@@ -13,7 +13,7 @@ from szmass_cli.network.mresunet import build_mresunet
 from szmass_cli.network.paper.bundle import PaperBundle
 from szmass_cli.network.paper.inputs import Labels, NetworkInput
 from szmass_cli.network.weights import set_weights
-from szmass_cli.sky.stamps import StampSky
+from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.system.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Predictor:
         self._forward = inference(network, (batch_size, N_PIXELS, N_PIXELS, inputs.channels))
 
     @classmethod
-    def from_bundle(cls, bundle: PaperBundle, sky: StampSky, batch_size: int = BATCH_SIZE) -> "Predictor":
+    def from_bundle(cls, bundle: PaperBundle, sky: CutoutSky, batch_size: int = BATCH_SIZE) -> "Predictor":
         """Return the network of a bundle; `sky` is the sky it was trained on."""
         inputs = NetworkInput.create(bundle.recipe.network, sky, bundle.bands, bundle.labels.scale_uk)
         network = network_of(bundle.recipe.network, inputs.channels, bundle.weights, str(bundle.path))

@@ -7,8 +7,8 @@ import numpy as np
 from szmass_cli.config import Foregrounds, SkyConfig
 from szmass_cli.geometry import N_PIXELS
 from szmass_cli.physics.bands import Instrument
+from szmass_cli.sky.cutoutsky import CutoutSky, pixel_noise_uk
 from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.stamps import StampSky, pixel_noise_uk
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def draw_components(sky: SkyConfig, sz_uk: np.ndarray, rng: np.random.Generator)
     bands = instrument.bands
     white = Instrument(tuple(replace(band, red_noise=None) for band in bands))
     cmb, foregrounds = (
-        StampSky(SkyPower.from_config(part, bands), white).draw_sky(rng, len(sz_uk))[..., 0]
+        CutoutSky(SkyPower.from_config(part, bands), white).draw_sky(rng, len(sz_uk))[..., 0]
         for part in (cmb_alone, without_cmb)
     )
     noise_uk = np.float32(pixel_noise_uk(bands[0].noise_uk_arcmin))
@@ -56,5 +56,5 @@ def draw_components(sky: SkyConfig, sz_uk: np.ndarray, rng: np.random.Generator)
     if bands[0].red_noise is not None:
         empty = sky.model_copy(update={"foregrounds_dl3000_uk2": nothing, "cmb": False})
         no_sky = SkyPower.from_config(empty, bands)
-        noise += StampSky(no_sky, instrument).draw_sky(rng, len(sz_uk))[..., 0]
+        noise += CutoutSky(no_sky, instrument).draw_sky(rng, len(sz_uk))[..., 0]
     return ComponentImages(cmb, foregrounds, np.asarray(sz_uk), noise)

@@ -35,7 +35,7 @@ def sz_weights(bands: Sequence[Band]) -> np.ndarray:
     return signal / signal[reference_band(frequencies)]
 
 
-def stamp_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
+def cutout_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
     """Return the covariance between the pixels of a cutout of all but white noise.
 
     Returns
@@ -50,7 +50,7 @@ def stamp_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
     return covariance.transpose(2, 3, 0, 4, 5, 1).reshape(size, size)
 
 
-def stamp_smoothing(beam: AnyBeam) -> np.ndarray:
+def cutout_smoothing(beam: AnyBeam) -> np.ndarray:
     """Matrix (1600, 1600) that smooths a cutout by a beam, its rows normalised at the edges."""
     offsets = pixel_offsets_arcmin()
     apart = np.subtract.outer(offsets, offsets)
@@ -65,7 +65,7 @@ def stamp_smoothing(beam: AnyBeam) -> np.ndarray:
     return kernel / kernel.sum(axis=1, keepdims=True)
 
 
-class StampSky:
+class CutoutSky:
     """Draws of sky plus noise on one cutout.
 
     Parameters
@@ -169,12 +169,12 @@ class StampSky:
 
     @cached_property
     def sz_filter(self) -> MirrorMatrix:
-        """The stamp filtered for SZ signals: the inverse covariance, then the beams, to one band [1/µK^2].
+        """The cutout filtered for SZ signals: the inverse covariance, then the beams, to one band [1/µK^2].
 
         Each band counts by its SZ signal, f(nu) over that of the reference band: for a cluster of image t its
         product with t is what a matched filter adds up, t^T C^-1 d, spread over the pixels.
         """
-        beams = [MirrorMatrix.of(stamp_smoothing(band.optics)).transposed for band in self.instrument.bands]
+        beams = [MirrorMatrix.of(cutout_smoothing(band.optics)).transposed for band in self.instrument.bands]
         weighted = [
             beam.of_band(index, self.n_bands) * weight
             for index, (beam, weight) in enumerate(zip(beams, sz_weights(self.instrument.bands), strict=True))
@@ -183,8 +183,8 @@ class StampSky:
 
     @cached_property
     def sky_covariance_uk2(self) -> np.ndarray:
-        """Covariance of the sky without noise, (1600 f, 1600 f) [µK^2]; see `stamp_covariance_uk2`."""
-        return stamp_covariance_uk2(self._power, self.instrument)
+        """Covariance of the sky without noise, (1600 f, 1600 f) [µK^2]; see `cutout_covariance_uk2`."""
+        return cutout_covariance_uk2(self._power, self.instrument)
 
     @cached_property
     def covariance_uk2(self) -> np.ndarray:

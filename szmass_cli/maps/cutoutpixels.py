@@ -16,7 +16,7 @@ _TOLERANCE_PIXELS = 1e-3
 
 
 @dataclass(frozen=True)
-class Stamps:
+class CutoutPixels:
     """Cutouts laid on a map.
 
     Attributes
@@ -38,7 +38,7 @@ class Stamps:
     rough: np.ndarray
 
 
-def lay_stamps(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Stamps:
+def lay_cutouts(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> CutoutPixels:
     """Find where the cutouts' pixels fall in the map.
 
     A projection is smooth over most cutouts, so it is computed at 6 x 6 Chebyshev nodes and expanded; where
@@ -69,4 +69,4 @@ def lay_stamps(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Stam
     rough = ~(misfit.max(axis=(1, 2, 3)) < _TOLERANCE_PIXELS)
     if rough.any():
         pixels[rough] = evaluate(np.flatnonzero(rough), offsets)
-    return Stamps(ra_deg, dec_deg, charts, pixels, rough)
+    return CutoutPixels(ra_deg, dec_deg, charts, pixels, rough)
