@@ -27,16 +27,16 @@ class AnyBeam(Protocol):
 
     @property
     def fwhm_arcmin(self) -> float:
-        """Full width at half maximum [arcmin]."""
+        """Return the full width at half maximum [arcmin]."""
         ...
 
     @property
     def ell_max(self) -> float:
-        """Multipole beyond which nothing is passed."""
+        """Return the multipole beyond which nothing is passed."""
         ...
 
     def b_ell(self, ell):
-        """Transfer function at multipoles ell, 1 at ell = 0."""
+        """Return the transfer function at multipoles ell, 1 at ell = 0."""
         ...
 
 
@@ -57,13 +57,13 @@ class Beam:
         return self.fwhm_arcmin * ARCMIN / FWHM_PER_SIGMA
 
     def b_ell(self, ell):
-        """Beam transfer function at multipoles ell, 1 at ell = 0."""
+        """Return the beam transfer function at multipoles ell, 1 at ell = 0."""
         ell = np.asarray(ell, float)
         return np.exp(-0.5 * (ell * self.sigma_rad) ** 2)
 
     @property
     def ell_max(self) -> float:
-        """Multipole beyond which the beam passes less than 1e-8 of an amplitude."""
+        """Return the multipole beyond which the beam passes less than 1e-8 of an amplitude."""
         return 6.1 / self.sigma_rad
 
 
@@ -83,17 +83,17 @@ class TabulatedBeam:
     transfer: np.ndarray
 
     def b_ell(self, ell):
-        """Beam transfer function at multipoles ell, 1 at ell = 0."""
+        """Return the beam transfer function at multipoles ell, 1 at ell = 0."""
         return np.interp(ell, self.ell, self.transfer, right=0.0)
 
     @property
     def ell_max(self) -> float:
-        """Last multipole of the table."""
+        """Return the last multipole of the table."""
         return float(self.ell[-1])
 
     @cached_property
     def fwhm_arcmin(self) -> float:
-        """Full width at half maximum [arcmin] of the profile on the sky."""
+        """Return the full width at half maximum [arcmin] of the profile on the sky."""
         theta_arcmin = np.linspace(0.0, 600.0 * 60.0 / self.ell_max, 4000)
         profile = beam_profile(self, theta_arcmin)
         below = int(np.argmax(profile < 0.5 * profile[0]))
@@ -103,7 +103,7 @@ class TabulatedBeam:
 
 
 def harmonic_nodes(beam: AnyBeam, theta_max_arcmin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre nodes and weights in ell that resolve J0(ell theta) out to theta_max_arcmin."""
+    """Return Gauss-Legendre nodes and weights in ell that resolve J0(ell theta) out to theta_max_arcmin."""
     oscillations = beam.ell_max * theta_max_arcmin * ARCMIN / (2.0 * np.pi)
     panels = int(np.ceil(oscillations / 2.0)) + 40
     # panels widen outwards: low multipoles carry the extended clusters
@@ -111,7 +111,7 @@ def harmonic_nodes(beam: AnyBeam, theta_max_arcmin: float) -> tuple[np.ndarray, 
 
 
 def beam_profile(beam: AnyBeam, theta_arcmin) -> np.ndarray:
-    """Profile on the sky [1/sr] at angles [arcmin]: int ell d(ell) / 2 pi  B_ell J0(ell theta)."""
+    """Return the profile on the sky [1/sr] at angles [arcmin]: int ell d(ell) / 2 pi  B_ell J0(ell theta)."""
     theta = np.asarray(theta_arcmin, float)
     ell, weight = harmonic_nodes(beam, float(theta.max()))
     measure = weight * ell * beam.b_ell(ell) / (2.0 * np.pi)
@@ -166,7 +166,10 @@ _FORMAT = "Give two columns: ell and B_ell from ell = 0, or theta [deg] and B(th
 
 
 def _transfer(theta_deg: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """B_ell of a tabulated profile: 2 pi int theta d(theta) B(theta) J0(ell theta), on a grid of ell."""
+    """Return B_ell of a tabulated profile, on a grid of ell.
+
+    B_ell = 2 pi int theta d(theta) B(theta) J0(ell theta).
+    """
     theta = np.radians(theta_deg)
     half_power = theta[np.argmax(profile < 0.5 * profile[0])]
     if half_power == 0.0:

@@ -40,7 +40,7 @@ class Cosmology:
 
     @property
     def name(self) -> str:
-        """``planck18``, or the parameters."""
+        """Return ``planck18``, or the parameters."""
         if self == PLANCK18:
             return "planck18"
         return (
@@ -50,11 +50,11 @@ class Cosmology:
 
     @cached_property
     def astropy(self) -> FlatLambdaCDM:
-        """The same universe for astropy."""
+        """Return the same universe for astropy."""
         return FlatLambdaCDM(H0=self.h0_km_s_mpc, Om0=self.omega_m, Tcmb0=T_CMB_K, Ob0=self.omega_b)
 
     def use_in_colossus(self) -> float:
-        """Make this the current cosmology of colossus, which has only one at a time; returns h."""
+        """Make this the current cosmology of colossus, which has only one at a time, and return h."""
         from colossus.cosmology import cosmology as colossus_cosmology
 
         if self == PLANCK18:
@@ -77,7 +77,10 @@ PLANCK18 = Cosmology()
 
 @lru_cache(maxsize=8)
 def _conversion_table(mass_definition: str, cosmology: Cosmology) -> RectBivariateSpline:
-    """ln(M_definition / M200c) on a grid of (ln M200c, ln(1+z)), Diemer & Kravtsov (2015) concentrations."""
+    """Return ln(M_definition / M200c) on a grid of (ln M200c, ln(1+z)).
+
+    Concentrations are those of Diemer & Kravtsov (2015).
+    """
     from colossus.halo import mass_adv
 
     h = cosmology.use_in_colossus()
@@ -110,7 +113,7 @@ def _within(values: np.ndarray, known: tuple[float, float], name: str) -> np.nda
 
 
 def convert_m200c(m200c_msun, redshift, mass_definition: str, cosmology: Cosmology = PLANCK18):
-    """Mass in another definition, for an NFW halo of mean concentration.
+    """Return the mass in another definition, for an NFW halo of mean concentration.
 
     Parameters
     ----------
@@ -147,12 +150,12 @@ def convert_m200c(m200c_msun, redshift, mass_definition: str, cosmology: Cosmolo
 
 
 def m500c_from_m200c(m200c_msun, redshift, cosmology: Cosmology = PLANCK18):
-    """M500c [Msun] of a halo of the given M200c [Msun]; see `convert_m200c`."""
+    """Return the M500c [Msun] of a halo of the given M200c [Msun]; see `convert_m200c`."""
     return convert_m200c(m200c_msun, redshift, "500c", cosmology)
 
 
 def m200c_from_m500c(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
-    """M200c [Msun] of a halo of the given M500c [Msun], the inverse of `m500c_from_m200c`."""
+    """Return the M200c [Msun] of a halo of the given M500c [Msun], the inverse of `m500c_from_m200c`."""
     m500c = np.asarray(m500c_msun, float)
     m200c = 1.47 * m500c
     for _ in range(20):  # the ratio hardly depends on mass, so this settles in a few steps
@@ -161,24 +164,24 @@ def m200c_from_m500c(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
 
 
 def e_of_z(redshift, cosmology: Cosmology = PLANCK18):
-    """Expansion rate H(z)/H0."""
+    """Return the expansion rate H(z)/H0."""
     return cosmology.astropy.efunc(redshift)
 
 
 def r500_mpc(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
-    """Physical radius [Mpc] of the sphere of 500 times the critical density."""
+    """Return the physical radius [Mpc] of the sphere of 500 times the critical density."""
     density = cosmology.astropy.critical_density(redshift).to_value(u.Msun / u.Mpc**3)
     return np.cbrt(3.0 * np.asarray(m500c_msun) / (4.0 * np.pi * 500.0 * density))
 
 
 def theta500_arcmin(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
-    """Angle [arcmin] that R500c subtends."""
+    """Return the angle [arcmin] that R500c subtends."""
     distance_mpc = angular_diameter_distance_mpc(redshift, cosmology)
     return np.degrees(r500_mpc(m500c_msun, redshift, cosmology) / distance_mpc) * 60.0
 
 
 def angular_diameter_distance_mpc(redshift, cosmology: Cosmology = PLANCK18):
-    """Angular diameter distance [Mpc], as astropy has it to a part in 10^9; NaN stays NaN.
+    """Return the angular diameter distance [Mpc], equal to astropy's to a part in 10^9; NaN stays NaN.
 
     Raises
     ------
@@ -191,6 +194,6 @@ def angular_diameter_distance_mpc(redshift, cosmology: Cosmology = PLANCK18):
 
 @lru_cache(maxsize=8)
 def _comoving_distance_mpc(cosmology: Cosmology) -> CubicSpline:
-    """Of redshift: astropy integrates for each one anew."""
+    """Return the comoving distance [Mpc] as a spline in redshift: astropy integrates for each one anew."""
     z = np.linspace(0.0, REDSHIFT_RANGE[1], 1001)
     return CubicSpline(z, cosmology.astropy.comoving_distance(z).to_value(u.Mpc))

@@ -84,7 +84,7 @@ def _george2015_templates() -> np.ndarray:
 
 
 def _template_shape(column: int, ell):
-    """A tabulated D_ell shape, 1 at the pivot, continued beyond the table with its last slope."""
+    """Return a tabulated D_ell shape, 1 at the pivot, continued beyond the table with its last slope."""
     table = _george2015_templates()
     ln_ell, ln_dl = np.log(table[:, 0]), np.log(table[:, column])
     x = np.log(np.maximum(ell, 1.0))
@@ -206,7 +206,7 @@ def band_scaling(spectra: ForegroundSpectra, name: str, responses: Sequence[Resp
 def foreground_covariance_dl_uk2(
     ell, dl3000_uk2: Mapping[str, float], responses: Sequence[Response], spectra: ForegroundSpectra
 ) -> dict[str, np.ndarray]:
-    """Power D_ell [µK^2] of foregrounds between frequencies.
+    """Return the power D_ell [µK^2] of foregrounds between frequencies.
 
     Parameters
     ----------

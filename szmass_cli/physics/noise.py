@@ -22,7 +22,7 @@ class RedNoise(Protocol):
     """The power of a map's noise above its white part, as it is in the map: no beam applies to it."""
 
     def cl_uk2_sr(self, ell) -> np.ndarray:
-        """Power [µK^2 sr] at multipoles ell."""
+        """Return the power [µK^2 sr] at multipoles ell."""
         ...
 
 

@@ -89,7 +89,7 @@ class Passband:
 
     @cached_property
     def _measure(self) -> np.ndarray:
-        """Weights that take a thermodynamic temperature at each frequency to the map's, of sum 1."""
+        """Return weights of sum 1 that take thermodynamic temperatures at each frequency to the map's."""
         # the trapezoidal rule, which gives each node half of the two intervals that meet in it
         step = np.diff(self.frequency_ghz)
         width = np.append(step, 0.0) + np.append(0.0, step) if step.size else np.ones(1)
@@ -116,7 +116,7 @@ class Passband:
 
     @cached_property
     def _f_of_kt(self) -> CubicSpline:
-        """f(kT), averaged over the band; the table's temperatures are its knots."""
+        """Return f(kT), averaged over the band; the table's temperatures are its knots."""
         kt = tabulated_temperatures_kev()
         return CubicSpline(kt, self._measure @ tsz_f_relativistic(self.frequency_ghz[:, None], kt))
 
@@ -156,7 +156,7 @@ class Passband:
 
     @cached_property
     def effective_tsz_ghz(self) -> float:
-        """The frequency [GHz] whose non-relativistic f is the band's."""
+        """Return the frequency [GHz] whose non-relativistic f is the band's."""
         f = self.mean(tsz_f)
         return float(
             brentq(lambda nu: tsz_f(nu) - f, self.frequency_ghz[0] * 0.5, self.frequency_ghz[-1] * 2.0)

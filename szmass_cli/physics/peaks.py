@@ -10,7 +10,7 @@ from szmass_cli.physics.cosmology import MASS_RANGE_MSUN, PLANCK18, REDSHIFT_RAN
 
 @lru_cache(maxsize=8)
 def _table(cosmology: Cosmology) -> RectBivariateSpline:
-    """ln nu on a grid of (ln M200c, ln(1+z))."""
+    """Return ln nu on a grid of (ln M200c, ln(1+z))."""
     from colossus.lss import peaks
 
     h = cosmology.use_in_colossus()
@@ -24,7 +24,9 @@ def _table(cosmology: Cosmology) -> RectBivariateSpline:
 
 
 def peak_height(m200c_msun, redshift, cosmology: Cosmology = PLANCK18):
-    """Peak height nu = delta_c / sigma(M_vir, z): 1 for what collapses just then, 2 to 4 for clusters.
+    """Return the peak height nu = delta_c / sigma(M_vir, z).
+
+    It is 1 for halos that collapse just then, and 2 to 4 for clusters.
 
     Parameters
     ----------

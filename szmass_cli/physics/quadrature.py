@@ -4,7 +4,7 @@ import numpy as np
 
 
 def panel_nodes(edges) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of a 16-point Gauss-Legendre rule on each panel.
+    """Return the nodes and weights of a 16-point Gauss-Legendre rule on each panel.
 
     Parameters
     ----------

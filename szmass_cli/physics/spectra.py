@@ -73,7 +73,7 @@ _NEUTRINOS = 0.06 / 94.07 * (3.046 / 3.0) ** 0.75  # Omega_nu h^2 of one massive
 
 
 def _scalar_amplitude(cosmology: Cosmology) -> float:
-    """A_s that gives the cosmology's sigma8."""
+    """Return the A_s that gives the cosmology's sigma8."""
     if cosmology == PLANCK18:
         return _PLANCK18_AS
     import camb
@@ -85,7 +85,7 @@ def _scalar_amplitude(cosmology: Cosmology) -> float:
 
 @lru_cache(maxsize=4)
 def _camb_lensed_dl(cosmology: Cosmology) -> np.ndarray:
-    """Lensed TT D_ell [µK^2] for ell = 0 .. ELL_CAMB, one massive neutrino of 0.06 eV."""
+    """Return lensed TT D_ell [µK^2] for ell = 0 .. ELL_CAMB, one massive neutrino of 0.06 eV."""
     import camb
 
     parameters = _camb_parameters(cosmology, _scalar_amplitude(cosmology))
@@ -96,7 +96,7 @@ def _camb_lensed_dl(cosmology: Cosmology) -> np.ndarray:
 
 
 def cmb_dl_uk2(ell, cosmology: Cosmology = PLANCK18):
-    """Lensed CMB temperature power D_ell [µK^2] at multipoles ell >= 2.
+    """Return the lensed CMB temperature power D_ell [µK^2] at multipoles ell >= 2.
 
     Beyond CAMB's last multipole the tail is continued as a power law; the foregrounds are 100 times
     stronger there.
@@ -110,6 +110,6 @@ def cmb_dl_uk2(ell, cosmology: Cosmology = PLANCK18):
 
 
 def cl_from_dl(ell, dl_uk2):
-    """C_ell [µK^2 sr] of D_ell = ell (ell + 1) C_ell / 2 pi."""
+    """Return the C_ell [µK^2 sr] of D_ell = ell (ell + 1) C_ell / 2 pi."""
     ell = np.asarray(ell, float)
     return np.asarray(dl_uk2) * 2.0 * np.pi / (ell * (ell + 1.0))
