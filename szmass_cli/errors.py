@@ -51,7 +51,10 @@ class Interrupted(SzmassError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question to put behind "... is not known", with the nearest known word; nothing if none is near."""
+    """Return a question that suggests the nearest known word, or an empty string if none is near.
+
+    It is put behind "... is not known" in error messages.
+    """
     cased = {name.lower(): name for name in known}
     nearest = get_close_matches(word.lower(), cased, n=1)
     return f" Did you mean {cased[nearest[0]]}?" if nearest else ""

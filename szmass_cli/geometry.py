@@ -8,18 +8,18 @@ ORIENTATION = "first pixel axis south to north, second east to west"
 
 
 def pixel_offsets_arcmin() -> np.ndarray:
-    """Offsets of the pixel centres from the cluster along one axis, shape (40,), south to north [arcmin]."""
+    """Return the offsets (40,) of pixel centres from the cluster along an axis, south to north [arcmin]."""
     return (np.arange(N_PIXELS) - (N_PIXELS - 1) / 2.0) * PIXEL_ARCMIN
 
 
 def pixel_radii_arcmin() -> np.ndarray:
-    """Distance of each pixel centre from the cluster, shape (40, 40) [arcmin]."""
+    """Return the distance of each pixel centre from the cluster, shape (40, 40) [arcmin]."""
     offsets = pixel_offsets_arcmin()
     return np.hypot(offsets[:, None], offsets[None, :])
 
 
 def edge_taper(width_arcmin: float) -> np.ndarray:
-    """Weights (40, 40) that fall as a cosine of the given width towards the edges; 1 for no width."""
+    """Return weights (40, 40) that fall as a cosine of the given width towards the edges; 1 for no width."""
     if width_arcmin == 0.0:
         return np.ones((N_PIXELS, N_PIXELS))
     distance = 0.5 * N_PIXELS * PIXEL_ARCMIN - np.abs(pixel_offsets_arcmin())

@@ -168,5 +168,5 @@ class ClusterConfig(Strict):
         return self
 
     def sz_model(self, cosmology: Cosmology) -> SzModel:
-        """How the SZ signal follows from mass and redshift."""
+        """Return the model by which the SZ signal follows from mass and redshift."""
         return SzModel(self.sz_mass_bias, self.sz_slope, cosmology, self.relativistic)

@@ -57,7 +57,7 @@ class FieldConfig(Strict):
 
     @property
     def pixel_side_arcmin(self) -> float:
-        """Side of a pixel of either pixelisation; of HEALPix the root of its area."""
+        """Return the side of a pixel in either pixelisation; for HEALPix, the square root of its area."""
         if self.pixelisation == "car":
             return self.pixel_arcmin
         return 10_800.0 / (math.sqrt(3.0 * math.pi) * self.nside)
@@ -77,7 +77,7 @@ class FieldConfig(Strict):
 
     @property
     def farthest_dec_deg(self) -> float:
-        """Largest |dec| of the field."""
+        """Return the largest |dec| of the field."""
         return 90.0 if self.height_deg >= 180 else abs(self.center_dec_deg) + self.height_deg / 2
 
     @model_validator(mode="after")

@@ -30,7 +30,7 @@ class CosmologyConfig(Strict):
     tau: float = Field(PLANCK18.tau, ge=0.0, le=0.3)
 
     def build(self) -> Cosmology:
-        """The same as plain numbers."""
+        """Return the same parameters as a `Cosmology` of plain numbers."""
         return Cosmology(**self.model_dump())
 
 
@@ -65,7 +65,7 @@ class ForegroundSpectraConfig(Strict):
         return self
 
     def build(self) -> ForegroundSpectra:
-        """The same as plain numbers."""
+        """Return the same parameters as `ForegroundSpectra` of plain numbers."""
         return ForegroundSpectra(**self.model_dump())
 
 
@@ -229,7 +229,7 @@ class SkyConfig(Strict):
 
     @property
     def frequencies_ghz(self) -> list[float]:
-        """Of all bands."""
+        """Return the frequencies of all bands [GHz]."""
         return [band.frequency_ghz for band in self.bands]
 
     @property
@@ -247,5 +247,5 @@ class SkyConfig(Strict):
 
 
 def band_label(frequency_ghz: float) -> str:
-    """A band's name in files and options: ``150``, ``92p6``."""
+    """Return a band's name in files and options: ``150``, ``92p6``."""
     return f"{frequency_ghz:g}".replace(".", "p")

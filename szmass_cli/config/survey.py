@@ -38,7 +38,7 @@ class SurveyConfig(Strict):
     field: FieldConfig = FieldConfig()
 
     def with_frequencies(self, frequencies_ghz: Sequence[float]) -> Self:
-        """The same survey with only the bands nearest to some frequencies; with all of them if none is given.
+        """Return the survey with only the bands nearest to the given frequencies; all bands if none is given.
 
         Raises
         ------
@@ -64,20 +64,20 @@ class SurveyConfig(Strict):
 
     @property
     def cutout_clusters(self) -> ClusterConfig:
-        """The clusters in simulated cutouts: those of training, with other masses where the file says so."""
+        """Return the clusters of simulated cutouts: those of training, or with other masses of their own."""
         masses = self.cutouts.masses
         return self.clusters if masses is None else self.clusters.model_copy(update={"masses": masses})
 
     @property
     def field_clusters(self) -> ClusterConfig:
-        """The clusters in simulated maps: those of training, with what the field section says of its own."""
+        """Return the clusters of simulated maps: those of training, with the field section's own settings."""
         own = {"masses": self.field.masses, "redshift": self.field.redshift}
         return self.clusters.model_copy(
             update={key: value for key, value in own.items() if value is not None}
         )
 
     def to_yaml(self) -> str:
-        """The whole configuration as YAML text, defaults included."""
+        """Return the whole configuration as YAML text, defaults included."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
@@ -199,7 +199,7 @@ def _describe(error: ValidationError, name: str, values: dict[str, Any]) -> str:
 
 
 def _keys_beside(location: Sequence[str | int]) -> set[str]:
-    """The keys that are known where pydantic found one that is not."""
+    """Return the keys that are known at the place where pydantic found an unknown one."""
     sections: list[type[Strict]] = [SurveyConfig]
     for part in location[:-1]:
         fields = [section.model_fields[part] for section in sections if part in section.model_fields]
@@ -212,7 +212,7 @@ def _keys_beside(location: Sequence[str | int]) -> set[str]:
 
 
 def _sections_in(annotation: Any) -> list[type[Strict]]:
-    """The sections that a field may hold, those of a union or of a list among them."""
+    """Return the sections that a field may hold, including those of a union or of a list."""
     if isinstance(annotation, type) and issubclass(annotation, Strict):
         return [annotation]
     return [found for argument in get_args(annotation) for found in _sections_in(argument)]
