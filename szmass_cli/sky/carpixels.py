@@ -33,7 +33,7 @@ class CarPixels:
 
     @classmethod
     def covering(cls, patch: Patch, pixel_arcmin: float) -> "CarPixels":
-        """The pixels of a patch; their side is rounded so that a whole number goes round the sky."""
+        """Return the pixels of a patch; their side is rounded so that a whole number goes round the sky."""
         per_turn = round(360.0 * 60.0 / pixel_arcmin)
         step = 360.0 / per_turn
         n_rows = max(round((patch.north_deg - patch.south_deg) / step), 1)
@@ -53,7 +53,7 @@ class CarPixels:
 
     @property
     def step(self) -> float:
-        """Step between rows, and between columns [rad]."""
+        """Return the step between rows, and between columns [rad]."""
         return 2.0 * np.pi / self.per_turn
 
     @property
@@ -66,7 +66,7 @@ class CarPixels:
 
     @property
     def wcs(self) -> WCS:
-        """Its WCS, with the reference on the equator, where plate carrée steps are true."""
+        """Return the WCS, with the reference on the equator, where plate carrée steps are true."""
         middle = (self.n_columns - 1) / 2.0  # nothing is more than 180 degrees away from it
         step_deg = 360.0 / self.per_turn
         wcs = WCS(naxis=2)

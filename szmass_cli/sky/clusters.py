@@ -30,7 +30,7 @@ def draw_masses(
     redshift: np.ndarray | None = None,
     cosmology: Cosmology = PLANCK18,
 ) -> np.ndarray:
-    """n values of M200c [Msun] from the configured distribution.
+    """Draw n values of M200c [Msun] from the configured distribution.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def draw_masses(
 def draw_redshifts(
     config: ClusterConfig, rng: np.random.Generator, n: int, first: int = 0, cosmology: Cosmology = PLANCK18
 ) -> np.ndarray:
-    """n redshifts from the configured distribution; see `draw_masses`."""
+    """Draw n redshifts from the configured distribution; see `draw_masses`."""
     redshifts, masses = config.redshift, config.masses
     if isinstance(redshifts, ListedRedshifts):
         # beside a list of masses each redshift gets all of them in turn
@@ -85,7 +85,7 @@ def draw_redshifts(
 
 
 def mean_mass(config: ClusterConfig) -> float:
-    """Mean M200c [Msun] of the configured distribution."""
+    """Return the mean M200c [Msun] of the configured distribution."""
     masses = config.masses
     if isinstance(masses, ListedMasses):
         return float(np.mean(masses.m200c_msun))
@@ -99,7 +99,7 @@ def mean_mass(config: ClusterConfig) -> float:
 
 
 def mass_range(config: ClusterConfig) -> tuple[float, float]:
-    """Smallest and largest M200c [Msun] of the configured distribution."""
+    """Return the smallest and largest M200c [Msun] of the configured distribution."""
     masses = config.masses
     if isinstance(masses, ListedMasses):
         return min(masses.m200c_msun), max(masses.m200c_msun)
@@ -107,7 +107,7 @@ def mass_range(config: ClusterConfig) -> tuple[float, float]:
 
 
 def redshift_range(config: ClusterConfig) -> tuple[float, float]:
-    """Smallest and largest redshift of the configured distribution."""
+    """Return the smallest and largest redshift of the configured distribution."""
     redshifts = config.redshift
     if isinstance(redshifts, ListedRedshifts):
         return min(redshifts.redshifts), max(redshifts.redshifts)
@@ -117,7 +117,7 @@ def redshift_range(config: ClusterConfig) -> tuple[float, float]:
 
 
 def draw_amplitudes(sz_scatter_ln: float, rng: np.random.Generator, n: int) -> np.ndarray:
-    """n log-normal factors of median 1 that multiply the SZ signal."""
+    """Draw n log-normal factors of median 1 that multiply the SZ signal."""
     return np.exp(sz_scatter_ln * rng.standard_normal(n))
 
 
@@ -169,7 +169,7 @@ class ClusterStamps:
         return np.stack(shapes, axis=-1) * self._uk_per_y
 
     def mean_images(self, m200c_msun, redshift) -> np.ndarray:
-        """Images of centred clusters without scatter, shape (n, 40, 40, f) float32 [µK].
+        """Return images of centred clusters without scatter, shape (n, 40, 40, f) float32 [µK].
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class ClusterStamps:
         return self.images(cluster_scales(np.atleast_1d(m200c_msun), redshift, self._model))
 
     def images(self, scales: ClusterScales) -> np.ndarray:
-        """Images of centred clusters of given size and scale, shape (n, 40, 40, f) float32 [µK].
+        """Return images of centred clusters of given size and scale, shape (n, 40, 40, f) float32 [µK].
 
         Raises
         ------
@@ -234,7 +234,7 @@ class ClusterStamps:
         return np.stack(hot, axis=-1) / self._uk_per_y
 
     def _place(self, scales: ClusterScales) -> tuple[np.ndarray, np.ndarray]:
-        """Where sizes fall in the table: the lower neighbour, and the weight of the upper one."""
+        """Return where sizes fall in the table: the lower neighbour, and the weight of the upper one."""
         position = np.interp(np.log(scales.theta500_arcmin), self._ln_size, np.arange(self._ln_size.size))
         low = np.minimum(position.astype(int), self._ln_size.size - 2)
         return low, position - low

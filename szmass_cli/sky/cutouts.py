@@ -56,7 +56,7 @@ class CutoutBlock:
         return CutoutBlock(**{name: values[rows] for name, values in self.arrays().items()})
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All that is there, by name."""
+        """Return all arrays that are there, by name."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: values for name, values in named.items() if values is not None}
 
@@ -67,7 +67,7 @@ class CutoutBlock:
 
 
 def block_generator(seed: int, stream: Stream, block: int, salt: int = 0) -> np.random.Generator:
-    """The random generator of one block: a function of its arguments and nothing else."""
+    """Return the random generator of one block: a function of the arguments and nothing else."""
     sequence = np.random.SeedSequence(seed, spawn_key=(int(stream), salt, block))
     return np.random.Generator(np.random.PCG64DXSM(sequence))
 
@@ -93,13 +93,13 @@ class CutoutSimulator:
 
     @property
     def block_size(self) -> int:
-        """Cutouts of one random stream."""
+        """Return the number of cutouts drawn from one random stream."""
         return self._signals.block_size
 
     def block(
         self, clusters: ClusterConfig, rng: np.random.Generator, first: int = 0, n: int | None = None
     ) -> CutoutBlock:
-        """The first n cutouts of a block, or all; `first` is the number of the first one."""
+        """Return the first n cutouts of a block, or all; `first` is the number of the first one."""
         size = self.block_size
         n = size if n is None else n
         redshift = draw_redshifts(clusters, rng, size, first, self._cosmology)
@@ -114,7 +114,7 @@ class CutoutSimulator:
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0
     ) -> Iterator[CutoutBlock]:
-        """Blocks that add up to n cutouts; the last one is cut, not drawn short."""
+        """Yield blocks that add up to n cutouts; the last one is drawn in full, then cut."""
         size = self.block_size
         for index in range(-(-n // size)):
             rng = block_generator(seed, stream, first_block + index, salt)

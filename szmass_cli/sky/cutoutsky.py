@@ -19,17 +19,17 @@ from szmass_cli.system.blas import one_blas_thread
 
 
 def pixel_noise_uk(noise_uk_arcmin, pixel_arcmin: float = PIXEL_ARCMIN):
-    """Standard deviation [µK] of white noise in one pixel; 5 µK-arcmin is 20 µK in 0.25'."""
+    """Return the standard deviation [µK] of white noise in one pixel; 5 µK-arcmin is 20 µK in 0.25'."""
     return noise_uk_arcmin / pixel_arcmin
 
 
 def reference_band(frequencies_ghz: Sequence[float]) -> int:
-    """The band whose SZ signal stands for all: the one nearest to 150 GHz."""
+    """Return the band whose SZ signal stands for all: the one nearest to 150 GHz."""
     return int(np.argmin([abs(frequency - PIVOT_GHZ) for frequency in frequencies_ghz]))
 
 
 def sz_weights(bands: Sequence[Band]) -> np.ndarray:
-    """SZ signal of each band over that of the reference band, (f,)."""
+    """Return the SZ signal of each band over that of the reference band, (f,)."""
     frequencies = [band.frequency_ghz for band in bands]
     signal = np.array([band.response.tsz_f() for band in bands])
     return signal / signal[reference_band(frequencies)]
@@ -51,7 +51,7 @@ def cutout_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray
 
 
 def cutout_smoothing(beam: AnyBeam) -> np.ndarray:
-    """Matrix (1600, 1600) that smooths a cutout by a beam, its rows normalised at the edges."""
+    """Return the matrix (1600, 1600) that smooths a cutout by a beam, its rows normalised at the edges."""
     offsets = pixel_offsets_arcmin()
     apart = np.subtract.outer(offsets, offsets)
     if isinstance(beam, Beam):
@@ -127,7 +127,7 @@ class CutoutSky:
 
     @cached_property
     def _factors(self) -> list[np.ndarray]:
-        """For each parity the root of the sky's covariance on the symmetry's part, (modes, q f).
+        """Return, for each parity, the root of the sky's covariance on the symmetry's part, (modes, q f).
 
         Modes below 1e-3 of the lowest noise are cut.
         """
@@ -146,14 +146,14 @@ class CutoutSky:
         return factors
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """n independent cutouts of sky plus noise, shape (n, 40, 40, f) float32 [µK]."""
+        """Draw n independent cutouts of sky plus noise, shape (n, 40, 40, f) float32 [µK]."""
         image = rng.standard_normal((n, N_PIXELS, N_PIXELS, self.n_bands), dtype=np.float32)
         image *= self.noise_uk
         self._add_sky(image, rng)
         return image
 
     def draw_sky(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """n independent cutouts of the sky without noise, shape (n, 40, 40, f) float32 [µK]."""
+        """Draw n independent cutouts of the sky without noise, shape (n, 40, 40, f) float32 [µK]."""
         image = np.zeros((n, N_PIXELS, N_PIXELS, self.n_bands), np.float32)
         self._add_sky(image, rng)
         return image
@@ -169,10 +169,11 @@ class CutoutSky:
 
     @cached_property
     def sz_filter(self) -> MirrorMatrix:
-        """The cutout filtered for SZ signals: the inverse covariance, then the beams, to one band [1/µK^2].
+        """Return the filter of cutouts for SZ signals: inverse covariance, then beams, to one band [1/µK^2].
 
-        Each band counts by its SZ signal, f(nu) over that of the reference band: for a cluster of image t its
-        product with t is what a matched filter adds up, t^T C^-1 d, spread over the pixels.
+        Each band is weighted by its SZ signal, f(nu) over that of the reference band. For a cluster of image
+        t, the product of the filtered cutout with t is a matched filter's sum, t^T C^-1 d, spread over the
+        pixels.
         """
         beams = [MirrorMatrix.of(cutout_smoothing(band.optics)).transposed for band in self.instrument.bands]
         weighted = [
@@ -183,23 +184,26 @@ class CutoutSky:
 
     @cached_property
     def sky_covariance_uk2(self) -> np.ndarray:
-        """Covariance of the sky without noise, (1600 f, 1600 f) [µK^2]; see `cutout_covariance_uk2`."""
+        """Return the covariance of the sky without noise, (1600 f, 1600 f) [µK^2].
+
+        See `cutout_covariance_uk2`.
+        """
         return cutout_covariance_uk2(self._power, self.instrument)
 
     @cached_property
     def covariance_uk2(self) -> np.ndarray:
-        """Covariance of sky plus noise, (1600 f, 1600 f) [µK^2]."""
+        """Return the covariance of sky plus noise, (1600 f, 1600 f) [µK^2]."""
         noise = np.tile(self.noise_uk.astype(float) ** 2, N_PIXELS**2)
         return self.sky_covariance_uk2 + np.diag(noise)
 
     @cached_property
     def covariance(self) -> MirrorMatrix:
-        """What `covariance_uk2` holds, in blocks."""
+        """Return the covariance that `covariance_uk2` holds, in blocks."""
         noise = np.tile(self.noise_uk.astype(float) ** 2, HALF**2)
         return self.sky_matrix + MirrorMatrix(np.diag(noise)[None])
 
     @cached_property
     def inverse(self) -> MirrorMatrix:
-        """Inverse of `covariance` [µK^-2]."""
+        """Return the inverse of `covariance` [µK^-2]."""
         with one_blas_thread():
             return self.covariance.inverse

@@ -39,7 +39,7 @@ class FieldClusters:
 
 
 def random_clusters(config: SurveyConfig, rng: np.random.Generator, n: int | None = None) -> FieldClusters:
-    """Clusters spread evenly over the field's area, half a degree from its edges if it is large enough.
+    """Draw clusters spread evenly over the field's area, half a degree from its edges if it is large enough.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def random_clusters(config: SurveyConfig, rng: np.random.Generator, n: int | Non
 
 
 def expected_number(config: SurveyConfig, patch: Patch) -> float | None:
-    """Mean number of clusters of the mass function on a patch, between the smallest and largest redshift.
+    """Return the mean number of clusters of the mass function on a patch, over the configured redshifts.
 
     None where masses are drawn from another distribution, or all clusters are at one redshift.
     """
@@ -96,7 +96,7 @@ def _poisson(expected: float, rng: np.random.Generator) -> int:
 
 
 def clusters_inside(clusters: FieldClusters, patch: Patch) -> FieldClusters:
-    """Those whose positions lie in the field.
+    """Return the clusters whose positions lie in the field.
 
     Raises
     ------
@@ -126,7 +126,10 @@ def check_sizes(clusters: FieldClusters, scales: ClusterScales) -> None:
 def miscentred(
     clusters: FieldClusters, rms_arcmin: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions [deg] where clusters are painted: off the catalogue's by a Gaussian of this rms per axis."""
+    """Return the positions [deg] where clusters are painted.
+
+    They are off the catalogue's positions by a Gaussian of this rms per axis.
+    """
     if rms_arcmin == 0:
         return clusters.ra_deg, clusters.dec_deg
     east, north = rms_arcmin * rng.standard_normal((2, len(clusters)))

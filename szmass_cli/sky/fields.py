@@ -34,7 +34,7 @@ _SPLINE_MARGIN = 16
 
 
 def plane_pixel_arcmin(beams: Sequence[AnyBeam]) -> float:
-    """Pixel of the plane, fine enough for the sharpest beam."""
+    """Return the side of the plane's pixels, fine enough for the sharpest beam."""
     sharpest_arcmin = min(beam.fwhm_arcmin for beam in beams)
     return min(PLANE_PIXEL_ARCMIN, sharpest_arcmin / SAMPLES_PER_FWHM)
 
@@ -139,7 +139,7 @@ def plane_skies(
 
 
 def _plane_of(patch: Patch, center: np.ndarray, step_arcmin: float) -> tuple[np.ndarray, tuple[int, int]]:
-    """The plane that holds a patch: y and x of its corner in pixels from the centre, and its shape."""
+    """Return the plane that holds a patch: y and x of its corner in pixels from the centre, and its shape."""
     ra, dec = (np.radians(axis) for axis in patch.grid_deg())
     x, y = lambert(ra, dec, *center)
     axes = [axis / (step_arcmin * ARCMIN) for axis in (y, x)]
@@ -151,7 +151,7 @@ def _plane_of(patch: Patch, center: np.ndarray, step_arcmin: float) -> tuple[np.
 
 
 def lambert(lon, lat, lon_0: float, lat_0: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lambert's azimuthal equal-area projection about a centre, all in radians.
+    """Return Lambert's azimuthal equal-area projection about a centre, all in radians.
 
     Snyder (1987), Map Projections, eqs. 24-2 to 24-4: x to the east, y to the north.
     """

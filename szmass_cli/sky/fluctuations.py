@@ -43,9 +43,9 @@ class FluctuationSpectrum:
 
     @property
     def cutoff_r500(self) -> float:
-        """L over R500 of P(k) ~ k^slope exp(-1 / (k L)^2).
+        """Return the scale L over R500 of P(k) ~ k^slope exp(-1 / (k L)^2).
 
-        Its k^3 P is largest at k L = (-2 / (slope + 3))^1/2.
+        k^3 P is largest at k L = (-2 / (slope + 3))^1/2.
         """
         return self.peak_r500 * float(np.sqrt(-2.0 / (self.slope + 3.0)))
 
@@ -103,7 +103,7 @@ class PressureFluctuations:
         self._model = model
 
     def image(self, shape: Ellipsoid, pixel_r500: float, rng: np.random.Generator) -> np.ndarray:
-        """One draw of int p(x) (f(x) - 1) dl / R500, in the units of `physics.profiles.projected_shape`.
+        """Draw an image of int p(x) (f(x) - 1) dl / R500, in the units of `physics.profiles.projected_shape`.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class PressureFluctuations:
 
 
 def _import_model():
-    """pitszi's class of cluster models."""
+    """Return pitszi's class of cluster models."""
     try:
         with _global_random_state():
             from pitszi import Model

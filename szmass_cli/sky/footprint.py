@@ -56,7 +56,7 @@ def footprint(field: FieldConfig, instrument: Instrument) -> Footprint:
 
 
 def _sky_bytes(patch: Patch, bands: Sequence[Band]) -> float:
-    """What the Gaussian sky takes while it is made."""
+    """Return the memory that making the Gaussian sky takes."""
     radius_deg = patch.bounding_circle_deg()[2]
     if radius_deg <= PLANE_RADIUS_DEG:
         side = (2.0 * radius_deg * 60.0 + MARGIN_ARCMIN) / plane_pixel_arcmin([band.beam for band in bands])
@@ -85,7 +85,7 @@ def check_memory(field: FieldConfig, instrument: Instrument) -> None:
 
 
 def available_bytes() -> float:
-    """Memory that can be had now; infinite where the system does not say."""
+    """Return the memory that is available now; infinite where the system does not say."""
     try:
         with open("/proc/meminfo") as lines:
             values = dict(line.split(":", 1) for line in lines)

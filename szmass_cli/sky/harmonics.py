@@ -22,17 +22,17 @@ _BLOCK_M = 128
 
 
 def last_multipole(beam: AnyBeam) -> int:
-    """Multipole beyond which a beam passes less than 1e-3 of an amplitude, 1e-6 of the power.
+    """Return the multipole beyond which a beam passes less than 1e-3 of an amplitude, 1e-6 of the power.
 
-    It may be more than the map's pixels can hold: they are samples of the beamed sky, so that what is beyond
-    folds back onto lower multipoles, as it does in a map made from a scanned sky.
+    It may be more than the map's pixels can hold. Pixels are samples of the beamed sky, so that power beyond
+    their limit folds back onto lower multipoles, as it does in a map made from a scanned sky.
     """
     ell = np.arange(int(beam.ell_max) + 1)
     return int(np.flatnonzero(np.abs(beam.b_ell(ell)) >= NEGLIGIBLE)[-1])
 
 
 def n_coefficients(ell_max: int) -> int:
-    """Number of a_lm with m >= 0."""
+    """Return the number of a_lm with m >= 0."""
     return (ell_max + 1) * (ell_max + 2) // 2
 
 
@@ -77,7 +77,7 @@ def draw_alm(
     seed: np.random.SeedSequence,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """Coefficients of one band's beamed sky: white noise shared by all bands, mixed.
+    """Draw the coefficients of one band's beamed sky, mixed from white noise that all bands share.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def draw_alm(
 
 
 def _white(seed: np.random.SeedSequence, white: int, m: int, ell_max: int) -> np.ndarray:
-    """Coefficients of one m, ell = m to ell_max, with real and imaginary parts of unit variance."""
+    """Draw the coefficients of one m, ell = m to ell_max, with real and imaginary parts of unit variance."""
     stream = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, white, m))
     rng = np.random.Generator(np.random.PCG64DXSM(stream))
     values = rng.standard_normal(2 * (ell_max + 1 - m), dtype=np.float32).view(np.complex64)

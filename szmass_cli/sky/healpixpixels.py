@@ -32,7 +32,7 @@ class HealpixPixels:
 
     @classmethod
     def covering(cls, patch: Patch, nside: int, nested: bool, galactic: bool) -> "HealpixPixels":
-        """The pixels whose centres lie in a patch."""
+        """Return the pixels whose centres lie in a patch."""
         whole = cls(nside, nested, galactic, None)
         if patch.is_full_sky:
             return whole
@@ -99,7 +99,7 @@ class HealpixPixels:
 
     @cached_property
     def _ring_numbers(self) -> np.ndarray:
-        """Those of the rings that have pixels here, counted from 1 at the north pole as healpy does."""
+        """Return the numbers of the rings with pixels here, counted from 1 at the north pole as in healpy."""
         if self.numbers is None:
             return np.arange(1, 4 * self.nside)
         ends = healpy.pix2ring(self.nside, self.numbers[[0, -1]])
@@ -107,7 +107,7 @@ class HealpixPixels:
 
     @cached_property
     def _starts(self) -> np.ndarray:
-        """Number of the first pixel of each ring, and of the one after the last ring."""
+        """Return the number of the first pixel of each ring, and of the one after the last ring."""
         start, count, *_ = healpy.ringinfo(self.nside, self._ring_numbers)
         return np.append(start, start[-1] + count[-1])
 
@@ -126,13 +126,13 @@ class HealpixPixels:
 
 
 def _galactic_rotation() -> np.ndarray:
-    """The (3, 3) matrix that takes ICRS unit vectors into galactic ones."""
+    """Return the (3, 3) matrix that takes ICRS unit vectors into galactic ones."""
     axes = SkyCoord([0.0, 90.0, 0.0], [0.0, 0.0, 90.0], unit="deg")
     return np.array(axes.galactic.cartesian.xyz)
 
 
 def _circle_by_rings(nside: int, lon: float, lat: float, radius: float):
-    """Numbers (RING) of the pixels within a circle and a few more, some rings at a time."""
+    """Yield the numbers (RING) of the pixels within a circle and a few more, some rings at a time."""
     rings = np.arange(1, 4 * nside)
     start, count, cosine, sine, shifted = healpy.ringinfo(nside, rings)
     near = np.abs(np.arctan2(cosine, sine) - lat) <= radius

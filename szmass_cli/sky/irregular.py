@@ -60,7 +60,7 @@ def draw_irregular_population(
     m200c_range_msun: tuple[float, float] = (2e14, 7e14),
     redshifts: tuple[float, ...] = (0.67, 0.73),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Masses [Msun] and redshifts (n,) of clusters as those of section 4.4 of Gupta & Reichardt (2020).
+    """Draw masses [Msun] and redshifts (n,) of clusters as in section 4.4 of Gupta & Reichardt (2020).
 
     Masses are uniform in their range; each redshift comes equally often, in random order.
     """
@@ -140,7 +140,7 @@ class IrregularClusters:
             self._abundance = halo_abundance(model.cosmology, masses, settings.halo_redshifts)
 
     def draw(self, m200c_msun: float, redshift: float, rng: np.random.Generator) -> IrregularCluster:
-        """One cluster of given mass and redshift, a function of them and of the generator's state alone.
+        """Draw one cluster, a function of its mass and redshift and of the generator's state alone.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class IrregularClusters:
         return IrregularCluster(y, own, amplitude, shape, float(scales.kt_kev))
 
     def _ellipsoid(self, shape: Ellipsoid, theta500_arcmin: float) -> np.ndarray:
-        """Projection of the smooth cluster, in units of its central scale."""
+        """Return the projection of the smooth cluster, in units of its central scale."""
         metric, depth = shape.projection()
         samples = self.grid.fine_offsets(slice(0, self.grid.n_pixels)) / theta500_arcmin
         west, north = samples[None, :], samples[:, None]
@@ -186,6 +186,6 @@ class IrregularClusters:
 
 
 def _refined(image: np.ndarray) -> np.ndarray:
-    """A smooth image on pixels of half the side."""
+    """Return a smooth image on pixels of half the side."""
     fine = (np.arange(_COARSE * len(image)) + 0.5) / _COARSE - 0.5
     return map_coordinates(image, np.meshgrid(fine, fine, indexing="ij"), order=5, mode="nearest")

@@ -10,7 +10,7 @@ from szmass_cli.system.progress import Progress, silent
 
 
 def cosine_taper(distance, width) -> np.ndarray:
-    """A taper from 0 at distance 0 to 1 at a width and beyond; a step for no width."""
+    """Return a taper from 0 at distance 0 to 1 at a width and beyond; a step for no width."""
     if width <= 0:
         return np.where(np.asarray(distance) >= 0, 1.0, 0.0)
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(np.asarray(distance) / width, 0.0, 1.0))
@@ -19,7 +19,7 @@ def cosine_taper(distance, width) -> np.ndarray:
 def apodised_mask(
     field: FieldConfig, pixels: Pixels, rng: np.random.Generator, progress: Progress = silent
 ) -> np.ndarray:
-    """The mask of a field: 1 inside, 0 in holes, with a cosine taper at the edges and around holes.
+    """Return the mask of a field: 1 inside, 0 in holes, with a cosine taper at the edges and around holes.
 
     Holes stand for masked point sources: a Poisson number of discs, spread evenly over the field.
 
@@ -57,7 +57,7 @@ def apodised_mask(
 
 
 def noise_uk(field: FieldConfig, pixels: Pixels, noise_uk_arcmin: float, part: Part) -> np.ndarray:
-    """Standard deviation of the white noise in pixels of a part of the map [µK]; see `shallowness`."""
+    """Return the standard deviation [µK] of the white noise in a part's pixels; see `shallowness`."""
     return noise_uk_arcmin / np.sqrt(pixels.area_arcmin2(part)) * depth_factor(field, pixels, part)
 
 
@@ -69,7 +69,7 @@ def depth_factor(field: FieldConfig, pixels: Pixels, part: Part) -> np.ndarray |
 
 
 def shallowness(field: FieldConfig, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    """Noise at positions over that in the middle of the field.
+    """Return the noise at positions over that in the middle of the field.
 
     It grows, as a cosine of the distance in right ascension and in declination, by the fraction
     ``depth_variation`` up to the edges.

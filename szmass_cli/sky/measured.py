@@ -43,12 +43,12 @@ class MeasuredSpectra:
 
     @property
     def unwindowed(self) -> np.ndarray:
-        """D_ell without what the window mixed into it, (f, f, bins)."""
+        """Return D_ell without the power that the window mixed into it, (f, f, bins)."""
         return self.measured - (self.expected - self.input)
 
 
 def hann_window(shape: tuple[int, int]) -> np.ndarray:
-    """A taper (ny, nx) that falls to zero, with its slope, at all edges: a patch is not periodic."""
+    """Return a taper (ny, nx) that falls to zero, with its slope, at all edges: a patch is not periodic."""
     ny, nx = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in shape)
     return np.outer(ny, nx)
 
@@ -85,13 +85,13 @@ class PatchSpectra:
         self._dl_of_power = ell * (ell + 1.0) / (2.0 * np.pi) * pixel_rad**2 / np.sum(self._window**2)
 
     def measure(self, patches_uk: np.ndarray) -> np.ndarray:
-        """D_ell [µK^2] of patches (n, f, ny, nx) between their f bands, shape (n, f, f, bins)."""
+        """Return the D_ell [µK^2] of patches (n, f, ny, nx) between their f bands, shape (n, f, f, bins)."""
         parts = range(0, len(patches_uk), _PATCHES_AT_A_TIME)
         windowed = (patches_uk[i : i + _PATCHES_AT_A_TIME] * self._window for i in parts)
         return np.concatenate([self.measure_windowed(part) for part in windowed])
 
     def measure_windowed(self, patches_uk: np.ndarray) -> np.ndarray:
-        """The same of patches that the window has been multiplied into, such as those of a masked map."""
+        """Return the same for patches already multiplied by the window, such as those of a masked map."""
         modes = fft.fft2(patches_uk)
         n, f = modes.shape[:2]
         modes = modes.reshape(n, f, -1)
@@ -103,7 +103,7 @@ class PatchSpectra:
         return dl
 
     def expect(self, lag_covariance_uk2: np.ndarray) -> np.ndarray:
-        """Mean of `measure` over skies with the given covariance.
+        """Return the mean of `measure` over skies with the given covariance.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class PatchSpectra:
         return dl
 
     def errors(self, expected: np.ndarray, n_patches: int) -> np.ndarray:
-        """Standard deviation of the mean of `measure` over n Gaussian patches, shape (f, f, bins).
+        """Return the standard deviation of the mean of `measure` over n Gaussian patches, shape (f, f, bins).
 
         Parameters
         ----------
@@ -143,7 +143,10 @@ class PatchSpectra:
 
     @cached_property
     def _independent(self) -> np.ndarray:
-        """Independent modes in each bin: the window correlates neighbours, by the transform of its square."""
+        """Return the number of independent modes in each bin.
+
+        The window correlates neighbouring modes, by the transform of its square.
+        """
         correlation = np.abs(fft.fft2(self._window**2)) ** 2 / np.sum(self._window**2) ** 2
         spread = fft.fft2(correlation).real
         pairs = []
@@ -153,7 +156,10 @@ class PatchSpectra:
         return self._n_modes**2 / np.array(pairs)
 
     def average(self, dl_uk2: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Mean (f, f, bins) over each bin's modes of power spectra, a function of ell (n,) to (f, f, n)."""
+        """Return the mean (f, f, bins) over each bin's modes of power spectra.
+
+        The spectra are a function of ell, (n,) to (f, f, n).
+        """
         # a smooth function of ell; the mode at ell = 0 is in no bin
         ell = np.linspace(1.0, self._ell.max(), 4000)
         spectra = dl_uk2(ell)
@@ -202,7 +208,10 @@ def plane_lag_covariance_uk2(
 
 
 def cutout_lag_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
-    """Return the same (f, f, 40, 40) of cutouts: exact, and with all of the largest scales."""
+    """Return the covariance (f, f, 40, 40) of `plane_lag_covariance_uk2` for cutouts.
+
+    It is exact, and holds all of the largest scales.
+    """
     lags = correlated_lags_uk2(power, instrument)
     none = N_PIXELS - 1
     return 0.5 * (lags[:, :, none:, none:] + lags[:, :, none:, none::-1])
@@ -211,7 +220,7 @@ def cutout_lag_covariance_uk2(power: SkyPower, instrument: Instrument) -> np.nda
 def with_white_noise(
     lag_covariance_uk2: np.ndarray, bands: Sequence[Band], pixel_arcmin: float
 ) -> np.ndarray:
-    """A covariance by lags (f, f, ny, nx) to which the bands' noise is added [µK^2]."""
+    """Return a covariance by lags (f, f, ny, nx) to which the bands' noise is added [µK^2]."""
     total = lag_covariance_uk2.copy()
     for i, band in enumerate(bands):
         total[i, i, 0, 0] += (band.noise_uk_arcmin / pixel_arcmin) ** 2

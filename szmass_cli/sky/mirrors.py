@@ -43,18 +43,18 @@ class MirrorMatrix:
         return cls(together.reshape(len(MIRRORS.parities), -1, together.shape[-1]))
 
     def of_band(self, band: int, n_bands: int) -> MirrorMatrix:
-        """Return this map of one band, for cutouts of several of which it does not see the others."""
+        """Return this map of one band as a map of cutouts of several bands, which ignores the others."""
         blocks = np.zeros((*self.blocks.shape, n_bands))
         blocks[..., band] = self.blocks
         return MirrorMatrix(blocks.reshape(*self.blocks.shape[:2], -1))
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Map cutouts (n, 40, 40, f), or (n, 40, 40) for f = 1, to cutouts (n, 40, 40, g)."""
+        """Apply the matrix to cutouts (n, 40, 40, f), or (n, 40, 40) for f = 1; return (n, 40, 40, g)."""
         fields = MIRRORS.fold(images.reshape(len(images), N_PIXELS, N_PIXELS, -1))
         return MIRRORS.unfold(fields @ self.blocks.transpose(0, 2, 1))
 
     def __matmul__(self, other: MirrorMatrix) -> MirrorMatrix:
-        """Return this one after the other."""
+        """Return the map that applies the other one first, then this one."""
         return MirrorMatrix(self.blocks @ other.blocks)
 
     def __add__(self, other: MirrorMatrix) -> MirrorMatrix:
@@ -74,6 +74,6 @@ class MirrorMatrix:
         return MirrorMatrix(np.linalg.inv(self.blocks))
 
     def diagonal(self) -> np.ndarray:
-        """Return what each pixel gets of itself, (40, 40, f), of a map between the same bands."""
+        """Return the diagonal (40, 40, f) of a map between the same bands: each pixel's factor on itself."""
         own = np.einsum("kii->i", self.blocks).reshape(MIRRORS.n_pixels, -1) / len(MIRRORS.parities)
         return np.moveaxis(all_pixels(own.T, MIRRORS), 0, -1)

@@ -44,7 +44,7 @@ class ClusterPainter:
         return float(radii[min(last_bright + 1, N_RADII)])
 
     def reach_arcmin(self, theta500_arcmin) -> np.ndarray:
-        """How far from their centres clusters of given sizes are painted."""
+        """Return how far from their centres clusters of given sizes are painted."""
         return np.interp(np.log(theta500_arcmin), np.log(self._sizes), self._reaches)
 
     def paint(

@@ -26,7 +26,7 @@ class Patch:
 
     @classmethod
     def of(cls, field: FieldConfig) -> "Patch":
-        """The patch that a configuration asks for."""
+        """Return the patch that a configuration asks for."""
         if field.height_deg >= 180.0:
             return cls(field.center_ra_deg, field.width_deg, -90.0, 90.0)
         half = field.height_deg / 2.0
@@ -48,17 +48,17 @@ class Patch:
         return float(np.radians(self.width_deg) * (np.sin(north) - np.sin(south)))
 
     def offset_deg(self, ra_deg):
-        """Right ascension [deg] east of the middle, -180 to 180."""
+        """Return the right ascension [deg] east of the middle, -180 to 180."""
         return (np.asarray(ra_deg) - self.center_ra_deg + 180.0) % 360.0 - 180.0
 
     def contains(self, ra_deg, dec_deg) -> np.ndarray:
-        """Whether positions [deg] lie inside; not those that are NaN."""
+        """Return whether positions [deg] lie inside; those that are NaN do not."""
         dec = np.asarray(dec_deg)
         across = np.abs(self.offset_deg(ra_deg)) <= self.width_deg / 2.0
         return across & (dec >= self.south_deg) & (dec <= self.north_deg)
 
     def inner(self, margin_deg: float) -> "Patch":
-        """The patch without a margin, at most an eighth of its extent, along the edges that it has."""
+        """Return the patch without a margin, at most an eighth of its extent, along the edges that it has."""
         height = self.north_deg - self.south_deg
         aside, upright = min(margin_deg, self.width_deg / 8.0), min(margin_deg, height / 8.0)
         return Patch(
@@ -69,16 +69,16 @@ class Patch:
         )
 
     def random_positions(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """n right ascensions and declinations [deg], spread evenly over its area."""
+        """Draw n right ascensions and declinations [deg], spread evenly over the patch's area."""
         south, north = np.radians([self.south_deg, self.north_deg])
         dec_deg = np.degrees(np.arcsin(rng.uniform(np.sin(south), np.sin(north), n)))
         offset_deg = rng.uniform(-self.width_deg / 2.0, self.width_deg / 2.0, n)
         return (self.center_ra_deg + offset_deg) % 360.0, dec_deg
 
     def edge_distance_deg(self, ra_deg, dec_deg) -> tuple[np.ndarray, np.ndarray]:
-        """Distance [deg] of inside positions from the nearer parallel and from the nearer meridian.
+        """Return the distance [deg] of inside positions from the nearer parallel and the nearer meridian.
 
-        Infinite from edges that it does not have: where it goes all round, or includes a pole.
+        It is infinite where there is no such edge: where the patch goes all round, or includes a pole.
         """
         dec = np.asarray(dec_deg)
         south = dec - self.south_deg if self.south_deg > -90.0 else np.inf
@@ -92,13 +92,13 @@ class Patch:
         return upright, np.degrees(np.arcsin(sine))
 
     def grid_deg(self) -> tuple[np.ndarray, np.ndarray]:
-        """Right ascensions (181,) and declinations (181, 1) [deg] from edge to edge."""
+        """Return right ascensions (181,) and declinations (181, 1) [deg] from edge to edge."""
         half = self.width_deg / 2.0
         ra_deg = self.center_ra_deg + np.linspace(-half, half, 181)
         return ra_deg, np.linspace(self.south_deg, self.north_deg, 181)[:, None]
 
     def bounding_circle_deg(self) -> tuple[float, float, float]:
-        """Right ascension, declination and radius [deg] of a small circle that holds the patch.
+        """Return the right ascension, declination and radius [deg] of a small circle that holds the patch.
 
         Its centre is the middle of the patch or a pole, whichever makes it smaller.
         """

@@ -38,66 +38,69 @@ class Pixels(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the map as an array."""
+        """Return the shape of the map as an array."""
         ...
 
     @property
     def size(self) -> int:
-        """Number of pixels."""
+        """Return the number of pixels."""
         ...
 
     @property
     def pixel_arcmin(self) -> float:
-        """Pixel side."""
+        """Return the side of a pixel."""
         ...
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """Return a description of the pixels in one line."""
         ...
 
     def lon_lat(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Longitude and latitude [rad] of pixels in the map's frame."""
+        """Return the longitude and latitude [rad] of pixels in the map's frame."""
         ...
 
     def ra_dec_deg(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Equatorial (ICRS) positions [deg] of pixels."""
+        """Return the equatorial (ICRS) positions [deg] of pixels."""
         ...
 
     def to_frame(self, ra_deg, dec_deg) -> tuple[np.ndarray, np.ndarray]:
-        """Longitude and latitude [rad] in the map's frame of equatorial positions [deg]."""
+        """Return the longitude and latitude [rad] in the map's frame of equatorial positions [deg]."""
         ...
 
     def area_arcmin2(self, part: Part) -> np.ndarray:
-        """Area of pixels [arcmin^2]."""
+        """Return the area of pixels [arcmin^2]."""
         ...
 
     def within(self, lon: float, lat: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of the pixels within a radius of a position in the map's frame, and their distance; rad."""
+        """Return the numbers of the pixels within a radius of a position, and their distance.
+
+        Position, radius and distances are in radians, in the map's frame.
+        """
         ...
 
     def rings(self) -> list[Ring]:
-        """The rings that the pixels lie on."""
+        """Return the rings that the pixels lie on."""
         ...
 
     def on_ring(self, ring: int) -> tuple[np.ndarray | slice, np.ndarray | slice]:
-        """Which pixels lie on a ring, and which of the ring's they are."""
+        """Return which of the map's pixels lie on a ring, and which of the ring's pixels they are."""
         ...
 
 
 def numbers_of(part: Part) -> np.ndarray:
-    """The numbers of the pixels of a part."""
+    """Return the numbers of the pixels of a part."""
     return np.arange(part.start, part.stop) if isinstance(part, slice) else part
 
 
 def blocks(size: int) -> Iterator[slice]:
-    """Slices that cover range(size) in order."""
+    """Yield slices that cover range(size) in order."""
     for start in range(0, size, BLOCK_PIXELS):
         yield slice(start, min(start + BLOCK_PIXELS, size))
 
 
 def separation(lon, lat, lon_0: float, lat_0: float) -> np.ndarray:
-    """Angle between directions by the haversine formula, exact at small angles; all in radians."""
+    """Return the angle between directions by the haversine formula, exact at small angles; all in radians."""
     haversine = np.sin((lat - lat_0) / 2.0) ** 2
     haversine = haversine + np.cos(lat) * np.cos(lat_0) * np.sin((lon - lon_0) / 2.0) ** 2
     return 2.0 * np.arcsin(np.sqrt(np.minimum(haversine, 1.0)))

@@ -95,7 +95,7 @@ class SkyPower:
         return len(self.cl_uk2_sr)
 
     def cl(self, ell) -> np.ndarray:
-        """C_ell [µK^2 sr] at any multipoles (n,), shape (f, f, n); powers are interpolated in ln-ln."""
+        """Return C_ell [µK^2 sr] at any multipoles (n,), shape (f, f, n), interpolated in ln-ln."""
         ell = np.asarray(ell, float)
         x, nodes = np.log(np.maximum(ell, 1e-3)), np.log(self.ell)
         autos = np.maximum(np.einsum("iin->in", self.cl_uk2_sr), 1e-300)
@@ -107,7 +107,7 @@ class SkyPower:
         return np.where(inside, between * roots[:, None] * roots[None, :], 0.0)
 
     def mixing(self) -> np.ndarray:
-        """Square roots (f, f, n) of the power at the tabulated multipoles: white noise into sky."""
+        """Return square roots (f, f, n) of the power at the tabulated multipoles: white noise into sky."""
         values, vectors = np.linalg.eigh(self.cl_uk2_sr.transpose(2, 0, 1))
         # perfectly correlated bands have zero eigenvalues, which rounding makes negative
         roots = np.sqrt(np.maximum(values, 0.0))

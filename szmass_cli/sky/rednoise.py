@@ -15,7 +15,7 @@ NEGLIGIBLE = 3e-3
 
 @dataclass(frozen=True)
 class Unblurred:
-    """What noise is seen through: it is added after the beam.
+    """The optics of red noise: none, as it is added after the beam.
 
     Parameters
     ----------

@@ -28,11 +28,14 @@ class Ellipsoid:
 
     @property
     def metric(self) -> np.ndarray:
-        """Matrix A (3, 3) of the radius zeta^2 = x A x in place of r^2, x = (west, north, line of sight)."""
+        """Return the matrix A (3, 3) of the radius zeta^2 = x A x in place of r^2.
+
+        The vector is x = (west, north, line of sight).
+        """
         return self.rotation.T @ np.diag(self.axes**-2.0) @ self.rotation
 
     def projection(self) -> tuple[np.ndarray, float]:
-        """What the ellipsoid's projection is like.
+        """Return the metric and the depth of the ellipsoid's projection.
 
         Returns
         -------
@@ -51,7 +54,7 @@ class Ellipsoid:
 
 
 def draw_halo_axis_ratios(rng: np.random.Generator, peak_height, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Axis ratios of n dark matter halos.
+    """Draw the axis ratios of n dark matter halos.
 
     Parameters
     ----------
@@ -82,7 +85,9 @@ def draw_halo_axis_ratios(rng: np.random.Generator, peak_height, n: int) -> tupl
 
 
 def gas_axis_ratios(minor, intermediate, eccentricity_ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """Axis ratios of the gas in halos of given ones: its eccentricities are a constant fraction of theirs.
+    """Return the axis ratios of the gas in halos of given axis ratios.
+
+    The eccentricities of the gas are a constant fraction of those of the halo.
 
     Gas in equilibrium follows the potential, which is rounder than the mass (Lee & Suto 2003, ApJ 585, 151).
     """
@@ -94,7 +99,7 @@ def gas_axis_ratios(minor, intermediate, eccentricity_ratio: float) -> tuple[np.
 
 
 def draw_ellipsoid(rng: np.random.Generator, peak_height: float, eccentricity_ratio: float) -> Ellipsoid:
-    """The gas of one cluster, of random shape and in a random orientation.
+    """Draw the shape of the gas of one cluster, with random axis ratios and a random orientation.
 
     Parameters
     ----------

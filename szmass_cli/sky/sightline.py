@@ -32,7 +32,7 @@ class Halos:
 
 
 def draw_halos(abundance: Abundance, half_width_arcmin: float, rng: np.random.Generator) -> Halos:
-    """Halos in a square around a cluster, unrelated to it and to each other.
+    """Draw halos in a square around a cluster, unrelated to it and to each other.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class ShapeTable:
         self._values = projected_shape(self._root**2)
 
     def __call__(self, radius_r500_squared: np.ndarray) -> np.ndarray:
-        """Projection at the given squares of the projected radius over R500."""
+        """Return the projection at the given squares of the projected radius over R500."""
         return np.interp(np.sqrt(np.sqrt(radius_r500_squared)), self._root, self._values, right=0.0)
 
 

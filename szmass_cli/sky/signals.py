@@ -48,7 +48,10 @@ class SignalSource(Protocol):
 
     @property
     def block_size(self) -> int:
-        """Cutouts of one random stream, drawn together so that nothing depends on chunking."""
+        """Return the number of cutouts of one random stream.
+
+        They are drawn together, so that chunking has no effect.
+        """
         ...
 
     def draw(
@@ -138,7 +141,7 @@ class IrregularSignals:
 def signal_source(
     clusters: ClusterConfig, bands: Sequence[Band], stamps: ClusterStamps, model: SzModel
 ) -> SignalSource:
-    """The source of the configured shape.
+    """Return the source of clusters of the configured shape.
 
     Raises
     ------

@@ -56,7 +56,7 @@ class SurveyField:
 
     @property
     def map_uk(self) -> np.ndarray:
-        """The map of the first band."""
+        """Return the map of the first band."""
         return self.maps_uk[0]
 
 
@@ -207,7 +207,7 @@ def simulate_field(
 
 
 def pixels_of(field: FieldConfig) -> CarPixels | HealpixPixels:
-    """The pixels of a configured field."""
+    """Return the pixels of a configured field."""
     patch = Patch.of(field)
     if field.pixelisation == "car":
         return CarPixels.covering(patch, field.pixel_arcmin)

@@ -28,20 +28,20 @@ class YGrid:
         return 0.5 * self.n_pixels * self.pixel_arcmin
 
     def offsets(self) -> np.ndarray:
-        """Offsets (n_pixels,) of the pixels' centres from the cluster [arcmin], ascending."""
+        """Return the offsets (n_pixels,) of the pixels' centres from the cluster [arcmin], ascending."""
         return (np.arange(self.n_pixels) - (self.n_pixels - 1) / 2.0) * self.pixel_arcmin
 
     def fine_offsets(self, pixels: slice) -> np.ndarray:
-        """Offsets [arcmin] of the samples of a range of pixels, two a pixel."""
+        """Return the offsets [arcmin] of the samples of a range of pixels, two a pixel."""
         samples = np.arange(_PARTS * pixels.start, _PARTS * pixels.stop)
         return (samples - (_PARTS * self.n_pixels - 1) / 2.0) * (self.pixel_arcmin / _PARTS)
 
     def pixel_means(self, samples: np.ndarray) -> np.ndarray:
-        """Means over pixels of samples at `fine_offsets` in both directions."""
+        """Return the means over pixels of samples at `fine_offsets` in both directions."""
         return 0.25 * (samples[::2, ::2] + samples[1::2, ::2] + samples[::2, 1::2] + samples[1::2, 1::2])
 
     def pixels_within(self, centre_arcmin: float, reach_arcmin: float) -> slice:
-        """The pixels of a row or column that come within reach of a place, as many as are on the map."""
+        """Return the pixels of a row or column within reach of a place, as many as are on the map."""
         middle = self.n_pixels / 2.0
         first = int(np.floor(middle + (centre_arcmin - reach_arcmin) / self.pixel_arcmin))
         last = int(np.ceil(middle + (centre_arcmin + reach_arcmin) / self.pixel_arcmin))

@@ -12,23 +12,26 @@ _REACH_SIGMA = 4.0
 
 
 def beam_sigma_arcmin(beam: AnyBeam) -> float:
-    """Width [arcmin] of the Gaussian whose transfer falls to exp(-1/2) at the same multipole."""
+    """Return the width [arcmin] of the Gaussian whose transfer falls to exp(-1/2) at the same multipole."""
     ell = np.geomspace(10.0, 1e6, 20_000)
     return 1.0 / ell[np.argmax(np.asarray(beam.b_ell(ell)) < np.exp(-0.5))] / ARCMIN
 
 
 def beam_reach_arcmin(beam: AnyBeam) -> float:
-    """Distance [arcmin] beyond which the sky adds next to nothing to a beamed pixel: four widths."""
+    """Return the distance [arcmin] beyond which the sky adds next to nothing to a beamed pixel.
+
+    It is four widths of the beam.
+    """
     return _REACH_SIGMA * beam_sigma_arcmin(beam)
 
 
 def beam_is_resolved(beam: AnyBeam, pixel_arcmin: float) -> bool:
-    """Whether pixels are fine enough for the beam to leave nothing at the wave number where they end."""
+    """Return whether the beam passes next to nothing at the largest wave number of pixels of this side."""
     return bool(np.abs(beam.b_ell(np.pi / (pixel_arcmin * ARCMIN))) <= RESOLVED)
 
 
 def lattice_transfer(shape: tuple[int, int], pixels_per_arcmin: np.ndarray, beam: AnyBeam) -> np.ndarray:
-    """What turns the FFT of a map of pixel means into that of the beamed sky at the pixels' centres.
+    """Return the factor from the FFT of a map of pixel means to that of the beamed sky at pixel centres.
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ def lattice_transfer(shape: tuple[int, int], pixels_per_arcmin: np.ndarray, beam
 
 
 def beamed_stamps(y_fine: np.ndarray, pixel_arcmin: float, beam: AnyBeam) -> np.ndarray:
-    """Stamps of the sky behind a beam, from fine maps of pixel means centred on the clusters.
+    """Return stamps of the sky behind a beam, from fine maps of pixel means centred on the clusters.
 
     Parameters
     ----------
