@@ -36,9 +36,9 @@ class BeamExchange:
     pixel_window: bool
 
     def at(self, ell: np.ndarray, window: np.ndarray) -> np.ndarray:
-        """Factor of modes at multipoles ell whose amplitude the pixels reduce to `window`.
+        """Return the factor of modes at multipoles ell whose amplitude the pixels reduce to `window`.
 
-        The plain quotient, but for modes that the map hardly has.
+        It is the plain quotient, except for modes that the map hardly contains.
         """
         has = self.map_beam.b_ell(ell) * (window if self.pixel_window else 1.0)
         return self.wanted_beam.b_ell(ell) * has / (has**2 + _FAINTEST**2)
@@ -93,7 +93,7 @@ class BeamExchange:
 
 
 def _trend(window: np.ndarray) -> np.ndarray:
-    """The plane through a window's four sides, whose steps from edge to edge would ring."""
+    """Return the plane through a window's four sides, whose steps from edge to edge would cause ringing."""
     ny, nx = window.shape
     y, x = np.linspace(-0.5, 0.5, ny)[:, None], np.linspace(-0.5, 0.5, nx)[None, :]
     # the edge rows and columns smoothed: noise in them is no trend

@@ -34,7 +34,7 @@ def number_of(header, key: str) -> float | None:
 
 
 def is_true(header, key: str) -> bool:
-    """Whether a card says yes: a logical T, a number other than 0, or a word for it."""
+    """Return whether a card says yes: a logical T, a number other than 0, or a word for it."""
     value = header.get(key)
     if isinstance(value, bool | int | float):
         return bool(value)

@@ -42,7 +42,7 @@ class Cutouts:
     nonfinite_fraction: np.ndarray
 
     def masked(self, bad: np.ndarray) -> Cutouts:
-        """The same cutouts with more bad pixels (n, 40, 40), which then hold the mean of the good ones."""
+        """Return the cutouts with more bad pixels (n, 40, 40), which then hold the mean of the good ones."""
         if not bad.any():
             return self
         images, worse = self.images.copy(), self.bad | bad
@@ -52,12 +52,12 @@ class Cutouts:
 
     @property
     def bad_fraction(self) -> np.ndarray:
-        """Fraction (n,) of each cutout's pixels without data."""
+        """Return the fraction (n,) of each cutout's pixels without data."""
         return self.bad.mean(axis=(1, 2))
 
 
 def robust_rms(values: np.ndarray) -> float:
-    """Scatter of values, from their median absolute deviation.
+    """Return the scatter of values, from their median absolute deviation.
 
     A CMB map has tens to hundreds of µK: far less or more means that the unit is wrong.
     """

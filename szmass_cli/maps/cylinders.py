@@ -23,11 +23,11 @@ def projection_of(wcs: WCS) -> str:
 
 
 def check_reference_latitude(path: Path, wcs: WCS, shape: tuple[int, int], header) -> None:
-    """Refuse a cylindrical map of which nobody can know where its rows are.
+    """Refuse a cylindrical map whose header does not determine the latitude of its rows.
 
-    By the standard CRVAL2 is the latitude of the projection's own equator point: not 0, it turns the whole
-    projection (Calabretta & Greisen 2002, section 2.4). Many programs mean no more by it than the latitude
-    of row CRPIX2. Both readings are in use, and nothing in such a header tells which.
+    By the standard CRVAL2 is the latitude of the projection's own equator point: if it is not 0, it rotates
+    the whole projection (Calabretta & Greisen 2002, section 2.4). Many programs mean by it only the latitude
+    of row CRPIX2. Both readings are in use, and nothing in such a header tells which applies.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def check_reference_latitude(path: Path, wcs: WCS, shape: tuple[int, int], heade
 
 
 def upright_reading(wcs: WCS) -> WCS:
-    """Return the WCS in which CRVAL2 is the latitude of CRPIX2 and turns nothing."""
+    """Return the WCS in which CRVAL2 is the latitude of CRPIX2 and rotates nothing."""
     upright, lat = wcs.deepcopy(), wcs.wcs.lat
     reference, crval = upright.wcs.crpix.copy(), upright.wcs.crval.copy()
     turned_to = crval.copy()
@@ -132,7 +132,7 @@ def circle_of(wcs: WCS, width: int) -> Circle:
 
 
 def _is_rounded(step: float, exact: float) -> bool:
-    """Whether a step of three digits or more is another one, rounded."""
+    """Return whether a step of three digits or more is the exact step after rounding."""
     digits = f"{step:.15g}".lower()
     mantissa, _, exponent = digits.partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)

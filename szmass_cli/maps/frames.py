@@ -23,13 +23,13 @@ _FRAME_OF_COORDSYS = {
 
 
 def frame_of_coordsys(coordsys: str) -> BaseCoordinateFrame | None:
-    """The frame that a HEALPix COORDSYS keyword names, or None if it names none we know."""
+    """Return the frame that a HEALPix COORDSYS keyword names, or None for a name that is not known."""
     frame = _FRAME_OF_COORDSYS.get(coordsys.strip().lower())
     return None if frame is None else frame()
 
 
 def wcs_of(header) -> WCS:
-    """Return the WCS of an image's header, of which an axis behind the first two may have no step."""
+    """Return the WCS of an image's header; axes beyond the first two may lack a step."""
     stepless = [
         axis
         for axis in range(3, int(header.get("NAXIS", 0)) + 1)
@@ -44,7 +44,7 @@ def wcs_of(header) -> WCS:
 
 
 def frame_of_wcs(wcs: WCS) -> BaseCoordinateFrame:
-    """The frame of a celestial WCS: equatorial of any kind, galactic, supergalactic or ecliptic.
+    """Return the frame of a celestial WCS: equatorial of any kind, galactic, supergalactic or ecliptic.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def frame_of_wcs(wcs: WCS) -> BaseCoordinateFrame:
 
 
 def to_lon_lat_deg(directions: np.ndarray, frame: BaseCoordinateFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude in `frame`, in degrees, of ICRS unit vectors (..., 3)."""
+    """Return the longitude and latitude in `frame`, in degrees, of ICRS unit vectors (..., 3)."""
     x, y, z = np.moveaxis(directions, -1, 0)
     lon_deg = np.degrees(np.arctan2(y, x))
     lat_deg = np.degrees(np.arctan2(z, np.hypot(x, y)))
@@ -72,6 +72,6 @@ def to_lon_lat_deg(directions: np.ndarray, frame: BaseCoordinateFrame) -> tuple[
 
 
 def rotation_from_icrs(frame: BaseCoordinateFrame) -> np.ndarray:
-    """The (3, 3) matrix that takes ICRS unit vectors into `frame`, for frames that are plain rotations."""
+    """Return the (3, 3) matrix that takes ICRS unit vectors into `frame`, which must be a plain rotation."""
     axes = SkyCoord([0.0, 90.0, 0.0], [0.0, 0.0, 90.0], unit="deg", frame="icrs")
     return np.array(axes.transform_to(frame).cartesian.xyz)

@@ -17,7 +17,7 @@ from szmass_cli.maps.units import is_inverse_square
 
 
 def _word(*words: str) -> re.Pattern[str]:
-    """Return what finds any of these between characters that are no letters or digits."""
+    """Return the pattern of any of these words between characters other than letters and digits."""
     return re.compile(rf"(?<![a-z0-9])({'|'.join(words)})(?![a-z0-9])")
 
 
@@ -61,13 +61,13 @@ class Part:
 
     @property
     def names(self) -> str:
-        """What it is called, in lower case."""
+        """Return the names by which the header calls the part, joined in lower case."""
         keys = ("EXTNAME", "POLTYPE", "WTYPE", "STOKES")
         return " ".join(text_of(self.hdu.header, key) for key in keys).lower()
 
     @property
     def is_weights(self) -> bool:
-        """Whether it says that it is weights or noise of some kind."""
+        """Return whether the part says that it is weights or noise of some kind."""
         header = self.hdu.header
         unit = text_of(header, "BUNIT")
         said = weight_card(header) is not None or is_inverse_square(unit)
@@ -78,7 +78,7 @@ class Part:
         return _POLARISATION.search(self.names) is not None
 
     def suits(self, role: Role) -> bool:
-        """Whether it says that it is what is looked for, or nothing against it."""
+        """Return whether the part says that it is what is looked for, or at least says nothing against it."""
         if role is Role.MAP:
             return not (self.is_weights or self.is_polarisation)
         if role is Role.MASK:
@@ -168,7 +168,7 @@ def _what_there_is(parts: Sequence[Part]) -> str:
 
 
 def is_healpix(hdu) -> bool:
-    """Whether an HDU is a table that says it holds a HEALPix map."""
+    """Return whether an HDU is a table that says it holds a HEALPix map."""
     header = hdu.header
     if header.get("XTENSION", "").strip() != "BINTABLE" or header.get("ZIMAGE", False):
         return False

@@ -117,7 +117,7 @@ def _index_name(hdu, explicit: bool) -> str | None:
 
 
 def _whole(path: Path, numbers: np.ndarray) -> np.ndarray:
-    """Return pixel numbers as integers, of which some programs make floating-point ones."""
+    """Return pixel numbers as integers; some programs write them as floating-point numbers."""
     if numbers.dtype.kind not in "iuf" or not np.all(np.abs(numbers) < 2**62):
         raise InputError(f"{path}: its pixel numbers are no numbers.", "Write them as integers.")
     whole = numbers.astype(np.int64)
@@ -165,7 +165,7 @@ def _wanted(role: Role) -> str:
 
 
 def _kind(hdu, name: str) -> str:
-    """Return what a column's name, and what the header says of it, make it."""
+    """Return the kind of a column, by its name and by what the header says of it."""
     number = list(hdu.columns.names).index(name) + 1
     text = name.strip().lower()
     if is_true(hdu.header, f"TISWGT{number}") or is_inverse_square(text_of(hdu.header, f"TUNIT{number}")):
@@ -201,7 +201,7 @@ def _two_axes(column: np.ndarray) -> np.ndarray:
 
 
 def _range_of(header, values: StoredValues) -> np.ndarray | None:
-    """Return the pixel numbers of a partial map without them that states its first and last."""
+    """Return the pixel numbers of a partial map that states only the first and the last."""
     first, last = number_of(header, "FIRSTPIX"), number_of(header, "LASTPIX")
     nside = number_of(header, "NSIDE")
     if first is None or last is None or last - first + 1 != values.raw.size:

@@ -68,7 +68,7 @@ class HealpixMap:
         return self._values_of(healpy.vec2pix(self.nside, *in_frame, nest=self.nested))[0]
 
     def _values_of(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values of pixels, NaN outside, and which are outside."""
+        """Return the values of pixels, NaN outside the map, and which pixels are outside."""
         if self.pixel_numbers is None:
             return self._values_at(numbers), np.zeros(numbers.shape, dtype=bool)
         place = np.minimum(np.searchsorted(self.pixel_numbers, numbers), len(self.pixel_numbers) - 1)
@@ -138,7 +138,7 @@ def _nside(path: Path, header, nested: bool, size: int, numbers: np.ndarray | No
 
 
 def _conventions(path: Path, header, name: str) -> tuple[bool, BaseCoordinateFrame, tuple[str, ...]]:
-    """Return whether NESTED, the frame, and what had to be assumed."""
+    """Return whether the order is NESTED, the frame, and what had to be assumed."""
     assumptions: list[str] = []
     ordering = text_of(header, "ORDERING").upper()
     if not ordering:

@@ -21,13 +21,16 @@ _FACES = np.array([[8, 5, 1], [4, 0, 1], [3, 3, 2]])
 
 
 def charts_of(vectors: np.ndarray) -> np.ndarray:
-    """Charts (n, 2) of unit vectors (n, 3) in the map's frame."""
+    """Return the charts (n, 2) of unit vectors (n, 3) in the map's frame."""
     quadrant = np.floor(_quarter_turns(vectors))
     return np.stack([quadrant, np.where(vectors[..., 2] < 0, -1.0, 1.0)], axis=-1)
 
 
 def lattice_of(vectors: np.ndarray, charts: np.ndarray, nside: int) -> np.ndarray:
-    """Rows and columns (n, m, 2), integer at pixel centres, of unit vectors (n, m, 3) in charts (n, 2)."""
+    """Return the rows and columns (n, m, 2) of unit vectors (n, m, 3) in charts (n, 2).
+
+    They are integers at pixel centres.
+    """
     quadrant, hemisphere = charts[:, None, 0], charts[:, None, 1]
     z = vectors[..., 2] * hemisphere
     x = _quarter_turns(vectors)
@@ -46,7 +49,10 @@ def lattice_of(vectors: np.ndarray, charts: np.ndarray, nside: int) -> np.ndarra
 def angles_of(
     rows: np.ndarray, columns: np.ndarray, chart: np.ndarray, nside: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colatitude and longitude, in radians in the map's frame, of the pixel centres of a chart's lattice."""
+    """Return the colatitude and longitude of the pixel centres of a chart's lattice.
+
+    Both are in radians, in the map's frame.
+    """
     quadrant, hemisphere = chart
     x = (columns - rows) / (2 * nside)
     y = (columns + rows + nside + 1) / (2 * nside)
@@ -72,10 +78,11 @@ def _right_angles(steps: np.ndarray) -> np.ndarray:
 
 
 def pixels_of(rows: tuple[int, int], columns: tuple[int, int], chart: np.ndarray, nside: int, nested: bool):
-    """Pixel numbers (ny, nx) of a window of a chart's lattice, or None where it reaches too far to be simple.
+    """Return the pixel numbers (ny, nx) of a window of a chart's lattice, or None for a window too wide.
 
-    The lattice consists of the twelve base pixels, each nside x nside; that of the chart's own cap is at
-    (0, 0), and beyond its two edges at the pole its neighbours follow, turned by right angles.
+    The lattice consists of the twelve base pixels, each nside x nside. The base pixel of the chart's own cap
+    is at (0, 0); beyond its two edges at the pole follow its neighbours, turned by right angles. A window is
+    too wide if it reaches beyond the base pixels next to that of the chart.
     """
     quadrant, hemisphere = int(chart[0]), chart[1]
     # base pixel and place in it, along each axis; `east` counts from the western corner to the north-east
@@ -96,12 +103,12 @@ def pixels_of(rows: tuple[int, int], columns: tuple[int, int], chart: np.ndarray
 
 
 def _shortened(ascending: np.ndarray) -> np.ndarray:
-    """One value for all where they are the same, as most windows lie in one base pixel."""
+    """Return a single value where all are the same, as most windows lie in one base pixel."""
     return ascending[:1] if ascending[0] == ascending[-1] else ascending
 
 
 def _turned(x: np.ndarray, y: np.ndarray, across: np.ndarray, along: np.ndarray, last: int):
-    """Places in their base pixels, of those beyond the pole, whose axes are turned."""
+    """Return places within base pixels, with the axes turned for those beyond the pole."""
     beyond_east, beyond_west = (across == 1) & (along >= 0), (along == 1) & (across >= 0)
     turned = beyond_east | beyond_west
     turned_x = np.where(beyond_east & beyond_west, last - x, np.where(beyond_east, y, last - y))

@@ -46,25 +46,28 @@ class NearGrid:
 
     @classmethod
     def of(cls, points: np.ndarray) -> NearGrid:
-        """From rows and columns (ny, nx, 2) of points."""
+        """Return the grid and departures of points given by rows and columns (ny, nx, 2)."""
         row, column = np.moveaxis(points, -1, 0)
         rows, columns = row.mean(axis=1), column.mean(axis=0)
         return cls(rows, columns, row - rows[:, None], column - columns)
 
     @staticmethod
     def is_out_of_question(points: np.ndarray) -> bool:
-        """Whether the outermost points alone show that there is no such grid: the lattice is turned."""
+        """Return whether the outermost points alone rule such a grid out, as the lattice is turned."""
         corners = points[:: len(points) - 1, :: points.shape[1] - 1]
         down, right = np.ptp(corners[..., 0], axis=1), np.ptp(corners[..., 1], axis=0)
         return bool(max(down.max(), right.max()) > 2.0 * MAX_DEPARTURE_PIXELS)
 
     @property
     def departure(self) -> float:
-        """The largest, in either direction [pixels]."""
+        """Return the largest departure in either direction [pixels]."""
         return float(max(np.abs(self.down).max(), np.abs(self.right).max()))
 
     def interpolate(self, window: np.ndarray) -> np.ndarray:
-        """Values (ny, nx) of a window's spline at the points, which lie three pixels inside it or more."""
+        """Return the values (ny, nx) of a window's spline at the points.
+
+        The points lie three pixels or more inside the window.
+        """
         (low_row, along_rows), (low_column, along_columns) = _weights(self.rows), _weights(self.columns)
         before = _prefilter(window.shape[0])[low_row : low_row + along_rows.shape[-1]]
         after = _prefilter(window.shape[1])[low_column : low_column + along_columns.shape[-1]]
@@ -78,14 +81,20 @@ class NearGrid:
 
 
 def spline_coefficients(window: np.ndarray) -> np.ndarray:
-    """Coefficients, in a window's shape, of the quintic spline through its pixels, mirrored at its edges."""
+    """Return the coefficients of the quintic spline through a window's pixels, mirrored at its edges.
+
+    They have the window's shape.
+    """
     if max(window.shape) > _LARGEST_BY_MATRIX:
         return ndimage.spline_filter(window, _ORDER, mode="mirror")
     return _prefilter(window.shape[0]) @ window @ _prefilter(window.shape[1]).T
 
 
 def _weights(points: np.ndarray) -> tuple[int, np.ndarray]:
-    """Which is the first of m spline coefficients, and their weights (3, n, m) for values and derivatives."""
+    """Return the index of the first of m spline coefficients, and the weights (3, n, m) of all m.
+
+    The weights are those of the spline's value and of its first and second derivatives.
+    """
     whole = np.floor(points).astype(int)
     powers = (points - whole) ** np.arange(_ORDER + 1)[:, None]
     first = whole - _ORDER // 2
@@ -98,7 +107,7 @@ def _weights(points: np.ndarray) -> tuple[int, np.ndarray]:
 
 @cache
 def _pieces() -> np.ndarray:
-    """Polynomials (3, 6, 6) in the way past a pixel: weights of the six coefficients around, by powers."""
+    """Return polynomials (3, 6, 6) in the distance past a pixel: weights of six coefficients, by powers."""
     spline = BSpline.basis_element(np.arange(_ORDER + 2.0), extrapolate=False)
     left = np.arange(_ORDER, -1.0, -1.0)  # the first coefficient is on its last piece
     derivatives = [spline(left), *(spline.derivative(order)(left) for order in range(1, _ORDER + 1))]
@@ -113,5 +122,5 @@ def _pieces() -> np.ndarray:
 
 @lru_cache(maxsize=128)
 def _prefilter(size: int) -> np.ndarray:
-    """The matrix (size, size) from samples to spline coefficients."""
+    """Return the matrix (size, size) from samples to spline coefficients."""
     return ndimage.spline_filter1d(np.eye(size), _ORDER, axis=0, mode="mirror")

@@ -73,7 +73,7 @@ class Opening:
 
     @property
     def name(self) -> str:
-        """What the file is called in notes."""
+        """Return the name by which notes call the file."""
         return {Role.MAP: "The map", Role.MASK: "The mask", Role.IVAR: "The map of inverse variances"}[
             self.role
         ]

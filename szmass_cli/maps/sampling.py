@@ -71,9 +71,9 @@ def sample(
 
 
 def sample_around(sky_map: SkyMap, laid: CutoutPixels, i: int) -> np.ndarray:
-    """The smallest value (40, 40) of the four map pixels around each pixel of a cutout, NaN for lack of one.
+    """Return the smallest value (40, 40) of the four map pixels around each pixel of a cutout.
 
-    For masks and weights, which must not be interpolated.
+    NaN where one of the four is missing. Masks and weights are sampled so, as they must not be interpolated.
     """
     chart, pixels = laid.charts[i], laid.pixels[i]
     nowhere = np.isnan(pixels).any(axis=-1)
@@ -89,7 +89,10 @@ def sample_around(sky_map: SkyMap, laid: CutoutPixels, i: int) -> np.ndarray:
 
 
 def pixels_per_arcmin(pixels: np.ndarray) -> np.ndarray:
-    """Change of row and column (2, 2) with the way north and west, in the middle of a cutout (40, 40, 2)."""
+    """Return the change of row and column (2, 2) per arcmin north and west.
+
+    It is measured in the middle of a cutout's pixels (40, 40, 2).
+    """
     south, north = N_PIXELS // 4, N_PIXELS - N_PIXELS // 4
     core = pixels[south:north:, south:north]
     steps = core[-1].mean(axis=0) - core[0].mean(axis=0), core[:, -1].mean(axis=0) - core[:, 0].mean(axis=0)
@@ -97,7 +100,7 @@ def pixels_per_arcmin(pixels: np.ndarray) -> np.ndarray:
 
 
 def _around(status: np.ndarray, local: np.ndarray) -> np.ndarray:
-    """Bits of the 2 x 2 pixels around each point."""
+    """Return the combined status bits of the 2 x 2 pixels around each point."""
     row, column = np.moveaxis(np.floor(local).astype(int), -1, 0)
     south = status[row, column] | status[row, column + 1]
     return south | status[row + 1, column] | status[row + 1, column + 1]

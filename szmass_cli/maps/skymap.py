@@ -45,72 +45,81 @@ class SkyMap(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Return the path of the file."""
         ...
 
     @property
     def raw(self) -> np.ndarray:
-        """The values as they lie in the file, memory-mapped where it allows."""
+        """Return the values as they lie in the file, memory-mapped where the file allows."""
         ...
 
     @property
     def pixel_arcmin(self) -> float:
-        """Mean pixel side."""
+        """Return the mean side of a pixel."""
         ...
 
     @property
     def units(self) -> MapUnits:
-        """The unit of the values and its worth in µK_CMB."""
+        """Return the unit of the values and its worth in µK_CMB."""
         ...
 
     @property
     def instrument(self) -> StatedInstrument:
-        """What the file says of frequency and beam."""
+        """Return what the file states of frequency and beam."""
         ...
 
     @property
     def description(self) -> str:
-        """One line for people."""
+        """Return a description of the map in one line."""
         ...
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the file left unsaid and we had to assume."""
+        """Return the assumptions made where the file says nothing."""
         ...
 
     def charts(self, centres: np.ndarray) -> np.ndarray:
-        """Charts (n, 2) of the neighbourhoods of ICRS unit vectors (n, 3)."""
+        """Return the charts (n, 2) of the neighbourhoods of ICRS unit vectors (n, 3)."""
         ...
 
     def to_pixels(self, directions: np.ndarray, charts: np.ndarray) -> np.ndarray:
-        """Rows and columns (n, m, 2), counted from 0 at pixel centres, of ICRS unit vectors (n, m, 3).
+        """Return rows and columns (n, m, 2), counted from 0 at pixel centres, of ICRS unit vectors (n, m, 3).
 
-        Contiguous within a chart (n, 2); NaN where the pixelisation does not reach.
+        They are contiguous within a chart (n, 2), and NaN where the pixelisation does not reach.
         """
         ...
 
     def read(
         self, chart: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Values (ny, nx), float64 in map units, of a window of a chart, and which are outside the map."""
+        """Return the values (ny, nx) of a window of a chart, and which are outside the map.
+
+        The values are float64, in map units.
+        """
         ...
 
     def nearest(self, directions: np.ndarray) -> np.ndarray:
-        """Values (...), in map units, of the pixels that ICRS unit vectors (..., 3) lie in; NaN outside."""
+        """Return the values (...) of the pixels that ICRS unit vectors (..., 3) lie in.
+
+        They are in map units, and NaN outside the map.
+        """
         ...
 
     def kinked_pixels(
         self, chart: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
     ) -> np.ndarray | None:
-        """ICRS unit vectors (ny, nx, 3) of a window's pixels, for lattices that bend sharply; else None."""
+        """Return the ICRS unit vectors (ny, nx, 3) of a window's pixels.
+
+        None from lattices that never bend sharply.
+        """
         ...
 
 
 def pixel_status(values: np.ndarray, outside: np.ndarray, to_uk: float = 1.0) -> np.ndarray:
     """Return the `PixelStatus` (uint8) of each pixel of a window.
 
-    NaN, infinity, UNSEEN and what else is no temperature are not data. Neither is a zero in a block of 2 x 2
-    zeros or more, which is how maps fill what they did not observe; a lone zero can happen in an
+    NaN, infinity, UNSEEN and other values that no temperature has are not data. Neither is a zero in a block
+    of 2 x 2 zeros or more, which is how maps fill what they did not observe; a lone zero can happen in an
     integer-coded map and is data.
 
     Parameters
@@ -133,12 +142,15 @@ def pixel_status(values: np.ndarray, outside: np.ndarray, to_uk: float = 1.0) ->
 
 
 def has_data(chunks: Iterable[np.ndarray]) -> bool:
-    """Whether any chunk of map values holds one that is finite, seen and not zero; stops at the first."""
+    """Return whether any chunk of map values holds one that is finite, seen and not zero."""
     return any(bool(np.any((np.abs(chunk) < ABSURD) & (chunk != 0.0))) for chunk in chunks)
 
 
 def scattered_slices(length: int, step: int, passes: int = 16) -> Iterable[slice]:
-    """Slices of `step` that cover range(length) once, coarsely first, so a search soon looks everywhere."""
+    """Yield slices of `step` that cover range(length) once.
+
+    They come coarsely spaced at first, so that a search soon looks everywhere.
+    """
     starts = range(0, length, max(step, 1))
     for first in range(passes):
         for start in starts[first::passes]:

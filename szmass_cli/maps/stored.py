@@ -44,5 +44,5 @@ class StoredValues:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
+        """Return the numbers of rows and columns."""
         return self.raw.shape

@@ -10,7 +10,7 @@ from szmass_cli.physics.beams import ARCMIN
 def tangent_directions(
     ra_deg: np.ndarray, dec_deg: np.ndarray, north_arcmin: np.ndarray, west_arcmin: np.ndarray
 ) -> np.ndarray:
-    """ICRS unit vectors of points on the tangent planes at the given positions.
+    """Return the ICRS unit vectors of points on the tangent planes at the given positions.
 
     Parameters
     ----------
@@ -34,14 +34,17 @@ def tangent_directions(
 def tangent_offsets_arcmin(
     ra_deg: float, dec_deg: float, directions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """North and west offsets [arcmin] on the tangent plane at one position of ICRS unit vectors (..., 3)."""
+    """Return the north and west offsets [arcmin] of ICRS unit vectors (..., 3) on a tangent plane.
+
+    The plane touches the sky at the given position.
+    """
     centre, north, west = _tangent_axes(np.radians(ra_deg), np.radians(dec_deg))
     depth = directions @ centre * ARCMIN
     return directions @ north / depth, directions @ west / depth
 
 
 def lagrange_matrix(nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The (points, nodes) matrix from values at the nodes to their polynomial's values at the points."""
+    """Return the (points, nodes) matrix from values at nodes to their polynomial's values at the points."""
     matrix = np.ones((len(points), len(nodes)))
     for j, node in enumerate(nodes):
         for other in np.delete(nodes, j):
@@ -50,12 +53,12 @@ def lagrange_matrix(nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def chebyshev_nodes(count: int, half_width: float) -> np.ndarray:
-    """The `count` Chebyshev points of [-half_width, half_width], ascending."""
+    """Return the `count` Chebyshev points of [-half_width, half_width], ascending."""
     return -half_width * np.cos((np.arange(count) + 0.5) * np.pi / count)
 
 
 def _tangent_axes(ra, dec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unit vectors (..., 3) to the centre, to its north and to its west; angles in radians."""
+    """Return the unit vectors (..., 3) to the centre, to its north and to its west; angles in radians."""
     centre = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
     north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
     west = np.stack([np.sin(ra), -np.cos(ra), np.zeros_like(ra)], axis=-1)

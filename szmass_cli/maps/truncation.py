@@ -48,7 +48,7 @@ class _Guard:
             self._libc.signal(signal.SIGBUS, None)
 
     def forget(self, mapping: _Mapping) -> None:
-        """Watch over a file no longer."""
+        """Stop watching over a file."""
         self.mappings.remove(mapping)
         os.close(mapping.descriptor)
 

@@ -43,9 +43,10 @@ class MapUnits:
 
 
 def unit_label(text: str) -> str | None:
-    """The one of `UNITS` that a unit string means, or None.
+    """Return the one of `UNITS` that a unit string means, or None.
 
-    Case is forgiven where only one reading is left: 'UK' is µK, but 'MK' is neither mK nor megakelvin.
+    Another case is accepted where only one reading is left: 'UK' is µK, but 'MK' is neither mK nor
+    megakelvin.
     """
     bare = re.sub(r"[\s_\-{}(),.^]", "", text).replace("µ", "u").replace("μ", "u")
     if bare.lower() in _COMPTON_Y:
@@ -92,7 +93,7 @@ def resolve_units(option: str | None, header: str | None, frequency_ghz: float, 
 
 
 def is_inverse_square(text: str) -> bool:
-    """Whether a unit is one per temperature squared, as those of weights are."""
+    """Return whether a unit is one per temperature squared, as those of weights are."""
     return _unit_below(text) is not None
 
 

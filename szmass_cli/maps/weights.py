@@ -60,11 +60,11 @@ class Weights:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the files left unsaid and had to be assumed."""
+        """Return the assumptions made where the files say nothing."""
         return tuple(note for one in (self.mask, self.ivar) if one is not None for note in one.assumptions)
 
     def bad(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-        """Which pixels (n, 40, 40) of the cutouts at these positions are masked or without weight.
+        """Return which pixels (n, 40, 40) of the cutouts at these positions are masked or without weight.
 
         A cutout's pixel is bad if any of the four map pixels around it is.
         """
@@ -78,7 +78,10 @@ class Weights:
         return bad
 
     def noise_per_arcmin(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray | None:
-        """White noise (n,) within 4' of positions, in the map's unit times arcmin; None without weights."""
+        """Return the white noise (n,) within 4' of positions; None without weights.
+
+        It is in the map's unit times arcmin.
+        """
         if self.ivar is None:
             return None
         near = pixel_radii_arcmin() < _NOISE_WITHIN_ARCMIN
