@@ -68,7 +68,7 @@ def degrees(path: Path, table: Table, role: str, name: str) -> tuple[np.ndarray,
 def _of_sexagesimal(
     path: Path, column: Column, role: str, texts: list[str]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Sexagesimal text in degrees; right ascensions are in hours unless something speaks against it."""
+    """Return sexagesimal text in degrees; right ascensions are in hours unless they seem to be in degrees."""
     places = [place for place, text in enumerate(texts) if text.lower() not in BLANKS]
     cells = [_with_ascii_minus(texts[place]) for place in places]
     in_hours = role == "ra" and not _is_in_degrees(column, cells)
@@ -93,7 +93,7 @@ def _angles_deg(cells: list[str], unit: u.UnitBase) -> np.ndarray:
 
 
 def _is_in_degrees(column: Column, cells: list[str]) -> bool:
-    """Whether sexagesimal right ascensions are degrees: their unit or signs say so, or one is beyond 24."""
+    """Return whether sexagesimal right ascensions are degrees: by their unit or signs, or one beyond 24."""
     stated = stated_unit(column).lower()
     if stated.startswith(("h", "hour")):
         return False
@@ -112,7 +112,7 @@ def _with_ascii_minus(text: str) -> str:
 
 
 def _of_parts(path: Path, table: Table, role: str, parts: list[str]) -> np.ndarray:
-    """Degrees from columns of hours or degrees, minutes and seconds; declinations have one of signs."""
+    """Return degrees from columns of hours or degrees, minutes and seconds; declinations also have a sign."""
     sign = np.ones(len(table))
     if role == "dec":
         sign = np.where([text.startswith("-") for text in texts_of(table[parts[0]])], -1.0, 1.0)
@@ -134,7 +134,7 @@ def _scaled(path: Path, column: Column, values: np.ndarray) -> np.ndarray:
 
 
 def suspicions(table: Table, roles: dict[str, str], lon: np.ndarray, lat: np.ndarray) -> tuple[str, ...]:
-    """Notes where coordinates without a unit look like hours or radians.
+    """Return notes about coordinates without a unit that look like hours or radians.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _FIGURES = frozenset("0123456789+-.eE")
 
 
 def redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
-    """Redshift of every row, NaN where it is unknown or not positive."""
+    """Return the redshift of every row, NaN where it is unknown or not positive."""
     if "redshift" not in roles:
         return np.full(len(table), np.nan)
     column = table[roles["redshift"]]
@@ -30,7 +30,7 @@ def redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
 
 
 def redshift_errors(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
-    """Standard deviation of every redshift, NaN where it is unknown, not finite or not positive."""
+    """Return the standard deviation of every redshift, NaN where unknown, not finite or not positive."""
     if "redshift_err" not in roles:
         return np.full(len(table), np.nan)
     values = numbers(path, table[roles["redshift_err"]])
@@ -69,12 +69,12 @@ def position_errors_arcmin(path: Path, table: Table, roles: Mapping[str, str]) -
 
 
 def are_the_rule(wrong: np.ndarray, values: np.ndarray) -> bool:
-    """Whether most of the filled cells are wrong: then the column or its unit is, not the rows."""
+    """Return whether most of the filled cells are wrong: then the column or its unit is, not the rows."""
     return bool(2 * wrong.sum() > np.sum(~np.isnan(values)))
 
 
 def numbers(path: Path, column: Column) -> np.ndarray:
-    """A column as float64, NaN where it is masked or blank; anything but a number is an error."""
+    """Return a column as float64, NaN where it is masked or blank; anything but a number is an error."""
     if column.ndim > 1:
         raise InputError(
             f"{path}: column {column.info.name!r} holds arrays, one number a row is needed",
@@ -94,7 +94,7 @@ def numbers(path: Path, column: Column) -> np.ndarray:
 
 
 def is_a_number(column: Column) -> bool:
-    """Whether every cell of a column is a number or blank."""
+    """Return whether every cell of a column is a number or blank."""
     if column.dtype.kind in "iuf":
         return True
     texts = texts_of(column)
@@ -104,7 +104,7 @@ def is_a_number(column: Column) -> bool:
 
 
 def _plain_numbers(texts: list[str]) -> np.ndarray | None:
-    """Numbers of cells in which figures are all there is, or nothing; None, soon, for others."""
+    """Return the numbers of cells with figures only, NaN for empty ones; None, early, for other cells."""
     if not set("".join(texts)) <= _FIGURES:
         return None
     try:
@@ -114,7 +114,7 @@ def _plain_numbers(texts: list[str]) -> np.ndarray | None:
 
 
 def texts_of(column: Column) -> list[str]:
-    """The cells of a column as text without blanks around it, empty where it is masked; bytes decoded."""
+    """Return the cells of a column as text without blanks around it: bytes decoded, masked cells empty."""
     if column.dtype.kind == "U":
         return np.char.strip(np.ma.filled(np.ma.asarray(column), "")).tolist()
     cells = np.ma.filled(np.ma.asarray(column).astype(object), "")

@@ -95,7 +95,10 @@ def choose_roles(
 def _position(
     path: Path, names: list[str], found: dict[str, list[str]], known: Mapping[str, str], notes: list[str]
 ) -> dict[str, str]:
-    """The columns of the position: the first complete pair, in parts or not, equatorial before Galactic."""
+    """Return the columns of the position.
+
+    They are the first complete pair, in parts or not, equatorial before Galactic.
+    """
     galactic = _is_galactic(found, known)
     wanted = ("glon", "glat") if galactic else ("ra", "dec")
     if not all(found[role] for role in wanted):
@@ -118,7 +121,7 @@ def _position(
 
 
 def _is_galactic(found: dict[str, list[str]], known: Mapping[str, str]) -> bool:
-    """Galactic when asked for, or when there is no complete equatorial pair; equatorial otherwise."""
+    """Return whether the position is Galactic: if asked for, or if there is no complete equatorial pair."""
     if known.keys() & {"ra", "dec"}:
         return False
     if known.keys() & {"glon", "glat"}:
@@ -127,7 +130,10 @@ def _is_galactic(found: dict[str, list[str]], known: Mapping[str, str]) -> bool:
 
 
 def _parted(names: list[str]) -> dict[str, str] | None:
-    """Columns RAh, RAm, RAs and DE-, DEd, DEm, DEs, joined by blanks, if they are there; seconds may lack."""
+    """Return the columns RAh, RAm, RAs and DE-, DEd, DEm, DEs, joined by blanks; None without them.
+
+    Seconds may be missing.
+    """
     there = {name.lower(): name for name in names}
     joined = {}
     for role, parts in PARTED.items():
@@ -139,10 +145,10 @@ def _parted(names: list[str]) -> dict[str, str] | None:
 
 
 def _redshift_columns(table: Table, notes: list[str]) -> list[str]:
-    """Columns that can be the redshift, in the order of preference; notes say which were left out, and why.
+    """Return the columns that can be the redshift, in the order of preference.
 
-    Of columns that are named after a method, such as z_spec and z_lambda, the one that knows most rows is
-    used, a spectroscopic one where they know equally many.
+    Notes say which were left out, and why. Of columns that are named after a method, such as z_spec and
+    z_lambda, the one with redshifts for most rows is used; where these are equally many, a spectroscopic one.
     """
     fitting = [name for name in first_choice(table.colnames, "redshift") if _can_be(table[name], notes)]
     if fitting:
@@ -160,7 +166,7 @@ def _redshift_columns(table: Table, notes: list[str]) -> list[str]:
 
 
 def _can_be(column: Column, notes: list[str]) -> bool:
-    """Whether unit and numbers of a column are such as redshifts have; a note if not."""
+    """Return whether the unit and numbers of a column can be those of redshifts; add a note if not."""
     unit, name = stated_unit(column), column.info.name
     if not is_redshift_unit(unit):
         notes.append(f"Column {name} is in {unit}, which is no redshift: it was not used.")
@@ -182,7 +188,7 @@ def _n_known(column: Column) -> int:
 
 
 def _numbers_if_any(column: Column) -> np.ndarray:
-    """The numbers of a column, NaN where a cell is none."""
+    """Return the numbers of a column, NaN where a cell is not a number."""
     if getattr(column, "ndim", 1) > 1 or not is_a_number(column):
         return np.full(len(column), np.nan)
     return numbers(Path("."), column)
@@ -196,7 +202,10 @@ def _no_redshift(path: Path, name: str, unit: str) -> InputError:
 
 
 def _error_columns(table: Table, redshift: list[str], notes: list[str]) -> list[str]:
-    """Columns that can be the redshift's error: named after it, or, of an only redshift, in general."""
+    """Return the columns that can be the redshift's error.
+
+    They are named after the redshift's column or, where that is the only redshift, have a general name.
+    """
     others = {plain(name) for name in table.colnames if name not in redshift}
     fitting: list[str] = []
     if redshift:
@@ -218,7 +227,7 @@ def _error_columns(table: Table, redshift: list[str], notes: list[str]) -> list[
 
 
 def _likely_redshifts(table: Table, used: set[str]) -> list[str]:
-    """A note that names columns which look like redshifts, if there are any."""
+    """Return a note that names columns which look like redshifts, or none."""
     likely = []
     for name in table.colnames:
         column = table[name]

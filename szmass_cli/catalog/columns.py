@@ -9,11 +9,11 @@ MASKED_COLUMN = "sz_masked_fraction"
 
 
 def percentile_column(base: str, percentile: float) -> str:
-    """Name the column of one percentile: ('M200c', 16) -> 'M200c_p16', 2.5 -> 'M200c_p2p5'."""
+    """Return the name of the column of one percentile: ('M200c', 16) -> 'M200c_p16', 2.5 -> 'M200c_p2p5'."""
     text = np.format_float_positional(float(percentile), trim="-")
     return f"{base}_p{text.replace('.', 'p')}"
 
 
 def uncorrected_column(base: str) -> str:
-    """Name the column of the median under the model's own prior: 'M200c' -> 'M200c_uncorr'."""
+    """Return the name of the column of the median under the model's own prior: 'M200c' -> 'M200c_uncorr'."""
     return f"{base}_uncorr"

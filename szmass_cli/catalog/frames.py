@@ -68,7 +68,7 @@ def frame_of(
 
 
 def _is_j2000(frame: BaseCoordinateFrame) -> bool:
-    """Whether a frame is ICRS, or differs from it by 0.02"."""
+    """Return whether a frame is ICRS, or differs from it by 0.02"."""
     return isinstance(frame, ICRS) or bool(frame.is_equivalent_frame(FK5(equinox="J2000")))
 
 
@@ -92,7 +92,7 @@ def to_icrs(frame: BaseCoordinateFrame, lon: np.ndarray, lat: np.ndarray) -> tup
 
 
 def _of_metadata(table: Table) -> dict[str, StatedFrame]:
-    """What metadata of formats without a word for frames say, under the keys of FITS."""
+    """Return the frame that metadata state under the keys of FITS, for formats that have no keys for it."""
     there = {
         str(key).upper(): value for key, value in table.meta.items() if isinstance(value, str | int | float)
     }
@@ -103,7 +103,7 @@ def _of_metadata(table: Table) -> dict[str, StatedFrame]:
 def _of_column(
     path: Path, table: Table, name: str, stated: Mapping[str, StatedFrame]
 ) -> tuple[BaseCoordinateFrame, str] | None:
-    """The frame of one column, and what says so: its own statement or that of all, or its name."""
+    """Return the frame of one column, and what states it: the column, the table, or the column's name."""
     one = stated.get(name) or stated.get("")
     by_file = _parsed(path, name, one) if one else None
     by_name = _by_name(table, name)
@@ -119,7 +119,7 @@ def _of_column(
 
 
 def _by_name(table: Table, name: str) -> BaseCoordinateFrame | None:
-    """The frame that a name such as RAB1950, or a description such as "(J2000)", states."""
+    """Return the frame that a name such as RAB1950, or a description such as "(J2000)", states."""
     words = " ".join(
         [name, *(str(getattr(table[part], "description", "") or "") for part in _parts(table, name))]
     )
@@ -133,7 +133,7 @@ def _parts(table: Table, name: str) -> list[str]:
 
 
 def _parsed(path: Path, name: str, stated: StatedFrame) -> BaseCoordinateFrame | None:
-    """What a statement means; None where it says nothing of the frame.
+    """Return the frame that a statement means; None where it says nothing of the frame.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _parsed(path: Path, name: str, stated: StatedFrame) -> BaseCoordinateFrame |
 
 
 def _equinox(path: Path, stated: StatedFrame) -> Time | None:
-    """An equinox such as 1950.0, B1950 or J2000; None where none is stated."""
+    """Return an equinox such as 1950.0, B1950 or J2000; None where none is stated."""
     text = stated.equinox.strip().upper().strip("'\"")
     if text in ("", "0", "0.0", "NAN", "NONE"):
         return None

@@ -68,14 +68,14 @@ def table_from_frame(frame: "DataFrame") -> Table:
 
 
 def _joined(name: Any) -> str:
-    """A column's name: of several levels, those that say something."""
+    """Return a column's name; for a name of several levels, those that are not empty."""
     if isinstance(name, tuple):
         return "_".join(str(level) for level in name if str(level))
     return str(name)
 
 
 def _index_name(label: Any, level: int, n_levels: int, names: Iterable[str]) -> str:
-    """The name of one level of an index, or one that no column has where it is nameless."""
+    """Return the name of one level of an index or, for a nameless one, a name that no column has."""
     if label is not None:
         return _joined(label)
     name = "index" if n_levels == 1 else f"index_{level}"
@@ -85,7 +85,10 @@ def _index_name(label: Any, level: int, n_levels: int, names: Iterable[str]) -> 
 
 
 def _column(series: Any) -> Column:
-    """A pandas column: numbers and text with gaps masked, times with zones as text, else objects."""
+    """Return a pandas column as an astropy one.
+
+    Numbers and text with gaps are masked, times with zones become text, anything else becomes objects.
+    """
     missing = series.isna().to_numpy()
     kind = getattr(series.dtype, "kind", "O")
     if isinstance(series.dtype, np.dtype) and kind in "iufcb":

@@ -41,7 +41,7 @@ def stated_unit(column: Any) -> str:
 
 
 def is_redshift_unit(text: str) -> bool:
-    """Whether a redshift can be in a unit: in none at all."""
+    """Return whether a unit can be that of a redshift, which has none."""
     if text.lower() in _NO_UNIT:
         return True
     unit = u.Unit(text, parse_strict="silent")

@@ -73,7 +73,7 @@ class Catalog:
         return len(self.table)
 
     def sha256(self) -> str:
-        """Of the file; of a table in memory, of the numbers that are used."""
+        """Return the SHA-256 of the file or, for a table in memory, of the numbers that are used."""
         if self.digest:
             return self.digest
         errors = [self.redshift_err, self.position_err_arcmin]
@@ -81,25 +81,25 @@ class Catalog:
         return sha256(used.tobytes()).hexdigest()
 
     def columns_in_words(self) -> str:
-        """Which column plays which role, such as ``ra=RADeg, dec=decDeg``; masses are left out."""
+        """Return which column plays which role, such as ``ra=RADeg, dec=decDeg``; masses are left out."""
         shown = {role: name for role, name in self.roles.items() if not role.startswith("m")}
         return ", ".join(f"{role}={name}" for role, name in shown.items())
 
     @property
     def names(self) -> np.ndarray:
-        """Cluster names, or ``row-1``, ``row-2`` ... where the catalogue has none."""
+        """Return the cluster names, or ``row-1``, ``row-2`` ... where the catalogue has none."""
         if "name" not in self.roles:
             return np.array([f"row-{number}" for number in range(1, len(self) + 1)])
         return np.array(texts_of(self.table[self.roles["name"]]), dtype=str)
 
     @property
     def m200c_msun(self) -> np.ndarray:
-        """Masses the catalogue came with [Msun]; see `masses_msun`."""
+        """Return the M200c that the catalogue came with [Msun]; see `masses_msun`."""
         return self.masses_msun("m200c")
 
     @property
     def m500c_msun(self) -> np.ndarray:
-        """The same for masses within 500 times the critical density [Msun]; see `masses_msun`."""
+        """Return the M500c that the catalogue came with [Msun]; see `masses_msun`."""
         return self.masses_msun("m500c")
 
     def masses_msun(self, role: str, h: float = PLANCK18.h0_km_s_mpc / 100.0) -> np.ndarray:
@@ -191,6 +191,9 @@ def read_catalog(source: str | os.PathLike[str] | Table, columns: Mapping[str, s
 
 
 def _as_if(names: list[str], picked: Mapping[str, str]) -> list[str]:
-    """The roles that the user's columns play, where they are there, as names that are recognised."""
+    """Return the roles of those columns named by the user that are there.
+
+    Put beside column names, they are recognised like these.
+    """
     there = {name.lower() for name in names}
     return [role for role, name in picked.items() if name.strip().lower() in there]

@@ -59,7 +59,7 @@ _UNIT_IN_NAME = re.compile(r"(.*?)\s*(?:\[(.*)\]|\((.*)\))\s*")
 def plain(name: str) -> str:
     """Return a name as names are compared: small letters and figures only, and no unit in brackets.
 
-    A _ at the beginning stays: VizieR marks the columns with it that it computes itself.
+    A leading _ stays: VizieR marks with it the columns that VizieR computes.
     """
     bare, _ = without_unit(name.strip())
     letters = "".join(sign for sign in bare.lower() if sign.isalnum())
@@ -88,17 +88,17 @@ def by_alias(names: Iterable[str], role: str) -> list[str]:
 
 
 def first_choice(names: Iterable[str], role: str) -> list[str]:
-    """Return the columns that are called as the role itself is; two of them are one too many."""
+    """Return the columns that are named as the role itself."""
     return matching(names, _FIRST[role])
 
 
 def second_choice(names: Iterable[str], role: str) -> list[str]:
-    """Return the columns with names that are looked for where the first ones are not there, best first."""
+    """Return the columns with names that are tried where the first choice has none, best first."""
     return matching(names, _SECOND.get(role, ()))
 
 
 def has_positions(names: list[str]) -> bool:
-    """Whether a table of such columns can be a catalogue."""
+    """Return whether a table of such columns can be a catalogue."""
     parts = [part.lower() for role in ("ra", "dec") for part in PARTED[role][:3]]
     return (
         all(by_alias(names, role) for role in ("ra", "dec"))

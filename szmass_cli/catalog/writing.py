@@ -77,7 +77,7 @@ def check_output_holds(catalog: Catalog, new_names: Iterable[str], output: Path)
 
 
 def _tried(catalog: Catalog, new: Table, trial: Path, output: Path) -> Table:
-    """What comes back of a trial; errors speak of the output, but for those of the trial's own disk."""
+    """Return the table read back from a trial; errors name the output, unless the trial's own disk fails."""
     try:
         write_table(trial, catalog.table, catalog.source, new, {}, overwrite=True)
         return read_table(trial)[0]

@@ -26,7 +26,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 def is_plain_file(path: Path, magic: bytes) -> bool:
-    """Whether a path is a file, no pipe, that begins with certain bytes."""
+    """Return whether a path is a file, no pipe, that begins with certain bytes."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         return False
     with open(path, "rb") as stream:
@@ -56,7 +56,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def _of_pipe(path: Path) -> bytes:
-    """What comes through a pipe until its end; one that nobody writes into is empty after a while."""
+    """Return what comes through a pipe until its end; after a while, nothing if no process writes into it."""
     pieces: list[bytes] = []
     begun, length = time.monotonic(), 0
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # blocking, it would wait for a writer for ever
@@ -77,7 +77,7 @@ def _of_pipe(path: Path) -> bytes:
 
 
 def _piece(descriptor: int) -> bytes | None:
-    """The next bytes; none where there is no writer, None where a writer takes his time."""
+    """Return the next bytes: empty where there is no writer, None where there is one but no data yet."""
     try:
         return os.read(descriptor, 1 << 20)
     except OSError as error:

@@ -65,9 +65,10 @@ class ReadTable:
 
 
 def stated_by_cards(header: Mapping[str, Any]) -> StatedFrame | None:
-    """The frame and equinox that a header states; None where it states neither.
+    """Return the frame and equinox that a header states; None where it states neither.
 
-    EPOCH is the old name of EQUINOX, but also that of observations: only 1950 and 2000 are equinoxes.
+    EPOCH is the old name of EQUINOX, but also that of the epoch of observation: only 1950 and 2000 are taken
+    for equinoxes.
     """
     system = next((key for key in ("RADESYS", "RADECSYS") if str(header.get(key, "")).strip()), "")
     equinox = "EQUINOX" if str(header.get("EQUINOX", "")).strip() else ""
@@ -84,7 +85,10 @@ def _card_text(header: Mapping[str, Any], key: str) -> str:
 
 
 def checked_names(header: list[str], path: Path) -> list[str]:
-    """Names of columns: a nameless one, such as pandas' index, is numbered; two of one name are refused."""
+    """Return the names of columns; refuse two of one name.
+
+    A nameless column, such as pandas' index, is given a number.
+    """
     names = [name or f"col{i}" for i, name in enumerate(header, 1)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -94,7 +98,7 @@ def checked_names(header: list[str], path: Path) -> list[str]:
 
 
 def joined(table: Table, new: Table, meta: dict[str, Any]) -> Table:
-    """The columns of both tables, and all metadata; later ones win."""
+    """Return the columns of both tables and all metadata; of equal names the later one is kept."""
     out = table.copy(copy_data=False)
     for name in new.colnames:
         out[name] = new[name]
@@ -103,16 +107,16 @@ def joined(table: Table, new: Table, meta: dict[str, Any]) -> Table:
 
 
 def flattened(table: Table) -> Table:
-    """Times and sky positions as plain columns, for the formats that have no word for them."""
+    """Return times and sky positions as plain columns, for the formats that cannot express them."""
     out = represent_mixins_as_columns(table, exclude_classes=(Column,)).copy(copy_data=False)
     out.meta.pop("__serialized_columns__", None)
     return out
 
 
 def changed(table: Table, change: Callable[[Column], Column]) -> Table:
-    """A table with each column changed, but for those that are none, such as times and sky positions.
+    """Return a table with each plain column changed; times and sky positions stay as they are.
 
-    All at once: astropy's `replace_column` looks at every column each time.
+    All columns are changed at once, as astropy's `replace_column` looks at every column each time.
     """
     columns = [change(column) if isinstance(column, Column) else column for column in table.itercols()]
     out = Table(columns, names=table.colnames, copy=False, copy_indices=False)
@@ -121,13 +125,13 @@ def changed(table: Table, change: Callable[[Column], Column]) -> Table:
 
 
 def plain_meta(meta: dict[str, Any]) -> dict[str, Any]:
-    """Metadata that YAML and JSON can hold."""
+    """Return metadata that YAML and JSON can hold."""
     plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in meta.items()}
     return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in plain.items()}
 
 
 def widened(column: Column, wider: dict[str, str]) -> Column:
-    """The same values in a type the format has."""
+    """Return the same values in a type that the format has."""
     if column.dtype.kind in "Mm":
         return column.astype(str)
     new_type = wider.get(column.dtype.str[1:])
@@ -139,7 +143,7 @@ def widened(column: Column, wider: dict[str, str]) -> Column:
 
 
 def text_of(cell: Any) -> str:
-    """A cell of any kind as text: words as they are, bytes decoded, nothing empty, the rest as JSON."""
+    """Return a cell of any kind as text: words as they are, bytes decoded, nothing empty, others as JSON."""
     if isinstance(cell, bytes):
         return decoded(cell)
     if isinstance(cell, str):
@@ -152,12 +156,12 @@ def text_of(cell: Any) -> str:
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether an object stands for nothing: None, numpy's masked, or pandas' NA and NaT."""
+    """Return whether an object stands for a missing value: None, numpy's masked, or pandas' NA and NaT."""
     return cell is None or cell is np.ma.masked or type(cell).__name__ in ("NAType", "NaTType")
 
 
 def decoded(cell: bytes) -> str:
-    """Bytes as text: UTF-8, else Latin-1, which never fails."""
+    """Return bytes as text: UTF-8, else Latin-1, which never fails."""
     try:
         return cell.decode("utf-8")
     except UnicodeDecodeError:
@@ -165,7 +169,7 @@ def decoded(cell: bytes) -> str:
 
 
 def as_text(column: Column) -> Column:
-    """A column of objects as one of text, masked where there is nothing, with unit and description."""
+    """Return a column of objects as one of text, masked where there is nothing, with unit and description."""
     cells = np.ma.getdata(column)
     missing = np.ma.getmaskarray(column) | np.array([is_missing(cell) for cell in cells])
     texts = np.array(
@@ -176,6 +180,6 @@ def as_text(column: Column) -> Column:
 
 
 def holds_text(column: Column) -> bool:
-    """Whether a column of objects holds nothing but text, bytes and gaps."""
+    """Return whether a column of objects holds nothing but text, bytes and gaps."""
     cells = np.ma.getdata(column)
     return column.ndim == 1 and all(isinstance(cell, str | bytes) or is_missing(cell) for cell in cells)

@@ -60,7 +60,7 @@ def read_delimited(heading: Heading, path: Path) -> tuple[Table, tuple[str, ...]
 
 @contextmanager
 def _cells_of_any_length(length: int) -> Iterator[None]:
-    """Lift the limit of 131,072 characters that Python's reader has, for all its users, for the moment."""
+    """Lift for the moment the limit of 131,072 characters that Python's reader has for all its users."""
     before = csv.field_size_limit(max(length, 1 << 17))
     try:
         yield
@@ -69,7 +69,7 @@ def _cells_of_any_length(length: int) -> Iterator[None]:
 
 
 def _ragged(path: Path, number: int, row: list[str], names: list[str], delimiter: str) -> InputError:
-    """The error about a row with too many or too few cells."""
+    """Return the error about a row with too many or too few cells."""
     hint = f"Put a cell that contains {delimiter!r} in double quotes."
     if delimiter == "," and len(row) > len(names):
         hint = (
@@ -98,7 +98,7 @@ def _with_decimal_points(columns: dict[str, list[str]]) -> tuple[str, ...]:
 
 
 def typed(table: Table) -> Table:
-    """The text of a CSV as numbers, column by column, where every cell is one."""
+    """Return the text of a CSV as numbers, column by column, where every cell is one."""
     out = Table({name: _typed_column(table[name]) for name in table.colnames})
     for name in table.colnames:
         out[name].unit, out[name].description = table[name].unit, table[name].description
@@ -107,7 +107,7 @@ def typed(table: Table) -> Table:
 
 
 def _typed_column(column: Column) -> Column:
-    """Integers or floats with the blanks masked; text as soon as a number would lose something.
+    """Return integers or floats with the blanks masked, or text as soon as a number would lose something.
 
     Identifiers such as 007 stay text, and so do whole numbers too long for int64 or, among decimals,
     for float64.
@@ -139,7 +139,7 @@ def write_csv(parts: list[Path], table: Table, source: Any, new: Table, meta: di
 
 
 def _texts(column: Column) -> list[str]:
-    """Cells as text: shortest digits that give the number back, lists as JSON, masked cells empty."""
+    """Return cells as text: shortest digits that give the number back, lists as JSON, masked cells empty."""
     if column.ndim > 1 or column.dtype.kind == "O":
         return [text_of(cell) for cell in column]
     texts = np.ma.getdata(column).astype(str)

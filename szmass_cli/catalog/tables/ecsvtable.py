@@ -28,7 +28,7 @@ def read_ecsv(data: bytes, path: Path, wanted: Wanted | None = None) -> ReadTabl
 
 
 def _check_header(text: str, path: Path) -> None:
-    """Refuse a header whose aliases of aliases would fill the memory as soon as somebody prints it.
+    """Refuse a header whose aliases of aliases would fill the memory as soon as it is printed.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def write_ecsv(parts: list[Path], table: Table, source: Any, new: Table, meta: d
 
 
 def _plain(column: Column) -> Column:
-    """Objects and times as text."""
+    """Return objects and times as text."""
     if column.dtype.kind == "O":
         return as_text(column)
     return column.astype(str) if column.dtype.kind in "Mm" else column

@@ -84,9 +84,9 @@ def read_fits(
 
 
 def _table_of(hdu: fits.BinTableHDU | fits.TableHDU, stream: BinaryIO, index: int) -> Table:
-    """The table of an extension.
+    """Return the table of an extension.
 
-    For 8-byte integers with an offset astropy (8.0) fails unless it does not look for unsigned ones.
+    Unsigned integers are not looked for: with them astropy (8.0) fails at 8-byte integers with an offset.
     """
     zeros = [column.bzero for column in hdu.columns if "K" in column.format]
     if all(zero in ("", None, 0, 2**63) for zero in zeros):
@@ -98,7 +98,7 @@ def _table_of(hdu: fits.BinTableHDU | fits.TableHDU, stream: BinaryIO, index: in
 def _chosen(
     hdus: fits.HDUList, path: Path, wanted: Wanted | None, extension: str | None
 ) -> tuple[fits.BinTableHDU | fits.TableHDU, tuple[str, ...]]:
-    """The extension that holds the catalogue, with a note where it is not the first table."""
+    """Return the extension that holds the catalogue, with a note where it is not the first table."""
     if extension is not None:
         return _extension(hdus, path, extension), ()
     tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
@@ -114,7 +114,7 @@ def _chosen(
 
 
 def _extension(hdus: fits.HDUList, path: Path, extension: str) -> fits.BinTableHDU | fits.TableHDU:
-    """The extension of a number, 0 being the first, or of a name."""
+    """Return the extension of a number, 0 being the first, or of a name."""
     names = [hdu.name for hdu in hdus]
     if extension.isdecimal():
         index = int(extension)
@@ -129,7 +129,7 @@ def _extension(hdus: fits.HDUList, path: Path, extension: str) -> fits.BinTableH
 
 
 def _check_columns(hdu: fits.BinTableHDU | fits.TableHDU, path: Path) -> None:
-    """Refuse columns of one name, and such as do not fit into the rows, before a reader believes them."""
+    """Refuse columns of the same name, or that do not fit into the rows, before a reader relies on them."""
     checked_names(list(hdu.columns.names), path)
     n_bytes = sum(column.dtype.itemsize for column in hdu.columns)
     if isinstance(hdu, fits.BinTableHDU) and n_bytes != hdu.header["NAXIS1"]:
@@ -154,7 +154,10 @@ def _mask_nulls(table: Table, columns: fits.ColDefs, raw: RawFits) -> None:
 
 
 def native(column: Column) -> Column:
-    """Numbers in the machine's byte order, bytes as text (UTF-8, else Latin-1, which never fails)."""
+    """Return numbers in the machine's byte order, and bytes as text.
+
+    Bytes are UTF-8, else Latin-1, which never fails.
+    """
     if column.dtype.kind != "S":
         return column.astype(column.dtype.newbyteorder("="), copy=False)
     try:
@@ -201,7 +204,7 @@ def _widen_fits(old: RawFits, new: RawFits) -> RawFits:
 
 
 def _table_hdu(table: Table) -> fits.BinTableHDU:
-    """A FITS table of plain columns, with the nulls, units and text that FITS can express."""
+    """Return a FITS table of plain columns, with the nulls, units and text that FITS can express."""
     out = flattened(table)
     _check_count(len(out.colnames))
     notes = [column.description for column in out.itercols()]
@@ -229,9 +232,9 @@ def _check_count(n_columns: int) -> None:
 
 
 def _has_fits_name(unit: Any) -> bool:
-    """Whether FITS can say a unit as the field does.
+    """Return whether FITS can express a unit as the field writes it.
 
-    Hour angles it cannot say, and 1e14 solMass it would make "10**14 solMass", which no catalogue writes.
+    It cannot express hour angles, and would turn 1e14 solMass into "10**14 solMass", which no catalogue uses.
     """
     if getattr(unit, "scale", 1) != 1:
         return False
@@ -261,7 +264,7 @@ def _fits_column(column: Column) -> Column:
 
 
 def _card(value: Any) -> Any:
-    """A header value: FITS allows printable ASCII, finite numbers and nothing nested."""
+    """Return a header value: FITS allows printable ASCII, finite numbers and nothing nested."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):

@@ -175,7 +175,7 @@ def write_table(
 
 
 def _input_format(path: Path, data: bytes) -> str:
-    """The format by content where that is certain, else by suffix; what is text is a text table."""
+    """Return the format by content where that is certain, else by suffix; other text is a text table."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \r\n")
     for signature, kind in _SIGNATURES.items():
         if start.startswith(signature):
@@ -200,7 +200,7 @@ def _without_packing(path: Path) -> Path:
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether a file that begins so can be a text table: no control characters but those of lines."""
+    """Return whether a file that begins so can be a text table: no control characters but those of lines."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     return not any(byte < 32 and byte not in b"\t\r\n\f" for byte in start)
@@ -211,7 +211,7 @@ def _all_suffixes() -> str:
 
 
 def _stands_for(source: Any, table: Table, kind: str) -> bool:
-    """Whether the original is of the format wanted and still has the table's rows and columns."""
+    """Return whether the original is of the format wanted and still has the table's rows and columns."""
     if kind == "fits" and isinstance(source, RawFits):
         return source.names == table.colnames and len(source.rows) == len(table)
     if kind == "parquet" and hasattr(source, "column_names"):

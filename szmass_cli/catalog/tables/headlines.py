@@ -88,7 +88,7 @@ def find_heading(text: str, path: Path) -> Heading:
 
 
 def _names_in_comment(comments: list[str], delimiter: str | None, n_columns: int) -> list[str] | None:
-    """The words of the last comment that has one for each column, None if there is none."""
+    """Return the words of the last comment with one word for each column; None if there is none."""
     for comment in reversed(comments):
         line = comment.lstrip().lstrip("#").strip(" \r\n")
         for divided in dict.fromkeys((delimiter, _delimiter(line))):  # names have commas where data have none
@@ -99,7 +99,7 @@ def _names_in_comment(comments: list[str], delimiter: str | None, n_columns: int
 
 
 def _without_comments(text: str) -> tuple[list[str], list[str], int]:
-    """Comments at the top, all other lines, and how many comments stood between those.
+    """Return the comments at the top, all other lines, and how many comments stood between those lines.
 
     A line inside a quoted cell is no comment, whatever it begins with.
     """
@@ -121,7 +121,7 @@ def _without_comments(text: str) -> tuple[list[str], list[str], int]:
 
 
 def _delimiter(line: str) -> str | None:
-    """The character that divides a line most often; None where whitespace must."""
+    """Return the character that divides a line most often; None if whitespace divides it."""
     counts = {delimiter: line.count(delimiter) for delimiter in DELIMITERS}
     best = max(DELIMITERS, key=lambda delimiter: counts[delimiter])  # the first of equals
     if counts[best]:
@@ -138,14 +138,14 @@ def _cells(line: str, delimiter: str | None) -> list[str]:
 
 
 def _is_data(cells: list[str]) -> bool:
-    """Whether a line can hold no names: at least half of what is in it, and two, are numbers."""
+    """Return whether a line can hold no names: two or more cells, and half of those filled, are numbers."""
     filled = [cell.strip() for cell in cells if cell.strip()]
     numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in filled)
     return numbers >= max(2, (len(filled) + 1) // 2)
 
 
 def _without_ruler(lines: list[str], delimiter: str | None) -> tuple[list[str], list[str], bool]:
-    """The lines below a line of dashes, and the units above it, if there is such a line."""
+    """Return the lines below a line of dashes, the units above it, and whether there is such a line."""
     for place in (0, 1) if delimiter != "," else ():  # of a CSV it is a row with nothing in it
         if len(lines) > place and _RULER.fullmatch(lines[place].strip("\r\n")):
             units = [] if place == 0 else lines[0].rstrip("\r\n").split(delimiter)

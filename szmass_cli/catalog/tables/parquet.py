@@ -32,13 +32,13 @@ def read_parquet(data: bytes, path: Path, wanted: Wanted | None = None) -> ReadT
 
 
 def _header_of(arrow: Any) -> dict[str, Any]:
-    """What astropy wrote of units and metadata; empty where it wrote nothing."""
+    """Return what astropy wrote of units and metadata; empty where it wrote nothing."""
     yaml = (arrow.schema.metadata or {}).get(_YAML_KEY)
     return get_header_from_yaml(yaml.decode().split("\n")) if yaml else {}
 
 
 def table_from_arrow(arrow: Any) -> Table:
-    """The columns of an Arrow table, with the units and metadata that astropy put into its schema."""
+    """Return the columns of an Arrow table, with the units and metadata that astropy put into its schema."""
     header = _header_of(arrow)
     table = Table({name: _from_arrow(arrow[name]) for name in arrow.column_names})
     table.meta.update(header.get("meta", {}))
@@ -50,7 +50,7 @@ def table_from_arrow(arrow: Any) -> Table:
 
 
 def _from_arrow(cells: Any) -> Column:
-    """An Arrow column as numpy, nulls masked; what numpy has no type for becomes text or objects."""
+    """Return an Arrow column as numpy, nulls masked; what numpy has no type for becomes text or objects."""
     import pyarrow as pa
 
     kind, mask = cells.type, cells.is_null().to_numpy()

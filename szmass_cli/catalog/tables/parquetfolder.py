@@ -46,7 +46,7 @@ def read_parquet_folder(path: Path, wanted: Wanted | None = None) -> ReadTable:
 
 
 def _primary(path: Path) -> Path:
-    """The folder of the objects themselves."""
+    """Return the folder of the objects themselves."""
     name = _read_properties(path / _COLLECTION).get("hats_primary_table_url")
     if name is None:
         return path
@@ -57,7 +57,7 @@ def _primary(path: Path) -> Path:
 
 
 def _properties(folder: Path) -> dict[str, str]:
-    """What HATS says of a catalogue; nothing of other folders."""
+    """Return what HATS says of a catalogue; an empty dictionary for other folders."""
     return next((found for name in _PROPERTIES if (found := _read_properties(folder / name))), {})
 
 
@@ -70,7 +70,7 @@ def _read_properties(path: Path) -> dict[str, str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Parquet files below a folder but for those that hold metadata only, or are hidden."""
+    """Return the Parquet files below a folder, except those that are hidden or hold metadata only."""
     found = []
     for path in [*folder.rglob("*.parquet"), *folder.rglob("*.pq")]:
         parts = path.relative_to(folder).parts
@@ -80,14 +80,14 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """For an order in which Npix=9 comes before Npix=10."""
+    """Return a sorting key by which Npix=9 comes before Npix=10."""
     return [
         (int(word), "") if word.isdecimal() else (-1, word) for word in re.split(r"(\d+)", str(path)) if word
     ]
 
 
 def _joined(folder: Path, files: list[Path]) -> Any:
-    """All files as one Arrow table, with the columns that stand in the names of Hive folders."""
+    """Return all files as one Arrow table, with the columns that stand in the names of Hive folders."""
     import pyarrow as pa
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq

@@ -46,7 +46,7 @@ def read_text(data: bytes, path: Path, wanted: Wanted | None = None) -> ReadTabl
 
 
 def _documented(text: str) -> str | None:
-    """The astropy format of a table that describes its own columns, None for others."""
+    """Return the astropy format of a table that describes its own columns, None for others."""
     start = text[:100_000]
     if re.search(r"^\s*Byte-by-byte Description of file", start, re.MULTILINE | re.IGNORECASE):
         return "ascii.mrt" if start.lstrip().startswith("Title:") else "ascii.cds"
@@ -64,7 +64,7 @@ def _documented(text: str) -> str | None:
 
 
 def _notes(heading: Heading) -> tuple[str, ...]:
-    """What the user should know of the comments."""
+    """Return what the user should know of the comments."""
     notes = []
     if heading.n_dropped:
         notes.append(

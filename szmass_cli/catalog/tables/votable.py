@@ -50,7 +50,10 @@ def _ordinal(index: int) -> str:
 
 
 def _frames(votable: VOTableFile, table: TableElement) -> dict[str, StatedFrame]:
-    """The COOSYS that each column, or the group it is in, refers to; one that nobody refers to is all's."""
+    """Return the frame of the COOSYS that each column, or the group it is in, refers to.
+
+    A COOSYS that nothing refers to is that of all columns.
+    """
     systems: dict[str, Any] = {}
     for resource in _resources(votable.resources):
         systems |= {system.ID: system for system in resource.coordinate_systems}
@@ -101,7 +104,7 @@ def _with_known_unit(column: Column) -> Column:
 
 
 def _known(unit: Any) -> Any:
-    """A unit that VOTable has a word for, or the unit's own name as a mere label."""
+    """Return a unit that VOTable can express, or else the unit's own name as a mere label."""
     if unit is None:
         return None
     try:
