@@ -40,7 +40,7 @@ class _AtDepth:
 
 
 class CentreTest:
-    """Likelihood ratios of cutouts of one instrument, for what hides in the amplitude of a cluster.
+    """Likelihood ratios of cutouts of one instrument, for what a cluster's fitted amplitude hides.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ class CentreTest:
     def source_sigma(self, weighed: Weighed, redshift: np.ndarray) -> np.ndarray:
         """Return by how many sigma (n,) a point source beside the cluster explains a cutout better.
 
-        The root of twice the gain in ln likelihood, each time of the best cluster and amplitudes, with the
-        sign of the source; of a cluster whose amplitude is free, only the size counts. About a Gaussian of
-        unit width, or narrower, where there is no source.
+        It is the root of twice the gain in ln likelihood, with the sign of the source. Each likelihood is
+        that of the best cluster and amplitudes; where a cluster's amplitude is free, only its size counts.
+        Without a source the values are about a Gaussian of unit width, or narrower.
 
         Parameters
         ----------
@@ -108,9 +108,9 @@ class CentreTest:
         return np.sqrt(2.0 * gain) * sign[rows, best]
 
     def offset_chi2(self, weighed: Weighed, scales: ClusterScales) -> np.ndarray:
-        """Return twice the gain in ln likelihood (n,) of a small move of clusters, the best there is.
+        """Return twice the gain in ln likelihood (n,) of the best small shift of each cluster.
 
-        Chi-squared of two degrees of freedom where they are centred.
+        It is a chi-squared of two degrees of freedom where clusters are centred.
 
         Parameters
         ----------

@@ -40,7 +40,7 @@ class Depth:
 
     @property
     def nbytes(self) -> int:
-        """Return the memory that is taken."""
+        """Return the memory that the arrays take [bytes]."""
         return self.inverse.nbytes + self.fisher.nbytes
 
 

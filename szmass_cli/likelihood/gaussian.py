@@ -153,7 +153,7 @@ class GaussianLikelihood:
         scales: ClusterScales,
         ln_stretch: np.ndarray | float = 0.0,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what `matched` does, of products t^T C^-1 d (n, N_FINE) of unit clusters in each band."""
+        """Return what `matched` does, from products t^T C^-1 d (n, N_FINE) of unit clusters in each band."""
         ln_stretch = np.asarray(ln_stretch, float)
         theta = scales.theta500_arcmin.reshape(*scales.theta500_arcmin.shape, *[1] * ln_stretch.ndim)
         y_scale = scales.y_scale.reshape(theta.shape) * np.exp(ln_fixed_y500(ln_stretch))

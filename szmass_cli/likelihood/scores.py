@@ -51,7 +51,7 @@ class ScoreNorm:
 
     @property
     def nbytes(self) -> int:
-        """Return the memory that is taken."""
+        """Return the memory that the arrays take [bytes]."""
         return sum(values.nbytes for values in self.deviation.values())
 
 

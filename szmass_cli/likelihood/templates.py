@@ -53,7 +53,7 @@ class Templates:
         return np.stack([response.tsz_uk_per_y(kt) for response in self._responses], axis=-1) / self._cold
 
     def fine(self, at_sizes: np.ndarray) -> np.ndarray:
-        """Return values (..., N_FINE) on a fine even grid of ln theta500, of values (..., N_SIZES)."""
+        """Return values (..., N_FINE) on a fine even grid of ln theta500, from values (..., N_SIZES)."""
         return at_sizes @ self._to_fine.T
 
     def place(self, theta500_arcmin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
