@@ -52,7 +52,7 @@ def load_keras() -> ModuleType:
 
 @cache
 def _undo_keras_json(config: Any) -> None:
-    """Set what ``keras.json`` may have changed to what Keras ships with; once, for scripts may change it."""
+    """Set what ``keras.json`` may have changed to Keras' defaults; once, as scripts may change it again."""
     config.set_image_data_format("channels_last")
     config.set_epsilon(1e-7)
     if config.floatx() != "float32":
@@ -66,7 +66,7 @@ def _keras_json() -> Path:
 
 
 def load_tensorflow() -> ModuleType:
-    """The tensorflow module."""
+    """Return the tensorflow module."""
     with _native_stderr_silenced(), _nothing_collected():
         import tensorflow
     return tensorflow
@@ -74,7 +74,7 @@ def load_tensorflow() -> ModuleType:
 
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Layers made in this context compute in the numbers of a Keras policy, such as ``mixed_bfloat16``."""
+    """Let layers made in this context compute in the numbers of a Keras policy: ``mixed_bfloat16``, say."""
     keras = load_keras()
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
@@ -85,12 +85,12 @@ def dtype_policy(name: str) -> Iterator[None]:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: a batch system often grants fewer than the machine has."""
+    """Return how many cores this process may use: a batch system often grants fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def wanted_backend() -> str:
-    """What Keras shall run on: ``tensorflow``, or ``jax`` where ``KERAS_BACKEND=jax`` asks for it.
+    """Return the wanted backend of Keras: ``tensorflow``, or ``jax`` where ``KERAS_BACKEND=jax`` asks for it.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def wanted_backend() -> str:
 
 
 def backend_name() -> str:
-    """What Keras runs on, see `wanted_backend`.
+    """Return the backend that Keras runs on; see `wanted_backend`.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def backend_name() -> str:
 
 
 def on_jax() -> bool:
-    """Whether Keras runs on JAX in place of TensorFlow."""
+    """Return whether Keras runs on JAX in place of TensorFlow."""
     return backend_name() == "jax"
 
 
@@ -153,9 +153,10 @@ def one_thread_per_operation(n_threads: int) -> None:
 
 
 def fitting_batch_size(config: NetworkConfig) -> int:
-    """Cutouts that go through a network at once: few on a CPU, whose caches are small, many on a GPU.
+    """Return how many cutouts go through a network at once.
 
-    On a GPU as many as fill half of its memory, a power of two between 64 and 1024.
+    They are few on a CPU, whose caches are small. On a GPU they are as many as fill half of its memory, a
+    power of two between 64 and 1024.
     """
     wanted_backend()
     memory = _gpu_memory_bytes() if _may_have_gpu() else []
@@ -166,14 +167,14 @@ def fitting_batch_size(config: NetworkConfig) -> int:
 
 
 def _may_have_gpu() -> bool:
-    """Whether it is worth loading the backend, for seconds, to ask it for GPUs."""
+    """Return whether it is worth loading the backend, which takes seconds, to ask it for GPUs."""
     if sys.platform != "linux":
         return True
     return any(next(Path("/dev").glob(name), None) for name in GPU_DEVICE_FILES)
 
 
 def _gpu_memory_bytes() -> list[int]:
-    """Memory of each GPU."""
+    """Return the memory of each GPU."""
     one_thread_per_operation(usable_cores())
     if on_jax():
         import jax
@@ -188,9 +189,10 @@ def _gpu_memory_bytes() -> list[int]:
 
 
 def inference(network: Any, shapes: Any) -> Callable[[Any], Any]:
-    """A network without dropout, compiled for inputs of given shapes: NumPy arrays in and out.
+    """Return a network without dropout, compiled for inputs of given shapes: NumPy arrays in and out.
 
-    May be called from several threads at once: tracing in several threads is not safe, running a trace is.
+    The result may be called from several threads at once: it is traced here, as tracing in several threads is
+    not safe, while running a trace is.
 
     Parameters
     ----------
@@ -225,7 +227,7 @@ def inference(network: Any, shapes: Any) -> Callable[[Any], Any]:
 
 @contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """No garbage collection: a quarter of the time that modules of a million objects take to load."""
+    """Suspend garbage collection: it takes a quarter of the time to load modules of a million objects."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -15,7 +15,7 @@ SMALL_MAP = 10
 
 @cache
 def dilated_conv2d() -> Any:
-    """The layer class: a Keras Conv2D with the same weights and, but for rounding, the same output."""
+    """Return the layer class: a Keras Conv2D of the same weights and, but for rounding, the same output."""
     ops, plain = load_keras().ops, load_keras().layers.Conv2D
 
     class DilatedConv2D(plain):  # type: ignore[misc, valid-type]

@@ -66,7 +66,7 @@ def output_maps(decoded: Any, n_maps: int) -> Any:
 
 @dataclass(frozen=True)
 class TrunkMaps:
-    """What the trunk makes of an input of a side of s pixels, with l levels.
+    """Outputs of the trunk for an input of s x s pixels, with l levels.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class Trunk:
         return TrunkMaps(bridge, x)
 
     def _substage(self, x, filters: int, dilation: int, stride: int, dropout: float, skip=None):
-        """Return the input, and added to it convolution, activation and normalisation.
+        """Return the sum of the input and its convolution, activation and normalisation.
 
         A skip is joined to the input.
         """

@@ -132,7 +132,7 @@ def read_bundle(model: str | Path) -> AnyBundle:
 
 
 def read_history(bundle: AnyBundle) -> list[dict[str, float]]:
-    """Return the epochs of the training of a bundle; none where it does not tell.
+    """Return the epochs of the training of a bundle; none if it holds no history.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def different_cutouts(training: TrainingConfig, n_epochs: int) -> int:
 
 
 def training_in_words(bundle: AnyBundle) -> str:
-    """Return on how many cutouts a model was trained, and whether its network says anything.
+    """Return on how many cutouts a model was trained, and whether its correction is zero.
 
     Raises
     ------

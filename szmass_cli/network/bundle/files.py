@@ -120,7 +120,7 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """Return the epochs of the training of a bundle; none where it does not tell.
+    """Return the epochs of the training of a bundle; none if it holds no history.
 
     Raises
     ------

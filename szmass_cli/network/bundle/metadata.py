@@ -83,7 +83,7 @@ _ANY: TypeAdapter[AnyMetadata] = TypeAdapter(Annotated[AnyMetadata, Field(discri
 
 
 def stated_by_all(recipe: SurveyConfig) -> dict[str, Any]:
-    """Return what metadata repeat of a recipe, whatever the model: never to contradict it."""
+    """Return what the metadata of any model repeat of its recipe, and must not contradict."""
     return {
         "cosmology": recipe.sky.cosmology.build().name,
         "trained_m200c_msun": mass_range(recipe.clusters),

@@ -29,11 +29,11 @@ class WeightAverage:
         self.variables = [keras.Variable(np.array(v), trainable=False, dtype=v.dtype) for v in self.averaged]
 
     def decay_at(self, step: int) -> float:
-        """What is kept of the average after `step` steps: early on the average is shorter."""
+        """Return the share of the average kept after `step` steps: early on the average is shorter."""
         return min(self._decay, (1.0 + step) / (10.0 + step))
 
     def update(self, step: int) -> None:
-        """Count the weights after `step` steps in, on TensorFlow."""
+        """Add the weights after `step` steps to the average, on TensorFlow."""
         if self.averaged:
             self._blend_in(load_tensorflow().constant(self.decay_at(step)))
 
@@ -47,14 +47,14 @@ class WeightAverage:
             average.assign(value)
 
     def take(self) -> None:
-        """Give the network its average for good."""
+        """Replace the network's weights by their average."""
         for average, weight in zip(self.variables, self.averaged, strict=True):
             # a copy: on JAX whoever holds weights may give their memory away
             weight.assign(np.array(average))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The network with its average, and with its own weights again afterwards."""
+        """Give the network its average weights, and its own weights again afterwards."""
         own = [np.array(v) for v in self.averaged]
         self.take()
         try:
@@ -65,7 +65,7 @@ class WeightAverage:
 
 
 def blend(decay: Any, averages: Iterable[Any], weights: Iterable[Any]) -> list[Any]:
-    """Averages that have counted in the weights of one more step."""
+    """Return the averages after the weights of one more step have been counted in."""
     return [
         decay * average + (1.0 - decay) * weight for average, weight in zip(averages, weights, strict=True)
     ]

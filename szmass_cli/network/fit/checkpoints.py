@@ -21,7 +21,7 @@ Variables = Mapping[str, Sequence[Any]]
 
 @dataclass
 class TrainingState:
-    """Where a training run stands after its last whole epoch: all that going on needs besides weights."""
+    """The state of a training run after its last whole epoch: all that going on needs besides weights."""
 
     epoch: int = 0
     best_loss: float = math.inf
@@ -49,7 +49,7 @@ class Checkpoints:
         self._state_file = folder / "state.json"
 
     def load(self, recipe: str) -> TrainingState | None:
-        """The state to go on from, if there is one of this very recipe (YAML of the whole configuration).
+        """Return the state to go on from, if there is one of this recipe (YAML of the whole configuration).
 
         Raises
         ------
@@ -116,7 +116,7 @@ class Checkpoints:
 
 
 def _same_recipe(one: str, other: str) -> bool:
-    """Whether two recipes ask for the same; one from before a key was there has that key's default."""
+    """Return whether two recipes ask for the same; a key that an older one lacks has its default."""
     try:
         return one == other or parse_config(one, "the checkpoint") == parse_config(other, "the recipe")
     except ConfigError:

@@ -67,7 +67,7 @@ class Teacher:
         return -(-self.config.training.cutouts_per_epoch // self.simulator.block_size)
 
     def __call__(self, number: int) -> Batch:
-        """A block by its number, counted through all epochs; the last of an epoch is shorter."""
+        """Return a block by its number, counted through all epochs; the last of an epoch is shorter."""
         training, size = self.config.training, self.simulator.block_size
         n = min(size, training.cutouts_per_epoch - number % self.blocks_per_epoch * size)
         drawn = self.simulator.blocks(
@@ -121,7 +121,7 @@ SOURCES: dict[str, type[Source]] = {"fresh": FreshCutouts, "fixed": FixedCutouts
 
 
 def rebatch(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
-    """Batches of exactly `size` from blocks of another length; a short rest at the end is dropped."""
+    """Yield batches of exactly `size` from blocks of another length; a short rest at the end is dropped."""
     mapped = load_keras().tree.map_structure
     rest: Batch | None = None
     for block in blocks:

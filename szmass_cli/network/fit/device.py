@@ -37,17 +37,20 @@ class Device:
 
     @property
     def n_feeding_processes(self) -> int:
-        """Processes that simulate while it trains: a GPU is quicker than a core simulates, a CPU is not."""
+        """Return how many processes simulate during training.
+
+        There are some for a GPU, which is quicker than a core simulates, and none for a CPU, which is not.
+        """
         return min(max(usable_cores() - 1, 1), MOST_FEEDING) if self.is_gpu else 0
 
     @property
     def n_replicas(self) -> int:
-        """Copies of the network that a batch is divided among."""
+        """Return how many copies of the network a batch is divided among."""
         return self.strategy.num_replicas_in_sync
 
 
 def training_device(config: TrainingConfig, devices: list[str] | None = None) -> Device:
-    """All GPUs, or the CPU where there is none.
+    """Return all GPUs, or the CPU where there is none.
 
     Parameters
     ----------
@@ -88,7 +91,7 @@ class _Alone:
 
 
 def _jax_device(config: TrainingConfig) -> Device:
-    """The first device that JAX found; several train on TensorFlow."""
+    """Return the first device that JAX found; training on several devices needs TensorFlow."""
     import jax
 
     first = jax.devices()[0]
@@ -102,7 +105,7 @@ def _jax_device(config: TrainingConfig) -> Device:
 
 
 def _half_of(capability: tuple[int, ...]) -> str:
-    """The numbers that a GPU of some compute capability is quickest with: a half that it has units for."""
+    """Return the half precision that a GPU of some compute capability has units for, else ``float32``."""
     if capability >= BFLOAT16_CAPABILITY:
         return "bfloat16"
     return "float16" if capability >= (7, 0) else "float32"

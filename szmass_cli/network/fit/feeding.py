@@ -20,7 +20,7 @@ AHEAD = 2
 
 @contextmanager
 def fed_by(teacher: Teacher, n_workers: int, n_blocks: int) -> Iterator[Draw]:
-    """A `Draw` whose blocks are those of a teacher, whoever draws them.
+    """Yield a `Draw` whose blocks are those of a teacher, whichever process draws them.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class _Ahead:
 
 @contextmanager
 def _ctrl_c_held_back() -> Iterator[None]:
-    """Processes that start here begin deaf to Ctrl-C, which the one that trains answers."""
+    """Let processes that start in this context ignore Ctrl-C, which the process that trains answers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -45,7 +45,7 @@ class JaxSteps:
         self._step = jax.jit(self._one_step, donate_argnums=0)
 
     def epoch(self, course: Course) -> float:
-        """Take all steps of an epoch; returns the mean loss."""
+        """Take all steps of an epoch and return the mean loss."""
         # copied, as each step gives the memory of its arguments away
         state = [[self._copied(v.value) for v in group] for group in self._groups]
         total = 0.0
@@ -76,7 +76,7 @@ class JaxSteps:
 
 
 def _ahead(put: Any, batches: Iterable[Any], depth: int) -> Iterator[Any]:
-    """Batches, put on the device in another thread before they are asked for."""
+    """Yield batches, put on the device in another thread before they are asked for."""
     source = iter(batches)
 
     def following() -> Any:

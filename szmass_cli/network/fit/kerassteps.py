@@ -33,7 +33,7 @@ class KerasSteps:
         )
 
     def epoch(self, course: Course) -> float:
-        """Take all steps of an epoch; returns the mean loss."""
+        """Take all steps of an epoch and return the mean loss."""
         failures: list[BaseException] = []
 
         def batches() -> Iterator[Batch]:

@@ -26,7 +26,7 @@ class Lesson(Protocol):
 
     @property
     def counts_untrained(self) -> bool:
-        """Return whether a network that has learnt nothing is an answer that training must better."""
+        """Return whether training must improve on the answer of a network that has learnt nothing."""
         ...
 
     def __call__(self, block: Any) -> tuple[Any, Any]:

@@ -41,7 +41,7 @@ STEPS: dict[str, Any] = {"tensorflow": KerasSteps, "jax": JaxSteps}
 
 
 def learning_rate(config: TrainingConfig, state: TrainingState, progress_epochs: float) -> float:
-    """Learning rate after a (fractional) number of epochs."""
+    """Return the learning rate after a (fractional) number of epochs."""
     if config.schedule == "plateau":
         return config.learning_rate * state.learning_rate_factor
     warm_up = min(1.0, (progress_epochs + 1e-3) / max(config.warm_up_epochs, 1e-3))
@@ -51,7 +51,7 @@ def learning_rate(config: TrainingConfig, state: TrainingState, progress_epochs:
 
 
 def update_state(state: TrainingState, config: TrainingConfig, validation_loss: float) -> bool:
-    """Count an epoch; returns whether it is the best so far."""
+    """Count an epoch, and return whether it is the best so far."""
     state.epoch += 1
     if validation_loss < state.best_loss:
         state.best_loss, state.best_epoch, state.epochs_without_gain = validation_loss, state.epoch, 0
@@ -150,7 +150,7 @@ def fit(
 
 
 def best_so_far(config: SurveyConfig, lesson: Lesson, folder: Path) -> tuple["keras.Model", TrainingState]:
-    """The network with the best weights of an unfinished run, and the run's history.
+    """Return the network with the best weights of an unfinished run, and the run's history.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def best_so_far(config: SurveyConfig, lesson: Lesson, folder: Path) -> tuple["ke
 def compiled_model(
     config: SurveyConfig, lesson: Lesson, device: Device
 ) -> tuple["keras.Model", WeightAverage]:
-    """A network ready to be trained on a device, its weights drawn from the configured seed."""
+    """Return a network ready to be trained on a device, its weights drawn from the configured seed."""
     keras, training = load_keras(), config.training
     if training.batch_size % device.n_replicas:
         raise ConfigError(
@@ -202,7 +202,7 @@ def _validation_set(config: SurveyConfig, simulator: Simulator, lesson: Lesson):
 def _epoch(
     model, steps: Steps, average: WeightAverage, validation: Batch, lesson: Lesson, course: Course
 ) -> dict[str, float]:
-    """Train for an epoch; returns what is written down of it."""
+    """Train for an epoch and return its entry in the history."""
     epoch = course.first_step // course.n_batches + 1
     began = time.monotonic()
     loss = _checked(steps.epoch(course), epoch)
@@ -228,7 +228,7 @@ def _untrained_loss(model, validation: Batch, lesson: Lesson) -> float:
 
 
 def _course(source: Source, training: TrainingConfig, state: TrainingState, progress: Progress) -> Course:
-    """The epoch that comes next."""
+    """Return the epoch that comes next."""
     epoch, n_batches = state.epoch, training.cutouts_per_epoch // training.batch_size
     before = f"  validation {state.history[-1]['validation_loss']:.4f}" if state.history else ""
 
@@ -248,7 +248,7 @@ def _course(source: Source, training: TrainingConfig, state: TrainingState, prog
 
 
 def _checked(loss: float, epoch: int) -> float:
-    """A loss that is a number.
+    """Return a loss, which has to be a finite number.
 
     Raises
     ------

@@ -21,7 +21,10 @@ TAIL_LEVELS = 6
 
 
 def stretch(raw_mass_msun) -> np.ndarray:
-    """The network's output on the axis of the table: like ln M where it is large, and defined below zero."""
+    """Return the network's output on the axis of the table.
+
+    The axis is like ln M where the output is large, and is defined below zero.
+    """
     return np.arcsinh(np.asarray(raw_mass_msun, float) / 1e14)
 
 
@@ -71,7 +74,7 @@ class Calibration:
             raise ValueError("redshifts and nodes must ascend")
 
     def percentiles(self, raw_mass_msun, redshift, percents) -> np.ndarray:
-        """Percentiles of the mass.
+        """Return percentiles of the mass.
 
         Parameters
         ----------
@@ -117,7 +120,7 @@ class Calibration:
         return MassPosterior(grid, np.where(lost[:, None], np.nan, density))
 
     def _with_tails(self, table: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-        """ln M at any sigma (q,) from the quantiles at `N_SIGMA` (n, 31)."""
+        """Return ln M at any sigma (q,) from the quantiles at `N_SIGMA` (n, 31)."""
         width = N_SIGMA[TAIL_LEVELS - 1] - N_SIGMA[0]
         low_slope = (table[:, TAIL_LEVELS - 1] - table[:, 0]) / width
         high_slope = (table[:, -1] - table[:, -TAIL_LEVELS]) / width
@@ -130,7 +133,7 @@ class Calibration:
         return np.clip(ln_mass, np.minimum(low, table[:, :1]), np.maximum(high, table[:, -1:]))
 
     def _quantiles(self, raw_mass_msun, redshift, sigma: np.ndarray) -> np.ndarray:
-        """ln M (n, s) at levels within the table; rows whose input is not finite hold any number."""
+        """Return ln M (n, s) at levels within the table; rows whose input is not finite hold any number."""
         x = stretch(np.nan_to_num(raw_mass_msun, nan=1e14))
         low, upper = self._redshift_weights(redshift)
         result = np.zeros((x.size, sigma.size))
@@ -143,7 +146,7 @@ class Calibration:
         return result
 
     def beyond_range(self, raw_mass_msun, redshift) -> np.ndarray:
-        """Whether the raw mass lies beyond that of an average cluster at either end of the range, (n,)."""
+        """Return whether raw masses (n,) lie beyond that of an average cluster at either end of the range."""
         x = stretch(np.nan_to_num(raw_mass_msun, nan=1e14))
         z = np.nan_to_num(redshift, nan=self.redshifts[0])
         edges = [np.interp(np.log1p(z), np.log1p(self.redshifts), edge) for edge in self.edges.T]
@@ -162,7 +165,7 @@ class Calibration:
 
 
 def _at_levels(by_level: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Quantiles (n, s) at levels within the table from those at `N_SIGMA` (n, 31)."""
+    """Return quantiles (n, s) at levels within the table from those at `N_SIGMA` (n, 31)."""
     position = np.interp(sigma, N_SIGMA, np.arange(N_SIGMA.size))
     low = np.minimum(position.astype(int), N_SIGMA.size - 2)
     upper = position - low
@@ -177,7 +180,7 @@ def _weighted_quantiles(values, weights, levels) -> np.ndarray:
 
 
 def _fit_one_redshift(output, ln_mass, n_nodes: int, neighbours: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and local quantiles of ln M under a prior flat in M, from masses drawn flat in ln M."""
+    """Return nodes and local quantiles of ln M under a prior flat in M, from masses drawn flat in ln M."""
     order = np.argsort(output)
     x, y = output[order], ln_mass[order]
     ranks = np.linspace(neighbours // 4, x.size - 1 - neighbours // 4, n_nodes).astype(int)

@@ -44,11 +44,11 @@ class NetworkInput:
     def create(
         cls, config: NetworkConfig, sky: CutoutSky, bands: Sequence[Band], scale_uk: float
     ) -> "NetworkInput":
-        """The input of a configuration: plain, or filtered by the known power of sky and noise.
+        """Return the input of a configuration: plain, or filtered by the known power of sky and noise.
 
-        Filtered channels are the cutout smoothed by the beam in each band, and B C^-1 d: the inverse pixel
-        covariance takes the CMB gradient and the noise off the network's hands, the beam B removes scales on
-        which there is no cluster and on which maps of other pixels differ.
+        Filtered channels are the cutout smoothed by the beam in each band, and B C^-1 d. The inverse pixel
+        covariance C^-1 suppresses the CMB gradient and the noise, so that the network need not; the beam B
+        removes scales on which there is no cluster and on which maps of other pixels differ.
         """
         if config.input == "plain":
             return cls(None, scale_uk, len(bands))
@@ -65,7 +65,10 @@ class NetworkInput:
         return self.n_bands if self.matrix is None else self.n_bands + 1
 
     def __call__(self, images_uk: np.ndarray) -> np.ndarray:
-        """Network input (n, 40, 40, channels) float32 of cutouts (n, 40, 40, f) [µK], or (n, 40, 40)."""
+        """Return the network input (n, 40, 40, channels) float32 of cutouts [µK].
+
+        Cutouts have the shape (n, 40, 40, f), or (n, 40, 40) for one band.
+        """
         shape = (len(images_uk), N_PIXELS, N_PIXELS, self.n_bands)
         if self.matrix is None:
             return np.asarray(images_uk, np.float32).reshape(shape) / np.float32(self.scale_uk)
@@ -93,7 +96,10 @@ class Labels:
 
     @classmethod
     def create(cls, config: SurveyConfig, stamps: ClusterStamps) -> "Labels":
-        """Scale of the heaviest cluster's peak plus three sigma of CMB, so that cutouts fall in [-1, 1]."""
+        """Return labels whose scale makes cutouts fall in [-1, 1].
+
+        It is the heaviest cluster's peak plus three sigma of CMB.
+        """
         heaviest = stamps.mean_images(mass_range(config.clusters)[1], redshift_range(config.clusters)[0])
         scale_uk = float(np.ceil(np.abs(heaviest).max() / 50.0) * 50.0 + 350.0)
         return cls(
@@ -103,7 +109,7 @@ class Labels:
         )
 
     def maps(self, block: CutoutBlock) -> np.ndarray:
-        """Label maps, shape (n, 40, 40, 2) float32."""
+        """Return the label maps, shape (n, 40, 40, 2) float32."""
         nfw = projected_nfw(np.maximum(pixel_radii_arcmin(), 0.2) / NFW_SCALE_ARCMIN)
         labels = np.empty((len(block), N_PIXELS, N_PIXELS, 2), np.float32)
         labels[..., 0] = block.sz[..., self.band] / self.scale_uk
@@ -112,7 +118,10 @@ class Labels:
         return labels
 
     def weights(self, block: CutoutBlock, training: TrainingConfig) -> np.ndarray:
-        """Weight of each squared error, (n, 40, 40, 2): of the SZ map, and of the NFW map and mass pixel."""
+        """Return the weight of each squared error, (n, 40, 40, 2).
+
+        The first channel is that of the SZ map, the second that of the NFW map and the mass pixel.
+        """
         weights = np.ones((len(block), N_PIXELS, N_PIXELS, 2), np.float32)
         weights[..., 0] = training.sz_map_weight
         relative = (block.m200c / self.mean_mass_msun) ** -2.0 if training.mass_error == "relative" else 1.0
@@ -120,9 +129,9 @@ class Labels:
         return weights
 
     def mass_msun(self, outputs: np.ndarray) -> np.ndarray:
-        """Raw mass [Msun] in the mass pixel of outputs (n, 40, 40, 2), shape (n,)."""
+        """Return the raw mass [Msun] in the mass pixel of outputs (n, 40, 40, 2), shape (n,)."""
         return outputs[:, MASS_PIXEL[0], MASS_PIXEL[1], 1].astype(float) * self.mean_mass_msun
 
     def sz_uk(self, outputs: np.ndarray) -> np.ndarray:
-        """SZ maps [µK] of outputs (n, 40, 40, 2), shape (n, 40, 40)."""
+        """Return the SZ maps [µK] of outputs (n, 40, 40, 2), shape (n, 40, 40)."""
         return outputs[..., 0] * self.scale_uk
