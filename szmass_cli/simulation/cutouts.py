@@ -156,7 +156,7 @@ def _simulator(config: SurveyConfig, progress: Progress) -> CutoutSimulator:
 def drawn_in_parallel(
     simulator: CutoutSimulator, clusters: ClusterConfig, n: int, seed: int, workers: int
 ) -> Iterator[CutoutBlock]:
-    """The blocks of `CutoutSimulator.blocks`, in their order, some of them drawn ahead by threads."""
+    """Yield the blocks of `CutoutSimulator.blocks`, in their order, some of them drawn ahead by threads."""
     size = simulator.block_size
 
     def draw(index: int) -> CutoutBlock:
@@ -202,7 +202,7 @@ def _hot_gas(config: SurveyConfig, halos: HaloStamps) -> np.ndarray:
 def _on_skies(
     config: SurveyConfig, simulator: CutoutSimulator, stamps: tuple[HaloStamps, ...], seed: int
 ) -> Iterator[CutoutBlock]:
-    """Blocks of halos, each on a sky of its own."""
+    """Yield blocks of halos, each halo on a sky of its own."""
     hot, responses = _hot_gas(config, stamps[0]), [band.response for band in simulator.bands]
     n = len(stamps[0].row)
     for index in range(-(-n // BLOCK)):
@@ -255,7 +255,7 @@ def _write(
 
 
 def apodised(width_arcmin: float) -> Callable[[CutoutBlock], CutoutBlock]:
-    """A function that tapers the images, not the labels, with a cosine of the given width at their edges."""
+    """Return a function that tapers the images, not the labels, with a cosine of this width at the edges."""
     if width_arcmin == 0.0:
         return lambda block: block
     window = edge_taper(width_arcmin)[:, :, None].astype(np.float32)
@@ -263,6 +263,6 @@ def apodised(width_arcmin: float) -> Callable[[CutoutBlock], CutoutBlock]:
 
 
 def split_of(split: SplitConfig, n: int) -> np.ndarray:
-    """Which set each of n cutouts belongs to, in their order: 0 training, 1 validation, 2 test."""
+    """Return which set each of n cutouts belongs to, in their order: 0 training, 1 validation, 2 test."""
     ends = np.round(n * np.cumsum([split.train, split.validation]))
     return np.searchsorted(ends, np.arange(n), side="right").astype(np.int8)

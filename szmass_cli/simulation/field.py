@@ -49,7 +49,7 @@ class WrittenField:
 
 
 def clusters_from_catalog(path: str | Path, columns: Mapping[str, str] | None = None) -> FieldClusters:
-    """Clusters to paint, from a catalogue with positions, redshifts and masses.
+    """Return clusters to paint, from a catalogue with positions, redshifts and masses.
 
     Rows without a position, redshift or mass are left out.
 
@@ -132,7 +132,7 @@ def simulate_survey_field(
 
 
 def _grouped(parts: list[Path], n_bands: int) -> tuple[tuple[Path, ...], tuple[Path, ...], Path, Path]:
-    """Paths in the order of `FieldPaths.all`, as its fields."""
+    """Return paths in the order of `FieldPaths.all`, grouped into its fields."""
     return tuple(parts[:n_bands]), tuple(parts[n_bands : 2 * n_bands]), parts[-2], parts[-1]
 
 

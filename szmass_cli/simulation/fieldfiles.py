@@ -37,8 +37,10 @@ class FieldPaths:
 
 
 def field_paths(output: Path, frequencies_ghz: Sequence[float]) -> FieldPaths:
-    """Names of all files: beside ``field.fits`` there are ``field_ivar.fits``, ``field_mask.fits`` and
-    ``field_truth.csv``; several bands have ``field_95.fits``, ``field_95_ivar.fits`` and so on.
+    """Return the names of all files of a field.
+
+    Beside ``field.fits`` there are ``field_ivar.fits``, ``field_mask.fits`` and ``field_truth.csv``; several
+    bands have ``field_95.fits``, ``field_95_ivar.fits`` and so on.
     """
     stem, suffix = _split(output)
     labels = [f"_{band_label(frequency)}" for frequency in frequencies_ghz]
@@ -51,12 +53,12 @@ def field_paths(output: Path, frequencies_ghz: Sequence[float]) -> FieldPaths:
 
 
 def truth_path(output: Path) -> Path:
-    """Where the truth catalogue of a field goes: ``field.fits`` has ``field_truth.csv`` beside it."""
+    """Return the path of a field's truth catalogue: ``field.fits`` has ``field_truth.csv`` beside it."""
     return output.with_name(f"{_split(output)[0]}_truth.csv")
 
 
 def _split(output: Path) -> tuple[str, str]:
-    """A name without its suffixes, and the suffix of further maps."""
+    """Return a name without its suffixes, and the suffix of further maps."""
     stem = output.name.removesuffix(".gz").removesuffix(".fits").removesuffix(".fit")
     return stem, output.name[len(stem) :] or ".fits"
 
@@ -135,7 +137,7 @@ _LONGEST_TEXT = 40  # of 80 characters of a card, with its comment
 
 
 def mask_cards(field: FieldConfig, seed: int) -> dict[str, tuple]:
-    """Header cards of a mask."""
+    """Return the header cards of a mask."""
     return {
         "EXTNAME": ("MASK", "1 inside, 0 in holes; maps are multiplied by it"),
         "CONTENT": ("MASK", "dimensionless"),

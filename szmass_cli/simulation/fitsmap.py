@@ -77,7 +77,7 @@ def _car_rows(pixels: CarPixels, values: Values) -> Iterator[tuple[np.ndarray, i
 
 
 def _healpix_headers(pixels: HealpixPixels, cards: Cards) -> list[fits.Header]:
-    """A primary header and that of the table, with the keywords of healpy.write_map."""
+    """Return a primary header and that of the table, with the keywords of healpy.write_map."""
     unit = cards["BUNIT"][0] if "BUNIT" in cards else None
     name = {"uK": "TEMPERATURE", "uK-2": "IVAR", None: "MASK"}[unit]
     n_rows, a_row = pixels.size, "E"

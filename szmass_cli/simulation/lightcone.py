@@ -159,7 +159,7 @@ def open_y_map(path: str | Path) -> SkyMap:
 
 
 def _masses(catalog: Catalog, cosmology: Cosmology) -> np.ndarray:
-    """M200c [Msun] of every row, NaN where it is unknown or beyond what can be converted."""
+    """Return the M200c [Msun] of every row, NaN where it is unknown or beyond what can be converted."""
     h = cosmology.h0_km_s_mpc / 100.0
     if "m200c" in catalog.roles or "m500c" not in catalog.roles:
         mass = catalog.masses_msun("m200c", h)
@@ -180,7 +180,7 @@ def _within(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
 def _cut(
     sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray, beams: tuple[AnyBeam, ...], progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which halos (n,) are on the map, and the stamps (beams, n, 40, 40) of those."""
+    """Return which halos (n,) are on the map, and the stamps (beams, n, 40, 40) of those."""
     laid = lay_cutouts(sky_map, ra_deg, dec_deg)
     y = np.zeros((len(beams), len(ra_deg), N_PIXELS, N_PIXELS))
     whole = np.zeros(len(ra_deg), bool)
@@ -196,7 +196,10 @@ def _cut(
 def _beamed(
     sky_map: SkyMap, laid: CutoutPixels, i: int, beams: tuple[AnyBeam, ...], margin: int
 ) -> np.ndarray | None:
-    """Stamp i behind each beam, (beams, 40, 40); None if it is not all on the map or the map bends there."""
+    """Return stamp i behind each beam, (beams, 40, 40).
+
+    None if the stamp is not all on the map, or the map bends there.
+    """
     pixels = laid.pixels[i]
     if laid.rough[i] or np.isnan(pixels).any():
         return None

@@ -22,7 +22,7 @@ class ComponentImages:
 
     @property
     def sum(self) -> np.ndarray:
-        """What the instrument sees."""
+        """Return what the instrument sees."""
         return self.cmb + self.foregrounds + self.sz + self.noise
 
 

@@ -34,7 +34,7 @@ class ShownClusters:
 
 
 def read_shown_clusters(path: Path) -> ShownClusters:
-    """Clusters at the 15th, 50th and 90th percentile of mass; fewer of a smaller file."""
+    """Read the clusters at the 15th, 50th and 90th percentile of mass; fewer of a smaller file."""
     with reading(path) as file:
         mass = file["m200c"][:_N_SEARCHED]
         ascending = np.argsort(mass, kind="stable")
@@ -45,7 +45,9 @@ def read_shown_clusters(path: Path) -> ShownClusters:
 
 
 def read_skies(path: Path, bands: Sequence[int], apodisation_arcmin: float) -> np.ndarray:
-    """Sky and noise (n, f, 40, 40) [µK] of the first cutouts, without the clusters' own signal and the taper.
+    """Read the sky and noise (n, f, 40, 40) [µK] of the first cutouts.
+
+    The clusters' own signal and the taper are taken out.
 
     Parameters
     ----------

@@ -147,7 +147,7 @@ def draw_picture(
     spectra: list[MeasuredSpectra],
     shown: list[int],
 ) -> "Figure":
-    """The whole figure: components, the file's images in all bands if there are several, and spectra."""
+    """Draw the whole figure: components, the file's images in all bands if there are several, and spectra."""
     from matplotlib.figure import Figure
 
     several = len(bands) > 1
@@ -169,7 +169,10 @@ def draw_picture(
 def draw_component_rows(
     figure: "FigureBase", clusters: ShownClusters, components: ComponentImages, band_name: str
 ) -> None:
-    """One row for each cluster, one column for each component and one for their sum; a scale a column."""
+    """Draw one row for each cluster, one column for each component and one for their sum.
+
+    Each column has a colour scale of its own.
+    """
     columns = {
         "CMB": components.cmb,
         "foregrounds": components.foregrounds,
@@ -196,7 +199,7 @@ def draw_component_rows(
 
 
 def draw_bands(figure: "FigureBase", image: np.ndarray, bands: tuple[Band, ...]) -> None:
-    """One cutout (40, 40, f) as it is in the file, in all its bands."""
+    """Draw one cutout (40, 40, f) as it is in the file, in all its bands."""
     grid = figure.subplots(1, len(bands), squeeze=False)[0]
     figure.suptitle("The heaviest of them as it is in the file, in all bands", fontsize=11)
     for axes, channel, band in zip(grid, np.moveaxis(image, -1, 0), bands, strict=True):
@@ -214,13 +217,13 @@ def _mark_arcmin(axes: "Axes") -> None:
 
 
 def _symmetric(images: np.ndarray) -> dict:
-    """Colours of a field that goes either way from zero."""
+    """Return the colours of a field with values of both signs."""
     limit = float(np.percentile(np.abs(images), 99.7)) or 1.0
     return {"vmin": -limit, "vmax": limit, "cmap": "RdBu_r"}
 
 
 def _one_sided(images: np.ndarray) -> dict:
-    """Colours of a decrement, or of an increment above 217 GHz."""
+    """Return the colours of a decrement, or of an increment above 217 GHz."""
     low, high = float(images.min()), float(images.max())
     if -low >= high:
         return {"vmin": min(low, -1e-3), "vmax": 0.0, "cmap": "Blues_r"}

@@ -81,7 +81,7 @@ def plot_field(
 def draw_picture(
     config: SurveyConfig, maps: Sequence[SkyMap], truth: Table, spectra: MeasuredSpectra | None
 ) -> "Figure":
-    """The whole figure: a row for each map, and the spectra if the field is large enough for any."""
+    """Draw the whole figure: a row for each map, and the spectra if the field is large enough for any."""
     from matplotlib.figure import Figure
 
     bands = config.sky.build_bands()
@@ -103,12 +103,12 @@ def draw_picture(
 
 
 def _aspect(field: FieldConfig) -> float:
-    """Width over height of a field as it is drawn: degrees of right ascension as long as on the sky."""
+    """Return the width over height of a field as drawn: degrees of right ascension as long as on the sky."""
     return field.width_deg * np.cos(np.radians(field.center_dec_deg)) / field.height_deg
 
 
 def draw_map(axes: "Axes", sky_map: SkyMap, band: Band, field: FieldConfig, truth: Table) -> None:
-    """One map over right ascension and declination, its clusters in circles."""
+    """Draw one map over right ascension and declination, its clusters in circles."""
     patch = Patch.of(field)
     east, west = patch.center_ra_deg + patch.width_deg / 2.0, patch.center_ra_deg - patch.width_deg / 2.0
     image = _picture_of(sky_map, patch)
@@ -148,7 +148,10 @@ def _circle_clusters(axes: "Axes", patch: Patch, truth: Table) -> None:
 
 
 def _picture_of(sky_map: SkyMap, patch: Patch) -> np.ndarray:
-    """Values [µK] of a map on a grid in right ascension and declination, nearest pixels; NaN outside."""
+    """Return the values [µK] of a map on a grid in right ascension and declination.
+
+    They are those of the nearest pixels, NaN outside the map.
+    """
     height = patch.north_deg - patch.south_deg
     middle = np.radians((patch.south_deg + patch.north_deg) / 2.0)
     n_columns = _MAP_PIXELS

@@ -36,12 +36,12 @@ class PatchGrid:
     pixel_arcmin: float
 
     def directions(self, number: int) -> np.ndarray:
-        """ICRS unit vectors (size, size, 3) of the pixels of one patch; rows to the north, columns west."""
+        """Return ICRS unit vectors (size, size, 3) of one patch's pixels; rows to the north, columns west."""
         offsets = self._offsets_arcmin
         return self._at(number, offsets[:, None], offsets[None, :])
 
     def rim(self, number: int) -> np.ndarray:
-        """Unit vectors (4 size, 3) of the pixels along the edges of one patch."""
+        """Return the unit vectors (4 size, 3) of the pixels along the edges of one patch."""
         along, end = self._offsets_arcmin, np.full(self.size, self._offsets_arcmin[-1])
         north = np.concatenate([along, along, end, -end])
         return self._at(number, north, np.concatenate([end, -end, along, along]))
@@ -59,7 +59,7 @@ class PatchGrid:
 
 
 def lay_patches(field: FieldConfig, pixel_arcmin: float) -> PatchGrid:
-    """Patches of up to 4 degrees inside a field, as many as fit side by side but no more than `MAX_PATCHES`.
+    """Return patches of up to 4 degrees inside a field, as many as fit side by side up to `MAX_PATCHES`.
 
     Those of a large field are spread over it evenly. A field that holds none gets a grid without patches.
 
@@ -93,7 +93,7 @@ def lay_patches(field: FieldConfig, pixel_arcmin: float) -> PatchGrid:
 def _side_by_side(
     whole: Patch, edge_deg: float, n_rows: int, step_deg: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Right ascensions and declinations of squares in rows along parallels, about the middle of the field."""
+    """Return right ascensions and declinations of squares in rows along parallels, about a field's middle."""
     middle = (whole.south_deg + whole.north_deg) / 2.0
     ra, dec = [], []
     for row in range(n_rows):
@@ -108,7 +108,7 @@ def _side_by_side(
 
 
 def _is_inside(grid: PatchGrid, number: int, whole: Patch, edge_deg: float) -> bool:
-    """Whether the rim of a patch lies within a field, this far from its edges."""
+    """Return whether the rim of a patch lies within a field, at least this far from the field's edges."""
     ra_deg, dec_deg = positions_deg(grid.rim(number))
     if not whole.contains(ra_deg, dec_deg).all():
         return False
@@ -116,7 +116,10 @@ def _is_inside(grid: PatchGrid, number: int, whole: Patch, edge_deg: float) -> b
 
 
 def sample_patch(sky_map: SkyMap, directions: np.ndarray) -> np.ndarray:
-    """Values of a map [µK, or as they are if it has no unit] at unit vectors (ny, nx, 3), by splines."""
+    """Return the values of a map at unit vectors (ny, nx, 3), interpolated by splines.
+
+    They are in µK, or as they are in a map without a unit.
+    """
     centre = directions[directions.shape[0] // 2, directions.shape[1] // 2]
     chart = sky_map.charts(centre[None])
     pixels = sky_map.to_pixels(directions.reshape(1, -1, 3), chart)[0]
@@ -130,6 +133,6 @@ def sample_patch(sky_map: SkyMap, directions: np.ndarray) -> np.ndarray:
 
 
 def positions_deg(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Right ascension and declination [deg] of unit vectors (..., 3)."""
+    """Return the right ascension and declination [deg] of unit vectors (..., 3)."""
     ra_deg = np.degrees(np.arctan2(directions[..., 1], directions[..., 0]))
     return ra_deg, np.degrees(np.arcsin(np.clip(directions[..., 2], -1.0, 1.0)))

@@ -103,7 +103,7 @@ def field_spectra(
 
 
 def _usable_edges(grid: PatchGrid, pixel_arcmin: float) -> np.ndarray:
-    """Edges of bins between what a patch is too small for and what the map's pixels blur."""
+    """Return the edges of bins between what a patch is too small for and what the map's pixels blur."""
     lowest = 2.0 * 2.0 * np.pi / (grid.size * grid.pixel_arcmin * ARCMIN)
     highest = _OF_NYQUIST * np.pi / (pixel_arcmin * ARCMIN)
     return _EDGES[(lowest <= _EDGES) & (highest >= _EDGES)]
@@ -165,7 +165,7 @@ class FieldSignal:
         self._where = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
     def on(self, directions: np.ndarray) -> np.ndarray:
-        """[µK] at unit vectors (ny, nx, 3)."""
+        """Return the clusters' signal [µK] at unit vectors (ny, nx, 3)."""
         signal = np.zeros(directions.shape[:2])
         middle = directions[directions.shape[0] // 2, directions.shape[1] // 2]
         radius = np.linalg.norm(directions - middle, axis=-1).max()

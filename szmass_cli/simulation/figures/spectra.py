@@ -67,7 +67,7 @@ class InputSpectra:
 
 
 def shown_pairs(n_bands: int) -> list[tuple[int, int]]:
-    """Which spectra between bands are shown: that of each, and one cross spectrum."""
+    """Return which spectra between bands are shown: the auto-spectrum of each, and one cross-spectrum."""
     autos = [(i, i) for i in range(n_bands)]
     return autos if n_bands == 1 else [*autos, (0, 1)]
 
@@ -163,10 +163,10 @@ def _draw_ratio(axes: "Axes", measured: Sequence[MeasuredSpectra], pair: tuple[i
 
 
 def ratios(spectra: MeasuredSpectra, pair: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Multipoles, measured over expected, and its error, of the bins that have a signal.
+    """Return multipoles, measured over expected power, and its error, of the bins that have a signal.
 
-    A bin whose error is larger than what is expected in it has none: its ratio is noise over nothing, as in
-    cross spectra at high multipoles, where beams have taken all and noise is not shared.
+    A bin whose error exceeds its expected power has no signal, and its ratio would be noise over nothing.
+    This happens in cross-spectra at high multipoles, where beams leave no signal and bands share no noise.
     """
     expected, error = np.abs(spectra.expected[pair]), spectra.error[pair]
     there = expected > error
