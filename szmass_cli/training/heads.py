@@ -15,16 +15,16 @@ from szmass_cli.training.papernetwork import PaperHead
 
 
 class Head(Protocol):
-    """Simulations, what is taught of them, and how what was learnt becomes a bundle."""
+    """A kind of model: its simulations, its lesson, and how the trained network becomes a bundle."""
 
     @property
     def simulator(self) -> Simulator:
-        """Return what draws labelled simulations."""
+        """Return the simulator that draws labelled simulations."""
         ...
 
     @property
     def lesson(self) -> Lesson:
-        """Return what makes arrays for the network of them."""
+        """Return the lesson that turns simulations into arrays for the network."""
         ...
 
     def write(

@@ -113,7 +113,7 @@ class _Workshop:
 
     @property
     def checkpoints(self) -> Path:
-        """Where the run's state lives while it lasts."""
+        """Return the folder that holds the run's state until it ends."""
         return self.output.with_name(self.output.name + ".training")
 
     def complete(self, network: Any, state: TrainingState, progress: Progress) -> AnyBundle:
@@ -144,7 +144,7 @@ class _Workshop:
 
 
 def check(config: SurveyConfig, output: Path, overwrite: bool) -> None:
-    """All that can be checked before the long work.
+    """Check, before the long work, all that can be checked.
 
     Raises
     ------
