@@ -18,7 +18,7 @@ class Evaluation(Protocol):
 
     @property
     def metrics(self) -> AnyMetrics:
-        """All numbers."""
+        """Return all numbers of the evaluation."""
         ...
 
     def summary(self) -> str:

@@ -47,16 +47,16 @@ class AtOneMass:
 
     @property
     def relative_error(self) -> float:
-        """dM / M."""
+        """Return dM / M."""
         return self.sigma_msun / self.median_msun
 
     def bias_over_sigma(self, true_msun: float) -> float:
-        """(M_est - M_true) / sigma."""
+        """Return (M_est - M_true) / sigma."""
         return (self.median_msun - true_msun) / self.sigma_msun
 
 
 def mass_scatter(percentiles_msun: np.ndarray, true_msun: np.ndarray) -> MassScatter:
-    """Statistics of estimates given as (n, 5) `PERCENTILES` [Msun] against true masses (n,) [Msun]."""
+    """Return statistics of estimates given as (n, 5) `PERCENTILES` [Msun] against true masses (n,) [Msun]."""
     p2, p16, p50, p84, p97 = percentiles_msun.T
     ln_ratio = np.log(p50 / true_msun)
     return MassScatter(
@@ -69,13 +69,13 @@ def mass_scatter(percentiles_msun: np.ndarray, true_msun: np.ndarray) -> MassSca
 
 
 def at_one_mass(estimates_msun: np.ndarray) -> AtOneMass:
-    """Statistics of the estimated masses (n,) [Msun] of clusters of one mass."""
+    """Return statistics of the estimated masses (n,) [Msun] of clusters of one mass."""
     low, middle, high = np.percentile(estimates_msun, (16.0, 50.0, 84.0))
     return AtOneMass(float(middle), float(0.5 * (high - low)))
 
 
 def gaussian_width(values: np.ndarray) -> float:
-    """Width of the Gaussian fitted to the histogram of the values, as the paper quotes its scatter."""
+    """Return the width of the Gaussian fitted to a histogram of the values, as the paper quotes scatter."""
     middle, std = float(np.median(values)), float(values.std())
     if std < 1e-9:
         return 0.0
@@ -94,10 +94,10 @@ def gaussian_width(values: np.ndarray) -> float:
 
 
 def gaussian(x, height, mean, sigma):
-    """A Gaussian curve."""
+    """Return a Gaussian curve."""
     return height * np.exp(-0.5 * ((x - mean) / sigma) ** 2)
 
 
 def is_better_than_possible(std: float, best_std: float, n: int) -> bool:
-    """Whether a scatter of n estimates is below the best possible by over three standard errors."""
+    """Return whether a scatter of n estimates is below the best possible by over three standard errors."""
     return bool(std < best_std * (1.0 - 3.0 / np.sqrt(2.0 * n)))

@@ -174,7 +174,7 @@ def width_figure(surveys: Mapping[str, Judged]) -> "Figure":
 
 
 def bias_figure(rows: tuple[CaseRow, ...]) -> "Figure":
-    """Return the median bias of each case, beside that of who knows the truth."""
+    """Return the median bias of each case, beside that of an analysis that knows the truth."""
     from matplotlib.figure import Figure
 
     rows = tuple(row for row in rows if row.bias is not None)

@@ -59,7 +59,7 @@ def _new_figure(width: float, height: float) -> "Figure":
 
 
 def _map_figure(maps: Mapping[float, MeanMaps]) -> "Figure":
-    """Figure 3: a map, the mean true and estimated SZ signal, and their difference."""
+    """Draw Figure 3: a map, the mean true and estimated SZ signal, and their difference."""
     figure = _new_figure(11.0, 2.7 * len(maps) + 0.3)
     axes = figure.subplots(len(maps), 4, squeeze=False, sharex=True, sharey=True)
     for row, (mass, sums) in zip(axes, maps.items(), strict=True):
@@ -85,7 +85,7 @@ def _map_figure(maps: Mapping[float, MeanMaps]) -> "Figure":
 
 
 def _mass_figure(metrics: PaperMetrics) -> "Figure":
-    """Figure 4: estimated against true mass, and bias over sigma."""
+    """Draw Figure 4: estimated against true mass, and bias over sigma."""
     figure = _new_figure(7.0, 7.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     true = np.array([row.m200c_msun for row in metrics.masses])
@@ -121,7 +121,7 @@ def _mass_figure(metrics: PaperMetrics) -> "Figure":
 
 
 def _scatter_figure(evaluation: PaperResults) -> "Figure":
-    """Figure 5: scatter of ln M with SZ scatter and without."""
+    """Draw Figure 5: scatter of ln M with SZ scatter and without."""
     comparisons = evaluation.metrics.scatter
     figure = _new_figure(4.8 * len(comparisons), 4.2)
     axes = figure.subplots(1, len(comparisons), squeeze=False, sharex=True)[0]
@@ -161,7 +161,7 @@ def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str)
 
 
 def _irregular_figure(evaluation: PaperResults) -> "Figure":
-    """Figure 6: estimated against true mass of irregular clusters, and their scatter."""
+    """Draw Figure 6: estimated against true mass of irregular clusters, and their scatter."""
     found = evaluation.irregular
     assert found is not None
     figure = _new_figure(9.6, 4.4)

@@ -28,7 +28,7 @@ PIVOT_GHZ = 150.0
 
 @dataclass(frozen=True, eq=False)
 class Assumed:
-    """What somebody takes for true of cutouts: of those who simulate them it is true.
+    """What is assumed of cutouts; for those that a simulation makes, it is the truth.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Assumed:
         return PositionLikelihood(likelihood, error) if error > 0.0 else None
 
     def only(self, chosen: tuple[int, ...]) -> "Assumed":
-        """Return the same of some of the bands."""
+        """Return the same assumptions for some of the bands."""
         return replace(self, instrument=self.instrument.only(chosen))
 
 
@@ -119,7 +119,7 @@ class Case:
         return cls(name, truth, truth, clusters or sky.config.clusters)
 
     def told_of(self, name: str, **changes) -> "Case":
-        """Return the case with something else told."""
+        """Return the case with other assumptions told to the model."""
         return replace(self, name=name, told=replace(self.told, **changes))
 
     @property
@@ -152,7 +152,7 @@ def sky_of(model_sky: SkyModel, sky: SkyConfig) -> SkyModel:
 def survey_case(model_sky: SkyModel, config: SurveyConfig, name: str) -> Case:
     """Return the case of a configuration: its sky and bands, the model's clusters.
 
-    Where its sky is not the model's, the model goes by its own.
+    Where the configuration's sky differs from the model's, the model assumes its own.
     """
     sky, instrument = sky_of(model_sky, config.sky), config.sky.build_instrument()
     truth = Assumed.of(sky, instrument)

@@ -38,13 +38,13 @@ class Network:
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Network":
-        """Return that of a bundle."""
+        """Return the learnt part of a bundle."""
         return cls(Corrector.from_bundle(bundle), bundle.recalibration)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What posteriors say of n clusters whose masses are known; arrays of shape (n,).
+    """Verdicts of posteriors on n clusters whose masses are known; arrays of shape (n,).
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Verdict:
 
     @classmethod
     def concatenate(cls, parts: Iterable["Verdict"]) -> "Verdict":
-        """Return all of some parts."""
+        """Return the clusters of all parts."""
         parts = list(parts)
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
@@ -127,7 +127,7 @@ class Judged:
 
     @classmethod
     def concatenate(cls, parts: list["Judged"]) -> "Judged":
-        """Return all of some parts; of what may be None, what all of them have."""
+        """Return the clusters of all parts; a field that is None in one of them is None."""
 
         def joined(name: str) -> Any:
             values = [getattr(part, name) for part in parts]

@@ -112,7 +112,7 @@ class InstrumentsBench:
         self._sky = bundle.sky_model
 
     def surveys(self, n: int, config: SurveyConfig | None, name: str) -> InstrumentsEvaluation:
-        """Return what is found on n clusters of each survey, or of the survey of a configuration alone."""
+        """Return the results on n clusters of each survey, or of a configuration's survey alone."""
         cases = preset_cases(self._sky) if config is None else [survey_case(self._sky, config, name)]
         judged = {case.name: self._judged(case, n, index, case.name) for index, case in enumerate(cases)}
         together = Judged.concatenate(list(judged.values()))
@@ -128,7 +128,7 @@ class InstrumentsBench:
         return InstrumentsEvaluation(metrics, judged)
 
     def further(self, found: InstrumentsEvaluation, sizes: Sizes, config: SurveyConfig | None) -> None:
-        """Add all other sets to what was found on surveys; of a configuration those that concern it."""
+        """Add all other sets to the results on surveys; for a configuration, only those that concern it."""
         metrics = found.metrics
         if config is None:
             metrics = replace(

@@ -69,7 +69,7 @@ def posterior_table(rows: tuple[CaseRow, ...]) -> str:
 
 
 def snr_table(metrics: InstrumentsMetrics) -> str:
-    """Return the same by S/N."""
+    """Return information lost and coverage by S/N."""
     lines = [
         [
             f"{row.name}, S/N {part.low:g} to {part.high:g}"
@@ -133,7 +133,7 @@ def prior_table(metrics: InstrumentsMetrics) -> str:
 
 
 def truth_table(rows: tuple[CaseRow, ...]) -> str:
-    """Return bias beside that of who knows the truth, and coverage."""
+    """Return bias and coverage, with the bias of an analysis that knows the truth beside it."""
     lines = []
     counted = any(row.flagged is not None for row in rows)
     for row in rows:

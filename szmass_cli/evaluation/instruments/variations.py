@@ -79,13 +79,13 @@ def filter_cases(
 
 
 def depth_case(sky: SkyModel, instrument: Instrument, what: str) -> Case:
-    """Return cutouts whose noise varies by a factor of four in variance; the model is told of each."""
+    """Return a case whose noise varies by a factor of four in variance; the model is told each depth."""
     case = Case.as_told(f"{what}, depth varies by {DEPTH_RANGE:g}", sky, instrument)
     return replace(case, depth_range=DEPTH_RANGE)
 
 
 def position_cases(sky: SkyModel, instrument: Instrument, what: str) -> list[Case]:
-    """Return clusters that lie off their catalogued positions, told and not told."""
+    """Return cases of clusters off their catalogued positions, with this told to the model and not told."""
     error = POSITION_ERROR_ARCMIN
     clusters = sky.config.clusters.model_copy(update={"miscentring_arcmin": error})
     truth = replace(Assumed.of(sky, instrument), position_error_arcmin=error)
@@ -100,7 +100,7 @@ def concentration_cases(sky: SkyModel, instrument: Instrument, what: str) -> lis
 
 
 def mismatch_cases(sky: SkyModel, instrument: Instrument, what: str) -> list[Case]:
-    """Return maps that are not as stated: what is told stays, and what is simulated changes.
+    """Return cases of maps that are not as stated: the simulation changes, what the model is told does not.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ class BestEstimator:
     def mean_signal_uk(self, images_uk: np.ndarray) -> np.ndarray:
         """Return the posterior mean of the cluster's own signal A t(M), (n, 40, 40) [µK].
 
-        Of all estimates of the signal it has the least mean squared error. Summed over masses and amplitudes.
+        It is summed over masses and amplitudes, and has the least mean squared error of all estimates.
         """
         weighed = self._likelihood.weigh(images_uk)
         redshift = np.full((len(images_uk), 1), self._redshift)

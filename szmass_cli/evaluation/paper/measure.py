@@ -41,15 +41,15 @@ class Estimated:
         return len(self.m200c_msun)
 
     def median_msun(self, estimator: str) -> np.ndarray:
-        """Estimated masses (n,)."""
+        """Return the estimated masses (n,)."""
         return self.percentiles_msun[estimator][:, MEDIAN]
 
     def first(self, n: int) -> "Estimated":
-        """The first n of the set."""
+        """Return the first n clusters of the set."""
         return Estimated(self.m200c_msun[:n], {k: v[:n] for k, v in self.percentiles_msun.items()})
 
     def comparison(self, sz_scatter_ln: float) -> Comparison:
-        """Scatter of ln(M_est / M_true) of each estimator."""
+        """Return the scatter of ln(M_est / M_true) of each estimator."""
         network, filtered, best = (
             mass_scatter(self.percentiles_msun[name], self.m200c_msun) for name in ESTIMATORS
         )
@@ -66,7 +66,7 @@ class MeanMaps:
     estimated_uk: dict[str, np.ndarray | float] = field(default_factory=dict)
 
     def add(self, image_uk: np.ndarray, true_uk: np.ndarray, estimated_uk: Mapping[str, np.ndarray]) -> None:
-        """Count maps (n, 40, 40) in."""
+        """Add maps (n, 40, 40) to the sums."""
         if self.example_uk is None:
             self.example_uk = image_uk[0]
         self.n += len(true_uk)
@@ -79,11 +79,11 @@ class MeanMaps:
         return np.asarray(self.true_uk) / self.n
 
     def mean_estimated_uk(self, estimator: str) -> np.ndarray:
-        """Mean estimated map (40, 40) [µK]."""
+        """Return the mean estimated map (40, 40) [µK]."""
         return np.asarray(self.estimated_uk[estimator]) / self.n
 
     def row(self, m200c_msun: float) -> ProfileRow:
-        """Their largest differences, over the central signal."""
+        """Return the largest differences of the mean estimated maps from the true one, over its centre."""
         true, half = self.mean_true_uk, self.mean_true_uk.shape[0] // 2
         centre = float(true[half - 1 : half + 1, half - 1 : half + 1].mean())
         residuals = [
@@ -157,7 +157,7 @@ def _add_maps(
 
 
 def mass_rows(estimated: Estimated) -> tuple[MassRow, ...]:
-    """The statistics of each mass of the set of the paper's masses."""
+    """Return the statistics of each mass of the set of the paper's masses."""
     rows = []
     for mass in MASSES_1E14:
         here = np.isclose(estimated.m200c_msun, mass * 1e14)
@@ -170,5 +170,5 @@ def mass_rows(estimated: Estimated) -> tuple[MassRow, ...]:
 
 
 def profile_maps() -> dict[float, MeanMaps]:
-    """Empty sums for the masses of Figure 3."""
+    """Return empty sums for the masses of Figure 3."""
     return {mass * 1e14: MeanMaps() for mass in PROFILE_MASSES_1E14}

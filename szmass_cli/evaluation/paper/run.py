@@ -62,7 +62,7 @@ class PaperBench:
         return build_estimators(self._bundle, self._simulator, redshift, self._network)
 
     def scatter(self, n: int) -> PaperEvaluation:
-        """Section 4.3: with SZ scatter, and without."""
+        """Measure what section 4.3 of the paper shows: the scatter with SZ scatter, and without."""
         clusters = self._clusters
         scatters = list(dict.fromkeys((clusters.sz_scatter_ln, 0.0)))
         # the same skies for both
@@ -80,7 +80,7 @@ class PaperBench:
         return PaperEvaluation(metrics, sets)
 
     def each_mass(self, evaluation: PaperEvaluation, per_mass: int) -> None:
-        """Sections 4.1 and 4.2."""
+        """Add what sections 4.1 and 4.2 of the paper show, on clusters of each of the paper's masses."""
         clusters = clusters_of_each_mass(self._clusters)
         n, maps = per_mass * len(MASSES_1E14), profile_maps()
         evaluation.masses = self._estimate(self._simulator, clusters, n, 1, "each mass", maps)
@@ -92,7 +92,7 @@ class PaperBench:
         )
 
     def irregular(self, evaluation: PaperEvaluation, n: int) -> None:
-        """Section 4.4; left out where irregular clusters cannot be simulated."""
+        """Add what section 4.4 of the paper shows; nothing where irregular clusters cannot be simulated."""
         survey = irregular_survey(self._bundle.recipe)
         try:
             simulator = CutoutSimulator(survey)
