@@ -7,10 +7,10 @@ from threadpoolctl import ThreadpoolController
 
 
 def one_blas_thread() -> AbstractContextManager:
-    """A context in which BLAS has one thread.
+    """Return a context in which BLAS has one thread.
 
-    With more of them, products are summed in another order, and eigenvectors of equal eigenvalues come out
-    turned: the same seed would draw another sky.
+    With several threads products are summed in another order, and eigenvectors of equal eigenvalues come out
+    rotated: the same seed would draw another sky.
     """
     return _controller().limit(limits=1, user_api="blas")
 

@@ -106,7 +106,7 @@ class _Swap:
 
 @contextmanager
 def _part_beside(target: str | os.PathLike[str], overwrite: bool) -> Iterator[Path]:
-    """A temporary path beside a target, gone in the end; see `atomic_path`."""
+    """Yield a temporary path beside a target, removed in the end; see `atomic_path`."""
     check_writable(target, overwrite)
     final = Path(os.path.realpath(target))
     # Writers such as astropy choose compression by the suffix, so `.part` must not come last.
@@ -123,7 +123,7 @@ def _part_beside(target: str | os.PathLike[str], overwrite: bool) -> Iterator[Pa
 
 
 def _check_still_free(target: str | os.PathLike[str], overwrite: bool) -> None:
-    """Refuse to replace what somebody else has put there in the meantime."""
+    """Refuse to replace what another process has put there in the meantime."""
     if not overwrite and os.path.lexists(os.path.realpath(target)):
         raise _taken(target)
 
@@ -221,7 +221,7 @@ def sha256_of(
 ) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in pieces of `chunk_bytes`.
 
-    Before each piece it is asked whether the hash is still `wanted`; if not, what is returned means nothing.
+    Before each piece `wanted` is asked whether the hash is still needed; if not, the result is meaningless.
 
     Raises
     ------
@@ -241,12 +241,12 @@ def _taken(path: str | os.PathLike[str]) -> OutputError:
 
 
 def _token() -> str:
-    """For names that no other process has, on this machine or on another that shares the disk."""
+    """Return a token for names that no other process has, on this machine or another that shares the disk."""
     return f"{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def _suffix(path: Path) -> str:
-    """The part of the name writers look at: `.fits`, or `.fits.gz` when compressed."""
+    """Return the part of the name that writers look at: `.fits`, or `.fits.gz` when compressed."""
     return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
 
 

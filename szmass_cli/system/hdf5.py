@@ -23,7 +23,7 @@ _LIBRARY_SAYS = (
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """Open an HDF5 file to read, without a lock: not all file systems have them, and nobody writes to ours.
+    """Open an HDF5 file to read, without a lock: some file systems have none, and nothing writes to ours.
 
     Raises
     ------

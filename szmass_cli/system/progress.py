@@ -20,4 +20,4 @@ class Progress(Protocol):
 
 
 def silent(task: str, done: int, total: int, detail: str = "") -> None:
-    """Nobody listens."""
+    """Ignore the progress, for callers that do not show it."""
