@@ -77,7 +77,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _stdout_failed(error: OSError) -> int:
-    """Tell of a standard output that cannot be written, as a file on a full disk; 0 if it is not that."""
+    """Report a standard output that cannot be written, as on a full disk; return 0 for any other error."""
     if error.filename is not None or error.errno not in _DISK_ERRORS:  # files have names
         return 0
     _lose_stdout()
@@ -88,7 +88,7 @@ def _stdout_failed(error: OSError) -> int:
 
 
 def _lose_stdout() -> None:
-    """Let what is still to be printed go nowhere, or the interpreter would try once more as it ends."""
+    """Discard what is still to be printed, which the interpreter would try to write once more as it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -10,7 +10,7 @@ from szmass_cli.physics.bandnames import effective_frequency_ghz
 
 
 def input_files(files: list[Path], maps: list[str] | None) -> tuple[Path | dict[float, Path], Path]:
-    """The map, or the maps by frequency [GHz], and the catalogue."""
+    """Return the map, or the maps by frequency [GHz], and the catalogue."""
     if maps:
         if len(files) != 1:
             raise UsageError(
@@ -30,7 +30,7 @@ def input_files(files: list[Path], maps: list[str] | None) -> tuple[Path | dict[
 
 
 def per_map(texts: list[str] | None, option: str, read: Callable[[str], Any]) -> Any:
-    """One value, or a dictionary of values by frequency [GHz]; None of no text."""
+    """Return one value, or a dictionary of values by frequency [GHz]; None if no text is given."""
     if not texts:
         return None
     values: dict[float, Any] = {}
@@ -48,7 +48,7 @@ def per_map(texts: list[str] | None, option: str, read: Callable[[str], Any]) ->
 
 
 def _frequency_before(band: str, option: str, text: str) -> float | None:
-    """The frequency [GHz] of what stands before an ``=``; None if that is part of a file's name."""
+    """Return the frequency [GHz] that stands before an ``=``; None if the ``=`` is part of a file's name."""
     try:
         return effective_frequency_ghz(band)
     except UsageError:
@@ -62,7 +62,7 @@ def _frequency_before(band: str, option: str, text: str) -> float | None:
 
 
 def frequency_of(text: str | None) -> float | None:
-    """The frequency [GHz] that ``--freq`` names."""
+    """Return the frequency [GHz] that ``--freq`` names."""
     if text is None:
         return None
     try:
@@ -72,7 +72,7 @@ def frequency_of(text: str | None) -> float | None:
 
 
 def unit_of(text: str) -> str:
-    """The unit that ``--units`` names."""
+    """Return the unit that ``--units`` names."""
     if text not in UNITS:
         raise UsageError(
             f"--units {text}: not one of {', '.join(UNITS)}.", "Temperatures are CMB temperatures."
@@ -81,7 +81,7 @@ def unit_of(text: str) -> str:
 
 
 def beam_of(text: str) -> float | str:
-    """The width [arcmin] or file that ``--beam`` names."""
+    """Return the width [arcmin] or file that ``--beam`` names."""
     if Path(text).is_file():
         return text
     try:

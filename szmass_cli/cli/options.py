@@ -31,7 +31,7 @@ Plot = Annotated[
 
 
 def pairs(columns: list[str] | None) -> dict[str, str]:
-    """Roles and column names of ``--column``."""
+    """Return the roles and column names of ``--column``."""
     from szmass_cli.errors import UsageError
 
     found = {}
@@ -44,7 +44,7 @@ def pairs(columns: list[str] | None) -> dict[str, str]:
 
 
 def numbers(text: str | None, option: str) -> list[float]:
-    """Numbers separated by commas; none of no text."""
+    """Return numbers separated by commas; an empty list if no text is given."""
     from szmass_cli.errors import UsageError
 
     try:

@@ -24,7 +24,7 @@ WIDTH = 80
 
 
 def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet: bool) -> None:
-    """Summary of a run: a table to stderr, or JSON to stdout."""
+    """Print the summary of a run: a table to stderr, or JSON to stdout."""
     summary = _summary(estimates, output)
     if as_json:
         print(json.dumps(summary))
@@ -51,12 +51,12 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
 
 
 def _first_mass(estimates: Estimates) -> str:
-    """The first mass definition asked for, as its column is called."""
+    """Return the name of the column of the first mass definition asked for."""
     return next(name for name in estimates.columns.colnames if name.startswith("M"))
 
 
 def _summary(estimates: Estimates, output: Path) -> dict:
-    """Numbers of a run, for people and for scripts."""
+    """Return the numbers that summarise a run, for users and for scripts."""
     base = _first_mass(estimates)
     masses = np.asarray(estimates.columns[base])
     found = masses[np.isfinite(masses)]

@@ -94,7 +94,7 @@ def simulate_cutouts(
 
 
 def _halo_source(y_map: Path | None, halos: Path | None, n: int | None) -> tuple[Path, Path] | None:
-    """The map and halos to cut, if that is what is asked for."""
+    """Return the map and halos to cut, or None if no such cutouts are asked for."""
     from szmass_cli.errors import UsageError
 
     if y_map is None and halos is None:
