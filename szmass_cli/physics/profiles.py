@@ -63,13 +63,13 @@ ARNAUD2010 = SzModel()
 
 
 def pressure_shape(x):
-    """Dimensionless pressure p(x) h70^3/2 at x = r / R500 (Arnaud et al. 2010, eq. 11)."""
+    """Return the dimensionless pressure p(x) h70^3/2 at x = r / R500 (Arnaud et al. 2010, eq. 11)."""
     scaled = C500 * np.asarray(x, float)
     return P0 / (scaled**GAMMA * (1.0 + scaled**ALPHA) ** ((BETA - GAMMA) / ALPHA))
 
 
 def p500_kev_cm3(m500c_msun, redshift, model: SzModel = ARNAUD2010):
-    """Characteristic pressure [keV/cm^3] (Arnaud et al. 2010, eqs. 5 and 13)."""
+    """Return the characteristic pressure [keV/cm^3] (Arnaud et al. 2010, eqs. 5 and 13)."""
     h70 = model.cosmology.h70
     mass = np.asarray(m500c_msun) * h70 / PIVOT_MSUN
     expansion = e_of_z(redshift, model.cosmology)
@@ -77,7 +77,7 @@ def p500_kev_cm3(m500c_msun, redshift, model: SzModel = ARNAUD2010):
 
 
 def projected_shape(b):
-    """Line-of-sight integral of p(x) at projected radius b = R / R500, within the sphere of 5 R500."""
+    """Return the line-of-sight integral of p(x) within the sphere of 5 R500, at radius b = R / R500."""
     b = np.asarray(b, float)
     # l = L s^4 packs nodes near the steep centre
     s, ds = panel_nodes(np.linspace(0.0, 1.0, 13))
@@ -89,7 +89,7 @@ def projected_shape(b):
 
 @lru_cache(maxsize=1)
 def _form_factor() -> CubicSpline:
-    """Fourier transform of the projected shape, as a spline in ln(1 + k) with k = ell * theta500.
+    """Return the Fourier transform of the projected shape, as a spline in ln(1 + k) with k = ell * theta500.
 
     By the projection-slice theorem it is the 3-D transform of p(x): 4 pi int p(x) sinc(kx) x^2 dx.
     """
@@ -111,7 +111,7 @@ def form_factor(k):
 
 @lru_cache(maxsize=1)
 def _enclosed() -> CubicSpline:
-    """ln of the integral of p(x) x^2 from 0 to X, as a spline in ln X."""
+    """Return ln of the integral of p(x) x^2 from 0 to X, as a spline in ln X."""
     ln_edge = np.log(np.geomspace(0.02, 50.0, 400))
     x, weights = panel_nodes(np.append(0.0, np.exp(ln_edge)))
     parts = (pressure_shape(x) * x**2 * weights).reshape(-1, 16).sum(axis=1)
@@ -181,7 +181,7 @@ def cluster_scales(m200c_msun, redshift, model: SzModel = ARNAUD2010) -> Cluster
 
 
 def compton_y(m200c_msun, redshift, theta_arcmin, model: SzModel = ARNAUD2010):
-    """Compton y of a cluster at angles [arcmin] from its centre, before any beam."""
+    """Return the Compton y of a cluster at angles [arcmin] from its centre, before any beam."""
     scales = cluster_scales(m200c_msun, redshift, model)
     return scales.y_scale * projected_shape(np.asarray(theta_arcmin) / scales.theta500_arcmin)
 
@@ -217,7 +217,7 @@ class BeamedProfile:
         self._spline = RectBivariateSpline(ln_size, stretch, ((hankel @ form) * size**2).T)
 
     def __call__(self, theta500_arcmin, theta_arcmin):
-        """Beam-convolved shape at angles [arcmin], broadcast; zero beyond the table's last angle.
+        """Return the beam-convolved shape at angles [arcmin], broadcast; zero beyond the table's last angle.
 
         Raises
         ------
@@ -233,7 +233,7 @@ class BeamedProfile:
 
     @classmethod
     def is_tabulated(cls, theta500_arcmin) -> np.ndarray:
-        """Whether clusters of this angular size are in the table; those next door are not."""
+        """Return whether clusters of this angular size are in the table; those just beyond it are not."""
         low, high = cls.THETA500_RANGE_ARCMIN
         size = np.asarray(theta500_arcmin, float)
         return (size >= low * (1.0 - 1e-9)) & (size <= high * (1.0 + 1e-9))
@@ -253,7 +253,10 @@ class BeamedProfile:
 
 
 def projected_nfw(x):
-    """Projected NFW density at x = R / r_s in units of 2 rho_s r_s (Wright & Brainerd 2000, eq. 11)."""
+    """Return the projected NFW density at x = R / r_s in units of 2 rho_s r_s.
+
+    Equation 11 of Wright & Brainerd (2000).
+    """
     x = np.maximum(np.asarray(x, float), 1e-6)
     off = np.abs(x**2 - 1.0)
     root = np.sqrt(np.maximum(off, 1e-12))
