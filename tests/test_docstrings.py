@@ -1,4 +1,4 @@
-"""Every parameter that a docstring lists is described: units, shape, or what it means."""
+"""Docstrings: every parameter that one lists is described, and that of a function opens with a verb."""
 
 import ast
 import re
@@ -10,6 +10,77 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "szmass_cli"
 SECTIONS = ("Parameters", "Attributes")
+
+VERBS = frozenset(
+    [
+        "Add",
+        "Apply",
+        "Calibrate",
+        "Check",
+        "Convert",
+        "Count",
+        "Cut",
+        "Decide",
+        "Discard",
+        "Draw",
+        "Estimate",
+        "Evaluate",
+        "Exchange",
+        "Find",
+        "Fit",
+        "Give",
+        "Hide",
+        "Hold",
+        "Ignore",
+        "Interpolate",
+        "Iterate",
+        "Let",
+        "Lift",
+        "Load",
+        "Make",
+        "Mask",
+        "Measure",
+        "Open",
+        "Prepare",
+        "Print",
+        "Put",
+        "Raise",
+        "Read",
+        "Recalibrate",
+        "Refuse",
+        "Replace",
+        "Report",
+        "Return",
+        "Run",
+        "Save",
+        "Seal",
+        "Set",
+        "Show",
+        "Simulate",
+        "Stop",
+        "Sum",
+        "Suspend",
+        "Take",
+        "Train",
+        "Turn",
+        "Validate",
+        "Write",
+        "Yield",
+    ]
+)
+"""The verbs that docstrings of functions open with, in alphabetical order; a new one is added here."""
+
+# Rooms whose docstrings still open otherwise: to be taken out of this list as they are rewritten.
+NOT_YET = (
+    "api.py",
+    "cli/estimate_commands.py",
+    "estimation/",
+    "network/paper/masses.py",
+    "physics/massfunction.py",
+    "physics/y0",
+    "posterior/",
+    "sky/abundance.py",
+)
 
 
 def documented(path: Path) -> Iterator[tuple[str, str]]:
@@ -41,6 +112,23 @@ def undescribed(docstring: str) -> list[str]:
     ]
 
 
+def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether a function is a command of Typer: its docstring is the text of ``--help``."""
+    decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+    return any(re.search(r"\.(command|callback)\(", decorator) for decorator in decorators)
+
+
+def without_a_verb(source: str) -> list[str]:
+    """Return the functions, methods and properties whose docstring opens with a word not in `VERBS`."""
+    return [
+        f"{node.name}: {docstring.split()[0]}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_command(node)
+        if (docstring := ast.get_docstring(node))
+        if docstring.split()[0].rstrip(",.:;") not in VERBS
+    ]
+
+
 def test_every_listed_parameter_has_a_description():
     files = sorted(PACKAGE.rglob("*.py"))
     assert len(files) > 100
@@ -65,3 +153,34 @@ def test_every_listed_parameter_has_a_description():
 )
 def test_parameters_without_a_description_are_found(listed, found):
     assert undescribed(f"Return it.\n\nParameters\n----------\n{listed}") == found
+
+
+def test_docstrings_of_functions_open_with_a_verb():
+    names = {path: path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob("*.py"))}
+    wrong = [
+        f"{PACKAGE.name}/{name}:{found}"
+        for path, name in names.items()
+        if not name.startswith(NOT_YET)
+        for found in without_a_verb(path.read_text(encoding="utf-8"))
+    ]
+    assert not wrong, "Docstrings that do not open with a verb known to `VERBS`:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        ('def mass():\n    """Return the mass."""', []),
+        ('def mass():\n    """Refuse, by name, a cluster."""', []),
+        ('def mass():\n    """Mass of a cluster."""', ["mass: Mass"]),
+        ('def is_mass():\n    """Whether it is a mass."""', ["is_mass: Whether"]),
+        (
+            'class Mass:\n    """Mass."""\n\n    @property\n    def unit(self):\n        """The unit."""',
+            ["unit: The"],
+        ),
+        ('async def mass():\n    """A mass."""', ["mass: A"]),
+        ('@app.command("mass")\ndef mass():\n    """A mass."""', []),
+        ("def mass(): ...", []),
+    ],
+)
+def test_docstrings_without_a_verb_are_found(function, found):
+    assert without_a_verb(function) == found
