@@ -37,7 +37,7 @@ def draw_masses(
     config : ClusterConfig
         Its ``masses``, and its redshifts where a mass function depends on them.
     rng : numpy.random.Generator
-        Drawn from unless the masses are a list.
+        Draws the masses, unless they are a list.
     n : int
         How many masses; a list that is shorter begins again.
     first : int

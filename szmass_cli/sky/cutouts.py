@@ -78,7 +78,7 @@ class CutoutSimulator:
     Parameters
     ----------
     config : SurveyConfig
-        Its ``sky`` section, and from ``clusters`` shape and SZ relation; which clusters is said at each draw.
+        Its ``sky`` section, and from ``clusters`` shape and SZ relation; each draw says which clusters.
     """
 
     def __init__(self, config: SurveyConfig):

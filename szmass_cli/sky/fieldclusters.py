@@ -46,7 +46,7 @@ def random_clusters(config: SurveyConfig, rng: np.random.Generator, n: int | Non
     config : SurveyConfig
         Its ``field`` section says where; masses and redshifts are that section's, or else the clusters'.
     rng : numpy.random.Generator
-        Drawn from for the number, where it is not given, then positions, redshifts and masses.
+        Draws the number, where it is not given, then positions, redshifts and masses.
     n : int, optional
         How many; otherwise as many as the mass function says (`expected_number`), with Poisson scatter, or
         100 where it does not say.

@@ -30,7 +30,7 @@ def apodised_mask(
     pixels : Pixels
         At whose centres the mask is evaluated.
     rng : numpy.random.Generator
-        Drawn from for the number of holes and their positions.
+        Draws the number of holes and their positions.
     progress : Progress
         Called with ``mask`` and how many pixels are done, then with ``holes`` and how many of them.
 

@@ -59,7 +59,7 @@ def draw_halo_axis_ratios(rng: np.random.Generator, peak_height, n: int) -> tupl
     Parameters
     ----------
     rng : numpy.random.Generator
-        Drawn from for the minor axes, then for the intermediate ones.
+        Draws the minor axes, then the intermediate ones.
     peak_height : float or (n,) array
         nu of the halos.
     n : int
@@ -104,7 +104,7 @@ def draw_ellipsoid(rng: np.random.Generator, peak_height: float, eccentricity_ra
     Parameters
     ----------
     rng : numpy.random.Generator
-        Drawn from for the axis ratios, then for the orientation.
+        Draws the axis ratios, then the orientation.
     peak_height : float
         nu of its halo.
     eccentricity_ratio : float

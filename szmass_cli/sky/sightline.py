@@ -41,12 +41,12 @@ def draw_halos(abundance: Abundance, half_width_arcmin: float, rng: np.random.Ge
     half_width_arcmin : float
         Half the side of the square.
     rng : numpy.random.Generator
-        Drawn from for number, redshifts, masses and offsets, in this order.
+        Draws number, redshifts, masses and offsets, in this order.
 
     Returns
     -------
     Halos
-        A Poisson number of them, in no order.
+        A Poisson number of halos, in no particular order.
     """
     n = rng.poisson(abundance.total_per_sr * (2.0 * half_width_arcmin * ARCMIN) ** 2)
     redshift = abundance.draw_redshifts(rng, n)

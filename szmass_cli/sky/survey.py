@@ -270,7 +270,7 @@ def as_seen(field: FieldConfig, band: Band) -> Band:
         Where its values are means over its own pixels, those of CAR are dealt with along the map's axes, and
         those of HEALPix are as squares of the same area.
     band : Band
-        All of it but `pixel_arcmin` stays as it is.
+        Everything except `pixel_arcmin` stays as it is.
     """
     if not field.pixel_averaging:
         return band
