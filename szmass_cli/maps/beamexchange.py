@@ -26,7 +26,7 @@ class BeamExchange:
     Parameters
     ----------
     map_beam, wanted_beam : AnyBeam
-        What the map has, and what it is to have.
+        The map's own beam, and the beam that it is to have.
     pixel_window : bool
         Whether the map's pixels are means over their area, and `map_beam` does not include it.
     """
@@ -56,7 +56,7 @@ class BeamExchange:
         Returns
         -------
         numpy.ndarray, shape (ny, nx)
-            Right but for a few pixels from its edges.
+            Correct except for a few pixels along the edges.
         """
         trend = _trend(window)
         rows, columns = fft.fftfreq(window.shape[0])[:, None], fft.rfftfreq(window.shape[1])[None, :]

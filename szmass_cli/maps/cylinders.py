@@ -96,7 +96,7 @@ class Circle:
     full : int or None
         The whole number of columns after which the image repeats, if it goes all the way round.
     notes : tuple of str
-        What was made of a rounded step; empty where none was.
+        How a rounded step was corrected; empty where none was.
     """
 
     wcs: WCS
