@@ -138,7 +138,7 @@ def _parsed(path: Path, name: str, stated: StatedFrame) -> BaseCoordinateFrame |
     Raises
     ------
     InputError
-        It names a frame that is not known, or an equinox that is none.
+        The statement names a frame that is not known, or an equinox that is not valid.
     """
     word = re.sub(r"^(EQ|EQUATORIAL)[_ ]", "", stated.system.strip().upper())
     word = re.sub(r"[-_ ]", "", word)

@@ -39,7 +39,7 @@ def bytes_of(path: Path) -> bytes:
     Raises
     ------
     InputError
-        It is a device, is empty, or nobody writes into the pipe.
+        The file is a device or empty, or no process writes into the pipe.
     OSError
         It cannot be read.
     """
