@@ -47,7 +47,7 @@ class CentreTest:
     likelihood : GaussianLikelihood
         Gives the instrument's bands, its templates of clusters and the symmetry of its covariance.
     mass_range_msun : (float, float)
-        Clusters that the centre may be one of [Msun].
+        Range of masses of the clusters that are tried [Msun].
     """
 
     def __init__(self, likelihood: GaussianLikelihood, mass_range_msun: tuple[float, float]):
