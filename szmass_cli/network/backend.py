@@ -95,7 +95,7 @@ def wanted_backend() -> str:
     Raises
     ------
     ConfigError
-        If it is another one.
+        If another backend is asked for.
     """
     wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
     if wanted not in BACKENDS:
@@ -111,7 +111,7 @@ def backend_name() -> str:
     Raises
     ------
     ConfigError
-        If it is another one, or is not installed.
+        If another backend is asked for, or the backend is not installed.
     """
     wanted = wanted_backend()
     try:

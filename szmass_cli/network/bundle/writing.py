@@ -51,7 +51,7 @@ def write_bundle(
     Parameters
     ----------
     folder : Path
-        Where the files come to lie; its name plays no part.
+        Folder for the files; its name does not matter.
     facts : dict
         The fields of `Metadata` that no other argument holds: ``name``, ``szmass_version``,
         ``cutouts_trained_on``.

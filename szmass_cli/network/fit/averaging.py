@@ -18,7 +18,7 @@ class WeightAverage:
     model : keras.Model
         Whose variables are averaged; it is not copied.
     decay : float
-        What is kept of the average at each step; 0 takes no average.
+        Share of the average that is kept at each step; 0 takes no average.
     """
 
     def __init__(self, model, decay: float):

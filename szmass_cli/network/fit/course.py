@@ -21,7 +21,7 @@ class Course:
     learning_rate : callable
         Of a batch by its number in the epoch.
     tell : callable
-        Told of the number of batches done and the mean loss so far.
+        Called with the number of batches done and the mean loss so far.
     """
 
     batches: Callable[[], Iterator[Batch]]

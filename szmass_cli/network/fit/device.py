@@ -25,9 +25,9 @@ class Device:
     policy : str
         Keras' name of the numbers used: weights are float32 in all of them.
     description : str
-        For people: ``2 CPU cores, float32``.
+        Description for messages: ``2 CPU cores, float32``.
     is_gpu : bool
-        Whether it outruns the core that simulates for it.
+        Whether it trains faster than a core simulates.
     """
 
     strategy: Any

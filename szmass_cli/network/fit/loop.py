@@ -87,7 +87,7 @@ def fit(
     resume : bool
         Go on from a checkpoint of the same configuration, if there is one.
     progress : Progress
-        Told of each task, how much of it is done, and of how much.
+        Called with each task, how much of it is done, and the total.
     device : Device, optional
         Where to train; all GPUs or the CPU by default.
     n_workers : int
@@ -253,7 +253,7 @@ def _checked(loss: float, epoch: int) -> float:
     Raises
     ------
     SzmassError
-        If it is not.
+        If it is not finite.
     """
     if not np.isfinite(loss):
         raise SzmassError(

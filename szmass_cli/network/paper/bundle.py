@@ -127,7 +127,7 @@ def write_paper_bundle(
     Parameters
     ----------
     folder : Path
-        Where the files come to lie; its name plays no part.
+        Folder for the files; its name does not matter.
     facts : dict
         The fields of `PaperMetadata` that no other argument holds: ``name``, ``szmass_version``,
         ``cutouts_trained_on``.
