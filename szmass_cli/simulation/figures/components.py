@@ -39,7 +39,7 @@ def draw_components(sky: SkyConfig, sz_uk: np.ndarray, rng: np.random.Generator)
     sz_uk : numpy.ndarray, shape (n, 40, 40)
         The clusters' signal.
     rng : numpy.random.Generator
-        Drawn from for CMB, foregrounds and noise, in this order.
+        Draws CMB, foregrounds and noise, in this order.
     """
     nothing = Foregrounds(**dict.fromkeys(Foregrounds.model_fields, 0.0))
     cmb_alone = sky.model_copy(update={"foregrounds_dl3000_uk2": nothing})

@@ -23,7 +23,7 @@ class PatchGrid:
     Parameters
     ----------
     ra_deg, dec_deg : numpy.ndarray, shape (n,)
-        Where.
+        Centres of the patches [deg].
     size : int
         Pixels along a side.
     pixel_arcmin : float
