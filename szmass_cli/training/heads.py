@@ -41,7 +41,7 @@ class Head(Protocol):
         weights : list of numpy.ndarray
             As they are read back from a bundle.
         progress : Progress
-            Told of each task, how much of it is done, and of how much.
+            Called with each task, how much of it is done, and the total.
         """
         ...
 

@@ -37,7 +37,7 @@ def draw_instruments(config: InstrumentsConfig, n: int, rng: np.random.Generator
     n : int
         How many there are to be.
     rng : numpy.random.Generator
-        Drawn from in a fixed order: the first instruments are the same whatever n is.
+        Draws in a fixed order: the first instruments are the same whatever n is.
     """
     return [_draw_useful(config, rng) for _ in range(n)]
 

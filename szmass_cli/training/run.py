@@ -50,7 +50,7 @@ def train(
     overwrite : bool
         Whether a bundle already there is replaced.
     progress : Progress
-        Told of each task, how much of it is done, and of how much.
+        Called with each task, how much of it is done, and the total.
     n_workers : int, optional
         Processes that simulate; by default as many as the device wants. The cutouts are the same.
 

@@ -56,7 +56,7 @@ class InstrumentFeatures:
         clusters : ClusterConfig
             Masses, redshifts and scatter to draw from.
         rng : numpy.random.Generator
-            Drawn from for clusters, sky and noise.
+            Draws clusters, sky and noise.
         n : int
             Number of cutouts, all of one depth.
         level : int
@@ -146,7 +146,7 @@ class FeatureSimulator:
         n : int
             Number of cutouts in all blocks together.
         seed : int
-            Of the random streams; the same seed gives the same cutouts.
+            Seed of the random streams; the same seed gives the same cutouts.
         stream : Stream
             Training mixes its instruments in each block; validation and calibration have their own, one a
             block.
