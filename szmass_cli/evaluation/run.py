@@ -44,9 +44,9 @@ def evaluate(
     n, seed : int
         Number of cutouts, and their seed.
     progress : Progress
-        Told of each task, how much of it is done, and of how much.
+        Called with each task, how much of it is done, and the total.
     config : str or Path, optional
-        A configuration, or the name of a preset: its survey alone is looked at.
+        A configuration, or the name of a preset: only its survey is evaluated.
 
     Raises
     ------

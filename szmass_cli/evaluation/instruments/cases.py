@@ -83,12 +83,11 @@ class Case:
     depth_range : float
         Largest over least variance of the noise from cutout to cutout; 1 where all are as deep.
     seen_by_model : Instrument, optional
-        Whose maps of the same sky, with the same noise, the model is given; those of the truth otherwise.
+        Instrument of the maps that the model is given, of the same sky with the same noise; else the truth's.
     added_uk : numpy.ndarray, shape (40, 40, f), optional
-        What lies on top of all cutouts that the model is given, and on none that the truth is known of
-        [µK_CMB].
+        Added to the cutouts that the model is given, and not to those of the exact posterior [µK_CMB].
     counts_flags : bool
-        Whether it is counted how many of them `szmass estimate` would flag.
+        Whether to count how many cutouts `szmass estimate` would flag.
     """
 
     name: str

@@ -95,7 +95,7 @@ class Judged:
     depth : numpy.ndarray, shape (n,)
         Variance of the noise over the instrument's.
     model, exact : Verdict
-        Of the model's posterior, and of the exact one by who knows the truth.
+        Of the model's posterior, and of the exact posterior, which is told the truth.
     alone : Verdict or None
         Of the exact posterior of the band near 150 GHz alone, where there are others.
     filter_gain : numpy.ndarray, shape (n,)
@@ -176,7 +176,7 @@ class Posteriors:
     Parameters
     ----------
     assumed : Assumed
-        Sky, instrument and scatter that the likelihood goes by, true or not.
+        Sky, instrument and scatter that the likelihood assumes, true or not.
     ln_mass : numpy.ndarray, shape (m,)
         Grid of masses [ln Msun].
     network : Network, optional

@@ -17,7 +17,7 @@ class PriorRow:
     clusters : str
         Which of them: ``all``, or those above an S/N.
     n_cutouts : int
-        Clusters that the numbers are of.
+        Number of clusters behind the other numbers.
     mean_bias_sigma : float
         Mean of (mean of ln M - true ln M) / sigma.
     coverage_68, coverage_95 : float
@@ -40,7 +40,7 @@ class InstrumentsMetrics:
     model, model_sha256 : str
         Name of the model, and hash of its metadata.
     seed : int
-        Of the random streams; the same seed gives the same cutouts.
+        Seed of the random streams; the same seed gives the same cutouts.
     surveys : tuple of CaseRow
         Surveys with several bands, or the one survey that the report is of.
     pit : tuple of float

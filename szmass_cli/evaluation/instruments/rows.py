@@ -34,7 +34,7 @@ class PosteriorRow:
     Parameters
     ----------
     n_cutouts : int
-        Clusters that the numbers are of.
+        Number of clusters behind the other numbers.
     rms_shift, mean_shift : float
         Of (model's mean - exact mean) / exact sigma.
     coverage_68, coverage_95 : float

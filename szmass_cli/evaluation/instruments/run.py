@@ -99,11 +99,11 @@ class InstrumentsBench:
     Parameters
     ----------
     bundle : Bundle
-        The model that is looked at.
+        The model to evaluate.
     seed : int
-        Of the random streams; the same seed gives the same cutouts.
+        Seed of the random streams; the same seed gives the same cutouts.
     progress : Progress
-        Told of each task, how much of it is done, and of how much.
+        Called with each task, how much of it is done, and the total.
     """
 
     def __init__(self, bundle: Bundle, seed: int, progress: Progress):

@@ -21,7 +21,7 @@ class Suspicion:
     told : Assumed
         What is stated of the maps.
     likelihood : GaussianLikelihood
-        That of the statement.
+        Likelihood under that statement.
     ln_mass : numpy.ndarray, shape (m,)
         Grid of masses that posteriors are tabulated on [ln Msun].
     """

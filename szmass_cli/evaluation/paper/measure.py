@@ -120,7 +120,7 @@ def estimate_set(
     task : str
         What progress calls it.
     progress : Progress
-        Told of each task, how much of it is done, and of how much.
+        Called with each task, how much of it is done, and the total.
     maps : mapping of MeanMaps, optional
         By mass [Msun]: where the maps of clusters of that very mass are added up.
     band : int

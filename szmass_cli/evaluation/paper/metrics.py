@@ -82,7 +82,7 @@ class PaperMetrics:
     model, model_sha256 : str
         Name of the model, and hash of its metadata.
     seed : int
-        Of the random streams; the same seed gives the same cutouts.
+        Seed of the random streams; the same seed gives the same cutouts.
     scatter : tuple of Comparison
         Clusters of 2-7e14 Msun: with SZ scatter, and without.
     masses : tuple of MassRow

@@ -43,11 +43,11 @@ class PaperBench:
     Parameters
     ----------
     bundle : PaperBundle
-        The network that is looked at.
+        The network to evaluate.
     seed : int
-        Of the random streams; the same seed gives the same cutouts.
+        Seed of the random streams; the same seed gives the same cutouts.
     progress : Progress
-        Told of each task, how much of it is done, and of how much.
+        Called with each task, how much of it is done, and the total.
     """
 
     def __init__(self, bundle: PaperBundle, seed: int, progress: Progress):
