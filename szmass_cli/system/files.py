@@ -261,7 +261,7 @@ def lock(path: Path, *, shared: bool, busy: SzmassError) -> Iterator[None]:
     shared : bool
         Whether others may hold it too, if they share it as well.
     busy : SzmassError
-        Raised if somebody else holds it.
+        Raised if another process holds it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
