@@ -7,6 +7,7 @@ import numpy as np
 from astropy import units as u
 
 from szmass_cli.physics.cosmology import Cosmology
+from szmass_cli.physics.massfunction import halo_density_per_mpc3
 
 N_MASSES, N_REDSHIFTS = 200, 120
 
@@ -70,7 +71,7 @@ def _draw(x: np.ndarray, density: np.ndarray, uniform: np.ndarray) -> np.ndarray
 def halo_abundance(
     cosmology: Cosmology, mass_range_msun: tuple[float, float], redshift_range: tuple[float, float]
 ) -> Abundance:
-    """Halos of the mass function of Tinker et al. (2008), through colossus.
+    """Halos along the line of sight, by the mass function of `massfunction.halo_density_per_mpc3`.
 
     Parameters
     ----------
@@ -85,18 +86,10 @@ def halo_abundance(
     -------
     Abundance
     """
-    from colossus.lss import mass_function
-
-    h = cosmology.use_in_colossus()
     mass = np.geomspace(*mass_range_msun, N_MASSES)
     redshift = np.linspace(*redshift_range, N_REDSHIFTS)
     volume = comoving_volume_mpc3_sr(redshift, cosmology)
-    per_mpc3 = np.array(
-        [
-            mass_function.massFunction(mass * h, z, mdef="200c", model="tinker08", q_out="dndlnM") * h**3
-            for z in redshift
-        ]
-    )
+    per_mpc3 = halo_density_per_mpc3(mass, redshift, "200c", cosmology)
     return Abundance(np.log(mass), redshift, (per_mpc3 * volume[:, None]).T)
 
 

@@ -1,0 +1,225 @@
+"""From mass to ỹ0, the central Compton y that a matched filter of one fixed scale finds in ACT maps.
+
+Hasselfield et al. (2013, JCAP 07, 008; H13) and Hilton et al. (2018, ApJS 235, 20; H18) define ỹ0 and the
+masses that follow from it; nemo is the program that measures both. `y0masses` goes the other way.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from astropy.io.registry import IORegistryError
+from astropy.table import Table
+from scipy.interpolate import CubicSpline
+
+from szmass_cli.errors import InputError, did_you_mean
+from szmass_cli.physics.cosmology import Cosmology, e_of_z, theta500_arcmin
+from szmass_cli.physics.relativistic import tabulated_temperatures_kev, temperature_kev, tsz_f_relativistic
+
+THETA500_COLUMN = "theta500Arcmin"  # nemo's name in QFit.fits
+
+H18_COSMOLOGY = Cosmology(h0_km_s_mpc=70.0, omega_m=0.3, omega_b=0.05, sigma8=0.8, n_s=0.9667)
+"""H18: flat, H0 = 70 km/s/Mpc, Om = 0.3, sigma8 = 0.8. Baryons and spectral index are those that published
+masses fit best; an index of 0.95 in place of 0.9667 makes masses 0.1 per cent larger."""
+
+H18_RICHNESS_CALIBRATION = 0.68
+"""H18, abstract: ratio (0.68 ± 0.11) of SZ masses to lensing masses. ``M500cCal`` is ``M500cUPP`` over it."""
+
+
+class HotGas(StrEnum):
+    """How much fainter hot gas makes ỹ0 than the non-relativistic spectrum has it."""
+
+    NONE = "none"
+    EXACT = "exact"
+    HASSELFIELD2013 = "hasselfield2013"
+
+
+@dataclass(frozen=True)
+class Y0Relation:
+    """How ỹ0 follows from mass and redshift; the defaults are H18's for the universal pressure profile.
+
+    Parameters
+    ----------
+    amplitude : float
+        10^A0: ỹ0 of a cluster of the pivot mass at z = 0, for Q = 1 and cold gas. 4.95e-5 is the universal
+        pressure profile of Arnaud et al. (2010), with its hydrostatic masses.
+    slope : float
+        B0: ỹ0 rises as M500c^(1 + B0).
+    pivot_msun : float
+        Pivot of M500c [Msun].
+    scatter_ln : float
+        Standard deviation of ln ỹ0 at given mass and redshift.
+    hot_gas : HotGas
+        Relativistic correction: none; ``exact``, with the spectra of `relativistic`; or the formula of H13
+        for 148 GHz, which the masses of H18 rest on.
+    frequency_weights : tuple of (float, float)
+        Frequency [GHz] and weight of each band in ỹ0, for the exact correction; nemo writes them to
+        ``fRelWeights.fits``.
+    cosmology : Cosmology
+        Gives E(z), theta500 and the mass function.
+    """
+
+    amplitude: float = 4.95e-5
+    slope: float = 0.08
+    pivot_msun: float = 3e14
+    scatter_ln: float = 0.2
+    hot_gas: HotGas = HotGas.HASSELFIELD2013
+    frequency_weights: tuple[tuple[float, float], ...] = ((148.0, 1.0),)
+    cosmology: Cosmology = H18_COSMOLOGY
+
+
+H18 = Y0Relation()
+"""The relation behind the masses of the ACTPol E-D56 catalogue."""
+
+
+class FilterMismatch:
+    """Q, the part of its central y that the filter finds of a cluster of another size than the filter's own.
+
+    Parameters
+    ----------
+    theta500_arcmin : array_like, shape (k,)
+        Angular sizes [arcmin], ascending.
+    q : array_like, shape (k,)
+        Q at these sizes.
+
+    Raises
+    ------
+    InputError
+        If sizes do not ascend, fewer than four are given, or a number is not finite.
+    """
+
+    def __init__(self, theta500_arcmin, q):
+        size, value = np.asarray(theta500_arcmin, float), np.asarray(q, float)
+        regular = size.shape == value.shape and size.ndim == 1 and size.size > 3
+        if not regular or not np.isfinite(size + value).all() or np.any(np.diff(size) <= 0.0):
+            raise InputError(
+                "Q is not a table of ascending angular sizes with one finite number for each.",
+                "Give theta500 [arcmin] and Q as two columns of at least four rows.",
+            )
+        self.range_arcmin = (float(size[0]), float(size[-1]))
+        self._spline = CubicSpline(size, value)
+
+    def __call__(self, theta500_arcmin) -> np.ndarray:
+        """Return Q at angular sizes; NaN outside of the table.
+
+        Parameters
+        ----------
+        theta500_arcmin : array_like
+            Angular sizes [arcmin].
+        """
+        size = np.asarray(theta500_arcmin, float)
+        inside = (size >= self.range_arcmin[0]) & (size <= self.range_arcmin[1])
+        return np.where(inside, self._spline(np.where(inside, size, self.range_arcmin[0])), np.nan)
+
+    @classmethod
+    def read(cls, path: str | Path, tile: str | None = None) -> "FilterMismatch":
+        """Return Q of one tile of a survey from a table.
+
+        Parameters
+        ----------
+        path : str or Path
+            nemo's ``QFit.fits``, or any table that astropy reads, with a column ``theta500Arcmin`` [arcmin]
+            and a column of Q for each tile.
+        tile : str, optional
+            Name of the tile's column; may be left out where there is only one.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, has no such columns, or has several tiles and none is named.
+        """
+        try:
+            table = Table.read(path)
+        except (OSError, ValueError, IORegistryError) as error:
+            raise InputError(f"{path}: Q cannot be read: {error}", "Give nemo's QFit.fits.") from None
+        tiles = [name for name in table.colnames if name != THETA500_COLUMN]
+        if THETA500_COLUMN not in table.colnames or not tiles:
+            raise InputError(
+                f"{path}: there is no column {THETA500_COLUMN} with Q beside it.", "Give nemo's QFit.fits."
+            )
+        if tile is None and len(tiles) > 1:
+            raise InputError(f"{path} has Q of {len(tiles)} tiles.", f"Name one: {', '.join(tiles[:5])} ...")
+        if tile is not None and tile not in tiles:
+            raise InputError(f"{path}: there is no tile {tile!r}.{did_you_mean(tile, tiles)}")
+        table.sort(THETA500_COLUMN)
+        return cls(table[THETA500_COLUMN], table[tile or tiles[0]])
+
+
+def relativistic_factor(m500c_msun, redshift, relation: Y0Relation = H18) -> np.ndarray:
+    """Return f_rel, the SZ signal with hot electrons over that without.
+
+    Parameters
+    ----------
+    m500c_msun : array_like
+        M500c [Msun].
+    redshift : array_like
+        Broadcast against the mass.
+    relation : Y0Relation
+        Says how it is calculated, and for which frequencies.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Notes
+    -----
+    ``exact``: the mean over the bands of f(nu, kT) / f(nu, 0) of `relativistic`, with its kT of Arnaud et al.
+    (2005).
+    ``hasselfield2013``: f_rel = 1 + 3.79 t - 28.2 t^2 with t = -0.00848 (E(z) M500c / 3e14 Msun)^-0.585 at
+    148 GHz, as nemo had it at the time of H18, with reference to section 2.2 of H13. The exponent is that of
+    the mass-temperature relation with the sign turned: the correction falls with mass, where a hotter cluster
+    should have a larger one. It is there to compare with masses that were published with it.
+    """
+    cosmology = relation.cosmology
+    mass, z = np.asarray(m500c_msun, float), np.asarray(redshift, float)
+    if relation.hot_gas == HotGas.NONE:
+        return np.ones(np.broadcast_shapes(mass.shape, z.shape))
+    if relation.hot_gas == HotGas.HASSELFIELD2013:
+        t = -0.00848 * (e_of_z(z, cosmology) * mass / 3e14) ** -0.585
+        return 1.0 + 3.79 * t - 28.2 * t**2
+    kt_kev, factor = _factor_of_temperature(relation.frequency_weights)
+    return np.interp(temperature_kev(mass, z, cosmology), kt_kev, factor)
+
+
+@lru_cache(maxsize=64)
+def _factor_of_temperature(
+    frequency_weights: tuple[tuple[float, float], ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return temperatures [keV] every 0.1 keV, and f_rel at them."""
+    frequency, weight = np.array(frequency_weights, float).T
+    kt_kev = np.linspace(0.0, tabulated_temperatures_kev()[-1], 801)
+    response = tsz_f_relativistic(frequency[:, None], kt_kev)
+    return kt_kev, weight @ (response / response[:, :1]) / weight.sum()
+
+
+def y0_from_m500c(m500c_msun, redshift, mismatch: FilterMismatch, relation: Y0Relation = H18) -> np.ndarray:
+    """Return the mean ỹ0 of clusters of given mass; NaN where Q is not known.
+
+    Parameters
+    ----------
+    m500c_msun : array_like
+        M500c [Msun].
+    redshift : array_like
+        Broadcast against the mass.
+    mismatch : FilterMismatch
+        Q of the filter that ỹ0 is measured with.
+    relation : Y0Relation
+        Amplitude, slope, relativistic correction and cosmology.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Notes
+    -----
+    ỹ0 = 10^A0 E(z)^2 (M500c / Mpivot)^(1 + B0) Q(theta500) f_rel(M500c, z): H13, section 2.2, and H18, where
+    masses are described.
+    """
+    cosmology = relation.cosmology
+    mass, z = np.asarray(m500c_msun, float), np.asarray(redshift, float)
+    self_similar = relation.amplitude * np.asarray(e_of_z(z, cosmology)) ** 2
+    power = (mass / relation.pivot_msun) ** (1.0 + relation.slope)
+    found = mismatch(theta500_arcmin(mass, z, cosmology))
+    return self_similar * power * found * relativistic_factor(mass, z, relation)
