@@ -72,6 +72,9 @@ Every input row comes out, in order, with every input column untouched. For each
 | `M200c_err_plus`, `M200c_err_minus` | 84th percentile less median, median less 16th |
 | `M200c_uncorr` | median under the model's own prior; only where `--prior` asks for another |
 | `sz_snr` | signal-to-noise of a matched filter for a cluster of the median mass (own prior) |
+| `y0`, `y0_err` | Compton y at the centre, beam deconvolved, of that matched filter, and its error |
+| `theta500_arcmin` | angular R500c of the median mass (own prior) |
+| `Y500_arcmin2` | Compton y within the sphere of R500c, of that matched filter |
 | `sz_masked_fraction` | fraction of the cutout without data (off the map, not finite, masked), band mean |
 | `szmass_flags` | sum of the bits below; 0 means nothing to say |
 

@@ -13,15 +13,19 @@ from szmass_cli.catalog.tables.common import joined
 from szmass_cli.catalog.tables.csvtable import TEXT, typed
 from szmass_cli.errors import UsageError
 from szmass_cli.estimation.executors import Executor, in_threads, on_local_workers, on_scheduler
-from szmass_cli.estimation.measured import ALWAYS
+from szmass_cli.estimation.masstable import as_written
 from szmass_cli.estimation.request import Request, SkyRequest, map_requests
 from szmass_cli.estimation.run import estimate_catalog
 from szmass_cli.estimation.runplan import BLOCK_ROWS
+from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.physics.bandnames import effective_frequency_ghz
+from szmass_cli.posterior.posteriorfile import read_posteriors
 from szmass_cli.system.progress import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+__all__ = ["chosen_executor", "estimate", "mass_definitions", "read_posteriors"]
 
 T = TypeVar("T")
 PerMap = Union[T, Mapping[float | str, T], None]  # noqa: UP007 - generic aliases need Union
@@ -51,6 +55,9 @@ def estimate(
     percentiles: Sequence[float] = ALWAYS,
     mass_def: str | Sequence[str] = "200c",
     prior: str | None = None,
+    posteriors: str | Path | None = None,
+    suffix: str = "",
+    flag_names: bool = False,
     column: Mapping[str, str] | None = None,
     batch_size: int | None = None,
     block_rows: int = BLOCK_ROWS,
@@ -90,6 +97,12 @@ def estimate(
     prior : str, optional
         ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise. The median under the model's
         own is in the column ``M200c_uncorr`` where they differ.
+    posteriors : str or path, optional
+        File for likelihood and posterior of each row, see `read_posteriors`; its suffix is ``.hdf5``.
+    suffix : str
+        Put behind the name of each column that is added.
+    flag_names : bool
+        Whether a column ``szmass_flag_names`` has the flags in words.
     column : mapping, optional
         Role -> column name where the catalogue's names are not known or ambiguous: ``{"ra": "RADeg"}``.
     batch_size, block_rows : int, optional
@@ -141,6 +154,9 @@ def estimate(
         percentiles=percentiles,
         mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
         prior=prior,
+        posteriors=None if posteriors is None else Path(posteriors),
+        suffix=suffix,
+        flag_names=flag_names,
         columns=column,
         batch_size=batch_size,
         block_rows=block_rows,
@@ -156,7 +172,7 @@ def estimate(
     table = estimates.catalog.table
     if estimates.catalog.source == TEXT:
         table = typed(table)
-    return joined(table, estimates.columns, estimates.meta)
+    return joined(table, as_written(estimates.columns, suffix, flag_names), estimates.meta)
 
 
 def mass_definitions(text: str) -> list[str]:

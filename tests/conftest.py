@@ -46,14 +46,20 @@ RUN_OPTIONS = {"executor", "resume", "overwrite", "progress"}
 LONGEST_FIRST = (
     "test_survey_scale",
     "test_train",
-    "test_survey_model",
-    "test_jax",
-    "test_band_networks",
-    "test_shipped_model",
     "test_estimate",
+    "test_commands",
+    "test_paper_model",
+    "test_map_options",
+    "test_paper_predictor",
     "test_bad_input",
-    "test_survey_shipped",
+    "test_simulate_cutouts",
+    "test_estimate_priors",
+    "test_posteriors",
+    "test_judging",
+    "test_correction_training",
     "test_feeding",
+    "test_invariance",
+    "test_robustness",
 )
 """Files of tests that take half a minute to four."""
 

@@ -1,7 +1,14 @@
 """The one column schema: which columns come in, under which names, and which columns go out."""
 
 from szmass_cli.catalog.columns import MASKED_COLUMN, MASS_UNIT, percentile_column, uncorrected_column
-from szmass_cli.catalog.flags import FLAGS_COLUMN, Flag, flag_table, flags_column
+from szmass_cli.catalog.flags import (
+    FLAG_NAMES_COLUMN,
+    FLAGS_COLUMN,
+    Flag,
+    flag_table,
+    flag_words,
+    flags_column,
+)
 from szmass_cli.catalog.reading import Catalog, read_catalog
 from szmass_cli.catalog.roles import ALIASES, LENIENT_ROLES
 from szmass_cli.catalog.writing import check_output, check_output_columns, check_output_holds, write_catalog
@@ -9,6 +16,7 @@ from szmass_cli.catalog.writing import check_output, check_output_columns, check
 __all__ = [
     "ALIASES",
     "FLAGS_COLUMN",
+    "FLAG_NAMES_COLUMN",
     "LENIENT_ROLES",
     "MASKED_COLUMN",
     "MASS_UNIT",
@@ -18,6 +26,7 @@ __all__ = [
     "check_output_columns",
     "check_output_holds",
     "flag_table",
+    "flag_words",
     "flags_column",
     "percentile_column",
     "read_catalog",

@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import Column
 
 FLAGS_COLUMN = "szmass_flags"
+FLAG_NAMES_COLUMN = "szmass_flag_names"
 
 
 class Flag(enum.IntFlag):
@@ -81,3 +82,10 @@ def flags_column(flags: np.ndarray) -> Column:
     bits = [f"{bit} {name}" for bit, name, _ in flag_table()]
     description = "; ".join(["0 nothing to say", *bits])
     return Column(np.asarray(flags, dtype=np.int32), name=FLAGS_COLUMN, description=description)
+
+
+def flag_words(flags: np.ndarray) -> np.ndarray:
+    """Return the names of the flags of each row, lowest bit first, joined by semicolons; "" for none."""
+    values, place = np.unique(np.asarray(flags), return_inverse=True)
+    words = [";".join(str(flag.name) for flag in Flag if flag & int(value)) for value in values]
+    return np.array(words, dtype=str)[place]

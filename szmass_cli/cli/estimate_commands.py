@@ -8,7 +8,8 @@ import typer
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.cli.options import AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
 
-MAPS, CLUSTERS, GAS, RUNS = "Maps", "Clusters", "Temperature of the gas", "Long runs"
+MAPS, CLUSTERS, GAS = "Maps", "Clusters", "Temperature of the gas"
+OUTPUT, RUNS = "More output", "Long runs"
 
 
 def estimate(
@@ -169,6 +170,28 @@ def estimate(
             help="Prior of the masses; the uncorrected median is in M200c_uncorr. [default: the model's own]",
         ),
     ] = None,
+    posteriors: Annotated[
+        Path | None,
+        typer.Option(
+            "--posteriors",
+            rich_help_panel=OUTPUT,
+            metavar="FILE.hdf5",
+            help="Likelihood and posterior of each row on a grid of ln M200c, as qp reads them.",
+        ),
+    ] = None,
+    flag_names: Annotated[
+        bool,
+        typer.Option("--flag-names", rich_help_panel=OUTPUT, help="Write the flags in words, too."),
+    ] = False,
+    suffix: Annotated[
+        str,
+        typer.Option(
+            "--suffix",
+            rich_help_panel=OUTPUT,
+            metavar="TEXT",
+            help="Put behind the names of all added columns, such as _sz.",
+        ),
+    ] = "",
     column: Columns = None,
     batch_size: Annotated[
         int | None,
@@ -256,6 +279,9 @@ def estimate(
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=mass_definitions(mass_def),
         prior=prior,
+        posteriors=posteriors,
+        suffix=suffix,
+        flag_names=flag_names,
         columns=pairs(column),
         batch_size=batch_size,
         block_rows=block_rows,

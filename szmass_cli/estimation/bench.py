@@ -5,10 +5,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.bandmaps import BandMap
-from szmass_cli.estimation.measured import Measured
+from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.method import Meter, Method, method_of
 from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import Rows
@@ -72,6 +73,8 @@ class Bench:
         self.job, self.maps = job, tuple(maps)
         self._method = method
         self._meter: Meter | None = None
+        # cutting is many small steps that hold the interpreter: two threads at it are slower than one
+        self._cutting = Lock()
 
     @property
     def mass_range_msun(self) -> tuple[float, float]:
@@ -117,8 +120,9 @@ class Bench:
             A few hundred at most: their cutouts are in memory at once.
         """
         assert self._meter is not None  # made ready
-        strip = self._method.cut(self.maps, rows)
-        found = Measured.nothing(strip.flags, strip.masked_fraction, len(self.job.wanted.percentiles))
+        with self._cutting:
+            strip = self._method.cut(self.maps, rows)
+        found = nothing_measured(strip, self.job.wanted)
         measurable = strip.measurable
         if measurable.size:
             found.put(measurable, self._meter(strip[measurable]))

@@ -1,26 +1,26 @@
 """Masses of cutouts of any instrument: likelihood, network, prior, percentiles and flags."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
 
 from szmass_cli.catalog import Flag
-from szmass_cli.estimation.measured import Measured
+from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.oddities import Oddities
 from szmass_cli.estimation.rows import Rows
+from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import Scatter, Weighed
 from szmass_cli.likelihood.holes import filled
+from szmass_cli.likelihood.observables import observables
 from szmass_cli.likelihood.positions import PositionLikelihood
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.massmodel import MassModel
 from szmass_cli.physics.bands import Instrument
-from szmass_cli.physics.profiles import cluster_scales
-from szmass_cli.posterior.inference import percentiles_and_own_median
+from szmass_cli.posterior.inference import inferred
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.priors import PriorChange
 from szmass_cli.posterior.redshift import unknown_redshift_nodes
@@ -72,8 +72,8 @@ class LikelihoodMeter:
         Corrects the likelihood by the network, and makes posteriors on its grid of ln M200c.
     assumptions : Assumptions
         Of all rows of the run.
-    percentiles : sequence of float
-        Percentiles of the posterior to give, the median among them.
+    wanted : Wanted
+        Percentiles to give, and whether curves are.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class LikelihoodMeter:
         instrument: Instrument,
         model: MassModel,
         assumptions: Assumptions,
-        percentiles: Sequence[float],
+        wanted: Wanted,
     ):
-        self.percentiles = list(percentiles)
+        self._wanted = wanted
         self._instrument, self._model, self._assumptions = instrument, model, assumptions
         self._made: dict[tuple[int, ...], InstrumentMeter] = {}
         self._lock = Lock()
@@ -95,12 +95,12 @@ class LikelihoodMeter:
 
     def __call__(self, strip: Strip) -> Measured:
         """Measure rows, each with the bands that have data there."""
-        found = Measured.nothing(strip.flags, strip.masked_fraction, len(self.percentiles))
+        found = nothing_measured(strip, self._wanted)
         sets, which = np.unique(strip.usable, axis=0, return_inverse=True)
         for number, usable in enumerate(sets):
             rows = np.flatnonzero(which.reshape(-1) == number)
             chosen = tuple(int(band) for band in np.flatnonzero(usable))
-            found.put(rows, self._with(chosen)(strip[rows], self.percentiles))
+            found.put(rows, self._with(chosen)(strip[rows], self._wanted))
         return found
 
     def _with(self, chosen: tuple[int, ...]) -> "InstrumentMeter":
@@ -139,14 +139,14 @@ class InstrumentMeter:
         largest = assumptions.largest_position_error_arcmin
         self._positions = PositionLikelihood(self._likelihood, largest) if largest > 0.0 else None
 
-    def __call__(self, strip: Strip, percentiles: Sequence[float]) -> Measured:
+    def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
         """Measure rows of the run's cutouts (n, 40, 40, f)."""
         ratio = self._variance_ratio(strip.noise_uk_arcmin[:, self._bands])
-        found = Measured.nothing(strip.flags, strip.masked_fraction, len(percentiles))
+        found = nothing_measured(strip, wanted)
         for rows in self._of_few_depths(ratio):
             images = strip.images_uk[rows][..., self._bands]
             weighed = self._weigh(images, strip.bad[rows][..., self._bands], ratio[rows])
-            found.put(rows, self._measure(weighed, strip[rows], percentiles))
+            found.put(rows, self._measure(weighed, strip[rows], wanted))
         return found
 
     def _variance_ratio(self, noise_uk_arcmin: np.ndarray) -> np.ndarray:
@@ -176,22 +176,34 @@ class InstrumentMeter:
             images_uk[holes] = filled(images_uk[holes], bad[holes], depths, likelihood.symmetry)
         return likelihood.weigh(images_uk, ratio)
 
-    def _measure(self, weighed: Weighed, strip: Strip, percentiles: Sequence[float]) -> Measured:
-        rows = strip.rows
+    def _measure(self, weighed: Weighed, strip: Strip, wanted: Wanted) -> Measured:
+        rows, assumptions = strip.rows, self._assumptions
 
         def at(chosen: np.ndarray, redshift: np.ndarray) -> MassPosterior:
             return self._posterior(weighed[chosen], rows[chosen], redshift)
 
-        assumptions = self._assumptions
-        masses, own_median = percentiles_and_own_median(
-            at, rows.redshift, rows.redshift_err, percentiles, assumptions.change, assumptions.redshifts
-        )
+        inference = inferred(at, rows.redshift, rows.redshift_err, assumptions.change, assumptions.redshifts)
+        own_median = inference.own.percentiles((50.0,))[:, 0]
         lost = ~np.isfinite(own_median)
         median = np.where(lost, 1e14, own_median)
         flags = self._oddities(weighed, median, rows)
         flags[lost] |= Flag.NONFINITE
-        snr = np.where(lost, np.nan, self._snr(weighed, median, rows.redshift))
-        return Measured(masses, own_median, snr, flags, strip.masked_fraction)
+        fitted = vars(observables(self._likelihood, weighed, median, rows.redshift))
+        found = replace(
+            nothing_measured(strip, wanted),
+            m200c_msun=inference.wanted.percentiles(wanted.percentiles),
+            own_prior_median_msun=own_median,
+            flags=flags,
+            **{name: np.where(lost, np.nan, values) for name, values in fitted.items()},
+        )
+        if not wanted.curves:
+            return found
+        ln_likelihood = inference.ln_likelihood(assumptions.change, rows.redshift)
+        return replace(
+            found,
+            ln_likelihood=ln_likelihood.astype(np.float32),
+            density=inference.wanted.density.astype(np.float32),
+        )
 
     def _posterior(self, weighed: Weighed, rows: Rows, redshift: np.ndarray) -> MassPosterior:
         """Return posteriors at redshifts (n,) under the model's own prior."""
@@ -205,9 +217,3 @@ class InstrumentMeter:
             )
         seen = features(self._likelihood, self._scores, weighed, redshift, ln_mass, ln_likelihood)
         return self._model(seen, redshift).posterior
-
-    def _snr(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-        """Return the matched-filter S/N (n,) of clusters of given masses."""
-        scales = cluster_scales(m200c_msun[:, None], redshift[:, None], self._likelihood.model)
-        projection, fisher = self._likelihood.matched(weighed, scales)
-        return (projection / np.sqrt(fisher))[:, 0]

@@ -156,7 +156,7 @@ class LikelihoodMethod:
         )
         model = MassModel.from_bundle(self._bundle, wanted.batch_size)
         instrument = Instrument(bands, settled.noise_correlation)
-        return LikelihoodMeter(instrument, model, assumptions, wanted.percentiles)
+        return LikelihoodMeter(instrument, model, assumptions, wanted)
 
 
 def _noise_notes(one: BandMap, level: str, source: str) -> list[str]:

@@ -6,17 +6,23 @@ import numpy as np
 from astropy.table import Column, Table
 
 from szmass_cli.catalog import (
+    FLAG_NAMES_COLUMN,
     FLAGS_COLUMN,
     MASKED_COLUMN,
     MASS_UNIT,
+    flag_words,
     flags_column,
     percentile_column,
     uncorrected_column,
 )
 from szmass_cli.errors import UsageError
-from szmass_cli.estimation.measured import ALWAYS, Measured
-from szmass_cli.physics.cosmology import convert_m200c
+from szmass_cli.estimation.measured import Measured
+from szmass_cli.estimation.settled import ALWAYS
+from szmass_cli.physics.cosmology import Cosmology, convert_m200c, theta500_arcmin
 from szmass_cli.posterior.priors import PriorChange
+
+OBSERVABLES = ("y0", "y0_err", "theta500_arcmin", "Y500_arcmin2")
+"""Columns of what was observed of the cluster, whatever the mass definition."""
 
 MASS_DEFINITIONS = ("200c", "500c", "200m")
 
@@ -49,7 +55,7 @@ def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
 
 def column_names(levels: Sequence[float], mass_definitions: Sequence[str], change: PriorChange) -> list[str]:
     """Names of all columns that `mass_table` makes."""
-    names = ["sz_snr", MASKED_COLUMN, FLAGS_COLUMN]
+    names = ["sz_snr", *OBSERVABLES, MASKED_COLUMN, FLAGS_COLUMN]
     for definition in mass_definitions:
         base = f"M{definition}"
         names += [base, f"{base}_err_plus", f"{base}_err_minus"]
@@ -100,11 +106,49 @@ def mass_table(
             values[uncorrected_column(base)] = (own, words)
         for name, (data, description) in values.items():
             table[name] = Column(data, unit=MASS_UNIT, description=description)
-    table["sz_snr"] = Column(
-        measured.sz_snr, description="matched-filter signal-to-noise of a cluster of the median mass"
-    )
+    for column in _observed(measured, redshift, change.cosmology):
+        table[column.name] = column
     table[MASKED_COLUMN] = Column(
         measured.masked_fraction, description="fraction of the cutout without data, or masked"
     )
     table[FLAGS_COLUMN] = flags_column(measured.flags)
     return table
+
+
+def as_written(columns: Table, suffix: str, flag_names: bool) -> Table:
+    """Return the added columns under the names that they are written with.
+
+    Parameters
+    ----------
+    columns : astropy.table.Table
+        What `mass_table` made.
+    suffix : str
+        Put behind each name.
+    flag_names : bool
+        Whether there is a column of the flags in words.
+    """
+    columns = columns.copy(copy_data=False)
+    if flag_names:
+        columns[FLAG_NAMES_COLUMN] = Column(
+            flag_words(columns[FLAGS_COLUMN]), description="names of the flags that are set"
+        )
+    columns.rename_columns(columns.colnames, [name + suffix for name in columns.colnames])
+    return columns
+
+
+def _observed(measured: Measured, redshift: np.ndarray, cosmology: Cosmology) -> list[Column]:
+    """Return what the matched filter of a cluster of the median mass says; that mass is the model's own."""
+    z = np.where(np.isfinite(measured.own_prior_median_msun), redshift, np.nan)
+    size = theta500_arcmin(convert_m200c(measured.own_prior_median_msun, z, "500c", cosmology), z, cosmology)
+    return [
+        Column(measured.snr, "sz_snr", description="matched-filter signal-to-noise at the median mass"),
+        Column(measured.y0, "y0", description="Compton y at the centre, beam deconvolved"),
+        Column(measured.y0_err, "y0_err", description="standard deviation of y0 by noise and foregrounds"),
+        Column(size, "theta500_arcmin", unit="arcmin", description="angular R500c of the median mass"),
+        Column(
+            measured.y500_arcmin2,
+            "Y500_arcmin2",
+            unit="arcmin2",
+            description="Compton y within a sphere of R500c",
+        ),
+    ]

@@ -1,21 +1,23 @@
 """Masses of the paper's network, whose calibration makes a posterior of a mass."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from szmass_cli.catalog import Flag
-from szmass_cli.estimation.measured import Measured
+from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.oddities import AWAY_ARCMIN, EXTREME_SIGMA
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
 from szmass_cli.likelihood.holes import filled
+from szmass_cli.likelihood.observables import observables
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import PaperBundle
 from szmass_cli.network.paper.masses import CalibratedMasses
 from szmass_cli.network.paper.predictor import Predictor
 from szmass_cli.physics.bands import Instrument
-from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.priors import PriorChange
 
 RMS_RATIO_RANGE = (0.78, 1.3)
@@ -39,7 +41,7 @@ class PaperMeter:
     """
 
     def __init__(self, bundle: PaperBundle, wanted: Wanted, change: PriorChange):
-        self._calibration = bundle.calibration
+        self._wanted, self._calibration = wanted, bundle.calibration
         self._masses = CalibratedMasses(bundle.calibration, wanted.percentiles, change)
         self._predictor = Predictor.from_bundle(bundle, bundle.training_sky(), wanted.batch_size)
         scatter = Scatter(bundle.recipe.clusters.sz_scatter_ln)
@@ -61,20 +63,19 @@ class PaperMeter:
         flags[self._calibration.beyond_range(raw, rows.redshift)] |= Flag.MASS_OUTSIDE_TRAINING
         flags[~np.isfinite(raw)] |= Flag.NONFINITE
         # what is said of the data does not depend on the prior
-        model = self._likelihood.model
-        scales = cluster_scales(np.nan_to_num(own_median, nan=1e14)[:, None], rows.redshift[:, None], model)
-        projection, fisher = self._likelihood.matched(self._likelihood.weigh(images_uk), scales)
-        templates = self._likelihood.templates.images.mean_images(
-            np.nan_to_num(own_median, nan=1e14), rows.redshift
-        )
+        median = np.nan_to_num(own_median, nan=1e14)
+        fitted = observables(self._likelihood, self._likelihood.weigh(images_uk), median, rows.redshift)
+        templates = self._likelihood.templates.images.mean_images(median, rows.redshift)
         residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
         scores = self._scores(self._likelihood.weigh(residual), ("tsz",))[..., 0]
         ratio = np.sqrt(np.mean(scores[:, self._away] ** 2, axis=1))
         low, high = RMS_RATIO_RANGE
         flags[np.abs(scores).max(axis=(1, 2)) > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
         flags[(ratio < low) | (ratio > high)] |= Flag.NOISE_MISMATCH
-        snr = (projection / np.sqrt(fisher))[:, 0]
-        return Measured(masses, own_median, snr, flags, strip.masked_fraction)
+        found = nothing_measured(strip, self._wanted)
+        return replace(
+            found, m200c_msun=masses, own_prior_median_msun=own_median, flags=flags, **vars(fitted)
+        )
 
     def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
         """Return the SZ signal behind every beam (n, 40, 40, f); the network gave one (n, 40, 40)."""

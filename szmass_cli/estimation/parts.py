@@ -18,7 +18,7 @@ from szmass_cli.estimation.runplan import Block, RunPlan, Shard, shard_of
 from szmass_cli.system.files import atomic_path, lock
 
 PLAN = "plan.json"
-FORMAT = 4
+FORMAT = 5
 _OWN = re.compile(r"plan\.json|part-\d+-[0-9a-f]+\.npz|shard-\d+-of-\d+\.lock|\..*\.(part|old).*|\.szmass-.*")
 
 
@@ -75,7 +75,7 @@ class Parts:
         return [block for block in blocks if self.read(block) is None]
 
     def collect(self, n_rows: int, shards: int | None = None) -> Measured:
-        """All parts together, in the order of the catalogue.
+        """Return all parts together but for their curves, in the order of the catalogue.
 
         Parameters
         ----------
@@ -89,7 +89,8 @@ class Parts:
         InputError
             Some are missing; the message names them.
         """
-        found = [self.read(block) for block in self.plan.blocks]
+        read = (self.read(block) for block in self.plan.blocks)
+        found = [part and part.without_curves() for part in read]
         missing = [block.number for block, part in zip(self.plan.blocks, found, strict=True) if part is None]
         if missing:
             raise _incomplete(self.folder, missing, len(found), shards)
@@ -99,6 +100,14 @@ class Parts:
         joined = join([part for part in found if part is not None])
         place = np.argsort(rows, kind="stable")
         return Measured(*(getattr(joined, one.name)[place] for one in fields(Measured)))
+
+    def curves(self) -> Iterator[tuple[np.ndarray, Measured]]:
+        """Yield the row numbers of each part with what was measured, one part in memory at a time."""
+        for block in self.plan.blocks:
+            part = self.read(block)
+            if part is None:
+                raise _incomplete(self.folder, [block.number], len(self.plan.blocks), None)
+            yield block.rows, part
 
     def remove(self) -> None:
         """Drop the folder and all in it."""

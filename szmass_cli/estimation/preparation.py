@@ -1,5 +1,6 @@
 """Everything that is opened and checked before the long work."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from szmass_cli import __version__
-from szmass_cli.catalog import Catalog, check_output_columns, read_catalog
+from szmass_cli.catalog import (
+    FLAG_NAMES_COLUMN,
+    Catalog,
+    check_output,
+    check_output_columns,
+    read_catalog,
+)
 from szmass_cli.catalog.tables.formats import output_files, read_table
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bench import Bench, Job, inputs_identity
@@ -20,10 +27,10 @@ from szmass_cli.estimation.runplan import RunPlan, make_plan
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.backend import fitting_batch_size
-from szmass_cli.network.bundle.bundle import AnyBundle, read_bundle
+from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle, read_bundle
 from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.system.fileparts import file_of
-from szmass_cli.system.files import check_not_an_input
+from szmass_cli.system.files import check_not_an_input, check_writable
 
 
 @dataclass(frozen=True)
@@ -62,21 +69,48 @@ class Run:
     @property
     def new_columns(self) -> list[str]:
         """Return the names of the columns that will be added."""
-        levels = self.bench.job.wanted.percentiles
-        return column_names(levels, self.request.mass_definitions, self.change)
+        return _new_columns(self.request, self.bench.job.wanted.percentiles, self.change)
 
     def stated(self) -> dict[str, Any]:
         """Return the request as JSON holds it, for `merge_shards`."""
         return self.request.stated(self.bundle.path.resolve())
 
 
-def check_paths(request: Request, output: Path) -> None:
-    """Refuse an output that is one of the inputs."""
+def check_paths(request: Request, output: Path | None, overwrite: bool = False) -> None:
+    """Refuse outputs that are one of the inputs, or cannot be written.
+
+    Parameters
+    ----------
+    request : Request
+        Names the inputs, and the file for posteriors.
+    output : Path, optional
+        The catalogue that is to be written.
+    overwrite : bool
+        Whether files that are already there may be replaced.
+
+    Raises
+    ------
+    InputError, UsageError, OutputError
+        One cannot be used.
+    """
     inputs = [file for one in request.maps for file in one.files]
     if isinstance(request.catalog, Path):
         inputs.append(file_of(request.catalog))
-    for file in output_files(output):
-        check_not_an_input(file, *inputs)
+    if output is not None:
+        check_output(output, overwrite)
+        for file in output_files(output):
+            check_not_an_input(file, *inputs)
+    if request.posteriors is not None:
+        check_not_an_input(request.posteriors, *inputs)
+        check_writable(request.posteriors, overwrite)
+
+
+def _new_columns(request: Request, levels: Sequence[float], change: PriorChange) -> list[str]:
+    """Return the names of the columns that are added, as they are written."""
+    names = column_names(levels, request.mass_definitions, change)
+    if request.flag_names:
+        names.append(FLAG_NAMES_COLUMN)
+    return [name + request.suffix for name in names]
 
 
 def prepared(request: Request, shares: int = 1) -> Run:
@@ -91,10 +125,15 @@ def prepared(request: Request, shares: int = 1) -> Run:
     check_mass_definitions(request.mass_definitions)
     prior = None if request.prior is None else Prior.parse(request.prior)
     bundle = read_bundle(request.model)
+    if request.posteriors is not None and isinstance(bundle, PaperBundle):
+        raise UsageError(
+            f"--posteriors: the model {bundle.metadata.name} gives percentiles, and no likelihood.",
+            "Leave it out, or use a model for any instrument, such as survey.",
+        )
     method = method_of(bundle, request.sky)
     change = method.prior_change(prior)
     catalog = _catalog_of(request)
-    check_output_columns(catalog, column_names(levels, request.mass_definitions, change))
+    check_output_columns(catalog, _new_columns(request, levels, change))
     maps = method.open_maps(request.maps)
     rows, notes = catalog_rows(catalog, method.redshifts, request.sky.position_error_arcmin)
     rows = replace(rows, flags=rows.flags | method.flags(maps))
@@ -104,7 +143,7 @@ def prepared(request: Request, shares: int = 1) -> Run:
     request = replace(request, batch_size=batch_size, block_rows=block_rows)
     # in steps, so that few rows change the lattice that positions are looked for on
     largest_error = 0.25 * float(np.ceil(np.max(rows.position_err_arcmin, initial=0.0) / 0.25))
-    wanted = Wanted(levels, change.wanted, batch_size, largest_error)
+    wanted = Wanted(levels, change.wanted, batch_size, largest_error, request.posteriors is not None)
     job = Job(
         tuple(one.request.resolved() for one in maps),
         bundle.path.resolve(),
@@ -162,6 +201,7 @@ def _identity(request: Request, bundle: AnyBundle, catalog: Catalog, bench: Benc
         "model": bundle.sha256,
         "percentiles": list(job.wanted.percentiles),
         "prior": str(job.wanted.prior),
+        "posteriors": job.wanted.curves,
         "batch size": job.wanted.batch_size,
         "mass definitions": list(request.mass_definitions),
     }

@@ -10,11 +10,12 @@ from astropy.table import Table
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.config.sky import MAX_BANDS
 from szmass_cli.errors import UsageError
-from szmass_cli.estimation.measured import ALWAYS
 from szmass_cli.estimation.runplan import BLOCK_ROWS
+from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.posterior.posteriorfile import check_posterior_path
 from szmass_cli.system.fileparts import file_of
 
 
@@ -191,6 +192,12 @@ class Request:
         Of ``200c``, ``500c``, ``200m``.
     prior : str, optional
         Prior of the masses: ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise.
+    posteriors : Path, optional
+        File for likelihood and posterior of each row.
+    suffix : str
+        Put behind the name of each column that is added.
+    flag_names : bool
+        Whether a column has the flags in words, too.
     columns : mapping, optional
         Role -> column name where the catalogue's names are not known or ambiguous.
     batch_size : int, optional
@@ -207,6 +214,9 @@ class Request:
     percentiles: Sequence[float] = ALWAYS
     mass_definitions: Sequence[str] = ("200c",)
     prior: str | None = None
+    posteriors: Path | None = None
+    suffix: str = ""
+    flag_names: bool = False
     columns: Mapping[str, str] | None = None
     batch_size: int | None = None
     block_rows: int = BLOCK_ROWS
@@ -217,14 +227,26 @@ class Request:
                 f"{len(self.maps)} maps are given; 1 to {MAX_BANDS} can be measured together.",
                 "Give the maps in which clusters are seen best.",
             )
+        if self.posteriors is not None:
+            check_posterior_path(self.posteriors)
+        if self.suffix and not (self.suffix.isascii() and self.suffix.replace("_", "a").isalnum()):
+            raise UsageError(
+                f"--suffix {self.suffix!r}: not letters, digits and underscores.", "For example --suffix _sz."
+            )
 
     def stated(self, model: Path) -> dict[str, Any]:
         """Return it as JSON holds it, with absolute paths."""
         others = {field.name: getattr(self, field.name) for field in fields(self)}
         # shards, the only ones whose request is read again, have their catalogue in a file
         catalog = str(self.catalog.resolve()) if isinstance(self.catalog, Path) else None
-        maps = [one.stated() for one in self.maps]
-        return {**others, "maps": maps, "catalog": catalog, "model": str(model), "sky": asdict(self.sky)}
+        return {
+            **others,
+            "maps": [one.stated() for one in self.maps],
+            "catalog": catalog,
+            "model": str(model),
+            "sky": asdict(self.sky),
+            "posteriors": self.posteriors and str(self.posteriors.resolve()),
+        }
 
 
 def request_from(stated: dict[str, Any]) -> Request:
@@ -239,7 +261,9 @@ def request_from(stated: dict[str, Any]) -> Request:
         raise UsageError("This run had no file for its catalogue.", "Call szmass_cli.estimate once more.")
     maps = tuple(MapRequest.from_stated(one) for one in stated["maps"])
     sky = SkyRequest(**stated["sky"])
-    return Request(**{**stated, "maps": maps, "catalog": Path(stated["catalog"]), "sky": sky})
+    posteriors = stated["posteriors"] and Path(stated["posteriors"])
+    found = {"maps": maps, "catalog": Path(stated["catalog"]), "sky": sky, "posteriors": posteriors}
+    return Request(**{**stated, **found})
 
 
 def map_requests(maps: Path | Mapping[float, Path], settings: Mapping[str, Any]) -> tuple[MapRequest, ...]:

@@ -20,13 +20,15 @@ from szmass_cli.catalog import (
 )
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.executors import Executor, in_threads
-from szmass_cli.estimation.masstable import mass_table
+from szmass_cli.estimation.masstable import as_written, mass_table
 from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.parts import Parts, PartsInMemory, opened_parts, parts_folder, read_plan
 from szmass_cli.estimation.preparation import Run, check_paths, prepared
 from szmass_cli.estimation.provenance import maps_in_words, provenance
 from szmass_cli.estimation.request import Request, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
+from szmass_cli.network.bundle.bundle import Bundle
+from szmass_cli.posterior.posteriorfile import written_posteriors
 from szmass_cli.system.fileparts import file_of
 from szmass_cli.system.progress import Progress, silent
 
@@ -103,9 +105,7 @@ def estimate_catalog(
     SzmassError
         If the output cannot be finished; parts are kept.
     """
-    if output is not None:
-        check_paths(request, output)
-        check_output(output, overwrite)
+    check_paths(request, output, overwrite)
     with _hashed_meanwhile([one.path for one in request.maps]) as hashed:
         run = prepared(request)
         with _opened(run, output, resume) as parts:
@@ -113,8 +113,7 @@ def estimate_catalog(
                 check_output_holds(run.catalog, run.new_columns, output)
             _measure(run, parts, run.plan.blocks, executor, progress)
             estimates = _estimates(run, parts.collect(len(run.rows)), _sha256_of_maps(run, hashed.result()))
-            if output is not None:
-                write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
+            _write(run, parts, estimates, output, overwrite)
             parts.remove()
     return estimates
 
@@ -152,7 +151,6 @@ def estimate_shard(
         See `estimate_catalog`.
     """
     check_paths(request, output)
-    check_output(output)
     run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
         check_output_holds(run.catalog, run.new_columns, output)
@@ -184,7 +182,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     check_output(output, overwrite)
     stated = read_plan(parts_folder(output))
     request = request_from(stated["request"])
-    check_paths(request, output)
+    check_paths(request, output, overwrite)
     run = prepared(request)
     if run.plan.fingerprint != stated["fingerprint"]:
         raise InputError(
@@ -194,9 +192,32 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
         measured = parts.collect(len(run.rows), stated["shards"])
         estimates = _estimates(run, measured, _sha256_of_maps(run, {}))
-        write_catalog(run.catalog, estimates.columns, output, estimates.meta, overwrite=overwrite)
+        _write(run, parts, estimates, output, overwrite)
         parts.remove()
     return estimates
+
+
+def _write(run: Run, parts: Parts, estimates: Estimates, output: Path | None, overwrite: bool) -> None:
+    """Write what was asked for; the file of posteriors appears when the catalogue is there."""
+    with _posteriors_written(run, parts, estimates, overwrite):
+        if output is not None:
+            columns = as_written(estimates.columns, run.request.suffix, run.request.flag_names)
+            write_catalog(run.catalog, columns, output, estimates.meta, overwrite=overwrite)
+
+
+@contextmanager
+def _posteriors_written(run: Run, parts: Parts, estimates: Estimates, overwrite: bool) -> Iterator[None]:
+    """Write the curves of all parts, where they are wanted; the file appears when the block ends well."""
+    path = run.request.posteriors
+    if path is None:
+        yield
+        return
+    assert isinstance(run.bundle, Bundle)  # made sure of when it was opened
+    ln_mass, flags = run.bundle.ln_mass, np.asarray(estimates.columns[FLAGS_COLUMN])
+    with written_posteriors(path, ln_mass, run.rows.redshift, flags, estimates.meta, overwrite) as out:
+        for rows, part in parts.curves():
+            out.put(rows, part.ln_likelihood, part.density)
+        yield
 
 
 def _opened(run: Run, output: Path | None, resume: bool) -> AbstractContextManager[Parts]:

@@ -3,7 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from szmass_cli.posterior.grid import N_GRID
 from szmass_cli.posterior.priors import Prior
+
+ALWAYS = (16.0, 50.0, 84.0)
+"""Percentiles that are always written: the error bars and the median."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,17 @@ class Wanted:
         Cutouts that go through the network at once.
     largest_position_error_arcmin : float
         Of all rows; 0 where all positions are exact.
+    curves : bool
+        Whether likelihood and posterior of each row are kept on the grid of masses.
     """
 
     percentiles: tuple[float, ...]
     prior: Prior
     batch_size: int
     largest_position_error_arcmin: float
+    curves: bool = False
+
+    @property
+    def n_masses(self) -> int:
+        """Return the number of masses that curves are kept on, 0 where they are not wanted."""
+        return N_GRID if self.curves else 0

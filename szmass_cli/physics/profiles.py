@@ -136,6 +136,20 @@ class ClusterScales:
     y_scale: np.ndarray
     kt_kev: np.ndarray | float = 0.0
 
+    @property
+    def y0(self):
+        """Return Compton y at the centre, before any beam."""
+        return self.y_scale * projected_shape(0.0)
+
+    @property
+    def y500_arcmin2(self):
+        """Return Compton y integrated over the sphere of R500 [arcmin^2].
+
+        sigma_T / m_e c^2 int P dV / D_A^2, that is y_scale theta500^2 4 pi int_0^1 p(x) x^2 dx (Arnaud et al.
+        2010, eq. 14).
+        """
+        return 4.0 * np.pi * np.exp(_enclosed()(0.0)) * self.y_scale * self.theta500_arcmin**2
+
     def stretched(self, ln_stretch) -> "ClusterScales":
         """Return clusters whose profiles are wider by exp(ln_stretch), with the same Y within R500.
 

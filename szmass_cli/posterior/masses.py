@@ -40,6 +40,11 @@ class MassPosterior:
     def __getitem__(self, rows: np.ndarray | slice) -> "MassPosterior":
         return MassPosterior(self.ln_mass, self.density[rows])
 
+    @classmethod
+    def concatenate(cls, parts: "Sequence[MassPosterior]") -> "MassPosterior":
+        """Return the posteriors of all parts, which are on one grid, one after the other."""
+        return cls(parts[0].ln_mass, np.concatenate([part.density for part in parts]))
+
     @property
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of ln M, each (n,)."""

@@ -265,6 +265,7 @@ def test_local_workers_make_the_same_output(szmass, whole, tmp_path):
     assert output.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_nothing_but_time(szmass, whole, tmp_path):
     pytest.importorskip("dask.distributed")
     output = tmp_path / "out.fits"

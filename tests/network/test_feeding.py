@@ -118,6 +118,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_run_that_is_killed(tmp_path, environment):
     (tmp_path / "orphans.py").write_text(ORPHANS)
     run = subprocess.Popen(

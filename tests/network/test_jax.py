@@ -7,6 +7,8 @@ import pytest
 
 from szmass_cli.config import parse_config
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """
 network: {head: mass, base_filters: 2, dropout_rate: 0, input: filtered}
 training: {cutouts_per_epoch: 512, validation_cutouts: 128, batch_size: 32, max_epochs: 2,
@@ -130,7 +132,6 @@ def test_what_jax_trained_tensorflow_finishes_with_the_same_answers(by_jax, by_t
     assert np.std(np.log(by_jax["mass"])) > 0.1
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_been(by_jax, folder, szmass_python, run):
     """Killed in its second epoch: moments, rates, averages and cutouts are those of the unbroken run."""
     broken = "run.py", "train", "broken.training", 0, 512

@@ -269,6 +269,7 @@ def test_shuffled_labels_teach_nothing(trained, tmp_path):
     assert abs(fooled) < 0.35 * taught
 
 
+@pytest.mark.slow
 def test_finish_makes_a_bundle_of_the_best_epoch(trained, tmp_path):
     """Of a run killed in its second epoch: the first is the best, and no epoch is trained."""
     shutil.copytree(trained.killed, tmp_path / "tiny.training")

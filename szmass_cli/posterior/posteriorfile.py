@@ -1,0 +1,210 @@
+"""Likelihoods and posteriors of a catalogue on disk: HDF5 that `qp` reads as an ensemble of histograms."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from szmass_cli.errors import InputError, UsageError
+from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.system.files import atomic_path
+from szmass_cli.system.hdf5 import Hdf5Sink, own_array, reading
+
+SUFFIX = ".hdf5"
+"""The one that `qp` takes for HDF5; it takes .h5 for a table of pandas."""
+
+PDFS, LN_LIKELIHOOD, BINS = "data/pdfs", "ancil/ln_likelihood", "meta/bins"
+REDSHIFT, FLAGS, ROW = "ancil/redshift", "ancil/szmass_flags", "ancil/row"
+
+
+@dataclass(frozen=True)
+class PosteriorTable:
+    """Likelihoods and posteriors of n rows on one grid of ln M200c.
+
+    Parameters
+    ----------
+    posterior : MassPosterior
+        Under the prior of the run; NaN in rows without an answer.
+    ln_likelihood : numpy.ndarray, shape (n, m)
+        ln of the likelihood of each mass, but for a constant in each row; no prior is in it.
+    redshift : numpy.ndarray, shape (n,)
+        As it was used; NaN where there was none.
+    flags : numpy.ndarray of int, shape (n,)
+        ``szmass_flags`` of the catalogue.
+    meta : dict
+        Provenance, as the catalogue's header has it.
+    """
+
+    posterior: MassPosterior
+    ln_likelihood: np.ndarray
+    redshift: np.ndarray
+    flags: np.ndarray
+    meta: dict[str, str | float]
+
+    @property
+    def ln_mass(self) -> np.ndarray:
+        """Return the middles of the cells of the grid, ln(M200c / Msun), (m,)."""
+        return self.posterior.ln_mass
+
+    def __len__(self) -> int:
+        return len(self.posterior)
+
+
+def check_posterior_path(path: Path) -> None:
+    """Refuse a file name that `qp` would take for another format.
+
+    Raises
+    ------
+    UsageError
+        The suffix is not ``.hdf5``.
+    """
+    if path.suffix != SUFFIX:
+        raise UsageError(
+            f"--posteriors {path}: the suffix is not {SUFFIX}.", f"Name it {path.with_suffix(SUFFIX)}."
+        )
+
+
+class PosteriorRows:
+    """Puts rows into their places in a file of posteriors.
+
+    Parameters
+    ----------
+    file : int
+        Descriptor of the file, open for writing.
+    places : mapping
+        Byte at which each of the two datasets begins.
+    step : float
+        Width of a cell of the grid in ln M.
+    """
+
+    def __init__(self, file: int, places: Mapping[str, int], step: float):
+        self._file, self._places, self._step = file, places, step
+
+    def put(self, rows: np.ndarray, ln_likelihood: np.ndarray, density: np.ndarray) -> None:
+        """Write the curves of some rows.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of int, shape (k,)
+            Their numbers in the catalogue, in any order.
+        ln_likelihood, density : numpy.ndarray, shape (k, m)
+            ln of the likelihood, and the probability of each cell.
+        """
+        for name, values in ((LN_LIKELIHOOD, ln_likelihood), (PDFS, density / self._step)):
+            curves = np.ascontiguousarray(values, "<f4")
+            for row, curve in zip(rows.tolist(), curves, strict=True):
+                _write_at(self._file, self._places[name] + row * curve.nbytes, curve)
+
+
+@contextmanager
+def written_posteriors(
+    path: Path,
+    ln_mass: np.ndarray,
+    redshift: np.ndarray,
+    flags: np.ndarray,
+    meta: Mapping[str, str | float],
+    overwrite: bool = False,
+) -> Iterator[PosteriorRows]:
+    """Open a file of posteriors that takes the curves of rows, and appears when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The file wanted in the end.
+    ln_mass : numpy.ndarray, shape (m,)
+        Middles of the cells of the grid [ln Msun].
+    redshift, flags : numpy.ndarray, shape (n,)
+        Redshift that was used, and ``szmass_flags``, of every row.
+    meta : mapping
+        Provenance.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    PosteriorRows
+        Every row must be put into it.
+
+    Raises
+    ------
+    OutputError, SzmassError
+        See `szmass_cli.system.files.atomic_path`.
+    """
+    step = float(ln_mass[1] - ln_mass[0])
+    edges = np.append(ln_mass - 0.5 * step, ln_mass[-1] + 0.5 * step)
+    with atomic_path(path, overwrite) as part:
+        with Hdf5Sink(part) as sink, h5py.File(sink, "w") as file:
+            file.attrs["provenance"] = json.dumps(dict(meta))
+            file["meta/pdf_name"], file["meta/pdf_version"] = np.array([b"hist"]), np.array([0])
+            file[BINS] = edges[None]
+            file[ROW], file[REDSHIFT] = np.arange(len(flags)), np.asarray(redshift, float)
+            file[FLAGS] = np.asarray(flags, np.int32)
+            places = {name: _room(file, name, (len(flags), ln_mass.size)) for name in (PDFS, LN_LIKELIHOOD)}
+        with open(part, "r+b", buffering=0) as stream:
+            yield PosteriorRows(stream.fileno(), places, step)
+            os.fsync(stream.fileno())
+
+
+def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
+    """Read what `szmass estimate --posteriors` wrote.
+
+    Parameters
+    ----------
+    path : path
+        The ``.hdf5`` file.
+
+    Returns
+    -------
+    PosteriorTable
+        Rows in the order of the catalogue.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or holds no posteriors of szmass.
+    """
+    try:
+        with reading(path) as file:
+            edges = own_array(file, BINS)[0]
+            pdfs, ln_likelihood = own_array(file, PDFS), own_array(file, LN_LIKELIHOOD)
+            redshift, flags = own_array(file, REDSHIFT), own_array(file, FLAGS)
+            meta = json.loads(file.attrs["provenance"])
+        n, m = len(flags), edges.size - 1
+        if not pdfs.shape == ln_likelihood.shape == (n, m) or redshift.shape != (n,) or m < 2:
+            raise ValueError("its datasets do not fit each other")
+    except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
+        raise InputError(
+            f"{path} holds no posteriors: {error}", "Give what szmass estimate --posteriors wrote."
+        ) from error
+    density = pdfs.astype(float) * np.diff(edges)
+    density /= density.sum(axis=1, keepdims=True)
+    posterior = MassPosterior(0.5 * (edges[1:] + edges[:-1]), density)
+    return PosteriorTable(posterior, ln_likelihood, redshift, flags, meta)
+
+
+def _room(file: h5py.File, name: str, shape: tuple[int, int]) -> int:
+    """Make a dataset of rows that lie one after the other, and return the byte at which it begins.
+
+    Rows come in any order; the library would take a millisecond for each.
+    """
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    properties.set_obj_track_times(False)  # the same run gives the same bytes
+    folder, _, own_name = name.rpartition("/")
+    group, space = file.require_group(folder), h5py.h5s.create_simple(shape)
+    made = h5py.h5d.create(group.id, own_name.encode(), h5py.h5t.IEEE_F32LE, space, properties)
+    return made.get_offset() or 0  # nothing is allocated for no rows
+
+
+def _write_at(file: int, place: int, data: np.ndarray) -> None:
+    view = memoryview(data.tobytes())
+    while len(view):
+        done = os.pwrite(file, view, place)
+        view, place = view[done:], place + done
