@@ -71,6 +71,7 @@ Every input row comes out, in order, with every input column untouched. For each
 | `M200c_p16`, `M200c_p84` | 16th and 84th percentiles, and one for each of `--percentiles` (`p2p5` is 2.5) |
 | `M200c_err_plus`, `M200c_err_minus` | 84th percentile less median, median less 16th |
 | `M200c_uncorr` | median under the model's own prior; only where `--prior` asks for another |
+| `M200c_err_sys` | error of the mass scale, common to all clusters; only where `--mass-scale` states one |
 | `sz_snr` | signal-to-noise of a matched filter for a cluster of the median mass (own prior) |
 | `y0`, `y0_err` | Compton y at the centre, beam deconvolved, of that matched filter, and its error |
 | `theta500_arcmin` | angular R500c of the median mass (own prior) |

@@ -55,6 +55,8 @@ def estimate(
     percentiles: Sequence[float] = ALWAYS,
     mass_def: str | Sequence[str] = "200c",
     prior: str | None = None,
+    mass_scale: str | Path | None = None,
+    mass_bias: float | None = None,
     posteriors: str | Path | None = None,
     suffix: str = "",
     flag_names: bool = False,
@@ -97,6 +99,10 @@ def estimate(
     prior : str, optional
         ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise. The median under the model's
         own is in the column ``M200c_uncorr`` where they differ.
+    mass_scale : str or path, optional
+        Relation of SZ signal and true mass: a shipped one or a YAML file; the model's own otherwise.
+    mass_bias : float, optional
+        b: masses are divided by 1 - b, all other things equal.
     posteriors : str or path, optional
         File for likelihood and posterior of each row, see `read_posteriors`; its suffix is ``.hdf5``.
     suffix : str
@@ -154,6 +160,8 @@ def estimate(
         percentiles=percentiles,
         mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
         prior=prior,
+        mass_scale=None if mass_scale is None else str(mass_scale),
+        mass_bias=mass_bias,
         posteriors=None if posteriors is None else Path(posteriors),
         suffix=suffix,
         flag_names=flag_names,

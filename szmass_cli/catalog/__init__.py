@@ -1,6 +1,12 @@
 """The one column schema: which columns come in, under which names, and which columns go out."""
 
-from szmass_cli.catalog.columns import MASKED_COLUMN, MASS_UNIT, percentile_column, uncorrected_column
+from szmass_cli.catalog.columns import (
+    MASKED_COLUMN,
+    MASS_UNIT,
+    percentile_column,
+    systematic_column,
+    uncorrected_column,
+)
 from szmass_cli.catalog.flags import (
     FLAG_NAMES_COLUMN,
     FLAGS_COLUMN,
@@ -30,6 +36,7 @@ __all__ = [
     "flags_column",
     "percentile_column",
     "read_catalog",
+    "systematic_column",
     "uncorrected_column",
     "write_catalog",
 ]

@@ -14,6 +14,11 @@ def percentile_column(base: str, percentile: float) -> str:
     return f"{base}_p{text.replace('.', 'p')}"
 
 
+def systematic_column(base: str) -> str:
+    """Name the column of the error of the mass scale: 'M200c' -> 'M200c_err_sys'."""
+    return f"{base}_err_sys"
+
+
 def uncorrected_column(base: str) -> str:
     """Return the name of the column of the median under the model's own prior: 'M200c' -> 'M200c_uncorr'."""
     return f"{base}_uncorr"

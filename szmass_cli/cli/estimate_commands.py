@@ -170,6 +170,24 @@ def estimate(
             help="Prior of the masses; the uncorrected median is in M200c_uncorr. [default: the model's own]",
         ),
     ] = None,
+    mass_scale: Annotated[
+        str | None,
+        typer.Option(
+            "--mass-scale",
+            rich_help_panel=CLUSTERS,
+            metavar="NAME|FILE",
+            help="Relation of SZ signal and true mass, shipped or a YAML file. [default: the model's own]",
+        ),
+    ] = None,
+    mass_bias: Annotated[
+        float | None,
+        typer.Option(
+            "--mass-bias",
+            rich_help_panel=CLUSTERS,
+            metavar="B",
+            help="Masses over 1 - B, all other things equal.",
+        ),
+    ] = None,
     posteriors: Annotated[
         Path | None,
         typer.Option(
@@ -279,6 +297,8 @@ def estimate(
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=mass_definitions(mass_def),
         prior=prior,
+        mass_scale=mass_scale,
+        mass_bias=mass_bias,
         posteriors=posteriors,
         suffix=suffix,
         flag_names=flag_names,

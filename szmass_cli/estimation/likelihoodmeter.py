@@ -89,7 +89,7 @@ class LikelihoodMeter:
         self._lock = Lock()
         change = assumptions.change
         # tabulated here, by one thread: colossus has one cosmology for all of them
-        change.ln_ratio(np.zeros((1, 1)), np.ones(1))
+        change.ln_ratio(np.log([1e14, 2e14]), np.ones(1))
         unknown_redshift_nodes(np.zeros(1), np.zeros(1), assumptions.redshifts, change.cosmology)
         self._with(tuple(range(len(instrument))))
 

@@ -24,6 +24,7 @@ from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.massmodel import MassModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.posterior.massscale import MassScale, check_scale_of_model
 from szmass_cli.posterior.priors import Prior, PriorChange
 
 NOISE_CORRELATION = 0.9
@@ -58,10 +59,18 @@ class LikelihoodMethod:
         """Return the masses that priors are over [Msun]."""
         return self._bundle.recalibration.prior_range_msun
 
-    def prior_change(self, wanted: Prior | None) -> PriorChange:
-        """Return the way from the model's own prior to the one that is wanted."""
+    def prior_change(self, wanted: Prior | None, scale: MassScale | None) -> PriorChange:
+        """Return the way from the model's own prior to the one that is wanted, of masses on a scale.
+
+        Raises
+        ------
+        UsageError
+            The model was made with a mass scale of its own.
+        """
+        if scale is not None:
+            check_scale_of_model(self.sky.sz_model)
         own = Prior.FLAT_LOG
-        return PriorChange(own, wanted or own, self._bundle.cosmology)
+        return PriorChange(own, wanted or own, self._bundle.cosmology, scale)
 
     @property
     def sky(self) -> SkyModel:
@@ -151,7 +160,7 @@ class LikelihoodMethod:
             self.sky,
             self.scatter,
             self._bundle.metadata.trained_redshift,
-            self.prior_change(wanted.prior),
+            self.prior_change(wanted.prior, wanted.scale),
             wanted.largest_position_error_arcmin,
         )
         model = MassModel.from_bundle(self._bundle, wanted.batch_size)

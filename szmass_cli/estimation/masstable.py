@@ -13,6 +13,7 @@ from szmass_cli.catalog import (
     flag_words,
     flags_column,
     percentile_column,
+    systematic_column,
     uncorrected_column,
 )
 from szmass_cli.errors import UsageError
@@ -60,8 +61,10 @@ def column_names(levels: Sequence[float], mass_definitions: Sequence[str], chang
         base = f"M{definition}"
         names += [base, f"{base}_err_plus", f"{base}_err_minus"]
         names += [percentile_column(base, level) for level in levels if level != 50.0]
-        if not change.is_none:
+        if not change.is_same_prior:
             names.append(uncorrected_column(base))
+        if change.scale is not None and change.scale.has_errors:
+            names.append(systematic_column(base))
     return names
 
 
@@ -87,11 +90,13 @@ def mass_table(
     change : PriorChange
         From the model's own prior to the one of the percentiles, with the model's cosmology.
     """
-    percentiles = measured.m200c_msun
+    has_answer = np.isfinite(measured.m200c_msun[:, 0])
+    z = np.where(has_answer, redshift, np.nan)[:, None]
+    percentiles = change.on_scale(measured.m200c_msun, z)
+    own_median = change.on_scale(measured.own_prior_median_msun, z[:, 0])
     table = Table()
     for definition in mass_definitions:
         base = f"M{definition}"
-        z = np.where(np.isfinite(percentiles[:, 0]), redshift, np.nan)[:, None]
         masses = convert_m200c(percentiles, z, definition, change.cosmology) / 1e14
         p16, median, p84 = (masses[:, levels.index(level)] for level in ALWAYS)
         values = {base: (median, f"{base}: median of the posterior")}
@@ -100,8 +105,12 @@ def mass_table(
                 values[percentile_column(base, level)] = (masses[:, index], f"{base}: {level:g}th percentile")
         values[f"{base}_err_plus"] = (p84 - median, f"{base}: 84th percentile less median")
         values[f"{base}_err_minus"] = (median - p16, f"{base}: median less 16th percentile")
-        if not change.is_none:
-            own = convert_m200c(measured.own_prior_median_msun, z[:, 0], definition, change.cosmology) / 1e14
+        if change.scale is not None and change.scale.has_errors:
+            sigma = change.scale.sigma_ln_mass(percentiles[:, levels.index(50.0)], z[:, 0], change.cosmology)
+            words = f"{base}: error of the mass scale, common to all clusters"
+            values[systematic_column(base)] = (median * sigma, words)
+        if not change.is_same_prior:
+            own = convert_m200c(own_median, z[:, 0], definition, change.cosmology) / 1e14
             words = f"{base}: median under the model's own prior, {change.own.in_words(change.cosmology)}"
             values[uncorrected_column(base)] = (own, words)
         for name, (data, description) in values.items():

@@ -12,6 +12,7 @@ from szmass_cli.estimation.rows import RedshiftLimits, Rows
 from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle
+from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
 
 
@@ -36,8 +37,14 @@ class Method(Protocol):
         """Return the masses that priors are over [Msun]."""
         ...
 
-    def prior_change(self, wanted: Prior | None) -> PriorChange:
-        """Return the way from the model's own prior to the one that is wanted."""
+    def prior_change(self, wanted: Prior | None, scale: MassScale | None) -> PriorChange:
+        """Return the way from the model's own prior to the one that is wanted, of masses on a scale.
+
+        Raises
+        ------
+        UsageError
+            The model was made with a mass scale of its own.
+        """
         ...
 
     def open_maps(self, requests: Sequence[MapRequest]) -> tuple[BandMap, ...]:

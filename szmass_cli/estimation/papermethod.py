@@ -18,6 +18,7 @@ from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.network.bundle.bundle import PaperBundle
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
 from szmass_cli.physics.beams import AnyBeam, Beam
+from szmass_cli.posterior.massscale import MassScale, check_scale_of_model
 from szmass_cli.posterior.priors import Prior, PriorChange
 
 BEAM_TOLERANCE = 0.1
@@ -110,10 +111,18 @@ class PaperMethod:
         """Return the masses that priors are over [Msun]."""
         return self._bundle.calibration.prior_range_msun
 
-    def prior_change(self, wanted: Prior | None) -> PriorChange:
-        """Return the way from the model's own prior to the one that is wanted."""
+    def prior_change(self, wanted: Prior | None, scale: MassScale | None) -> PriorChange:
+        """Return the way from the model's own prior to the one that is wanted, of masses on a scale.
+
+        Raises
+        ------
+        UsageError
+            The model was made with a mass scale of its own.
+        """
+        if scale is not None:
+            check_scale_of_model(self._bundle.sz_model)
         own = self._bundle.calibration.prior
-        return PriorChange(own, wanted or own, self._bundle.cosmology)
+        return PriorChange(own, wanted or own, self._bundle.cosmology, scale)
 
     def open_maps(self, requests: Sequence[MapRequest]) -> tuple[BandMap, ...]:
         """Open the maps of a run, in the order of the model's bands.
@@ -217,7 +226,7 @@ class PaperMethod:
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> PaperMeter:
         """Return what measures cutouts; the network is loaded."""
-        return PaperMeter(self._bundle, wanted, self.prior_change(wanted.prior))
+        return PaperMeter(self._bundle, wanted, self.prior_change(wanted.prior, wanted.scale))
 
 
 def _noise_flags(noise_uk_arcmin: np.ndarray, band: Band) -> np.ndarray:

@@ -28,6 +28,7 @@ from szmass_cli.estimation.settled import Wanted
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle, read_bundle
+from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.system.fileparts import file_of
 from szmass_cli.system.files import check_not_an_input, check_writable
@@ -124,6 +125,9 @@ def prepared(request: Request, shares: int = 1) -> Run:
     levels = check_percentiles(request.percentiles)
     check_mass_definitions(request.mass_definitions)
     prior = None if request.prior is None else Prior.parse(request.prior)
+    scale = request.scale()
+    if scale is not None and scale.config.scatter_ln is not None and request.sky.sz_scatter is None:
+        request = replace(request, sky=replace(request.sky, sz_scatter=scale.config.scatter_ln))
     bundle = read_bundle(request.model)
     if request.posteriors is not None and isinstance(bundle, PaperBundle):
         raise UsageError(
@@ -131,7 +135,7 @@ def prepared(request: Request, shares: int = 1) -> Run:
             "Leave it out, or use a model for any instrument, such as survey.",
         )
     method = method_of(bundle, request.sky)
-    change = method.prior_change(prior)
+    change = method.prior_change(prior, scale)
     catalog = _catalog_of(request)
     check_output_columns(catalog, _new_columns(request, levels, change))
     maps = method.open_maps(request.maps)
@@ -143,7 +147,8 @@ def prepared(request: Request, shares: int = 1) -> Run:
     request = replace(request, batch_size=batch_size, block_rows=block_rows)
     # in steps, so that few rows change the lattice that positions are looked for on
     largest_error = 0.25 * float(np.ceil(np.max(rows.position_err_arcmin, initial=0.0) / 0.25))
-    wanted = Wanted(levels, change.wanted, batch_size, largest_error, request.posteriors is not None)
+    curves = request.posteriors is not None
+    wanted = Wanted(levels, change.wanted, batch_size, largest_error, curves, scale)
     job = Job(
         tuple(one.request.resolved() for one in maps),
         bundle.path.resolve(),
@@ -155,8 +160,23 @@ def prepared(request: Request, shares: int = 1) -> Run:
     bench = Bench(job, method, maps)
     identity = _identity(request, bundle, catalog, bench)
     plan = make_plan(catalog.dec_deg, identity, batch_size, block_rows, depth_numbers(maps, rows))
-    notes = (*(note for band_map in maps for note in band_map.notes), *found, *notes)
+    notes = (
+        *(note for band_map in maps for note in band_map.notes),
+        *found,
+        *notes,
+        *_scale_notes(scale, rows),
+    )
     return Run(request, bundle, catalog, bench, rows, change, plan, notes)
+
+
+def _scale_notes(scale: MassScale | None, rows: Rows) -> list[str]:
+    """Return what is to be said of the mass scale."""
+    if scale is None:
+        return []
+    beyond = int(np.sum(scale.is_extrapolated(rows.redshift)))
+    if not beyond:
+        return []
+    return [f"{beyond} rows are beyond the redshifts of the mass scale {scale.name}: its last value is used."]
 
 
 def _catalog_of(request: Request) -> Catalog:
@@ -202,6 +222,7 @@ def _identity(request: Request, bundle: AnyBundle, catalog: Catalog, bench: Benc
         "percentiles": list(job.wanted.percentiles),
         "prior": str(job.wanted.prior),
         "posteriors": job.wanted.curves,
+        "mass scale": job.wanted.scale and job.wanted.scale.config.model_dump(mode="json"),
         "batch size": job.wanted.batch_size,
         "mass definitions": list(request.mass_definitions),
     }

@@ -28,6 +28,7 @@ def provenance(run: Run, map_sha256: Sequence[str]) -> Meta:
         "SZM_CAT": run.catalog.path.name,
         "SZM_COLS": run.catalog.columns_in_words(),
         "SZM_PRI": _prior_in_words(run),
+        "SZM_MSCL": "" if run.change.scale is None else run.change.scale.in_words(),
         "SZM_NOTE": " ".join(run.notes),
     }
     maps = run.bench.maps
@@ -74,7 +75,7 @@ def _of_sky(run: Run) -> Meta:
 def _prior_in_words(run: Run) -> str:
     """Return the prior of the masses; a model states its own."""
     own = run.bundle.metadata.prior
-    if run.change.is_none:
+    if run.change.is_same_prior:
         return own
     low, high = (mass / 1e14 for mass in run.bench.mass_range_msun)
     words = run.change.wanted.in_words(run.change.cosmology)

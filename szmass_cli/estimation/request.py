@@ -8,6 +8,7 @@ from typing import Any
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
+from szmass_cli.config.massscale import MassScaleConfig, load_mass_scale
 from szmass_cli.config.sky import MAX_BANDS
 from szmass_cli.errors import UsageError
 from szmass_cli.estimation.runplan import BLOCK_ROWS
@@ -15,6 +16,7 @@ from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.posteriorfile import check_posterior_path
 from szmass_cli.system.fileparts import file_of
 
@@ -192,6 +194,10 @@ class Request:
         Of ``200c``, ``500c``, ``200m``.
     prior : str, optional
         Prior of the masses: ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise.
+    mass_scale : str, optional
+        Name of a shipped mass scale, or its YAML file; the model's own otherwise.
+    mass_bias : float, optional
+        b of a scale that is that of the model but for 1 - b.
     posteriors : Path, optional
         File for likelihood and posterior of each row.
     suffix : str
@@ -214,6 +220,8 @@ class Request:
     percentiles: Sequence[float] = ALWAYS
     mass_definitions: Sequence[str] = ("200c",)
     prior: str | None = None
+    mass_scale: str | None = None
+    mass_bias: float | None = None
     posteriors: Path | None = None
     suffix: str = ""
     flag_names: bool = False
@@ -229,10 +237,38 @@ class Request:
             )
         if self.posteriors is not None:
             check_posterior_path(self.posteriors)
+            if self.mass_scale is not None or self.mass_bias is not None:
+                raise UsageError(
+                    "--posteriors are on the model's own mass scale, and another is asked for.",
+                    "Leave one out; a scale can be put on the likelihoods afterwards.",
+                )
         if self.suffix and not (self.suffix.isascii() and self.suffix.replace("_", "a").isalnum()):
             raise UsageError(
                 f"--suffix {self.suffix!r}: not letters, digits and underscores.", "For example --suffix _sz."
             )
+
+    def scale(self) -> MassScale | None:
+        """Return the mass scale that is asked for, None for that of the model.
+
+        Raises
+        ------
+        UsageError
+            Two are, or the bias leaves no mass.
+        ConfigError
+            The scale's file cannot be used.
+        """
+        if self.mass_bias is None:
+            if self.mass_scale is None:
+                return None
+            return MassScale(Path(self.mass_scale).name, load_mass_scale(self.mass_scale))
+        if self.mass_scale is not None:
+            raise UsageError("--mass-scale and --mass-bias are both given.", "Give one of them.")
+        if not -1.0 <= self.mass_bias <= 0.7:
+            raise UsageError(
+                f"--mass-bias {self.mass_bias:g}: not between -1 and 0.7.",
+                "This is b, not 1 - b: 0.2 to 0.4 as a rule.",
+            )
+        return MassScale("bias", MassScaleConfig(one_minus_b=1.0 - self.mass_bias))
 
     def stated(self, model: Path) -> dict[str, Any]:
         """Return it as JSON holds it, with absolute paths."""
@@ -245,8 +281,15 @@ class Request:
             "catalog": catalog,
             "model": str(model),
             "sky": asdict(self.sky),
+            "mass_scale": _resolved(self.mass_scale),
             "posteriors": self.posteriors and str(self.posteriors.resolve()),
         }
+
+
+def _resolved(mass_scale: str | None) -> str | None:
+    """Return a mass scale with an absolute path if it is a file."""
+    is_file = mass_scale is not None and Path(mass_scale).is_file()
+    return str(Path(str(mass_scale)).resolve()) if is_file else mass_scale
 
 
 def request_from(stated: dict[str, Any]) -> Request:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from szmass_cli.posterior.grid import N_GRID
+from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior
 
 ALWAYS = (16.0, 50.0, 84.0)
@@ -52,6 +53,8 @@ class Wanted:
         Of all rows; 0 where all positions are exact.
     curves : bool
         Whether likelihood and posterior of each row are kept on the grid of masses.
+    scale : MassScale, optional
+        Of the masses that the prior is of; that of the model otherwise.
     """
 
     percentiles: tuple[float, ...]
@@ -59,6 +62,7 @@ class Wanted:
     batch_size: int
     largest_position_error_arcmin: float
     curves: bool = False
+    scale: MassScale | None = None
 
     @property
     def n_masses(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from szmass_cli.errors import UsageError, did_you_mean
 from szmass_cli.physics.cosmology import MASS_RANGE_MSUN, REDSHIFT_RANGE, Cosmology
+from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.sky.abundance import halo_abundance
 
 
@@ -53,21 +54,53 @@ class PriorChange:
         Prior that posteriors have, and the one that they are to have.
     cosmology : Cosmology
         Of the mass function.
+    scale : MassScale, optional
+        Of the masses that the wanted prior is of; that of the model otherwise.
     """
 
     own: Prior
     wanted: Prior
     cosmology: Cosmology
+    scale: MassScale | None = None
 
     @property
     def is_none(self) -> bool:
-        """Return whether both are the same."""
+        """Return whether both are the same, of the same masses."""
+        return self.is_same_prior and self.scale is None
+
+    @property
+    def is_same_prior(self) -> bool:
+        """Return whether both have the same name."""
         return self.own == self.wanted
 
     def ln_ratio(self, ln_mass: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-        """Return ln of the wanted prior over the model's own, see `ln_prior`."""
-        wanted = ln_prior(self.wanted, ln_mass, redshift, self.cosmology)
-        return wanted - ln_prior(self.own, ln_mass, redshift, self.cosmology)
+        """Return ln of the wanted prior over the model's own, at masses on the model's scale.
+
+        Parameters
+        ----------
+        ln_mass : numpy.ndarray, shape (m,)
+            ln M200c on the scale of the model, ascending and two or more [ln Msun].
+        redshift : numpy.ndarray, shape (n,)
+            Of the clusters.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, m) or (m,)
+            Up to a constant in each row. On another scale M' the wanted prior is per d ln M', and the ratio
+            has the factor d ln M' / d ln M.
+        """
+        own = ln_prior(self.own, ln_mass, redshift, self.cosmology)
+        if self.scale is None:
+            return ln_prior(self.wanted, ln_mass, redshift, self.cosmology) - own
+        masses = self.scale.m200c(np.exp(ln_mass), np.asarray(redshift, float)[:, None], self.cosmology)
+        ln_scaled = np.log(masses)
+        slope = np.gradient(ln_scaled, ln_mass, axis=1)
+        wanted = ln_prior(self.wanted, ln_scaled, redshift, self.cosmology)
+        return wanted + np.log(np.maximum(slope, 1e-300)) - own
+
+    def on_scale(self, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Return masses of the model (broadcast with redshifts) [Msun] on the scale that is wanted."""
+        return m200c_msun if self.scale is None else self.scale.m200c(m200c_msun, redshift, self.cosmology)
 
 
 def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:

@@ -31,7 +31,7 @@ class CalibratedMasses:
         self._no_change = PriorChange(change.own, change.own, change.cosmology)
         self._redshifts = (float(calibration.redshifts[0]), float(calibration.redshifts[-1]))
         # tabulated here, by one thread: colossus has one cosmology for all of them
-        change.ln_ratio(np.zeros((1, 1)), np.ones(1))
+        change.ln_ratio(np.log([1e14, 2e14]), np.ones(1))
 
     def __call__(
         self, raw_mass_msun: np.ndarray, redshift: np.ndarray, redshift_err: np.ndarray
