@@ -15,7 +15,7 @@ def percentile_column(base: str, percentile: float) -> str:
 
 
 def systematic_column(base: str) -> str:
-    """Name the column of the error of the mass scale: 'M200c' -> 'M200c_err_sys'."""
+    """Return the name of the column of the mass scale's error: 'M200c' -> 'M200c_err_sys'."""
     return f"{base}_err_sys"
 
 
