@@ -48,6 +48,7 @@ VERBS = frozenset(
         "Read",
         "Recalibrate",
         "Refuse",
+        "Remove",
         "Replace",
         "Report",
         "Return",
@@ -58,6 +59,7 @@ VERBS = frozenset(
         "Show",
         "Simulate",
         "Stop",
+        "Store",
         "Sum",
         "Suspend",
         "Take",
@@ -74,7 +76,6 @@ VERBS = frozenset(
 NOT_YET = (
     "api.py",
     "cli/estimate_commands.py",
-    "estimation/",
     "network/paper/masses.py",
     "physics/massfunction.py",
     "physics/y0",

@@ -42,7 +42,7 @@ def check_output_columns(catalog: Catalog, new_names: Iterable[str]) -> None:
     if clashes:
         raise InputError(
             f"{catalog.path}: already has what szmass would add: {listed(clashes)}",
-            "Drop or rename these columns, or start from the original catalogue.",
+            "Give the new ones other names with --suffix, such as --suffix _sz, or drop or rename these.",
         )
 
 

@@ -9,6 +9,7 @@ import szmass_cli
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, OutputError, SzmassError, UsageError
 from szmass_cli.estimation import run as estimation
+from szmass_cli.estimation.masstable import as_written
 from szmass_cli.physics.cosmology import PLANCK18, convert_m200c, theta500_arcmin
 from szmass_cli.posterior.grid import normalised
 from szmass_cli.posterior.masses import MassPosterior
@@ -175,6 +176,18 @@ def test_names_of_columns_take_a_suffix_and_flags_their_words(field, measured, s
     assert out["szmass_flag_names_sz"][3] == "OFF_MAP" and out["szmass_flags_sz"][3] == Flag.OFF_MAP
     with pytest.raises(UsageError, match="--suffix"):
         szmass_cli.estimate(field.map_path, field.catalog_path, suffix="a b")
+
+
+@pytest.mark.parametrize("suffix", ["_err", "_p16"])
+def test_a_suffix_may_make_names_of_other_columns(measured, suffix):
+    before = list(measured.columns.colnames)
+    out = as_written(measured.columns, suffix, flag_names=True)
+    assert out.colnames == [name + suffix for name in (*before, "szmass_flag_names")]
+    assert measured.columns.colnames == before
+    for name in before:
+        was, now = measured.columns[name], out[name + suffix]
+        np.testing.assert_array_equal(now, was)
+        assert (now.unit, now.description) == (was.unit, was.description)
 
 
 def test_observables_belong_to_the_median_mass(measured, field):
