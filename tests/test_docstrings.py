@@ -79,7 +79,6 @@ NOT_YET = (
     "network/paper/masses.py",
     "physics/massfunction.py",
     "physics/y0",
-    "posterior/",
     "sky/abundance.py",
 )
 

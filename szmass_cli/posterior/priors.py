@@ -1,4 +1,4 @@
-"""Priors of the mass: as a model has it, and as a posterior can be reweighted to."""
+"""Priors of the mass, and the change from a model's own prior to another."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from szmass_cli.sky.abundance import halo_abundance
 
 
 class Prior(StrEnum):
-    """A prior of M200c by its name, as the option ``--prior`` takes it."""
+    """A prior of M200c, named as in the option ``--prior``."""
 
     FLAT_LOG = "flat-log"
     FLAT = "flat"
@@ -19,12 +19,12 @@ class Prior(StrEnum):
 
     @classmethod
     def parse(cls, name: str) -> "Prior":
-        """Return the prior of a name.
+        """Return the prior with a given name.
 
         Raises
         ------
         UsageError
-            If there is none.
+            No prior has this name.
         """
         try:
             return cls(name)
@@ -35,7 +35,7 @@ class Prior(StrEnum):
             ) from None
 
     def in_words(self, cosmology: Cosmology) -> str:
-        """Return what is written of it beside masses."""
+        """Return the description of the prior that accompanies masses in the output."""
         return {
             Prior.FLAT_LOG: "flat in ln M200c",
             Prior.FLAT: "flat in M200c",
@@ -45,14 +45,14 @@ class Prior(StrEnum):
 
 @dataclass(frozen=True)
 class PriorChange:
-    """From the prior of a model to the one that is wanted.
+    """A change from the prior of a model to the requested one.
 
     Parameters
     ----------
     own, wanted : Prior
-        Prior that posteriors have, and the one that they are to have.
+        Prior of the posteriors, and the requested prior.
     cosmology : Cosmology
-        Of the mass function.
+        Cosmology used for the halo mass function.
     """
 
     own: Prior
@@ -61,28 +61,28 @@ class PriorChange:
 
     @property
     def is_none(self) -> bool:
-        """Return whether both are the same."""
+        """Return whether the two priors are the same."""
         return self.own == self.wanted
 
     def ln_ratio(self, ln_mass: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-        """Return ln of the wanted prior over the model's own, see `ln_prior`."""
+        """Return ln of the ratio of the requested prior to the model's own, see `ln_prior`."""
         wanted = ln_prior(self.wanted, ln_mass, redshift, self.cosmology)
         return wanted - ln_prior(self.own, ln_mass, redshift, self.cosmology)
 
 
 def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:
-    """Return ln of the density of a prior per ln M at given redshift, but for a constant in each row.
+    """Return ln of a prior density per ln M at given redshift, up to a constant in each row.
 
     Parameters
     ----------
     prior : Prior
-        Flat in ln M, flat in M, or the mass function.
+        The prior: flat in ln M, flat in M, or the halo mass function.
     ln_mass : numpy.ndarray, shape (m,) or (n, m)
         ln M200c [ln Msun].
     redshift : numpy.ndarray, shape (n,)
-        Of the clusters; only the mass function depends on it.
+        Redshifts of the clusters; used by the mass function only.
     cosmology : Cosmology
-        Of the mass function.
+        Cosmology used for the halo mass function.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosm
 
 
 def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the node below each value of an even grid, and the way to the next; NaN stays NaN."""
+    """Return the index below each value on an even grid, and the fraction of the step; NaN stays NaN."""
     position = np.clip((values - grid[0]) / (grid[1] - grid[0]), 0.0, grid.size - 1.0)
     low = np.minimum(np.nan_to_num(position).astype(int), grid.size - 2)
     return low, position - low
