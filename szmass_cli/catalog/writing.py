@@ -104,7 +104,7 @@ def write_catalog(
     Parameters
     ----------
     catalog : Catalog
-        As read by `read_catalog`.
+        The input catalogue, as returned by `read_catalog`.
     new_columns : astropy.table.Table
         One row per catalogue row; units and descriptions are kept where the format has room for them.
     path : path
