@@ -171,7 +171,9 @@ def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
     try:
         with reading(path) as file:
             edges = own_array(file, BINS)[0]
-            pdfs, ln_likelihood = own_array(file, PDFS), own_array(file, LN_LIKELIHOOD)
+            # not packed, so that any number of rows takes no more memory than it takes room in the file
+            size = os.path.getsize(path)
+            pdfs, ln_likelihood = own_array(file, PDFS, size), own_array(file, LN_LIKELIHOOD, size)
             redshift, flags = own_array(file, REDSHIFT), own_array(file, FLAGS)
             meta = json.loads(file.attrs["provenance"])
         n, m = len(flags), edges.size - 1
@@ -181,7 +183,8 @@ def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
         raise InputError(
             f"{path} holds no posteriors: {error}", "Give what szmass estimate --posteriors wrote."
         ) from error
-    density = pdfs.astype(float) * np.diff(edges)
+    density = pdfs.astype(float)
+    density *= np.diff(edges)
     density /= density.sum(axis=1, keepdims=True)
     posterior = MassPosterior(0.5 * (edges[1:] + edges[:-1]), density)
     return PosteriorTable(posterior, ln_likelihood, redshift, flags, meta)
