@@ -19,6 +19,9 @@ from szmass_cli.system.files import atomic_path, lock
 
 PLAN = "plan.json"
 FORMAT = 5
+NAMES = ("posteriors", "suffix", "flag_names")
+"""Settings of what `szmass merge` writes, on which no measured number depends."""
+
 _OWN = re.compile(r"plan\.json|part-\d+-[0-9a-f]+\.npz|shard-\d+-of-\d+\.lock|\..*\.(part|old).*|\.szmass-.*")
 
 
@@ -174,6 +177,8 @@ def opened_parts(
                     f"--shard {shard}: {folder} is shared out between {stated['shards']}.",
                     "Give all shards of a run the same number of them, or remove the folder.",
                 )
+            if stated and shard:
+                _check_same_names(folder, stated["request"], request)
             if not resume:
                 for path in (
                     [parts.path(b) for b in shard.share(plan.blocks)] if shard else _own_files(folder)
@@ -254,6 +259,18 @@ def _claimed(folder: Path, shard: Shard | None) -> Iterator[None]:
             own.touch(exist_ok=False)
         with lock(own, shared=False, busy=busy):
             yield
+
+
+def _check_same_names(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Refuse a shard whose output would have other names than that of the shards before it."""
+    for name in NAMES:
+        if theirs.get(name) != ours.get(name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{option} is {ours.get(name) or 'not given'}, and {theirs.get(name) or 'not given'} by the "
+                f"shards in {folder}: they make one output.",
+                f"Give all shards of a run the same {option}, or remove the folder.",
+            )
 
 
 def _arrays(measured: Measured) -> dict[str, Any]:

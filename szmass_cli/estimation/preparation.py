@@ -103,6 +103,10 @@ def check_paths(request: Request, output: Path | None, overwrite: bool = False) 
     if request.posteriors is not None:
         check_not_an_input(request.posteriors, *inputs)
         check_writable(request.posteriors, overwrite)
+        if (
+            output is not None and output.resolve() == request.posteriors.resolve()
+        ):  # a link's name may differ
+            raise UsageError(f"{output} and {request.posteriors} are one file.", "Name two.")
 
 
 def _new_columns(request: Request, levels: Sequence[float], change: PriorChange) -> list[str]:

@@ -125,6 +125,7 @@ def estimate_shard(
     *,
     executor: Executor = in_threads,
     resume: bool = True,
+    overwrite: bool = False,
     progress: Progress = silent,
 ) -> Path:
     """Measure one shard of a catalogue; `merge_shards` makes the output from all shards.
@@ -139,6 +140,8 @@ def estimate_shard(
         Number of this shard, and of all shards.
     executor, resume, progress
         As for `estimate_catalog`.
+    overwrite : bool
+        Whether `merge_shards` may replace existing files; nothing is replaced here.
 
     Returns
     -------
@@ -150,7 +153,7 @@ def estimate_shard(
     SzmassError
         See `estimate_catalog`.
     """
-    check_paths(request, output)
+    check_paths(request, output, overwrite)
     run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
         check_output_holds(run.catalog, run.new_columns, output)
@@ -214,7 +217,9 @@ def _posteriors_written(run: Run, parts: Parts, estimates: Estimates, overwrite:
         return
     assert isinstance(run.bundle, Bundle)  # made sure of when it was opened
     ln_mass, flags = run.bundle.ln_mass, np.asarray(estimates.columns[FLAGS_COLUMN])
-    with written_posteriors(path, ln_mass, run.rows.redshift, flags, estimates.meta, overwrite) as out:
+    # rows without one hold a placeholder, and were marginalised over all redshifts
+    redshift = np.where(np.isinf(run.rows.redshift_err), np.nan, run.rows.redshift)
+    with written_posteriors(path, ln_mass, redshift, flags, estimates.meta, overwrite) as out:
         for rows, part in parts.curves():
             out.put(rows, part.ln_likelihood, part.density)
         yield
