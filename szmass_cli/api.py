@@ -1,4 +1,4 @@
-"""What scripts call: the commands as functions that take paths or tables and give tables."""
+"""The interface for scripts: the commands as functions that take paths or tables and return tables."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -69,33 +69,33 @@ def estimate(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Table:
-    """Masses for every cluster of a catalogue, from maps: `szmass estimate` for scripts, but for its shards.
+    """Return masses for every cluster of a catalogue, from maps, as `szmass estimate` does without shards.
 
     Parameters
     ----------
     map : path or mapping
-        CAR, any other WCS image, or HEALPix; of several bands a map for each, by its frequency [GHz] or the
-        name of its band: ``{98: "a.fits", "f150": "b.fits"}``; frames, pixels, units and holes may differ.
+        CAR, any other WCS image, or HEALPix. For several bands, one map each, keyed by frequency [GHz] or
+        band name: ``{98: "a.fits", "f150": "b.fits"}``; frames, pixels, units and holes may differ.
     catalog : path, astropy.table.Table or pandas.DataFrame
-        A file is CSV, ECSV, FITS, VOTable, Parquet or another text table. A table is left as it is; a
-        DataFrame's index becomes a column where it is more than a count of rows.
+        A CSV, ECSV, FITS, VOTable, Parquet or other text file, or a table, which is not modified. A
+        DataFrame's index becomes a column unless it merely counts the rows.
     output : path, optional
-        Catalogue to write, format by suffix; without it nothing is written, and an interrupted run
-        cannot go on.
+        Catalogue to write; the suffix determines the format. Without it nothing is written, and an
+        interrupted run cannot be resumed.
     model : str or path
-        A shipped model, or a bundle's folder.
+        Name of a shipped model, or folder of a model bundle.
     freq : float or str, optional
-        Frequency of the one map [GHz], or the name of its band such as ``f150``; its header otherwise.
+        Frequency [GHz] or band name, such as ``f150``, of a single map; by default from its header.
     passband, units, beam, pixel_window, transfer, noise, ivar, mask
-        What is said of the map, see `szmass_cli.estimation.request.MapRequest`; with several maps a value
-        for all, or one for each by frequency. Noise is in µK-arcmin, ``"w,l_knee,slope"`` or a file.
+        Properties of the map, see `szmass_cli.estimation.request.MapRequest`; for several maps, one value
+        for all or a mapping by frequency. Noise is in µK-arcmin, ``"w,l_knee,slope"`` or a file.
     noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter
-        What is said of sky and clusters in place of the model's own, see
+        Properties of sky and clusters stated in place of the model's own, see
         `szmass_cli.estimation.request.SkyRequest`; the position error is in arcmin.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_def : str or sequence of str
-        Of ``200c``, ``500c``, ``200m``; ``"200c,500c"`` are two.
+        Mass definitions to write: ``200c``, ``500c``, ``200m``, or several as in ``"200c,500c"``.
     prior : str, optional
         ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise. The median under the model's
         own is in the column ``M200c_uncorr`` where they differ.
@@ -104,32 +104,34 @@ def estimate(
     mass_bias : float, optional
         b: masses are divided by 1 - b, all other things equal.
     posteriors : str or path, optional
-        File for likelihood and posterior of each row, see `read_posteriors`; its suffix is ``.hdf5``.
+        HDF5 file (``.hdf5``) to write the likelihood and posterior of each row to, see `read_posteriors`.
     suffix : str
-        Put behind the name of each column that is added.
+        Appended to the name of each added column.
     flag_names : bool
-        Whether a column ``szmass_flag_names`` has the flags in words.
+        Whether to add a column ``szmass_flag_names`` with the names of the flags.
     column : mapping, optional
-        Role -> column name where the catalogue's names are not known or ambiguous: ``{"ra": "RADeg"}``.
+        Role -> column name, where the catalogue's names are unknown or ambiguous: ``{"ra": "RADeg"}``.
     batch_size, block_rows : int, optional
-        See `szmass_cli.estimation.request.Request`.
+        Cutouts per batch of the network, and rows per stored part, see
+        `szmass_cli.estimation.request.Request`.
     workers : int, optional
-        Processes on this machine, of one thread each; otherwise the threads of this process.
+        Number of single-threaded processes on this machine; by default threads of this process.
     scheduler : str, optional
-        Address of a Dask cluster that does the work.
+        Address of a Dask cluster to run on.
     resume, overwrite, progress
-        See `szmass_cli.estimation.run.estimate_catalog`.
+        Whether to use parts of an interrupted run, to replace an existing output, and what to call with the
+        progress, see `szmass_cli.estimation.run.estimate_catalog`.
 
     Returns
     -------
     astropy.table.Table
-        Every input row and column, then the masses [1e14 Msun], signal-to-noise and flags; provenance in
-        its metadata.
+        All input rows and columns, followed by masses [1e14 Msun], signal-to-noise and flags; provenance
+        in its metadata.
 
     Raises
     ------
     SzmassError
-        Or one of its subclasses; its message and hint are those that the command prints.
+        One of its subclasses, with the message and hint that the command prints.
 
     Examples
     --------
@@ -184,12 +186,12 @@ def estimate(
 
 
 def mass_definitions(text: str) -> list[str]:
-    """Those of ``--mass-def``."""
+    """Return the mass definitions listed in the text of ``--mass-def``."""
     return [part.strip() for part in text.split(",")]
 
 
 def _table_or_path(catalog: Any) -> Path | Table:
-    """A catalogue as `Request` takes it."""
+    """Return a catalogue in the form that `Request` takes."""
     if isinstance(catalog, Table):
         return catalog
     if isinstance(catalog, str | os.PathLike):
@@ -203,7 +205,7 @@ def _table_or_path(catalog: Any) -> Path | Table:
 
 
 def _each(value, change: Callable[[Any], Any]):
-    """A value changed, or each of several; nothing stays nothing."""
+    """Return a value, or each of a mapping's values, after a change; None stays None."""
     if value is None:
         return None
     if isinstance(value, Mapping):
@@ -212,12 +214,12 @@ def _each(value, change: Callable[[Any], Any]):
 
 
 def chosen_executor(workers: int | None, scheduler: str | None) -> Executor:
-    """Who does the work, by the options ``--workers`` and ``--scheduler``.
+    """Return the executor chosen by the options ``--workers`` and ``--scheduler``.
 
     Raises
     ------
     UsageError
-        If both are given.
+        Both options are given.
     """
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: not 1 or more.", "Leave it out for threads of one process.")

@@ -27,7 +27,7 @@ def degrees(path: Path, table: Table, role: str, name: str) -> tuple[np.ndarray,
     Parameters
     ----------
     path : Path
-        For messages.
+        The catalogue's file, named in messages.
     table : astropy.table.Table
         The catalogue's columns as they were read.
     role : str
@@ -40,7 +40,7 @@ def degrees(path: Path, table: Table, role: str, name: str) -> tuple[np.ndarray,
     values_deg : numpy.ndarray, shape (n,)
         Degrees, NaN where a cell is empty or, here and there, impossible.
     notes : tuple of str
-        What was assumed.
+        Notes on units or formats that had to be assumed.
 
     Raises
     ------

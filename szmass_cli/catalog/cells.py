@@ -43,7 +43,7 @@ def position_errors_arcmin(path: Path, table: Table, roles: Mapping[str, str]) -
     Parameters
     ----------
     path : Path
-        For messages.
+        The catalogue's file, named in messages.
     table : astropy.table.Table
         The catalogue's columns as they were read.
     roles : mapping of str to str

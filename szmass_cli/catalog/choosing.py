@@ -42,7 +42,7 @@ def choose_roles(
     Parameters
     ----------
     path : Path
-        For messages.
+        The catalogue's file, named in messages.
     table : astropy.table.Table
         The columns to choose from: names, units and, where names do not settle it, cells.
     picked : mapping of str to str

@@ -1,4 +1,4 @@
-"""What is said about a row: named bits of one column."""
+"""Flags of catalogue rows: named bits of one integer column."""
 
 import enum
 
@@ -10,7 +10,7 @@ FLAG_NAMES_COLUMN = "szmass_flag_names"
 
 
 class Flag(enum.IntFlag):
-    """What is to be said about a row; 0 means nothing to say.
+    """Quality flags of a row, as bits of ``szmass_flags``; 0 means that none is set.
 
     =====  ============================  ==============================================================
     bit    name                          meaning

@@ -28,7 +28,7 @@ def frame_of(
     Parameters
     ----------
     path : Path
-        For messages.
+        The catalogue's file, named in messages.
     table : astropy.table.Table
         Its metadata, and the names and descriptions of the position's columns, may state the frame.
     roles : mapping of str to str
@@ -39,7 +39,7 @@ def frame_of(
     Returns
     -------
     frame : astropy.coordinates.BaseCoordinateFrame
-        Without data.
+        Frame of the positions, without data.
     notes : tuple of str
         What is done where it is neither ICRS nor J2000.
 

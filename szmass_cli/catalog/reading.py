@@ -108,7 +108,7 @@ class Catalog:
         Parameters
         ----------
         role : str
-            ``m200c`` or ``m500c``.
+            Mass definition to read: ``m200c`` or ``m500c``.
         h : float
             Hubble constant over 100 km/s/Mpc, for units such as Msun/h.
 

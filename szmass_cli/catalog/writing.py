@@ -42,7 +42,7 @@ def check_output_columns(catalog: Catalog, new_names: Iterable[str]) -> None:
     if clashes:
         raise InputError(
             f"{catalog.path}: already has what szmass would add: {listed(clashes)}",
-            "Drop or rename these columns, or start from the original catalogue.",
+            "Give the new ones other names with --suffix, such as --suffix _sz, or drop or rename these.",
         )
 
 
@@ -104,7 +104,7 @@ def write_catalog(
     Parameters
     ----------
     catalog : Catalog
-        As read by `read_catalog`.
+        The input catalogue, as returned by `read_catalog`.
     new_columns : astropy.table.Table
         One row per catalogue row; units and descriptions are kept where the format has room for them.
     path : path

@@ -311,10 +311,17 @@ def estimate(
         share = Shard.parse(shard)
         with progress_display(quiet) as progress:
             folder = estimate_shard(
-                request, output, share, executor=executor, resume=resume, progress=progress
+                request,
+                output,
+                share,
+                executor=executor,
+                resume=resume,
+                overwrite=overwrite,
+                progress=progress,
             )
         if not quiet:
-            note(f"Shard {share} is finished, in {folder}. When all are: szmass merge {output}")
+            again = " --overwrite" if overwrite else ""
+            note(f"Shard {share} is finished, in {folder}. When all are: szmass merge {output}{again}")
         return
     with progress_display(quiet) as progress:
         estimates = estimate_catalog(

@@ -34,7 +34,7 @@ def read_data(key: str, path: Path, read: Callable[[Path], Read]) -> Read:
     key : str
         What names it, for errors.
     path : Path
-        As the configuration has it.
+        Path of the file as written in the configuration.
     read : callable
         Takes where the file lies; raises `InputError` if it cannot be used.
 

@@ -1,4 +1,4 @@
-"""A map that was opened, and the band that it shows: what is said of it, by whom, and how it is cut."""
+"""An opened map and the band it shows: its stated properties, where they come from, and its cutouts."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,28 +40,28 @@ PASSBAND_TOLERANCE = 0.1
 
 @dataclass(frozen=True)
 class BandMap:
-    """A map that was opened, and the band that it shows.
+    """An opened map and the band that it shows.
 
     Parameters
     ----------
     request : MapRequest
-        Its file, and what the user says of it.
+        The map file and the properties stated by the user.
     sky_map : SkyMap
-        The opened map; its unit is known, Compton y included.
+        The opened map; its unit is known (it may be Compton y).
     weights : Weights
-        Mask and inverse variances that go with the map.
+        Mask and inverse-variance map that accompany the map.
     frequency_ghz : float
         Effective frequency for the thermal SZ effect.
     beam : Beam or TabulatedBeam, optional
-        None where nobody states one.
+        The beam; None where neither the user nor the header states one.
     beam_source : str
-        ``option``, ``header`` or ``assumed``.
+        Where the beam comes from: ``option``, ``header`` or ``assumed``.
     passband : Passband, optional
-        Response of the band with frequency; None for that of `frequency_ghz` alone.
+        Response of the band with frequency; None if monochromatic at `frequency_ghz`.
     transfer : IsotropicTransfer or PlaneTransfer, optional
-        Fraction of each mode that the map's filter has left; None where nothing was filtered.
+        Fraction of each mode that the map's filter preserves; None for an unfiltered map.
     said : tuple of str
-        What is to be said of the frequency.
+        Notes for the user about the frequency.
     """
 
     request: MapRequest
@@ -76,21 +76,20 @@ class BandMap:
 
     @classmethod
     def open(cls, request: MapRequest, model_frequency_ghz: float | None = None) -> "BandMap":
-        """Open a map with all that goes with it.
+        """Open a map together with its mask, inverse variances and instrument files.
 
         Parameters
         ----------
         request : MapRequest
-            The files of map, mask, inverse variances and instrument, and what is said of them.
+            The files of map, mask, inverse variances and instrument, with their stated properties.
         model_frequency_ghz : float, optional
-            Taken where nobody states a frequency: of models of one frequency.
+            Frequency [GHz] of a single-band model, assumed where neither user nor header states one.
 
         Raises
         ------
         InputError
-            A file cannot be used; nobody says at which frequency the map was made, or header and option
-            contradict each other; the passband is of another frequency; its pixels are too coarse for its
-            beam.
+            A file cannot be used; the map's frequency is not stated, or header and option contradict each
+            other; the passband belongs to another frequency; the pixels are too coarse for the beam.
         """
         passband = None if request.passband is None else Passband.read(request.passband)
         sky_map = open_map(request.path, units=request.units)
@@ -114,21 +113,21 @@ class BandMap:
 
     @property
     def name(self) -> str:
-        """What the map is called in messages."""
+        """Return the name of the map for messages."""
         return f"{self.frequency_ghz:g} GHz"
 
     @cached_property
     def noise(self) -> NoiseLevel | None:
-        """The noise that is stated, None where none is."""
+        """Return the stated noise, None where none is stated."""
         return self.request.noise_level()
 
     def band(self, noise: NoiseLevel, pixel_arcmin: float) -> Band:
-        """Return the band, with its noise and the side of its pixels [arcmin], 0 for samples.
+        """Return the band with the given noise and pixel side [arcmin]; 0 for point-sampled pixels.
 
         Raises
         ------
         InputError
-            Nobody states the beam, or it is too wide.
+            The beam is not stated, or it is too wide.
         """
         if self.beam is None:
             raise InputError(
@@ -155,7 +154,7 @@ class BandMap:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed, and what the user should know."""
+        """Return notes for the user: assumptions made, and anything else worth knowing."""
         notes = [*self.sky_map.assumptions, *self.weights.notes, *self.said]
         if self.beam is not None and self.sky_map.pixel_arcmin > COARSE_PIXELS * width_arcmin(self.beam):
             fwhm = width_arcmin(self.beam)
@@ -166,21 +165,21 @@ class BandMap:
         return tuple(notes)
 
     def cutouts(self, rows: Rows, exchange: BeamExchange | None = None) -> Cutouts:
-        """Return cutouts around rows, with the masked pixels marked, behind another beam where wanted."""
+        """Return cutouts around rows, masked pixels marked, convolved to another beam if one is given."""
         cutouts = extract_cutouts(self.sky_map, rows.ra_deg, rows.dec_deg, exchange)
         return cutouts.masked(self.weights.bad(rows.ra_deg, rows.dec_deg))
 
     def noise_uk_arcmin(self, rows: Rows) -> np.ndarray | None:
-        """Return the white noise (n,) [µK-arcmin] around rows by the inverse variances; None without them.
+        """Return the white noise (n,) [µK-arcmin] around rows from the inverse variances; None without them.
 
-        NaN where there are none.
+        NaN for rows without any inverse variance.
         """
         noise = self.weights.noise_per_arcmin(rows.ra_deg, rows.dec_deg)
         return None if noise is None else np.abs(noise * self.sky_map.units.to_uk)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """All that its cutouts depend on, and all that is said of the instrument; found out once."""
+        """Return all that the cutouts and the description of the instrument depend on; computed once."""
         request, units = self.request, self.sky_map.units
         tables = {name: path and sha256_of(path) for name, path in request.tables.items()}
         return {
@@ -201,9 +200,9 @@ class BandMap:
 
 
 def width_arcmin(beam: AnyBeam) -> float:
-    """Return the FWHM [arcmin] of the Gaussian whose transfer function is one half where the beam's is.
+    """Return the FWHM [arcmin] of the Gaussian whose B_ell falls to one half at the same ell as the beam's.
 
-    For a Gaussian beam its FWHM; for a measured one it does not depend on how its wings are cut.
+    For a Gaussian beam this is its FWHM; for a measured beam it is insensitive to truncation of the wings.
     """
     if isinstance(beam, Beam):
         return beam.fwhm_arcmin
@@ -214,7 +213,7 @@ def width_arcmin(beam: AnyBeam) -> float:
 
 
 def _beam(request: MapRequest, stated: StatedInstrument) -> tuple[AnyBeam | None, str]:
-    """Return the beam by the user's word, else the header's, and who said so."""
+    """Return the beam stated by the user, or else by the header, and its source."""
     if isinstance(request.beam, str):
         return read_beam(request.beam), "option"
     if request.beam is not None:
@@ -230,7 +229,7 @@ def _frequency(
     passband: Passband | None,
     model_frequency_ghz: float | None,
 ) -> tuple[float, tuple[str, ...]]:
-    """Return the band's frequency [GHz] and what is to be said of it."""
+    """Return the band's frequency [GHz] and notes about it."""
     by_header = header_frequency_ghz(stated, request.path, request.frequency_ghz is None)
     card = f"{stated.band.card} = {stated.band.text!r}" if stated.band else "FREQ"
     given = request.frequency_ghz
@@ -263,7 +262,7 @@ def _frequency(
 
 
 def _check_passband(request: MapRequest, passband: Passband, frequency_ghz: float) -> None:
-    """Refuse the passband of another band than the map's: masses would be of the one, names of the other."""
+    """Refuse a passband that does not belong to the map's band: masses and names would disagree."""
     effective_ghz = passband.effective_tsz_ghz
     if abs(effective_ghz / frequency_ghz - 1.0) > PASSBAND_TOLERANCE:
         raise InputError(

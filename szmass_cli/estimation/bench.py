@@ -1,4 +1,4 @@
-"""A job's maps and model, opened and ready; and the path of a strip of rows through them."""
+"""A job's opened maps and model, and how a strip of rows is measured with them."""
 
 import hashlib
 import json
@@ -21,22 +21,22 @@ from szmass_cli.system.blas import one_blas_thread
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker must know to measure rows, but for the rows: small, and data only.
+    """All that a worker needs to measure rows, except the rows themselves: small, plain data.
 
     Parameters
     ----------
     maps : tuple of MapRequest
         One for each band, in the order of the bands; absolute paths.
     model : Path
-        A bundle's folder.
+        Folder of the model bundle.
     sky : SkyRequest
-        What is said in place of the model's own sky.
+        Properties of sky and clusters stated in place of the model's own.
     settled : Settled
-        What was found out about the maps.
+        Noise and pixel sizes determined from the maps before the run.
     wanted : Wanted
-        What is to be given.
+        Percentiles, prior and curves to compute.
     inputs : str
-        `inputs_identity` of maps and model, which must be what a worker finds under their paths.
+        `inputs_identity` of maps and model; the files that a worker finds must have the same.
     """
 
     maps: tuple[MapRequest, ...]
@@ -48,7 +48,7 @@ class Job:
 
 
 def inputs_identity(maps: Sequence[BandMap], model_sha256: str) -> str:
-    """Return hexadecimal digits that differ for other maps, beams, masks, weights or models."""
+    """Return a hexadecimal digest that changes with the maps, beams, masks, weights or model."""
     text = json.dumps([[band_map.identity for band_map in maps], model_sha256], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -56,17 +56,17 @@ def inputs_identity(maps: Sequence[BandMap], model_sha256: str) -> str:
 class Bench:
     """A job's maps and model, opened.
 
-    Numpy's linear algebra and each of the network's operations run in one thread, so that their sums have
-    one order on any number of cores; cores are kept busy by measuring several strips at once.
+    Numpy's linear algebra and each of the network's operations run in one thread, so that the order of
+    summation does not depend on the number of cores; several strips are measured concurrently instead.
 
     Parameters
     ----------
     job : Job
-        What is to be measured, and with what settings.
+        Paths of maps and model, and the settings of the measurement.
     method : Method
-        How the job's model gets from maps to masses.
+        How the job's model turns maps into masses.
     maps : sequence of BandMap
-        Opened already.
+        The job's maps, already open, in the order of the bands.
     """
 
     def __init__(self, job: Job, method: Method, maps: Sequence[BandMap]):
@@ -78,17 +78,17 @@ class Bench:
 
     @property
     def mass_range_msun(self) -> tuple[float, float]:
-        """Return the masses that priors are over [Msun]."""
+        """Return the mass range of the priors, M200c [Msun]."""
         return self._method.mass_range_msun
 
     @classmethod
     def open(cls, job: Job) -> "Bench":
-        """Open the maps and the model of a job: what workers do.
+        """Open the maps and the model of a job, as a worker does.
 
         Raises
         ------
         InputError
-            They are not those that the run began with.
+            The files are not those that the run started with.
         """
         bundle = read_bundle(job.model)
         method = method_of(bundle, job.sky)
@@ -102,7 +102,7 @@ class Bench:
         return cls(job, method, maps)
 
     def ready(self, n_threads: int) -> "Bench":
-        """Load the network, which may use so many threads, and return the bench."""
+        """Load the network, limited to a number of threads, and return the bench."""
         if self._meter is None:
             one_thread_per_operation(n_threads)
             with one_blas_thread():
@@ -110,14 +110,14 @@ class Bench:
         return self
 
     def __call__(self, rows: Rows) -> Measured:
-        """Measure one strip: the same rows give the same bytes, whatever else is measured.
+        """Measure one strip; the results are bitwise identical whatever else is measured.
 
         May be called from several threads at once.
 
         Parameters
         ----------
         rows : Rows
-            A few hundred at most: their cutouts are in memory at once.
+            At most a few hundred rows, since all of their cutouts are held in memory.
         """
         assert self._meter is not None  # made ready
         with self._cutting:

@@ -1,4 +1,4 @@
-"""Who measures the blocks of a run: threads of this process, or the workers of a Dask cluster."""
+"""Executors that measure the blocks of a run: threads of this process, or workers of a Dask cluster."""
 
 import logging
 from collections import deque
@@ -25,7 +25,7 @@ _opening = Lock()
 
 
 def bench_of(job: Job, n_threads: int) -> Bench:
-    """Return the opened maps and model of a job; opened once in a worker, whichever thread comes first."""
+    """Return the opened maps and model of a job; a worker opens them once, for all of its threads."""
     with _opening:
         return _opened(job, n_threads)
 
@@ -36,14 +36,17 @@ def _opened(job: Job, n_threads: int) -> Bench:
 
 
 def measure_block(job: Job, strips: Sequence[Rows], n_threads: int) -> Measured:
-    """Measure one block: what every worker runs."""
+    """Measure one block, in a worker."""
     limit_blas_threads()  # for good: a worker's other threads are in the middle of theirs
     bench = bench_of(job, n_threads)
     return join([bench(rows) for rows in strips])
 
 
 def in_threads(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
-    """An `Executor` on the cores of this machine: while some strips are in the network, others are cut."""
+    """Yield blocks as threads of this process finish them: the `Executor` of a single process.
+
+    While some strips pass through the network, others are cut out of the maps.
+    """
     n_cores = usable_cores()
     # half as many more strips than cores: one that waits for the interpreter leaves no core idle
     n_threads = n_cores + (n_cores + 1) // 2
@@ -67,7 +70,7 @@ def _finished(block: Block, strips: list[Future]) -> tuple[Block, Measured]:
 
 
 def on_local_workers(n_workers: int) -> Executor:
-    """An `Executor` of so many processes on this machine, each with one thread."""
+    """Return an `Executor` that runs single-threaded processes on this machine."""
 
     def run(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
         distributed = _load_distributed()
@@ -92,9 +95,9 @@ def on_local_workers(n_workers: int) -> Executor:
 
 
 def on_scheduler(address: str) -> Executor:
-    """An `Executor` of the workers of a Dask cluster that is already there.
+    """Return an `Executor` that uses the workers of an existing Dask cluster.
 
-    They must see the map and the model under the same paths.
+    The workers must see maps and model under the same paths.
     """
 
     def run(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
@@ -115,7 +118,7 @@ def on_scheduler(address: str) -> Executor:
 def _on_client(
     client: Any, job: Job, rows: Rows, blocks: Sequence[Block]
 ) -> Iterator[tuple[Block, Measured]]:
-    """Blocks as the workers finish them; those of a worker that dies are given to others."""
+    """Yield blocks as the workers finish them; the blocks of a lost worker are given to others."""
     distributed = _load_distributed()
     futures = {
         client.submit(_on_worker, job, [rows[strip] for strip in block.strips], pure=False): block

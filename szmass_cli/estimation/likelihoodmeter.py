@@ -38,20 +38,20 @@ costs a second. A noise that is 5 per cent off costs 1e-3 nats at most."""
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What masses follow from, besides the data.
+    """The assumptions that masses rest on, besides the data.
 
     Parameters
     ----------
     sky : SkyModel
-        CMB, foregrounds and SZ model, whose power and templates the likelihood has.
+        CMB, foregrounds and SZ model, which give the power spectra and templates of the likelihood.
     scatter : Scatter
-        How clusters of one mass differ.
+        Intrinsic scatter of clusters at fixed mass.
     redshifts : (float, float)
-        Redshifts that the model knows.
+        Redshift range of the model.
     change : PriorChange
-        From the model's own prior to the one that is wanted.
+        Change from the model's own prior to the requested one.
     largest_position_error_arcmin : float
-        Of all rows of the run; 0 where all positions are exact.
+        Largest position error of all rows of the run; 0 where all positions are exact.
     """
 
     sky: SkyModel
@@ -62,18 +62,18 @@ class Assumptions:
 
 
 class LikelihoodMeter:
-    """Measures rows with any set of the bands of an instrument.
+    """Measures rows with any subset of the bands of an instrument.
 
     Parameters
     ----------
     instrument : Instrument
-        Of all bands.
+        Beams, filters and noise of all f bands.
     model : MassModel
-        Corrects the likelihood by the network, and makes posteriors on its grid of ln M200c.
+        Corrects the likelihood with the network, and tabulates posteriors on its grid of ln M200c.
     assumptions : Assumptions
-        Of all rows of the run.
+        Sky, scatter, redshifts and priors that hold for all rows of the run.
     wanted : Wanted
-        Percentiles to give, and whether curves are.
+        Percentiles to compute, and whether curves are kept.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class LikelihoodMeter:
         self._with(tuple(range(len(instrument))))
 
     def __call__(self, strip: Strip) -> Measured:
-        """Measure rows, each with the bands that have data there."""
+        """Measure rows, each with the bands that have data at its position."""
         found = nothing_measured(strip, self._wanted)
         sets, which = np.unique(strip.usable, axis=0, return_inverse=True)
         for number, usable in enumerate(sets):
@@ -104,7 +104,7 @@ class LikelihoodMeter:
         return found
 
     def _with(self, chosen: tuple[int, ...]) -> "InstrumentMeter":
-        """Return what measures with some of the bands; made when it is first asked for."""
+        """Return the meter of a subset of the bands; made at its first use."""
         with self._lock:
             if chosen not in self._made:
                 instrument = self._instrument.only(chosen)
@@ -113,18 +113,18 @@ class LikelihoodMeter:
 
 
 class InstrumentMeter:
-    """Measures rows with the same bands.
+    """Measures rows that have the same bands.
 
     Parameters
     ----------
     bands : tuple of int
-        Their places among all bands of the run.
+        Indices of the bands among all bands of the run.
     instrument : Instrument
-        Of these bands.
+        Beams, filters and noise of these bands only.
     model : MassModel
-        Corrects the likelihood by the network, and makes posteriors on its grid of ln M200c.
+        Corrects the likelihood with the network, and tabulates posteriors on its grid of ln M200c.
     assumptions : Assumptions
-        Of all rows of the run.
+        Sky, scatter, redshifts and priors that hold for all rows of the run.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class InstrumentMeter:
         self._positions = PositionLikelihood(self._likelihood, largest) if largest > 0.0 else None
 
     def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
-        """Measure rows of the run's cutouts (n, 40, 40, f)."""
+        """Measure the rows of a strip, from the cutouts (n, 40, 40, f) of all bands of the run."""
         ratio = self._variance_ratio(strip.noise_uk_arcmin[:, self._bands])
         found = nothing_measured(strip, wanted)
         for rows in self._of_few_depths(ratio):
@@ -150,7 +150,7 @@ class InstrumentMeter:
         return found
 
     def _variance_ratio(self, noise_uk_arcmin: np.ndarray) -> np.ndarray:
-        """Return the noise variance of rows over the instrument's, 1 where none is known."""
+        """Return the noise variance of rows relative to the instrument's; 1 where it is not known."""
         ratio = (noise_uk_arcmin / self._noise_uk_arcmin) ** 2
         ratio = np.clip(np.where(np.isfinite(ratio), ratio, 1.0), *VARIANCE_RATIO_RANGE)
         if len(self._bands) == 1:
@@ -158,7 +158,7 @@ class InstrumentMeter:
         return np.exp(LN_STEP_OF_SEVERAL * np.round(np.log(ratio) / LN_STEP_OF_SEVERAL))
 
     def _of_few_depths(self, ratio: np.ndarray) -> list[np.ndarray]:
-        """Return row numbers in groups whose inverse covariances fit into memory together."""
+        """Return groups of row numbers whose inverse covariances fit into memory together."""
         levels = self._likelihood.depths.levels(ratio)
         _, depth_of = np.unique(levels, axis=0, return_inverse=True)
         side = self._likelihood.symmetry.n_pixels * len(self._bands)
@@ -167,7 +167,7 @@ class InstrumentMeter:
         return [np.flatnonzero(group == number) for number in range(group.max() + 1)]
 
     def _weigh(self, images_uk: np.ndarray, bad: np.ndarray, ratio: np.ndarray) -> Weighed:
-        """Return the products with the inverse covariance, of cutouts whose holes were filled."""
+        """Return the products of hole-filled cutouts with the inverse covariance."""
         likelihood = self._likelihood
         holes = np.flatnonzero(bad.any(axis=(1, 2, 3)))
         if holes.size:
@@ -206,7 +206,7 @@ class InstrumentMeter:
         )
 
     def _posterior(self, weighed: Weighed, rows: Rows, redshift: np.ndarray) -> MassPosterior:
-        """Return posteriors at redshifts (n,) under the model's own prior."""
+        """Return the posteriors at given redshifts (n,) under the model's own prior."""
         ln_mass = self._model.ln_mass
         ln_likelihood = self._likelihood.ln_likelihood(weighed, ln_mass, redshift)
         uncertain = np.flatnonzero(rows.position_err_arcmin > 0.0)

@@ -1,4 +1,4 @@
-"""Models of any instrument: the maps make it, a likelihood of Gaussian skies and a network do the rest."""
+"""Models of any instrument: a Gaussian likelihood built from the maps' properties, and a network."""
 
 from collections.abc import Sequence
 
@@ -35,14 +35,14 @@ ASSUMED_NOISE_UK_ARCMIN = 10.0
 
 
 class LikelihoodMethod:
-    """How a model of any instrument gets from maps to masses; a `method.Method`.
+    """How a model of any instrument turns maps into masses; a `method.Method`.
 
     Parameters
     ----------
     bundle : Bundle
-        The trained correction, with the sky, ranges and recalibration that belong to it.
+        The trained correction, with its sky, parameter ranges and recalibration.
     request : SkyRequest
-        What is said in place of the model's own sky.
+        Properties of sky and clusters stated in place of the model's own.
     """
 
     def __init__(self, bundle: Bundle, request: SkyRequest):
@@ -50,17 +50,17 @@ class LikelihoodMethod:
 
     @property
     def redshifts(self) -> RedshiftLimits:
-        """Return the redshifts that the model knows."""
+        """Return the redshift ranges of the model."""
         metadata = self._bundle.metadata
         return RedshiftLimits(metadata.trained_redshift, metadata.trained_redshift, marginalises=True)
 
     @property
     def mass_range_msun(self) -> tuple[float, float]:
-        """Return the masses that priors are over [Msun]."""
+        """Return the mass range of the priors, M200c [Msun]."""
         return self._bundle.recalibration.prior_range_msun
 
     def prior_change(self, wanted: Prior | None, scale: MassScale | None) -> PriorChange:
-        """Return the way from the model's own prior to the one that is wanted, of masses on a scale.
+        """Return the change from the model's own prior to the requested one, of masses on a scale.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class LikelihoodMethod:
 
     @property
     def scatter(self) -> Scatter:
-        """Return how clusters of one mass differ."""
+        """Return the intrinsic scatter of clusters at fixed mass."""
         own, request = self._bundle.sky_model.scatter, self._request
         return Scatter(
             own.amplitude_ln if request.sz_scatter is None else request.sz_scatter,
@@ -91,12 +91,12 @@ class LikelihoodMethod:
         )
 
     def open_maps(self, requests: Sequence[MapRequest]) -> tuple[BandMap, ...]:
-        """Open the maps of a run, by frequency.
+        """Open the maps of a run and sort them by frequency.
 
         Raises
         ------
         InputError
-            One cannot be used, nobody says at which frequency it was made, or its beam is not known.
+            A map cannot be used, or its frequency or beam is not known.
         """
         maps = sorted((BandMap.open(request) for request in requests), key=lambda one: one.frequency_ghz)
         for one in maps:  # what is missing is told before rows are looked at
@@ -104,7 +104,7 @@ class LikelihoodMethod:
         return tuple(maps)
 
     def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
-        """Return noise and pixels of the maps where the clusters are, and what is to be said of them."""
+        """Return noise and pixel size of the maps around the clusters, with notes for the user."""
         sky, notes = self.sky, []
         noise, sources, pixels = [], [], []
         for one in maps:
@@ -129,7 +129,7 @@ class LikelihoodMethod:
         return Settled(tuple(noise), tuple(sources), tuple(pixels), correlation), tuple(notes)
 
     def _noise(self, one: BandMap, look: Look, side: float, sky: SkyModel) -> tuple[str, str]:
-        """Return the noise of a map as ``--noise`` has it, and where it is from."""
+        """Return the noise of a map in the form of ``--noise``, and its source."""
         if one.request.noise is not None:
             return str(one.request.noise), "option"
         by_ivar = one.noise_uk_arcmin(look.rows)
@@ -143,15 +143,15 @@ class LikelihoodMethod:
         return f"{found.white_uk_arcmin:g}", "measured"
 
     def flags(self, maps: Sequence[BandMap]) -> int:
-        """Return flags that all rows get: none."""
+        """Return 0: no flag is common to all rows."""
         return 0
 
     def cut(self, maps: Sequence[BandMap], rows: Rows) -> Strip:
-        """Return the cutouts of a strip of rows, behind the beams that the maps have."""
+        """Return the cutouts of a strip of rows, with the beams of the maps."""
         return cut_strip(maps, rows)
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> LikelihoodMeter:
-        """Return what measures cutouts; the network is loaded."""
+        """Load the network and return the meter of the cutouts."""
         bands = tuple(
             one.band(NoiseLevel.parse(noise), side)
             for one, noise, side in zip(maps, settled.noise, settled.pixel_arcmin, strict=True)
@@ -169,7 +169,7 @@ class LikelihoodMethod:
 
 
 def _noise_notes(one: BandMap, level: str, source: str) -> list[str]:
-    """Return what is to be said of the noise of a map."""
+    """Return notes about the noise of a map."""
     if source == "measured":
         return [
             f"The noise of the map at {one.name} was not given: white, {level} µK-arcmin, as measured in its "

@@ -1,4 +1,4 @@
-"""A look at a map where the clusters are, before the long work: its unit, its pixels and its noise."""
+"""A first look at a map around the clusters, before the run: its unit, its pixels and its noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,16 +44,16 @@ N_LEVELS = 400
 
 @dataclass(frozen=True)
 class Look:
-    """Cutouts of one map around some rows of all the catalogue.
+    """Cutouts of one map around a random subset of the catalogue's rows.
 
     Parameters
     ----------
     rows : Rows
-        n of them, with data around them.
+        The n rows of the subset, all with data around them.
     images_uk : numpy.ndarray, shape (n, 40, 40)
-        [µK_CMB].
+        Cutouts [µK_CMB]; the values of bad pixels are not used.
     bad : numpy.ndarray of bool, shape (n, 40, 40)
-        Pixels without data.
+        Whether a pixel has no data.
     """
 
     rows: Rows
@@ -65,7 +65,7 @@ class Look:
 
     @property
     def whole(self) -> np.ndarray:
-        """Return the cutouts without holes."""
+        """Return the cutouts that have no holes."""
         return self.images_uk[~self.bad.any(axis=(1, 2))]
 
     @property
@@ -76,7 +76,7 @@ class Look:
 
 
 def look_at(band_map: BandMap, rows: Rows) -> Look:
-    """Cut a map around rows in an order of chance, until there are `LOOKED_AT` with data around them."""
+    """Cut a map around rows in random order, until `LOOKED_AT` of them have data around them."""
     # catalogues are sorted in some way
     order = np.random.default_rng(0).permutation(len(rows))
     places: list[np.ndarray] = [np.zeros(0, int)]
@@ -95,10 +95,10 @@ def look_at(band_map: BandMap, rows: Rows) -> Look:
 
 
 def depth_numbers(maps: Sequence[BandMap], rows: Rows) -> np.ndarray | None:
-    """Return numbers (n,) of the depths of several bands around rows, the same for much the same depths.
+    """Return an integer label (n,) of the depths of all bands around rows, equal for similar depths.
 
-    They serve to measure rows of one depth together. None where there is one band, or no inverse variances:
-    then depths are few.
+    Rows of similar depth are measured together. None for a single band, or without inverse variances, since
+    there are few depths then.
     """
     if len(maps) == 1 or all(one.weights.ivar is None for one in maps):
         return None
@@ -116,21 +116,21 @@ def depth_numbers(maps: Sequence[BandMap], rows: Rows) -> np.ndarray | None:
 
 
 def check_plausible(sky_map: SkyMap, found_uk: float, expected_uk: float) -> None:
-    """Refuse a map whose unit, not stated by the user, makes its sky absurdly faint or bright.
+    """Refuse a map whose unit, unless stated by the user, makes its sky implausibly faint or bright.
 
     Parameters
     ----------
     sky_map : SkyMap
-        For its unit and who stated it.
+        The map; its unit, and where that was stated, are used.
     found_uk : float
-        Robust rms of its pixels; NaN where none was seen.
+        Robust rms of its pixels [µK_CMB]; NaN where no pixel has data.
     expected_uk : float
-        Of a pixel of the model's sky.
+        Expected rms of a pixel of the model's sky [µK_CMB].
 
     Raises
     ------
     InputError
-        If the map's values cannot be in the unit that was assumed.
+        The map's values cannot be in the assumed unit.
     """
     if sky_map.units.source == "option" or not np.isfinite(found_uk):
         return
@@ -143,24 +143,24 @@ def check_plausible(sky_map: SkyMap, found_uk: float, expected_uk: float) -> Non
 
 
 def sky_rms_uk(sky: SkyModel, band: Band) -> float:
-    """Return the rms of a pixel [µK_CMB], sky and stated noise, in one band."""
+    """Return the rms of a pixel [µK_CMB] in one band, from sky and stated noise."""
     lags = sky_lags_uk2(sky.power((band,)), Instrument((band,)))[0, 0]
     middle = len(lags) // 2
     return float(np.sqrt(lags[middle, middle] + pixel_noise_uk(band.noise_uk_arcmin) ** 2))
 
 
 def pixel_side_arcmin(sky_map: SkyMap, rows: Rows) -> float:
-    """Return the side [arcmin] of the square pixel whose window is nearest to that of the map's pixels.
+    """Return the side [arcmin] of the square pixel whose window best matches that of the map's pixels.
 
-    A map's pixels differ from place to place: those of CAR are narrower in right ascension away from its
-    equator. To second order a window depends on the mean square of a pixel's two sides alone.
+    Pixels vary across a map: those of CAR become narrower in right ascension away from its equator. To
+    second order the window depends only on the mean square of the two sides of a pixel.
 
     Parameters
     ----------
     sky_map : SkyMap
         A map whose pixels are means over their area.
     rows : Rows
-        Where it is looked at.
+        Positions at which the pixels are evaluated.
     """
     if not len(rows):
         return sky_map.pixel_arcmin
@@ -172,22 +172,22 @@ def pixel_side_arcmin(sky_map: SkyMap, rows: Rows) -> float:
 
 
 def measured_noise(look: Look, band: Band, sky: SkyModel, pixel_arcmin: float) -> NoiseLevel | None:
-    """Return the noise of a map as its cutouts show it, None if there is no whole cutout.
+    """Return the white noise of a map as measured from its cutouts; None without a complete cutout.
 
-    White noise: the median over the cutouts of the likeliest level, for the power of the model's sky behind
-    the band's beam, in fields that are odd in at least one direction, where a centred cluster has nothing.
-    Only smooth fields count: finer ones hold what interpolation has left of the noise, and no sky.
+    The median over the cutouts of the maximum-likelihood level, given the power of the model's sky convolved
+    with the band's beam, from modes that are odd in at least one direction: a centred cluster does not
+    contribute to them. Only smooth modes are used; interpolation suppresses the noise of finer ones.
 
     Parameters
     ----------
     look : Look
         Cutouts of the map; only those without holes count.
     band : Band
-        Its own noise does not matter.
+        The band of the map; its own noise is not used.
     sky : SkyModel
-        Its power, behind the band's beam, is what there is beside the noise.
+        The model's sky, whose power convolved with the beam is present besides the noise.
     pixel_arcmin : float
-        Side of the map's own pixels.
+        Side of the map's own pixels [arcmin], which the cutouts are interpolated from.
     """
     images = look.whole
     if not len(images):

@@ -29,12 +29,12 @@ MASS_DEFINITIONS = ("200c", "500c", "200m")
 
 
 def check_percentiles(percentiles: Sequence[float]) -> tuple[float, ...]:
-    """The percentiles to write, ascending: those asked for and the three that are always there.
+    """Return the percentiles to write, ascending: those requested and the three that are always written.
 
     Raises
     ------
     UsageError
-        If one is beyond three sigma.
+        A percentile lies beyond three sigma.
     """
     for percent in percentiles:
         if not 0.15 <= percent <= 99.85:
@@ -45,7 +45,7 @@ def check_percentiles(percentiles: Sequence[float]) -> tuple[float, ...]:
 
 
 def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
-    """Refuse mass definitions that are not known."""
+    """Refuse unknown mass definitions."""
     for definition in mass_definitions:
         if definition not in MASS_DEFINITIONS:
             raise UsageError(
@@ -55,7 +55,7 @@ def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
 
 
 def column_names(levels: Sequence[float], mass_definitions: Sequence[str], change: PriorChange) -> list[str]:
-    """Names of all columns that `mass_table` makes."""
+    """Return the names of all columns that `mass_table` makes."""
     names = ["sz_snr", *OBSERVABLES, MASKED_COLUMN, FLAGS_COLUMN]
     for definition in mass_definitions:
         base = f"M{definition}"
@@ -75,20 +75,20 @@ def mass_table(
     mass_definitions: Sequence[str],
     change: PriorChange,
 ) -> Table:
-    """The added columns, a row for each row that was measured.
+    """Return the added columns, with one row for each measured row.
 
     Parameters
     ----------
     measured : Measured
-        Of all n rows, in the order of the catalogue.
+        Results for all n rows, in the order of the catalogue.
     redshift : numpy.ndarray, shape (n,)
-        Redshifts that were used.
+        Redshifts used in the measurement; NaN where there is none.
     levels : sequence of float
         Percentiles in `measured`, ascending.
     mass_definitions : sequence of str
-        Of ``200c``, ``500c`` and ``200m``; each has columns of its own.
+        Any of ``200c``, ``500c`` and ``200m``; each has its own columns.
     change : PriorChange
-        From the model's own prior to the one of the percentiles, with the model's cosmology.
+        Change from the model's own prior to that of the percentiles; holds the model's cosmology.
     """
     has_answer = np.isfinite(measured.m200c_msun[:, 0])
     z = np.where(has_answer, redshift, np.nan)[:, None]
@@ -125,28 +125,28 @@ def mass_table(
 
 
 def as_written(columns: Table, suffix: str, flag_names: bool) -> Table:
-    """Return the added columns under the names that they are written with.
+    """Return the added columns under the names used in the output.
 
     Parameters
     ----------
     columns : astropy.table.Table
-        What `mass_table` made.
+        The columns made by `mass_table`.
     suffix : str
-        Put behind each name.
+        Appended to each name.
     flag_names : bool
-        Whether there is a column of the flags in words.
+        Whether to add a column with the names of the flags.
     """
     columns = columns.copy(copy_data=False)
     if flag_names:
         columns[FLAG_NAMES_COLUMN] = Column(
             flag_words(columns[FLAGS_COLUMN]), description="names of the flags that are set"
         )
-    columns.rename_columns(columns.colnames, [name + suffix for name in columns.colnames])
-    return columns
+    # not renamed one by one: y0 with the suffix _err would meet y0_err
+    return Table({name + suffix: columns[name] for name in columns.colnames}, copy=False)
 
 
 def _observed(measured: Measured, redshift: np.ndarray, cosmology: Cosmology) -> list[Column]:
-    """Return what the matched filter of a cluster of the median mass says; that mass is the model's own."""
+    """Return the matched-filter columns, for a cluster of the median mass under the model's own prior."""
     z = np.where(np.isfinite(measured.own_prior_median_msun), redshift, np.nan)
     size = theta500_arcmin(convert_m200c(measured.own_prior_median_msun, z, "500c", cosmology), z, cosmology)
     return [

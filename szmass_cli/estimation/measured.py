@@ -1,4 +1,4 @@
-"""What came of rows: the last stage of their path, as it is kept in parts."""
+"""Results for rows, as they are stored in the parts of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -11,24 +11,24 @@ from szmass_cli.estimation.strips import Strip
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of n rows; NaN where there is no usable answer, with a flag that says why.
+    """Results for n rows; NaN where there is no usable result, with a flag that gives the reason.
 
     Parameters
     ----------
     m200c_msun : numpy.ndarray, shape (n, p)
         Percentiles of M200c [Msun].
     own_prior_median_msun : numpy.ndarray, shape (n,)
-        Median of M200c [Msun] under the model's own prior, whichever the percentiles are of.
+        Median of M200c [Msun] under the model's own prior, whatever the prior of the percentiles.
     snr, y0, y0_err, y500_arcmin2 : numpy.ndarray, shape (n,)
-        `szmass_cli.likelihood.observables.Observables` of a cluster of the median mass under the model's own
-        prior.
+        `szmass_cli.likelihood.observables.Observables`, for a cluster of the median mass under the model's
+        own prior.
     flags : numpy.ndarray of int, shape (n,)
-        `Flag` bits.
+        Bits of `szmass_cli.catalog.flags.Flag` raised for each row.
     masked_fraction : numpy.ndarray, shape (n,)
         Fraction of the cutouts without data.
     ln_likelihood, density : numpy.ndarray of float32, shape (n, m)
-        ln of the likelihood of each mass of the grid, but for a constant in each row, and the posterior under
-        the prior that is wanted, the probability of each cell; (n, 0) where curves are not wanted.
+        ln of the likelihood at each mass of the grid, up to a constant in each row, and the posterior under
+        the requested prior as the probability of each cell; (n, 0) where curves are not requested.
     """
 
     m200c_msun: np.ndarray
@@ -43,19 +43,19 @@ class Measured:
     density: np.ndarray
 
     def without_curves(self) -> "Measured":
-        """Return the same without the curves, which take a hundred times the memory of the rest."""
+        """Return the results without the curves, which take a hundred times the memory of the rest."""
         n = len(self.flags)
         return replace(self, ln_likelihood=np.empty((n, 0), np.float32), density=np.empty((n, 0), np.float32))
 
     def put(self, rows: np.ndarray, found: "Measured") -> None:
-        """Fill in what came of some rows, by their numbers; flags are added to those that are there."""
+        """Put the results of some rows in their places by row number; flags are added to existing ones."""
         for name in (one.name for one in fields(self) if one.name not in ("flags", "masked_fraction")):
             getattr(self, name)[rows] = getattr(found, name)
         self.flags[rows] |= found.flags
 
 
 def nothing_measured(strip: Strip, wanted: Wanted) -> Measured:
-    """Return the rows of a strip without any answer yet, with its flags."""
+    """Return empty results for the rows of a strip, with the flags of the strip."""
     n = len(strip.flags)
     own_median, snr, y0, y0_err, y500 = np.full((5, n), np.nan)
     ln_likelihood, density = np.full((2, n, wanted.n_masses), np.nan, np.float32)
@@ -75,6 +75,6 @@ def nothing_measured(strip: Strip, wanted: Wanted) -> Measured:
 
 
 def join(parts: Sequence[Measured]) -> Measured:
-    """Return rows of all parts, one after the other."""
+    """Return the concatenated rows of all parts."""
     names = [field.name for field in fields(Measured)]
     return Measured(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -1,4 +1,4 @@
-"""The one place where models are told apart: those of any instrument, and those of the paper's kind."""
+"""The interface of models, and the choice between those of any instrument and the paper's kind."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,28 +17,28 @@ from szmass_cli.posterior.priors import Prior, PriorChange
 
 
 class Meter(Protocol):
-    """Everything that turns cutouts into numbers; the same cutouts give the same bytes."""
+    """Turns cutouts into results; the same cutouts give bitwise identical results."""
 
     def __call__(self, strip: Strip) -> Measured:
-        """Measure rows that each have data in some band."""
+        """Measure rows that each have data in at least one band."""
         ...
 
 
 class Method(Protocol):
-    """How a model gets from maps to masses."""
+    """How a model turns maps into masses."""
 
     @property
     def redshifts(self) -> RedshiftLimits:
-        """Return the redshifts that the model knows."""
+        """Return the redshift ranges of the model."""
         ...
 
     @property
     def mass_range_msun(self) -> tuple[float, float]:
-        """Return the masses that priors are over [Msun]."""
+        """Return the mass range of the priors, M200c [Msun]."""
         ...
 
     def prior_change(self, wanted: Prior | None, scale: MassScale | None) -> PriorChange:
-        """Return the way from the model's own prior to the one that is wanted, of masses on a scale.
+        """Return the change from the model's own prior to the requested one, of masses on a scale.
 
         Raises
         ------
@@ -53,16 +53,16 @@ class Method(Protocol):
         Raises
         ------
         InputError
-            One cannot be used, or they are not those of the model.
+            A map cannot be used, or the maps do not match the bands of the model.
         """
         ...
 
     def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
-        """Return what is found out about the maps where the clusters are, and what is to be said of it."""
+        """Return the properties of the maps measured around the clusters, with notes for the user."""
         ...
 
     def flags(self, maps: Sequence[BandMap]) -> int:
-        """Return flags that all rows get."""
+        """Return the flags common to all rows."""
         ...
 
     def cut(self, maps: Sequence[BandMap], rows: Rows) -> Strip:
@@ -70,7 +70,7 @@ class Method(Protocol):
         ...
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> Meter:
-        """Return what measures cutouts; the network is loaded."""
+        """Load the network and return the meter of the cutouts."""
         ...
 
 
@@ -82,11 +82,11 @@ def method_of(bundle: AnyBundle, sky: SkyRequest) -> Method:
     bundle : Bundle or PaperBundle
         The model; its type decides.
     sky : SkyRequest
-        What is said in place of the model's own sky.
+        Properties of sky and clusters stated in place of the model's own.
 
     Raises
     ------
     UsageError
-        The model has no use for what is said.
+        The model does not support a stated property of the sky.
     """
     return PaperMethod(bundle, sky) if isinstance(bundle, PaperBundle) else LikelihoodMethod(bundle, sky)

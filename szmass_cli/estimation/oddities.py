@@ -1,4 +1,4 @@
-"""Flags of what is left of cutouts without their clusters, and of what sits on the clusters."""
+"""Flags for unusual residuals of cutouts without their clusters, and for sources on the clusters."""
 
 from functools import lru_cache
 
@@ -37,16 +37,16 @@ EDGE_LN_MASS = 0.1
 
 
 class Oddities:
-    """Tells what is odd about cutouts of one instrument.
+    """Finds what is unusual about cutouts of one instrument.
 
     Parameters
     ----------
     likelihood : GaussianLikelihood
-        Of the instrument that the cutouts are from.
+        Likelihood of the instrument that the cutouts come from.
     scores : ScoreImages
-        Of the same likelihood.
+        Score images of the same likelihood.
     mass_range_msun : (float, float)
-        Masses that the model knows [Msun].
+        Mass range of the model, M200c [Msun].
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Oddities:
         self._away = pixel_radii_arcmin() > AWAY_ARCMIN
 
     def __call__(self, weighed: Weighed, m200c_msun: np.ndarray, rows: Rows) -> np.ndarray:
-        """Return flags (n,) of cutouts with clusters of masses (n,) [Msun]."""
+        """Return the flags (n,) of cutouts with clusters of given M200c (n,) [Msun]."""
         cluster = best_cluster(self._likelihood, weighed, np.log(m200c_msun), rows.redshift)
         left = without_cluster(self._likelihood, weighed, cluster)
         scores = self._scores(left, ("tsz", "radio"))
@@ -74,7 +74,7 @@ class Oddities:
         return flags
 
     def _is_of_another_depth(self, scores: np.ndarray, weighed: Weighed) -> np.ndarray:
-        """Whether the tSZ scores (n, 40, 40) away from the cluster are larger or smaller than expected."""
+        """Return whether the tSZ scores (n, 40, 40) off the cluster are larger or smaller than expected."""
         squares = scores[:, self._away] ** 2
         share = self._away.mean()
         bounds = np.array(
@@ -86,7 +86,7 @@ class Oddities:
         return (np.mean(squares, axis=1) < low) | (typical > high)
 
     def _at_an_edge(self, median_msun: np.ndarray) -> np.ndarray:
-        """Whether posteriors lean on the heaviest masses of the model, or on the lightest."""
+        """Return whether posteriors pile up at the highest or lowest masses of the model."""
         low, high = np.log(self._masses)
         ln_median = np.log(median_msun)
         return (ln_median < low + EDGE_LN_MASS) | (ln_median > high - EDGE_LN_MASS)
@@ -94,7 +94,7 @@ class Oddities:
 
 @lru_cache(maxsize=1024)
 def noise_bounds(n_independent: float) -> tuple[float, float]:
-    """Return bounds of the power of scores over its expectation: of its mean below, of its median above."""
+    """Return bounds on measured over expected power of scores: lower for the mean, upper for the median."""
     low = chi2.ppf(NOISE_TAIL, n_independent) / n_independent
     n_of_median = MEDIAN_EFFICIENCY * n_independent
     return float(low), float(chi2.ppf(1.0 - NOISE_TAIL, n_of_median) / n_of_median)

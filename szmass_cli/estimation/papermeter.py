@@ -1,4 +1,4 @@
-"""Masses of the paper's network, whose calibration makes a posterior of a mass."""
+"""Masses of the paper's network, whose calibration turns its output into a posterior."""
 
 from dataclasses import replace
 
@@ -33,11 +33,11 @@ class PaperMeter:
     Parameters
     ----------
     bundle : PaperBundle
-        Network, calibration, and the one sky and instrument that they hold for.
+        Network and calibration, and the sky and instrument that they are valid for.
     wanted : Wanted
-        Percentiles to give, and the size of the network's batches.
+        Percentiles to compute, and the batch size of the network.
     change : PriorChange
-        From the calibration's own prior to the one that is wanted.
+        Change from the calibration's own prior to the requested one.
     """
 
     def __init__(self, bundle: PaperBundle, wanted: Wanted, change: PriorChange):
@@ -78,7 +78,7 @@ class PaperMeter:
         )
 
     def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
-        """Return the SZ signal behind every beam (n, 40, 40, f); the network gave one (n, 40, 40)."""
+        """Return the SZ signal (n, 40, 40, f) with the beam of each band, from the network's (n, 40, 40)."""
         reference = templates_uk[..., self._band]
         amplitude = np.sum(sz_uk * reference, axis=(1, 2)) / np.sum(reference**2, axis=(1, 2))
         signal = templates_uk * amplitude[:, None, None, None].astype(np.float32)

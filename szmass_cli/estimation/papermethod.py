@@ -1,4 +1,4 @@
-"""Models of the paper's kind: the maps of one instrument, brought to the beam that the network knows."""
+"""Models of the paper's kind: maps of one instrument, convolved to the beam of the training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,14 +36,14 @@ NOISE_RATIO_RANGE = (0.78, 1.3)
 
 @dataclass(frozen=True)
 class BeamPair:
-    """The beam of a map beside the one that the model knows.
+    """The beam of a map and the beam that the model was trained on.
 
     Parameters
     ----------
     beam, trained : Beam or TabulatedBeam
-        That of the map, and that of the band that the network was trained on.
+        Beam of the map, and beam of the band that the network was trained on.
     pixel_window : bool
-        Whether the map's pixels are means over their area, which its beam does not include.
+        Whether pixels are averages over their area and `beam` does not include this pixel window.
     """
 
     beam: AnyBeam
@@ -52,12 +52,12 @@ class BeamPair:
 
     @property
     def excess(self) -> float:
-        """Return by which fraction the map's beam is wider than the model's, negative where narrower."""
+        """Return the fraction by which the map's beam is wider than the model's; negative if narrower."""
         return width_arcmin(self.beam) / width_arcmin(self.trained) - 1.0
 
     @property
     def exchange(self) -> BeamExchange | None:
-        """Return what brings the map's cutouts to the beam of the model; None where they have it."""
+        """Return the exchange from the map's beam to the model's; None where they are the same."""
         same = abs(self.excess) <= SAME_BEAM and self._has_the_trained_shape
         if same and not self.pixel_window:
             return None
@@ -65,7 +65,7 @@ class BeamPair:
 
     @property
     def _has_the_trained_shape(self) -> bool:
-        """Whether a measured beam is no other than the model's, wings included; Gaussians have one shape."""
+        """Return whether the beam has the shape of the model's, wings included; any Gaussian does."""
         if isinstance(self.beam, Beam) and isinstance(self.trained, Beam):
             return True
         ell = np.linspace(0.0, 30_000.0, 301)
@@ -73,19 +73,19 @@ class BeamPair:
 
 
 class PaperMethod:
-    """How a model of one instrument gets from maps to masses; a `method.Method`.
+    """How a model of one instrument turns maps into masses; a `method.Method`.
 
     Parameters
     ----------
     bundle : PaperBundle
-        Network, calibration, and the bands that maps must be of.
+        Network and calibration, and the bands that the maps must show.
     request : SkyRequest
-        It has no use for any of it.
+        Must be empty: the network was trained for one sky.
 
     Raises
     ------
     UsageError
-        Something is said of the sky.
+        A property of the sky is stated.
     """
 
     def __init__(self, bundle: PaperBundle, request: SkyRequest):
@@ -102,17 +102,17 @@ class PaperMethod:
 
     @property
     def redshifts(self) -> RedshiftLimits:
-        """Return the redshifts that the model knows."""
+        """Return the redshift ranges of the model."""
         metadata = self._bundle.metadata
         return RedshiftLimits(metadata.trained_redshift, metadata.calibrated_redshift, marginalises=False)
 
     @property
     def mass_range_msun(self) -> tuple[float, float]:
-        """Return the masses that priors are over [Msun]."""
+        """Return the mass range of the priors, M200c [Msun]."""
         return self._bundle.calibration.prior_range_msun
 
     def prior_change(self, wanted: Prior | None, scale: MassScale | None) -> PriorChange:
-        """Return the way from the model's own prior to the one that is wanted, of masses on a scale.
+        """Return the change from the model's own prior to the requested one, of masses on a scale.
 
         Raises
         ------
@@ -130,9 +130,9 @@ class PaperMethod:
         Raises
         ------
         InputError
-            One cannot be used, is of another frequency or of a wider beam.
+            A map cannot be used, or has another frequency or a wider beam.
         UsageError
-            They are not those of the model's bands.
+            The maps do not match the model's bands.
         """
         for request in requests:
             given = [name for name in ("passband", "transfer") if getattr(request, name) is not None]
@@ -148,7 +148,7 @@ class PaperMethod:
         return maps
 
     def _by_band(self, requests: Mapping[float, MapRequest]) -> list[MapRequest]:
-        """Return maps that were given by frequency [GHz], in the order of the model's bands."""
+        """Return maps given by frequency [GHz] in the order of the model's bands."""
         metadata, chosen = self._bundle.metadata, {}
         frequencies = np.array([band.frequency_ghz for band in self._bundle.bands])
         needed = metadata.per_band("frequency_ghz")
@@ -170,7 +170,7 @@ class PaperMethod:
         return [chosen[index] for index in range(len(frequencies))]
 
     def _check(self, one: BandMap, band: Band) -> None:
-        """Refuse a map of another frequency, or of a beam wider than the model's."""
+        """Refuse a map with another frequency, or with a beam wider than the model's."""
         name = self._bundle.metadata.name
         if abs(one.frequency_ghz / band.frequency_ghz - 1.0) > FREQUENCY_TOLERANCE:
             raise InputError(
@@ -193,7 +193,7 @@ class PaperMethod:
         return [self._pair(one, band) for one, band in zip(maps, self._bundle.bands, strict=True)]
 
     def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
-        """Return the model's own noise, and what is to be said of beams."""
+        """Return the model's own noise, with notes about the beams."""
         rms_uk = np.sqrt(np.diag(self._bundle.training_sky().covariance_uk2))
         for index, one in enumerate(maps):
             check_plausible(one.sky_map, look_at(one, rows).rms_uk, float(rms_uk[index]))
@@ -204,7 +204,7 @@ class PaperMethod:
         return Settled(noise, ("model",) * len(maps), (0.0,) * len(maps), 0.0), tuple(notes)
 
     def flags(self, maps: Sequence[BandMap]) -> int:
-        """Return flags that all rows get: of a wider beam, or a noise other than the model's."""
+        """Return the flags common to all rows: a wider beam, or noise that differs from the model's."""
         flags = 0
         for one, pair, band in zip(maps, self._pairs(maps), self._bundle.bands, strict=True):
             if pair.excess > SAME_BEAM:
@@ -214,7 +214,7 @@ class PaperMethod:
         return flags
 
     def cut(self, maps: Sequence[BandMap], rows: Rows) -> Strip:
-        """Return the cutouts of a strip of rows at the model's beams; it needs the data of all its bands."""
+        """Return the cutouts of a strip of rows at the model's beams; rows need data in all bands."""
         strip = cut_strip(maps, rows, [pair.exchange for pair in self._pairs(maps)])
         missing = (strip.flags & int(Flag.BAND_MISSING)) != 0
         strip.flags[missing] += int(Flag.MASKED) - int(Flag.BAND_MISSING)
@@ -225,19 +225,19 @@ class PaperMethod:
         return strip
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> PaperMeter:
-        """Return what measures cutouts; the network is loaded."""
+        """Load the network and return the meter of the cutouts."""
         return PaperMeter(self._bundle, wanted, self.prior_change(wanted.prior, wanted.scale))
 
 
 def _noise_flags(noise_uk_arcmin: np.ndarray, band: Band) -> np.ndarray:
-    """Return NOISE_MISMATCH where a noise [µK-arcmin] is unlike that of training."""
+    """Return NOISE_MISMATCH where a noise level [µK-arcmin] differs from that of the training."""
     low, high = (ratio * band.noise_uk_arcmin for ratio in NOISE_RATIO_RANGE)
     alike = (noise_uk_arcmin >= low) & (noise_uk_arcmin <= high)
     return np.where(alike, 0, int(Flag.NOISE_MISMATCH)).astype(np.int32)
 
 
 def _notes(one: BandMap, pair: BeamPair) -> list[str]:
-    """Return what the user should know of the beam."""
+    """Return notes for the user about the beam."""
     width, trained = width_arcmin(pair.beam), width_arcmin(pair.trained)
     notes = []
     if one.beam is None:

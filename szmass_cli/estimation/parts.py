@@ -1,4 +1,4 @@
-"""Where a run keeps its finished parts until all are there: in a folder, or in memory."""
+"""Storage of the finished parts of a run until it is complete: in a folder, or in memory."""
 
 import json
 import os
@@ -19,11 +19,14 @@ from szmass_cli.system.files import atomic_path, lock
 
 PLAN = "plan.json"
 FORMAT = 5
+NAMES = ("posteriors", "suffix", "flag_names")
+"""Settings of what `szmass merge` writes, on which no measured number depends."""
+
 _OWN = re.compile(r"plan\.json|part-\d+-[0-9a-f]+\.npz|shard-\d+-of-\d+\.lock|\..*\.(part|old).*|\.szmass-.*")
 
 
 def parts_folder(output: Path) -> Path:
-    """Where the parts of a run lie: ``masses.fits`` has ``masses.fits.parts`` beside it."""
+    """Return the folder of the parts of a run: ``masses.fits.parts`` for ``masses.fits``."""
     return output.with_name(f"{output.name}.parts")
 
 
@@ -34,25 +37,25 @@ class Parts:
     Parameters
     ----------
     folder : Path
-        Where the parts lie, a file for each block.
+        Folder that holds one file for each block.
     plan : RunPlan
-        The blocks, and the fingerprint that parts of the same run carry.
+        Blocks of the run, and the fingerprint shared by its parts.
     """
 
     folder: Path
     plan: RunPlan
 
     def path(self, block: Block) -> Path:
-        """File of a block; its name holds the fingerprint of the run."""
+        """Return the file of a block; its name contains the fingerprint of the run."""
         return self.folder / f"part-{block.number:05d}-{self.plan.fingerprint[:16]}.npz"
 
     def write(self, block: Block, measured: Measured) -> None:
-        """Keep what was measured of a block: wholly, and on the disk, or not at all.
+        """Write the results of a block, atomically and flushed to disk.
 
         Raises
         ------
         SzmassError
-            The disk is full, or gone.
+            The disk is full or no longer available.
         """
         with atomic_path(self.path(block), overwrite=True) as part, open(part, "wb") as stream:
             np.savez(stream, rows=block.rows, fingerprint=self.plan.fingerprint, **_arrays(measured))
@@ -60,7 +63,7 @@ class Parts:
             os.fsync(stream.fileno())
 
     def read(self, block: Block) -> Measured | None:
-        """What was measured of a block, None if it is not there or not what was written."""
+        """Return the results of a block; None if its file is missing or damaged."""
         try:
             with np.load(self.path(block), allow_pickle=False) as part:
                 same = str(part["fingerprint"]) == self.plan.fingerprint
@@ -71,23 +74,23 @@ class Parts:
         return None
 
     def pending(self, blocks: Sequence[Block]) -> list[Block]:
-        """Those of the blocks that have no finished part."""
+        """Return the blocks that have no finished part."""
         return [block for block in blocks if self.read(block) is None]
 
     def collect(self, n_rows: int, shards: int | None = None) -> Measured:
-        """Return all parts together but for their curves, in the order of the catalogue.
+        """Return the results of all parts without their curves, in the order of the catalogue.
 
         Parameters
         ----------
         n_rows : int
-            Rows of the catalogue.
+            Number of rows of the catalogue.
         shards : int, optional
-            Number of shards that were to do the work, to name those that did not.
+            Number of shards of the run, to name those that have not finished.
 
         Raises
         ------
         InputError
-            Some are missing; the message names them.
+            Parts are missing; the message names them.
         """
         read = (self.read(block) for block in self.plan.blocks)
         found = [part and part.without_curves() for part in read]
@@ -102,7 +105,7 @@ class Parts:
         return Measured(*(getattr(joined, one.name)[place] for one in fields(Measured)))
 
     def curves(self) -> Iterator[tuple[np.ndarray, Measured]]:
-        """Yield the row numbers of each part with what was measured, one part in memory at a time."""
+        """Yield the row numbers and results of each part, with one part in memory at a time."""
         for block in self.plan.blocks:
             part = self.read(block)
             if part is None:
@@ -110,7 +113,7 @@ class Parts:
             yield block.rows, part
 
     def remove(self) -> None:
-        """Drop the folder and all in it."""
+        """Remove the folder with its contents."""
         for path in _own_files(self.folder):
             path.unlink(missing_ok=True)
         with suppress(OSError):  # somebody else put something into it
@@ -119,20 +122,20 @@ class Parts:
 
 @dataclass(frozen=True)
 class PartsInMemory(Parts):
-    """Parts that are kept in memory and end with the run; its folder stands for nothing."""
+    """Parts that are kept in memory and discarded with the run; `folder` is not used."""
 
     kept: dict[int, Measured] = field(default_factory=dict)
 
     def write(self, block: Block, measured: Measured) -> None:
-        """Keep what was measured of a block."""
+        """Store the results of a block."""
         self.kept[block.number] = measured
 
     def read(self, block: Block) -> Measured | None:
-        """Return what was measured of a block, None if nothing was."""
+        """Return the results of a block; None if it has not been measured."""
         return self.kept.get(block.number)
 
     def remove(self) -> None:
-        """Drop all parts."""
+        """Remove all parts."""
         self.kept.clear()
 
 
@@ -140,20 +143,20 @@ class PartsInMemory(Parts):
 def opened_parts(
     output: Path, plan: RunPlan, request: dict[str, Any], *, resume: bool, shard: Shard | None = None
 ) -> Iterator[Parts]:
-    """The parts folder of a run, claimed for this process.
+    """Open the parts folder of a run, locked for this process.
 
     Parameters
     ----------
     output : Path
-        The catalogue that the parts will become.
+        The catalogue that the parts will be written to.
     plan : RunPlan
-        The run that the folder is for.
+        Blocks and fingerprint of the run.
     request : dict
-        What was asked for, kept beside the parts for `szmass merge`.
+        The request in JSON form, stored with the parts for `szmass merge`.
     resume : bool
-        Whether finished parts of the same run are used; they are dropped otherwise.
+        Whether to use finished parts of the same run; they are removed otherwise.
     shard : Shard, optional
-        The share of this process; other shards may be at work in the folder at the same time.
+        The shard of this process; other shards may write to the folder at the same time.
 
     Raises
     ------
@@ -174,6 +177,8 @@ def opened_parts(
                     f"--shard {shard}: {folder} is shared out between {stated['shards']}.",
                     "Give all shards of a run the same number of them, or remove the folder.",
                 )
+            if stated and shard:
+                _check_same_names(folder, stated["request"], request)
             if not resume:
                 for path in (
                     [parts.path(b) for b in shard.share(plan.blocks)] if shard else _own_files(folder)
@@ -196,12 +201,12 @@ def opened_parts(
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """What a parts folder says of its run.
+    """Read the description of a run from its parts folder.
 
     Raises
     ------
     InputError
-        It is no parts folder, or of another version.
+        The folder is not a parts folder, or was written by another version.
     """
     try:
         stated = json.loads((folder / PLAN).read_text(encoding="utf-8"))
@@ -216,13 +221,13 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    """The files of a parts folder that szmass made."""
+    """Return the files in a parts folder that szmass made."""
     there = folder.iterdir() if folder.is_dir() else ()
     return [path for path in there if path.is_file() and _OWN.fullmatch(path.name)]
 
 
 def _check_own(folder: Path) -> None:
-    """Refuse a folder that happens to have the name of a parts folder."""
+    """Refuse a folder that has the name of a parts folder but was not made by szmass."""
     foreign = [path.name for path in folder.iterdir() if not (path.is_file() and _OWN.fullmatch(path.name))]
     if foreign:
         raise OutputError(
@@ -233,7 +238,7 @@ def _check_own(folder: Path) -> None:
 
 @contextmanager
 def _claimed(folder: Path, shard: Shard | None) -> Iterator[None]:
-    """The folder, made and locked: whole for a run alone, shared between shards."""
+    """Make and lock the folder: exclusively for a single run, shared between shards."""
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -254,6 +259,18 @@ def _claimed(folder: Path, shard: Shard | None) -> Iterator[None]:
             own.touch(exist_ok=False)
         with lock(own, shared=False, busy=busy):
             yield
+
+
+def _check_same_names(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Refuse a shard whose output would have other names than that of the shards before it."""
+    for name in NAMES:
+        if theirs.get(name) != ours.get(name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{option} is {ours.get(name) or 'not given'}, and {theirs.get(name) or 'not given'} by the "
+                f"shards in {folder}: they make one output.",
+                f"Give all shards of a run the same {option}, or remove the folder.",
+            )
 
 
 def _arrays(measured: Measured) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Everything that is opened and checked before the long work."""
+"""Inputs are opened and checked before the measurement starts."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -36,26 +36,26 @@ from szmass_cli.system.files import check_not_an_input, check_writable
 
 @dataclass(frozen=True)
 class Run:
-    """A request whose inputs were opened and found fit for each other.
+    """A request whose inputs have been opened and checked for consistency.
 
     Parameters
     ----------
     request : Request
-        With batch size and rows of a block filled in.
+        The request, with batch size and block size filled in.
     bundle : Bundle or PaperBundle
-        The model as read.
+        The model, as read from disk.
     catalog : Catalog
-        The input as read, n rows.
+        The input catalogue, as read; n rows.
     bench : Bench
         The opened maps and model.
     rows : Rows
-        The n rows as they are measured: positions, redshifts, errors, flags so far.
+        The n rows to be measured: positions, redshifts, their errors, and flags raised so far.
     change : PriorChange
-        From the model's own prior to the one of the percentiles.
+        Change from the model's own prior to that of the percentiles.
     plan : RunPlan
-        The rows in blocks, and what the run's parts are told by.
+        The rows in blocks, and the fingerprint of the run.
     notes : tuple of str
-        What was assumed, and what the user should know.
+        Notes for the user: assumptions made, and anything else worth knowing.
     """
 
     request: Request
@@ -73,26 +73,26 @@ class Run:
         return _new_columns(self.request, self.bench.job.wanted.percentiles, self.change)
 
     def stated(self) -> dict[str, Any]:
-        """Return the request as JSON holds it, for `merge_shards`."""
+        """Return the request in JSON form, for `merge_shards`."""
         return self.request.stated(self.bundle.path.resolve())
 
 
 def check_paths(request: Request, output: Path | None, overwrite: bool = False) -> None:
-    """Refuse outputs that are one of the inputs, or cannot be written.
+    """Refuse outputs that coincide with an input, or cannot be written.
 
     Parameters
     ----------
     request : Request
-        Names the inputs, and the file for posteriors.
+        The request, which names the inputs and the file of posteriors.
     output : Path, optional
-        The catalogue that is to be written.
+        The catalogue to write; None to write none.
     overwrite : bool
-        Whether files that are already there may be replaced.
+        Whether existing files may be replaced.
 
     Raises
     ------
     InputError, UsageError, OutputError
-        One cannot be used.
+        A path cannot be used.
     """
     inputs = [file for one in request.maps for file in one.files]
     if isinstance(request.catalog, Path):
@@ -104,10 +104,14 @@ def check_paths(request: Request, output: Path | None, overwrite: bool = False) 
     if request.posteriors is not None:
         check_not_an_input(request.posteriors, *inputs)
         check_writable(request.posteriors, overwrite)
+        if (
+            output is not None and output.resolve() == request.posteriors.resolve()
+        ):  # a link's name may differ
+            raise UsageError(f"{output} and {request.posteriors} are one file.", "Name two.")
 
 
 def _new_columns(request: Request, levels: Sequence[float], change: PriorChange) -> list[str]:
-    """Return the names of the columns that are added, as they are written."""
+    """Return the names of the added columns, as written to the output."""
     names = column_names(levels, request.mass_definitions, change)
     if request.flag_names:
         names.append(FLAG_NAMES_COLUMN)
@@ -115,7 +119,7 @@ def _new_columns(request: Request, levels: Sequence[float], change: PriorChange)
 
 
 def prepared(request: Request, shares: int = 1) -> Run:
-    """Open and check all inputs, before the long work, of which there shall be something for each share.
+    """Open and check all inputs before the measurement; blocks are small enough that every share has some.
 
     Raises
     ------
@@ -180,7 +184,7 @@ def _scale_notes(scale: MassScale | None, rows: Rows) -> list[str]:
 
 
 def _catalog_of(request: Request) -> Catalog:
-    """Return the catalogue; an error of its own where it and the map have changed places."""
+    """Return the catalogue; raise a specific error where map and catalogue have been swapped."""
     try:
         return read_catalog(request.catalog, request.columns)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Where masses come from, as the output's header states it."""
+"""Provenance of the masses, as written to the output's header."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ Meta = dict[str, str | float]
 
 
 def provenance(run: Run, map_sha256: Sequence[str]) -> Meta:
-    """Return keywords and values; with several bands values are lists, separated by commas.
+    """Return provenance keywords and values; for several bands a value is a comma-separated list.
 
     Parameters
     ----------
     run : Run
-        The run, prepared.
+        The prepared run: request, model, catalogue and opened maps.
     map_sha256 : sequence of str
-        Of each map, as it was measured.
+        SHA-256 digest of each map file at the time of the measurement.
     """
     settled, metadata = run.bench.job.settled, run.bundle.metadata
     meta: Meta = {
@@ -42,7 +42,7 @@ def provenance(run: Run, map_sha256: Sequence[str]) -> Meta:
 
 
 def maps_in_words(run: Run) -> tuple[str, ...]:
-    """Return a line for each map: its file, band, unit, beam and noise."""
+    """Return one line for each map: file, band, unit, beam and noise."""
     settled = run.bench.job.settled
     return tuple(
         _in_words(one, settled.noise[index], settled.noise_source[index])
@@ -61,7 +61,7 @@ def _in_words(one: BandMap, noise: str, noise_source: str) -> str:
 
 
 def _of_sky(run: Run) -> Meta:
-    """Return what was said in place of the model's own sky."""
+    """Return the properties of the sky stated in place of the model's own."""
     sky = run.bench.job.sky
     stated: dict[str, str | float | None] = {
         "SZM_PERR": sky.position_error_arcmin,
@@ -73,7 +73,7 @@ def _of_sky(run: Run) -> Meta:
 
 
 def _prior_in_words(run: Run) -> str:
-    """Return the prior of the masses; a model states its own."""
+    """Return the name of the prior of the masses; the model's own where none was requested."""
     own = run.bundle.metadata.prior
     if run.change.is_same_prior:
         return own

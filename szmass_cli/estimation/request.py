@@ -1,4 +1,4 @@
-"""What is asked for: the maps with what is said of them, the catalogue, and all that masses depend on."""
+"""What the user requests: maps with their stated properties, catalogue, and all settings of the masses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -23,31 +23,31 @@ from szmass_cli.system.fileparts import file_of
 
 @dataclass(frozen=True)
 class MapRequest:
-    """One map, and what is said of it.
+    """One map and its stated properties.
 
     Parameters
     ----------
     path : Path
-        CAR, any other WCS image, or HEALPix.
+        FITS file of the map: CAR, any other WCS image, or HEALPix.
     frequency_ghz : float, optional
-        Effective frequency of the band for the thermal SZ effect [GHz]; the map's header otherwise.
+        Effective frequency of the band for the thermal SZ effect [GHz]; by default from the map's header.
     passband : path, optional
-        Table of the band's response with frequency; the single frequency otherwise.
+        Table of the band's response with frequency; by default monochromatic at the effective frequency.
     units : str, optional
-        ``K``, ``mK``, ``uK`` or ``y``; the map's header otherwise.
+        Unit: ``K``, ``mK``, ``uK`` or ``y``; by default from the map's header.
     beam : float or str, optional
-        The map's beam: FWHM [arcmin], or the file of a profile or B_ell; its header otherwise.
+        The map's beam: FWHM [arcmin], or a file of its profile or B_ell; by default from the map's header.
     pixel_window : bool
-        Whether the map's pixels are means over their area, and the beam does not say so.
+        Whether pixels are averages over their area and the beam does not include this pixel window.
     transfer : path, optional
-        Transfer function of the filter that the map went through.
+        File of the transfer function of the filter applied to the map.
     noise : float or str, optional
-        White noise [µK-arcmin], ``w,l_knee,slope``, or the file of ell and N_ell; measured otherwise.
+        White noise [µK-arcmin], ``w,l_knee,slope``, or a file of ell and N_ell; measured by default.
     ivar : path, optional
-        Map of inverse variances, in the map's own unit to the power -2: it gives the noise of each row, and
-        is a mask where it is 0.
+        Map of inverse variances, in the map's own unit to the power -2. It gives the noise of each row;
+        pixels where it is 0 are masked.
     mask : path, optional
-        Map that is 1 where the map is to be used and 0 where not.
+        Map that is 1 where the map is used and 0 where it is not.
     """
 
     path: Path
@@ -70,24 +70,24 @@ class MapRequest:
             self.noise_level()
 
     def noise_level(self) -> NoiseLevel | None:
-        """Return the noise that is stated, None where none is.
+        """Return the stated noise, None where none is stated.
 
         Raises
         ------
         InputError
-            It is no noise, or its file is none.
+            The text or file is not a valid noise level.
         """
         return None if self.noise is None else NoiseLevel.parse(str(self.noise))
 
     @property
     def noise_file(self) -> Path | None:
-        """Return the file of the noise, if it is one."""
+        """Return the noise file; None if the noise is not given by a file."""
         is_file = isinstance(self.noise, str) and "," not in self.noise and Path(self.noise).is_file()
         return Path(str(self.noise)) if is_file else None
 
     @property
     def tables(self) -> dict[str, Path | None]:
-        """Return the small files that say what the instrument is, by option."""
+        """Return the small files that describe the instrument, by option."""
         return {
             "passband": self.passband,
             "beam": Path(self.beam) if isinstance(self.beam, str) else None,
@@ -97,12 +97,12 @@ class MapRequest:
 
     @property
     def files(self) -> list[Path]:
-        """Return all files that are read."""
+        """Return all files of the map that are read."""
         maps = [file_of(file) for file in (self.path, self.ivar, self.mask) if file is not None]
         return [*maps, *(file for file in self.tables.values() if file is not None)]
 
     def resolved(self) -> "MapRequest":
-        """Return the same with absolute paths, for workers elsewhere."""
+        """Return the request with absolute paths, for workers with another working directory."""
         noise = self.noise_file
         return replace(
             self,
@@ -116,12 +116,12 @@ class MapRequest:
         )
 
     def stated(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return the request in JSON form."""
         return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(self.resolved()).items()}
 
     @classmethod
     def from_stated(cls, stated: dict[str, Any]) -> "MapRequest":
-        """Return what `stated` was of."""
+        """Return the request whose JSON form is `stated`."""
         names = ("path", "passband", "transfer", "ivar", "mask")
         paths = {name: stated[name] and Path(stated[name]) for name in names}
         return cls(**{**stated, **paths})
@@ -129,16 +129,16 @@ class MapRequest:
 
 @dataclass(frozen=True)
 class SkyRequest:
-    """What is said of sky and clusters in place of the model's own; None leaves it to the model.
+    """Properties of sky and clusters stated in place of the model's own; None keeps the model's.
 
     Parameters
     ----------
     noise_correlation : float, optional
         Correlation of the 1/f noise between any two bands, 0 to 1.
     position_error_arcmin : float, optional
-        Standard deviation of the positions along each axis [arcmin], where the catalogue has no column.
+        Position error along each axis (standard deviation) [arcmin], for catalogues without such a column.
     relativistic : bool, optional
-        Whether the SZ signal follows the temperature of the gas.
+        Whether relativistic corrections for the temperature of the gas are applied to the SZ signal.
     sz_scatter : float, optional
         Log-normal scatter of the SZ amplitude at fixed mass.
     concentration_scatter : float, optional
@@ -169,29 +169,29 @@ class SkyRequest:
 
     @property
     def options(self) -> list[str]:
-        """Return the options that are given."""
+        """Return the names of the options that were given."""
         given = [field.name for field in fields(self) if getattr(self, field.name) is not None]
         return [f"--{name.removesuffix('_arcmin').replace('_', '-')}" for name in given]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: everything that masses depend on.
+    """A request for masses: everything that they depend on.
 
     Parameters
     ----------
     maps : tuple of MapRequest
-        One for each band.
+        One map for each band.
     catalog : Path or astropy.table.Table
-        A file of any format that `read_catalog` knows; or a table in memory.
+        A file in any format known to `read_catalog`, or a table in memory.
     model : str
-        A shipped model or a bundle's folder.
+        Name of a shipped model, or folder of a model bundle.
     sky : SkyRequest
-        What is said of sky and clusters in place of the model's own.
+        Properties of sky and clusters stated in place of the model's own.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_definitions : sequence of str
-        Of ``200c``, ``500c``, ``200m``.
+        Mass definitions to write: any of ``200c``, ``500c`` and ``200m``.
     prior : str, optional
         Prior of the masses: ``flat``, ``flat-log`` or ``mass-function``; the model's own otherwise.
     mass_scale : str, optional
@@ -199,18 +199,18 @@ class Request:
     mass_bias : float, optional
         b of a scale that is that of the model but for 1 - b.
     posteriors : Path, optional
-        File for likelihood and posterior of each row.
+        HDF5 file to write the likelihood and posterior of each row to.
     suffix : str
-        Put behind the name of each column that is added.
+        Appended to the name of each added column.
     flag_names : bool
-        Whether a column has the flags in words, too.
+        Whether to add a column with the names of the flags.
     columns : mapping, optional
-        Role -> column name where the catalogue's names are not known or ambiguous.
+        Role -> column name, where the catalogue's names are unknown or ambiguous.
     batch_size : int, optional
-        Cutouts that go through the network at once; as many as suit the device otherwise. Masses depend on
-        it by rounding only.
+        Number of cutouts per batch of the network; by default chosen for the device. It changes masses by
+        rounding errors only.
     block_rows : int
-        Rows that are kept together in one part; masses do not depend on it.
+        Number of rows stored in one part; masses do not depend on it.
     """
 
     maps: tuple[MapRequest, ...]
@@ -271,7 +271,7 @@ class Request:
         return MassScale("bias", MassScaleConfig(one_minus_b=1.0 - self.mass_bias))
 
     def stated(self, model: Path) -> dict[str, Any]:
-        """Return it as JSON holds it, with absolute paths."""
+        """Return the request in JSON form, with absolute paths."""
         others = {field.name: getattr(self, field.name) for field in fields(self)}
         # shards, the only ones whose request is read again, have their catalogue in a file
         catalog = str(self.catalog.resolve()) if isinstance(self.catalog, Path) else None
@@ -293,12 +293,12 @@ def _resolved(mass_scale: str | None) -> str | None:
 
 
 def request_from(stated: dict[str, Any]) -> Request:
-    """Return what `Request.stated` was of.
+    """Return the request whose JSON form is given by `Request.stated`.
 
     Raises
     ------
     UsageError
-        The catalogue was a table in memory.
+        The catalogue was a table in memory, which cannot be read again.
     """
     if stated["catalog"] is None:
         raise UsageError("This run had no file for its catalogue.", "Call szmass_cli.estimate once more.")
@@ -310,20 +310,20 @@ def request_from(stated: dict[str, Any]) -> Request:
 
 
 def map_requests(maps: Path | Mapping[float, Path], settings: Mapping[str, Any]) -> tuple[MapRequest, ...]:
-    """Return what is said of maps, from values for all of them or for each.
+    """Return the map requests, from settings common to all maps or given for each.
 
     Parameters
     ----------
     maps : Path or mapping
-        One map, or several by their frequencies [GHz].
+        One map, or several keyed by their frequencies [GHz].
     settings : mapping
-        Fields of `MapRequest`; a mapping holds values by frequency, which need not be exactly those of the
-        maps.
+        Fields of `MapRequest`; a value may be a mapping keyed by frequency [GHz], which need not match those
+        of the maps exactly.
 
     Raises
     ------
     UsageError
-        A setting is given for a frequency of which there is no map, or that may be of two of them.
+        A setting is given for a frequency that matches no map, or two of them.
     """
     if not isinstance(maps, Mapping):
         for name, value in settings.items():
@@ -344,7 +344,7 @@ def map_requests(maps: Path | Mapping[float, Path], settings: Mapping[str, Any])
 
 
 def _by_map(name: str, value: Any, frequencies: list[float]) -> dict[float, Any]:
-    """Return a setting for each map that it is for; of a mapping keys are put on the frequencies of maps."""
+    """Return a setting for each map it applies to; the keys of a mapping are matched to the maps."""
     if not isinstance(value, Mapping):
         return dict.fromkeys(frequencies, value)
     found = {}

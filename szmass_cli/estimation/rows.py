@@ -1,4 +1,4 @@
-"""What is known of catalogue rows before the map is looked at."""
+"""Catalogue rows as prepared for the measurement, before any map is read."""
 
 from dataclasses import dataclass, fields
 
@@ -20,13 +20,13 @@ class Rows:
     Parameters
     ----------
     ra_deg, dec_deg : numpy.ndarray, shape (n,)
-        ICRS positions [deg], NaN where there is none.
+        ICRS positions [deg]; NaN where missing.
     redshift : numpy.ndarray, shape (n,)
-        Redshifts to use, NaN where there can be no mass.
+        Redshifts to use; NaN where no mass can be estimated.
     redshift_err : numpy.ndarray, shape (n,)
-        Their standard deviations to marginalise over: 0 where there is none, infinite without a redshift.
+        Standard deviations to marginalise over: 0 for exact redshifts, infinite for missing ones.
     position_err_arcmin : numpy.ndarray, shape (n,)
-        Standard deviations of the positions along each axis, 0 where they are exact.
+        Position errors along each axis (standard deviation) [arcmin]; 0 for exact positions.
     flags : numpy.ndarray of int, shape (n,)
         `Flag` bits raised so far.
     """
@@ -47,14 +47,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class RedshiftLimits:
-    """The redshifts that a model knows.
+    """The redshift ranges of a model.
 
     Parameters
     ----------
     trained, calibrated : (float, float)
-        Where it was trained, and where it gives masses.
+        Redshift range of the training, and range in which the model gives masses.
     marginalises : bool
-        Whether masses of clusters without a redshift can be marginalised over it.
+        Whether the model can marginalise over an unknown redshift.
     """
 
     trained: tuple[float, float]
@@ -65,16 +65,16 @@ class RedshiftLimits:
 def catalog_rows(
     catalog: Catalog, limits: RedshiftLimits, position_error_arcmin: float | None = None
 ) -> tuple[Rows, tuple[str, ...]]:
-    """Return the rows of a catalogue for a model, with notes of what was assumed.
+    """Return the rows of a catalogue for a model, with notes on the assumptions made.
 
     Parameters
     ----------
     catalog : Catalog
-        n rows; redshifts and errors may be missing.
+        The input, with n rows; redshifts and errors may be missing.
     limits : RedshiftLimits
-        Rows beyond them are flagged, or get no redshift.
+        Redshift ranges of the model; rows outside are flagged, or get no redshift.
     position_error_arcmin : float, optional
-        Of rows for which the catalogue has none.
+        Position error per axis [arcmin] of rows for which the catalogue has none.
     """
     redshift, flags, notes = redshifts_to_use(catalog.redshift, limits)
     redshift_err, of_errors = redshift_errors_to_use(catalog, redshift, limits)
@@ -86,7 +86,7 @@ def catalog_rows(
 def redshifts_to_use(
     given: np.ndarray, limits: RedshiftLimits
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Return redshifts to use, NaN where there can be no mass, their flags and a note of what was assumed."""
+    """Return redshifts to use (NaN where no mass can be estimated), their flags and notes on assumptions."""
     flags = np.zeros(len(given), np.int32)
     low, high = limits.trained
     assumed = float(np.sqrt(low * high))
@@ -110,10 +110,10 @@ def redshifts_to_use(
 def redshift_errors_to_use(
     catalog: Catalog, redshift: np.ndarray, limits: RedshiftLimits
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return errors of the redshifts to use, 0 where there is none, with a note of how many there are.
+    """Return errors of the redshifts to use, 0 where there is none, with a note on how many there are.
 
-    An error without a redshift of its own says nothing, and a model that knows one redshift only cannot
-    use any. To a model that marginalises a missing redshift is one of infinite error.
+    Errors without a redshift are ignored, as are all errors for a model of a single redshift. For a model
+    that marginalises over redshift, a missing redshift has an infinite error.
     """
     known = np.isfinite(catalog.redshift_err) & np.isfinite(catalog.redshift) & np.isfinite(redshift)
     errors = np.zeros(len(known))
@@ -133,7 +133,7 @@ def redshift_errors_to_use(
 def position_errors_to_use(
     catalog: Catalog, position_error_arcmin: float | None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return errors of the positions (n,) [arcmin], 0 where they are exact, with a note of them."""
+    """Return the position errors (n,) [arcmin], 0 for exact positions, with a note about them."""
     errors = np.full(len(catalog), position_error_arcmin or 0.0)
     known = np.isfinite(catalog.position_err_arcmin)
     notes: tuple[str, ...] = ()

@@ -40,15 +40,15 @@ class Estimates:
     Parameters
     ----------
     catalog : Catalog
-        The input.
+        The input catalogue, as read.
     columns : astropy.table.Table
-        The added columns, a row for each input row.
+        The added columns, one row for each input row.
     meta : dict
-        Provenance, as it is written to the output's header.
+        Provenance, as written to the output's header.
     notes : tuple of str
-        What was assumed, and what the user should know.
+        Notes for the user: assumptions made, and anything else worth knowing.
     maps : tuple of str
-        A line for each map, for people.
+        One human-readable line for each map.
     """
 
     catalog: Catalog
@@ -58,7 +58,7 @@ class Estimates:
     maps: tuple[str, ...]
 
     def flag_counts(self) -> dict[str, int]:
-        """Number of rows that carry each flag, those that occur only."""
+        """Return the number of rows that carry each flag, for the flags that occur."""
         flags = np.asarray(self.columns[FLAGS_COLUMN])
         counts = {str(flag.name): int(np.sum((flags & flag.value) != 0)) for flag in Flag}
         return {name: count for name, count in counts.items() if count}
@@ -73,26 +73,26 @@ def estimate_catalog(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Estimates:
-    """Estimate the mass of every cluster of a catalogue from a map, and write the catalogue with its masses.
+    """Estimate the mass of every cluster in a catalogue from maps, and write the catalogue with masses.
 
-    Rows are kept as they are measured, in parts beside the output; when all are there, the output is
-    written and the parts are removed.
+    Measured rows are stored in parts beside the output; when all are finished, the output is written and
+    the parts are removed.
 
     Parameters
     ----------
     request : Request
-        Maps, catalogue, model, and all that masses depend on.
+        Maps, catalogue, model, and all other settings that masses depend on.
     output : Path, optional
-        The input's rows and columns, with those of the masses added; format by suffix. None: nothing is
-        written, parts are kept in memory.
+        Catalogue to write: the input's rows and columns with the masses added; the suffix determines the
+        format. With None nothing is written, and parts are kept in memory.
     executor : Executor
-        Who does the work.
+        Measures the blocks: in threads, local processes or on a Dask cluster.
     resume : bool
-        Whether parts that an interrupted run left are used; they are dropped otherwise.
+        Whether to use the parts of an interrupted run; they are removed otherwise.
     overwrite : bool
         Whether an output that is already there may be replaced.
     progress : Progress
-        Called with the number of clusters measured so far, and of all.
+        Called with the number of clusters measured so far, and the total.
 
     Returns
     -------
@@ -101,9 +101,9 @@ def estimate_catalog(
     Raises
     ------
     InputError, UsageError, OutputError
-        If the map, catalogue, model, options or output cannot be used; nothing is written then.
+        The maps, catalogue, model, options or output cannot be used; nothing is written.
     SzmassError
-        If the output cannot be finished; parts are kept.
+        The output cannot be completed; the parts are kept.
     """
     check_paths(request, output, overwrite)
     with _hashed_meanwhile([one.path for one in request.maps]) as hashed:
@@ -125,20 +125,23 @@ def estimate_shard(
     *,
     executor: Executor = in_threads,
     resume: bool = True,
+    overwrite: bool = False,
     progress: Progress = silent,
 ) -> Path:
-    """Measure one share of a catalogue; `merge_shards` makes the output of all shares.
+    """Measure one shard of a catalogue; `merge_shards` makes the output from all shards.
 
     Parameters
     ----------
     request : Request
-        The same for every shard.
+        The request, which must be the same for every shard.
     output : Path
-        The same for every shard: parts are kept in a folder beside it.
+        Output path, the same for every shard; parts are stored in a folder beside it.
     shard : Shard
-        Which of how many shares.
+        Number of this shard, and of all shards.
     executor, resume, progress
-        See `estimate_catalog`.
+        As for `estimate_catalog`.
+    overwrite : bool
+        Whether `merge_shards` may replace existing files; nothing is replaced here.
 
     Returns
     -------
@@ -150,7 +153,7 @@ def estimate_shard(
     SzmassError
         See `estimate_catalog`.
     """
-    check_paths(request, output)
+    check_paths(request, output, overwrite)
     run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
         check_output_holds(run.catalog, run.new_columns, output)
@@ -164,7 +167,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     Parameters
     ----------
     output : Path
-        As the shards were given it.
+        Output path, as it was given to the shards.
     overwrite : bool
         Whether an output that is already there may be replaced.
 
@@ -175,7 +178,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     Raises
     ------
     InputError
-        Shards have not finished (the message names them), or the inputs have changed since.
+        Shards have not finished (the message names them), or the inputs have changed.
     OutputError, SzmassError
         The output cannot be written; the parts are kept.
     """
@@ -198,7 +201,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
 
 
 def _write(run: Run, parts: Parts, estimates: Estimates, output: Path | None, overwrite: bool) -> None:
-    """Write what was asked for; the file of posteriors appears when the catalogue is there."""
+    """Write the requested files; the file of posteriors appears after the catalogue."""
     with _posteriors_written(run, parts, estimates, overwrite):
         if output is not None:
             columns = as_written(estimates.columns, run.request.suffix, run.request.flag_names)
@@ -207,28 +210,30 @@ def _write(run: Run, parts: Parts, estimates: Estimates, output: Path | None, ov
 
 @contextmanager
 def _posteriors_written(run: Run, parts: Parts, estimates: Estimates, overwrite: bool) -> Iterator[None]:
-    """Write the curves of all parts, where they are wanted; the file appears when the block ends well."""
+    """Write the curves of all parts, if requested; the file appears when the context exits without error."""
     path = run.request.posteriors
     if path is None:
         yield
         return
     assert isinstance(run.bundle, Bundle)  # made sure of when it was opened
     ln_mass, flags = run.bundle.ln_mass, np.asarray(estimates.columns[FLAGS_COLUMN])
-    with written_posteriors(path, ln_mass, run.rows.redshift, flags, estimates.meta, overwrite) as out:
+    # rows without one hold a placeholder, and were marginalised over all redshifts
+    redshift = np.where(np.isinf(run.rows.redshift_err), np.nan, run.rows.redshift)
+    with written_posteriors(path, ln_mass, redshift, flags, estimates.meta, overwrite) as out:
         for rows, part in parts.curves():
             out.put(rows, part.ln_likelihood, part.density)
         yield
 
 
 def _opened(run: Run, output: Path | None, resume: bool) -> AbstractContextManager[Parts]:
-    """Where finished parts are kept: beside the output, or in memory where there is none."""
+    """Open the storage of finished parts: beside the output, or in memory without one."""
     if output is None:
         return nullcontext(PartsInMemory(Path(), run.plan))
     return opened_parts(output, run.plan, run.stated(), resume=resume)
 
 
 def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor, progress: Progress) -> None:
-    """Measure the blocks that have no part yet, and keep each as it comes."""
+    """Measure the blocks that have no part yet, and store each as it finishes."""
     pending = parts.pending(blocks)
     total = sum(len(block.rows) for block in blocks)
     done = total - sum(len(block.rows) for block in pending)
@@ -249,9 +254,9 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
 
 @contextmanager
 def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, Hashed]]]:
-    """The future SHA-256 of files, which takes as long as reading all of them.
+    """Yield a future of the SHA-256 digests of files, computed in a thread; it takes as long as reading them.
 
-    While one core loads the network, another hashes; begun later, it would take that core from the clusters.
+    Hashing runs while another core loads the network; started later, it would compete with the measurement.
     """
     unwanted = Event()
 
@@ -268,7 +273,7 @@ def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, Hashe
 
 
 def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
-    """SHA-256 of the maps as they were measured: read again where what was hashed is another file."""
+    """Return the SHA-256 digests of the maps as measured; a file that was replaced is read again."""
     found = []
     for band_map, identity in zip(run.bench.maps, run.plan.identity["maps"], strict=True):
         path, measured = band_map.sky_map.path, identity["map"]

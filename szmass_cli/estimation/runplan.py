@@ -1,4 +1,4 @@
-"""A run cut into blocks: which rows belong together, and what makes two runs the same."""
+"""The blocks of a run: which rows are measured together, and what identifies a run."""
 
 import hashlib
 import json
@@ -25,14 +25,14 @@ _SAMPLES = 64
 
 @dataclass(frozen=True)
 class Block:
-    """Rows next to each other in declination, and a part of the run.
+    """Rows adjacent in declination, stored as one part of the run.
 
     Parameters
     ----------
     number : int
-        Counted from 0.
+        Number of the block, counted from 0.
     strips : tuple of numpy.ndarray
-        Row numbers in the catalogue, a strip each.
+        Row numbers in the catalogue, one array for each strip.
     """
 
     number: int
@@ -40,20 +40,20 @@ class Block:
 
     @property
     def rows(self) -> np.ndarray:
-        """Row numbers of the whole block."""
+        """Return the row numbers of the whole block."""
         return np.concatenate(self.strips)
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run has to do, the same for whoever makes it from the same inputs.
+    """The work of a run, determined by its inputs alone.
 
     Parameters
     ----------
     identity : dict
-        All that the answers depend on, in words and numbers that JSON can hold.
+        All that the results depend on, in JSON-compatible form.
     blocks : tuple of Block
-        Every row of the catalogue is in exactly one of them.
+        The blocks; every row of the catalogue is in exactly one of them.
     """
 
     identity: dict[str, Any]
@@ -61,7 +61,7 @@ class RunPlan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """64 hexadecimal digits that differ for runs whose parts must not be mixed."""
+        """Return 64 hexadecimal digits that differ between runs whose parts must not be mixed."""
         sizes = [len(block.rows) for block in self.blocks]
         text = json.dumps([self.identity, sizes], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -69,12 +69,12 @@ class RunPlan:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal shares of a run.
+    """One of several equal shards of a run.
 
     Parameters
     ----------
     number, count : int
-        1 to count, and count.
+        Number of the shard, from 1 to `count`, and total number of shards.
     """
 
     number: int
@@ -91,19 +91,19 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """A shard written as ``I/N``."""
+        """Return the shard given as text ``I/N``."""
         number, separator, count = text.partition("/")
         if not (separator and number.isdecimal() and count.isdecimal()):
             raise UsageError(f"--shard {text}: not I/N.", "For example --shard 3/8.")
         return cls(int(number), int(count))
 
     def share(self, blocks: Sequence[Block]) -> list[Block]:
-        """The blocks of this shard: every `count`-th, so that empty sky is shared out too."""
+        """Return the blocks of this shard: every `count`-th, so that empty sky is distributed evenly."""
         return [block for block in blocks if shard_of(block.number, self.count) == self.number]
 
 
 def shard_of(block_number: int, count: int) -> int:
-    """Number of the shard, of `count`, that a block belongs to."""
+    """Return the number of the shard, out of `count`, that a block belongs to."""
     return block_number % count + 1
 
 
@@ -114,23 +114,23 @@ def make_plan(
     block_rows: int = BLOCK_ROWS,
     depth: np.ndarray | None = None,
 ) -> RunPlan:
-    """Cut a catalogue into blocks of declination, of one depth after the other.
+    """Return the plan of a run: rows sorted by depth and declination, cut into strips and blocks.
 
-    Strips depend on the catalogue and the batch size only; blocks are whole strips, so that masses are the
-    same whatever the size of a block.
+    Strips depend only on the catalogue and the batch size; blocks consist of complete strips, so that masses
+    do not depend on the size of a block.
 
     Parameters
     ----------
     dec_deg : numpy.ndarray, shape (n,)
         Declinations [deg]; rows without one come last.
     identity : mapping
-        See `RunPlan`.
+        All that the results depend on, see `RunPlan`.
     batch_size : int
-        Cutouts that go through the network at once.
+        Number of cutouts per batch of the network.
     block_rows : int
-        Rows in a block, rounded up to whole strips.
+        Number of rows in a block, rounded up to complete strips.
     depth : numpy.ndarray of int, shape (n,), optional
-        Rows of one number have maps of much the same depth around them, and are best measured together.
+        Integer label of the map depth around each row; rows of equal label are measured together.
     """
     order = np.lexsort((dec_deg, np.zeros(len(dec_deg), int) if depth is None else depth))
     size = -(-STRIP_ROWS // batch_size) * batch_size
@@ -141,9 +141,9 @@ def make_plan(
 
 
 def quick_identity(path: Path) -> dict[str, Any]:
-    """Size, time of the last change and a hash of scattered pieces of a file: enough to tell maps apart.
+    """Return size, modification time and a hash of sampled pieces of a file: enough to tell maps apart.
 
-    A whole map would take longer to hash than a thousand clusters to measure.
+    Hashing a complete map would take longer than measuring a thousand clusters.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def quick_identity(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Hashed:
-    """The SHA-256 of a file, and what its size [bytes] and last change [ns] were before it was read."""
+    """The SHA-256 digest of a file, with its size [bytes] and modification time [ns] before reading."""
 
     sha256: str
     bytes: int
@@ -168,29 +168,29 @@ class Hashed:
 
     @classmethod
     def of(cls, path: Path, wanted: Callable[[], bool] = lambda: True) -> "Hashed":
-        """Read a file while it is `wanted`, see `sha256_of`."""
+        """Read and hash a file for as long as `wanted` returns true, see `sha256_of`."""
         status = path.stat()
         return cls(sha256_of(path, wanted=wanted), status.st_size, status.st_mtime_ns)
 
     def is_of(self, identity: Mapping[str, Any]) -> bool:
-        """Whether it is of the file that had this `quick_identity`."""
+        """Return whether the digest belongs to the file that had this `quick_identity`."""
         return (self.bytes, self.changed_ns) == (identity["bytes"], identity["changed_ns"])
 
 
 def check_unchanged(path: Path, identity: Mapping[str, Any]) -> None:
-    """Make sure that a map is still the file that it was.
+    """Check that a map's file has not changed during the run.
 
     Parameters
     ----------
     path : Path
-        The map's file.
+        File of the map.
     identity : mapping
-        Its `quick_identity` at the beginning.
+        `quick_identity` of the file at the start of the run.
 
     Raises
     ------
     InputError
-        It was written to, cut short, replaced or removed since.
+        The file has been modified, truncated, replaced or removed.
     """
     try:
         status = path.stat()

@@ -1,4 +1,4 @@
-"""What was found out about the maps of a run before the long work: data only, the same for all workers."""
+"""Properties of the maps determined before the measurement: plain data, the same for all workers."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,16 +13,16 @@ ALWAYS = (16.0, 50.0, 84.0)
 
 @dataclass(frozen=True)
 class Settled:
-    """What masses depend on that nobody stated, or that follows from the maps around the clusters.
+    """Properties that masses depend on and that are assumed, or measured from the maps around the clusters.
 
     Parameters
     ----------
     noise : tuple of str
-        Noise of each band, as ``--noise`` takes it.
+        Noise of each band, in the form of the option ``--noise``.
     noise_source : tuple of str
-        ``option``, ``ivar``, ``measured``, ``assumed`` or ``model``, for each band.
+        Source of the noise of each band: ``option``, ``ivar``, ``measured``, ``assumed`` or ``model``.
     pixel_arcmin : tuple of float
-        Side of the pixels of each band whose pixels are means over their area; 0 for samples.
+        Pixel side of each band if pixels are averages over their area; 0 for point-sampled pixels.
     noise_correlation : float
         Correlation of the 1/f noise between any two bands.
     """
@@ -33,28 +33,28 @@ class Settled:
     noise_correlation: float
 
     def stated(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return the properties in JSON form."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a meter is to give.
+    """The results requested from a meter.
 
     Parameters
     ----------
     percentiles : tuple of float
         Percentiles of the posterior, the median among them.
     prior : Prior
-        The prior of these percentiles.
+        Prior of the mass under which the percentiles are computed.
     batch_size : int
-        Cutouts that go through the network at once.
+        Number of cutouts per batch of the network.
     largest_position_error_arcmin : float
-        Of all rows; 0 where all positions are exact.
+        Largest position error per axis of all rows; 0 where all positions are exact.
     curves : bool
-        Whether likelihood and posterior of each row are kept on the grid of masses.
+        Whether to keep the likelihood and posterior of each row on the grid of masses.
     scale : MassScale, optional
-        Of the masses that the prior is of; that of the model otherwise.
+        Scale of the masses that the prior is of; by default that of the model.
     """
 
     percentiles: tuple[float, ...]
@@ -66,5 +66,5 @@ class Wanted:
 
     @property
     def n_masses(self) -> int:
-        """Return the number of masses that curves are kept on, 0 where they are not wanted."""
+        """Return the number of grid masses of the curves; 0 where curves are not requested."""
         return N_GRID if self.curves else 0

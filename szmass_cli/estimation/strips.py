@@ -1,4 +1,4 @@
-"""Strips: the cutouts of some hundred rows in all bands, and what their pixels say."""
+"""Strips: the cutouts of some hundred rows in all bands, and the flags of their pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ class Strip:
     Parameters
     ----------
     rows : Rows
-        What the catalogue says of the n rows.
+        The n rows of the catalogue.
     images_uk : numpy.ndarray, shape (n, 40, 40, f)
-        [µK_CMB].
+        Cutouts in all bands [µK_CMB]; the values of bad pixels are not used.
     bad : numpy.ndarray of bool, shape (n, 40, 40, f)
-        Pixels without data.
+        Whether a pixel has no data.
     usable : numpy.ndarray of bool, shape (n, f)
-        Bands that have enough data around a row to measure its cluster.
+        Whether a band has enough data around a row to measure its cluster.
     noise_uk_arcmin : numpy.ndarray, shape (n, f)
-        White noise by the inverse variances; NaN where none is known.
+        White noise from the inverse variances; NaN where it is not known.
     flags : numpy.ndarray of int, shape (n,)
-        `Flag` bits of rows and pixels.
+        Bits of `szmass_cli.catalog.flags.Flag` raised for rows and pixels.
     """
 
     rows: Rows
@@ -63,12 +63,12 @@ class Strip:
 
     @property
     def masked_fraction(self) -> np.ndarray:
-        """Return the fraction (n,) of the cutouts' pixels without data, the mean over the bands."""
+        """Return the fraction (n,) of pixels without data, averaged over the bands."""
         return self.bad.mean(axis=(1, 2, 3))
 
     @property
     def measurable(self) -> np.ndarray:
-        """Return the numbers of the rows that can have a mass."""
+        """Return the numbers of the rows for which a mass can be estimated."""
         return np.flatnonzero(((self.flags & NO_MASS) == 0) & np.isfinite(self.rows.redshift))
 
 
@@ -82,9 +82,9 @@ def cut_strip(
     maps : sequence of BandMap, length f
         The opened maps, in the order of the bands.
     rows : Rows
-        A few hundred at most: their cutouts are in memory at once.
+        At most a few hundred rows, since all of their cutouts are held in memory.
     exchanges : sequence of BeamExchange or None, length f, optional
-        From the beam of each map to the one that cutouts are to have.
+        Change from the beam of each map to that of the cutouts; None keeps the beam.
     """
     exchanges = exchanges or [None] * len(maps)
     cutouts = [one.cutouts(rows, exchange) for one, exchange in zip(maps, exchanges, strict=True)]
@@ -118,7 +118,7 @@ def cut_strip(
 
 
 def flags_without_data(cutouts: Cutouts) -> np.ndarray:
-    """Return flags (n,) of cutouts of one band that hold too little to measure a cluster; else 0."""
+    """Return the flags (n,) of cutouts of one band with too little data for a cluster; 0 otherwise."""
     flags = np.zeros(len(cutouts.off_map), np.int32)
     core = (cutouts.bad & (pixel_radii_arcmin() < CORE_ARCMIN)).any(axis=(1, 2))
     masked = ((cutouts.bad_fraction > MAX_BAD_FRACTION) | core) & ~cutouts.off_map

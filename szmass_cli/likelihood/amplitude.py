@@ -82,7 +82,7 @@ def integrated(found: np.ndarray, expected: np.ndarray, scatter_ln: float) -> np
     found, expected : numpy.ndarray
         u and v, S/N found and expected.
     scatter_ln : float
-        s.
+        s, the standard deviation of the ln amplitude.
     """
     u, v = np.broadcast_arrays(found, expected)
     starts = scatter_ln * np.linspace(-REACH, REACH, N_STARTS)

@@ -78,7 +78,7 @@ class CentreTest:
         Parameters
         ----------
         weighed : Weighed
-            n cutouts.
+            The n cutouts with their products with the inverse covariance.
         redshift : numpy.ndarray, shape (n,)
             Of each cluster: only sizes that clusters of `mass_range_msun` have there are tried.
         """
@@ -115,9 +115,9 @@ class CentreTest:
         Parameters
         ----------
         weighed : Weighed
-            n cutouts.
+            The n cutouts with their products with the inverse covariance.
         scales : ClusterScales
-            Of their clusters; amplitudes do not matter.
+            Sizes of the n clusters; their amplitudes are not used.
         """
         ln_size = self._likelihood.templates.ln_size
         position = np.interp(np.log(scales.theta500_arcmin), ln_size, np.arange(ln_size.size))

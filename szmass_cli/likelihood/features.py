@@ -90,9 +90,9 @@ def features(
     likelihood : GaussianLikelihood
         Gives ln L, matched filters and, through its model, the sizes of clusters.
     scores : ScoreImages
-        Of the same likelihood.
+        Score images of the same likelihood.
     weighed : Weighed
-        n cutouts.
+        The n cutouts with their products with the inverse covariance.
     redshift : numpy.ndarray, shape (n,)
         Of each cluster, above 0: the network sees its logarithm.
     ln_mass_grid : numpy.ndarray, shape (m,)
@@ -148,7 +148,7 @@ class _MeanCluster:
     Parameters
     ----------
     image : numpy.ndarray, shape (n, 40, 40), float32
-        Compton y.
+        Mean Compton y of each cluster.
     sigma : numpy.ndarray, shape (n,)
         Error of y in the middle.
     """
@@ -207,7 +207,7 @@ class LabelledFeatures:
     features : Features
         What a network sees of the n cutouts.
     m200c, redshift : numpy.ndarray, shape (n,)
-        [Msun]; redshift.
+        True M200c [Msun] and redshift.
     y_map : numpy.ndarray, shape (n, 40, 40), float32
         Compton y of the cluster, behind the beam that `Features.y_map` has.
     """

@@ -60,11 +60,11 @@ class Weighed:
     fields_uk : numpy.ndarray, shape (p, n, q f)
         d in the blocks of the symmetry [µK].
     weighted : numpy.ndarray, shape (p, n, q f)
-        C^-1 d [1/µK].
+        Products C^-1 d with the inverse covariance [1/µK].
     depths : tuple of Depth
-        Of these cutouts, each once.
+        The distinct depths of these cutouts.
     depth_of : numpy.ndarray, shape (n,)
-        Which one each cutout has.
+        Index into `depths` for each cutout.
     """
 
     fields_uk: np.ndarray
@@ -85,9 +85,9 @@ class GaussianLikelihood:
     Parameters
     ----------
     power : SkyPower
-        Of the sky before any beam, between the f bands.
+        Power of the sky before any beam, between the f bands.
     instrument : Instrument
-        Of f bands.
+        Beams, filters and noise of the f bands.
     model : SzModel
         How the SZ signal follows from mass and redshift.
     scatter : Scatter
@@ -107,7 +107,7 @@ class GaussianLikelihood:
         Parameters
         ----------
         images_uk : numpy.ndarray, shape (n, 40, 40, f)
-            [µK_CMB].
+            Cutouts without holes [µK_CMB].
         variance_ratio : numpy.ndarray, shape (n, f), optional
             Variance of the noise of each cutout over the instrument's; 1 otherwise.
         """
@@ -132,7 +132,7 @@ class GaussianLikelihood:
         Parameters
         ----------
         weighed : Weighed
-            n cutouts.
+            The n cutouts with their products with the inverse covariance.
         scales : ClusterScales
             Arrays of shape (n, m).
         ln_stretch : array_like, shape (k,), optional

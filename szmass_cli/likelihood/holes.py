@@ -19,11 +19,11 @@ def filled(images_uk: np.ndarray, bad: np.ndarray, depths: list[Depth], symmetry
     images_uk : numpy.ndarray, shape (n, 40, 40, f)
         Cutouts [µK]; the values of bad pixels are not used.
     bad : numpy.ndarray of bool, shape (n, 40, 40, f)
-        Pixels without data.
+        Whether a pixel has no data, and is to be filled.
     depths : list of Depth, length n
-        Of each cutout.
+        Noise depth of each cutout.
     symmetry : Symmetry
-        Of the depths.
+        Symmetry of the covariances of these depths.
 
     Returns
     -------

@@ -42,7 +42,7 @@ def observables(
     likelihood : GaussianLikelihood
         Gives the matched filters, and the SZ model of the templates.
     weighed : Weighed
-        n cutouts.
+        The n cutouts with their products with the inverse covariance.
     m200c_msun, redshift : numpy.ndarray, shape (n,)
         Mass [Msun] that gives the template its size, and redshift.
     """

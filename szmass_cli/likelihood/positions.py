@@ -40,7 +40,7 @@ class PositionLikelihood:
     Parameters
     ----------
     likelihood : GaussianLikelihood
-        For clusters in the middle.
+        Likelihood for clusters centred on their cutouts.
     largest_error_arcmin : float
         Largest error per axis that is asked for [arcmin].
 
@@ -95,7 +95,7 @@ class PositionLikelihood:
         Parameters
         ----------
         weighed : Weighed
-            n cutouts.
+            The n cutouts with their products with the inverse covariance.
         ln_mass : numpy.ndarray, shape (m,)
             ln M200c [ln Msun], ascending.
         redshift : numpy.ndarray, shape (n,)

@@ -41,7 +41,7 @@ def best_cluster(
     likelihood : GaussianLikelihood
         Gives matched filters, and the concentrations to choose from.
     weighed : Weighed
-        n cutouts.
+        The n cutouts with their products with the inverse covariance.
     ln_mass, redshift : numpy.ndarray, shape (n,)
         ln M200c [ln Msun], of the likeliest mass as a rule, and redshift of each cluster.
     """

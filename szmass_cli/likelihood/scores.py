@@ -94,9 +94,9 @@ class ScoreImages:
         Parameters
         ----------
         weighed : Weighed
-            n cutouts.
+            The n cutouts with their products with the inverse covariance.
         names : tuple of str
-            Of `COMPONENTS`.
+            Components to score, any of `COMPONENTS`.
         weighted : numpy.ndarray, shape (p, n, q f), optional
             Products C^-1 d of other data than the cutouts' own, such as what is left without the cluster.
         """

@@ -24,11 +24,11 @@ class Templates:
     Parameters
     ----------
     instrument : Instrument
-        Of f bands.
+        Beams, filters and noise of the f bands.
     model : SzModel
         How the signal follows from mass and redshift.
     symmetry : Symmetry
-        Of the instrument's covariance.
+        Symmetry of the instrument's covariance.
     """
 
     def __init__(self, instrument: Instrument, model: SzModel, symmetry: Symmetry):

@@ -49,7 +49,7 @@ class BeamExchange:
         Parameters
         ----------
         window : numpy.ndarray, shape (ny, nx)
-            Without holes.
+            Pixels of the map in the window, without holes.
         pixels_per_arcmin : numpy.ndarray, shape (2, 2)
             Change of row and column with each of two perpendicular directions on the sky.
 
@@ -72,7 +72,7 @@ class BeamExchange:
         Parameters
         ----------
         image : numpy.ndarray, shape (n, n)
-            Without holes.
+            Pixels of the cutout, without holes.
         step_arcmin : float
             Side of its pixels [arcmin].
         pixel_arcmin : float

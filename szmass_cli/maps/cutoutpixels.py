@@ -22,7 +22,7 @@ class CutoutPixels:
     Attributes
     ----------
     ra_deg, dec_deg : (n,) array
-        Centres, ICRS.
+        Centres of the cutouts, ICRS [deg].
     charts : (n, 2) array
         The map's charts of the cutouts.
     pixels : (n, 40, 40, 2) array
@@ -47,9 +47,9 @@ def lay_cutouts(sky_map: SkyMap, ra_deg: np.ndarray, dec_deg: np.ndarray) -> Cut
     Parameters
     ----------
     sky_map : SkyMap
-        The map.
+        The map, which defines projection and pixels.
     ra_deg, dec_deg : (n,) array
-        Centres of the cutouts, ICRS, finite.
+        Centres of the cutouts, ICRS [deg], finite.
     """
     offsets = pixel_offsets_arcmin()
     nodes = chebyshev_nodes(_NODES, half_width=offsets[-1])

@@ -72,7 +72,7 @@ def extract_cutouts(
     Parameters
     ----------
     sky_map : SkyMap
-        An open map.
+        The opened map to cut from.
     ra_deg, dec_deg : (n,) array
         ICRS positions [deg]; any RA turn will do. Memory grows with n, so give blocks of a thousand or so.
     exchange : BeamExchange, optional

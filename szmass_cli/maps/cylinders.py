@@ -32,11 +32,11 @@ def check_reference_latitude(path: Path, wcs: WCS, shape: tuple[int, int], heade
     Parameters
     ----------
     path : Path
-        For messages.
+        The map's file, named in messages.
     wcs : astropy.wcs.WCS
-        Celestial, two axes.
+        Celestial WCS of the map, with two axes.
     shape : tuple of int
-        Rows and columns.
+        Number of rows and columns.
     header : astropy.io.fits.Header
         PV1_1 and PV1_2 in it state the projection's reference point: the author then means the standard.
 

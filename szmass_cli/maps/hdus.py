@@ -94,7 +94,7 @@ def chosen_part(path: Path, hdus: fits.HDUList, part: str | None, role: Role) ->
     Parameters
     ----------
     path : Path
-        For messages.
+        The map's file, named in messages.
     hdus : astropy.io.fits.HDUList
         All HDUs of the open file.
     part : str, optional

@@ -42,7 +42,7 @@ class Columns:
     numbers : numpy.ndarray or None
         Ascending pixel numbers of a partial-sky map.
     unit : str or None
-        As the header states it.
+        Unit of the values as stated in the header.
     notes : tuple of str
         Which columns were taken where others would have done, too.
     """
@@ -59,9 +59,9 @@ def read_columns(path: Path, hdu, chosen: str | None, role: Role) -> Columns:
     Parameters
     ----------
     path : Path
-        For messages.
+        The map's file, named in messages.
     hdu : astropy.io.fits.BinTableHDU
-        The table, unscaled.
+        The table HDU, opened without scaling.
     chosen : str, optional
         The column of the values.
     role : Role

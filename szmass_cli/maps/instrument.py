@@ -38,9 +38,9 @@ def stated_instrument(header, primary=None) -> StatedInstrument:
     Parameters
     ----------
     header : astropy.io.fits.Header
-        Of the map's HDU.
+        Header of the map's HDU.
     primary : astropy.io.fits.Header, optional
-        Of the file's primary HDU.
+        Header of the file's primary HDU.
     """
     band = stated_band(header) if primary is None else stated_band(header, primary)
     if not str(header.get("ORIGIN", "")).startswith("szmass"):
@@ -61,7 +61,7 @@ def header_frequency_ghz(stated: StatedInstrument, path: Path, needed: bool = Tr
     stated : StatedInstrument
         What the header says of frequency and band.
     path : Path
-        Of the map, for messages.
+        The map's file, named in messages.
     needed : bool
         Whether words that name no frequency are an error; they are passed over otherwise.
 

@@ -43,11 +43,11 @@ class Opening:
         Parameters
         ----------
         header : astropy.io.fits.Header
-            Of the map's HDU.
+            Header of the map's HDU.
         own : str or None
-            Unit of the very column.
+            Unit stated for the column itself.
         where : str
-            File name for messages.
+            File name, for messages.
 
         Raises
         ------

@@ -17,9 +17,9 @@ def intensity_plane(path: Path, header) -> tuple[tuple[int, ...], tuple[str, ...
     Parameters
     ----------
     path : Path
-        For messages.
+        The map's file, named in messages.
     header : astropy.io.fits.Header
-        Of an image of two axes or more.
+        Header of an image with two or more axes.
 
     Raises
     ------

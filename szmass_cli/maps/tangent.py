@@ -15,7 +15,7 @@ def tangent_directions(
     Parameters
     ----------
     ra_deg, dec_deg : (n,) array
-        Tangent points.
+        Tangent points, ICRS [deg].
     north_arcmin, west_arcmin : array
         Offsets on the plane that broadcast together to a shape (...).
 

@@ -70,7 +70,7 @@ def survive_truncation(path: Path, values: np.ndarray) -> None:
     Parameters
     ----------
     path : Path
-        The file.
+        The file that the array is mapped from.
     values : numpy.ndarray
         Any view of it; an array that is no view of a mapped file needs nothing.
     """

@@ -199,7 +199,7 @@ def inference(network: Any, shapes: Any) -> Callable[[Any], Any]:
     network : keras.Model
         With its weights: later ones may not be seen.
     shapes : tuple, or dict of tuples
-        Of the inputs, batch included.
+        Shapes of the inputs, including the batch axis.
     """
     keras = load_keras()
     if on_jax():

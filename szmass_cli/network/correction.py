@@ -101,7 +101,7 @@ class Corrector:
     Parameters
     ----------
     network : keras.Model
-        Of `build_correction`.
+        A network made by `build_correction`.
     ln_mass : numpy.ndarray, shape (m,)
         Grid of posteriors [ln Msun].
     batch_size : int

@@ -22,7 +22,7 @@ class MassAnswer:
     posterior : MassPosterior
         Recalibrated, under the model's own prior, flat in ln M200c.
     y_map : numpy.ndarray, shape (n, 40, 40), float32
-        See `szmass_cli.network.correction.Correction`.
+        Compton-y maps, see `szmass_cli.network.correction.Correction`.
     lost : numpy.ndarray of bool, shape (n,)
         Where the network's answer is not finite; the posterior is that of the Gaussian likelihood there.
     """

@@ -18,9 +18,9 @@ def set_weights(network, weights: list[np.ndarray], name: str) -> None:
     network : keras.Model
         Of the architecture that the weights were trained in.
     weights : list of numpy.ndarray
-        In the order of `model_variables`.
+        Values of the variables, in the order of `model_variables`.
     name : str
-        Of the model, for the error.
+        Name of the model, for the error message.
 
     Raises
     ------

@@ -31,7 +31,7 @@ def integrate_tsz_f(frequency_ghz, kt_kev: float) -> np.ndarray:
     Parameters
     ----------
     frequency_ghz : array_like, shape (n,)
-        Frequencies [GHz].
+        Observed frequencies [GHz].
     kt_kev : float
         Temperature of the electrons [keV], above 0.
 

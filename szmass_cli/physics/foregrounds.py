@@ -48,7 +48,7 @@ class ForegroundSpectra:
         name : str
             A foreground of `FOREGROUNDS`.
         frequency_ghz : float or array_like
-            Frequencies [GHz].
+            Observed frequencies [GHz].
 
         Returns
         -------
@@ -101,7 +101,7 @@ class Foreground:
     Parameters
     ----------
     name, label : str
-        In configurations and in figures.
+        Names used in configurations, and in figures.
     dl3000_uk2 : float
         Power D_ell [µK^2] at ell = 3000 and 150 GHz where nothing else is said.
     shape : callable
@@ -196,7 +196,7 @@ def band_scaling(spectra: ForegroundSpectra, name: str, responses: Sequence[Resp
     name : str
         A foreground of `FOREGROUNDS`.
     responses : sequence of Response, length f
-        Of the bands.
+        Frequency response of each band.
     """
     return np.array(
         [response.mean(lambda frequency_ghz: spectra.scaling(name, frequency_ghz)) for response in responses]
@@ -215,7 +215,7 @@ def foreground_covariance_dl_uk2(
     dl3000_uk2 : mapping
         Amplitude at ell = 3000 and 150 GHz of each foreground by name [µK^2]; 0 leaves it out.
     responses : sequence of Response, length f
-        Of each band.
+        Frequency response of each band.
     spectra : ForegroundSpectra
         How each foreground changes with frequency, and what is correlated with what.
 

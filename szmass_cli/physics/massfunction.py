@@ -1,4 +1,4 @@
-"""How many halos there are of a mass: the mass function of Tinker et al. (2008), of any mass definition."""
+"""The halo mass function of Tinker et al. (2008), for any mass definition."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,11 +20,11 @@ def halo_density_per_mpc3(
     Parameters
     ----------
     mass_msun : numpy.ndarray, shape (m,)
-        Masses [Msun].
+        Halo masses [Msun] in the given mass definition.
     redshift : numpy.ndarray, shape (k,)
-        Redshifts.
+        Redshifts of the halos.
     mass_definition : str
-        Of the masses, as colossus has it: ``200c``, ``500c``, ``200m`` ...
+        Mass definition in the notation of colossus: ``200c``, ``500c``, ``200m``, ...
     cosmology : Cosmology
         Gives matter density and power spectrum.
 
@@ -36,8 +36,8 @@ def halo_density_per_mpc3(
     Notes
     -----
     Tinker et al. (2008, ApJ 688, 709), equations 2 to 8 with the parameters of Table 2, interpolated in the
-    overdensity against the mean matter density; the power spectrum is that of Eisenstein & Hu (1998).
-    Through colossus.
+    overdensity relative to the mean matter density, with the power spectrum of Eisenstein & Hu (1998), as
+    implemented in colossus.
     """
     from colossus.lss import mass_function
 
@@ -55,14 +55,14 @@ def halo_density_per_mpc3(
 
 @dataclass(frozen=True)
 class HaloDensity:
-    """The mass function as splines, for any number of clusters at once.
+    """The mass function as interpolating splines, for many clusters at once.
 
     Parameters
     ----------
     of_mass : scipy.interpolate.RectBivariateSpline
-        ln of dn / dlnM [1/Mpc^3], of ln(1 + z) and ln M [ln Msun].
+        ln of dn / dlnM [1/Mpc^3] as a function of ln(1 + z) and ln M [ln Msun].
     above_mass : scipy.interpolate.RectBivariateSpline
-        ln of the density of all halos above a mass [1/Mpc^3], of the same.
+        ln of the density of all halos above a mass [1/Mpc^3], as a function of the same variables.
     """
 
     of_mass: RectBivariateSpline
@@ -76,33 +76,33 @@ class HaloDensity:
         ln_mass : numpy.ndarray
             ln M [ln Msun], broadcast against the redshifts; NaN gives NaN.
         redshift : numpy.ndarray
-            Redshifts.
+            Redshifts, broadcast against the masses.
         """
         return _evaluated(self.of_mass, ln_mass, redshift)
 
     def ln_density_above(self, ln_mass: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-        """Return ln of the density of all halos of more than a mass [1/Mpc^3].
+        """Return ln of the number density of all halos above a mass [1/Mpc^3].
 
         Parameters
         ----------
         ln_mass : numpy.ndarray
             ln M [ln Msun], broadcast against the redshifts; NaN gives NaN.
         redshift : numpy.ndarray
-            Redshifts.
+            Redshifts, broadcast against the masses.
         """
         return _evaluated(self.above_mass, ln_mass, redshift)
 
 
 @lru_cache(maxsize=8)
 def tabulated_halo_density(mass_definition: str, cosmology: Cosmology) -> HaloDensity:
-    """Return the mass function of one definition of masses, tabulated over all masses and redshifts known.
+    """Return the mass function for one mass definition, tabulated over all supported masses and redshifts.
 
     Parameters
     ----------
     mass_definition : str
-        As colossus has it: ``200c``, ``500c``, ``200m`` ...
+        Mass definition, in the notation of colossus: ``200c``, ``500c``, ``200m``, ...
     cosmology : Cosmology
-        Of the mass function.
+        Gives matter density and power spectrum.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def tabulated_halo_density(mass_definition: str, cosmology: Cosmology) -> HaloDe
 
 
 def _ln_between(ln_mass: np.ndarray, ln_density: np.ndarray) -> np.ndarray:
-    """Return ln of the halos between one mass and the next, where the density is a power law between them."""
+    """Return ln of the density of halos between adjacent masses, for a power law between them."""
     change = np.diff(ln_density, axis=1)
     shape = np.where(np.abs(change) < 1e-6, 1.0, np.expm1(change) / np.where(change == 0.0, 1.0, change))
     return ln_density[:, :-1] + np.log(np.diff(ln_mass) * shape)

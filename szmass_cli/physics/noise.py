@@ -39,7 +39,7 @@ class KneeNoise:
     ell_knee : float
         Multipole at which both parts are equal.
     slope : float
-        Exponent, negative.
+        Exponent of the power law, negative.
     """
 
     white_uk_arcmin: float
@@ -59,7 +59,7 @@ class TabulatedNoise:
     Parameters
     ----------
     ell : numpy.ndarray, shape (n,)
-        Ascending multipoles.
+        Multipoles of the table, ascending.
     total_uk2_sr : numpy.ndarray, shape (n,)
         N_ell of all noise [µK^2 sr]; the first and last values hold beyond the table.
     """

@@ -107,7 +107,7 @@ class Passband:
         Returns
         -------
         float
-            In the same unit.
+            Mean over the band, in the unit of the spectrum.
         """
         return float(
             self._measure

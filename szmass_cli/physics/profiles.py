@@ -125,7 +125,7 @@ class ClusterScales:
     Parameters
     ----------
     theta500_arcmin : numpy.ndarray
-        Angular size.
+        Angular size theta500 = R500c / D_A [arcmin].
     y_scale : numpy.ndarray
         Central scale: y(theta) = y_scale * projected_shape(theta / theta500).
     kt_kev : numpy.ndarray or float
@@ -206,7 +206,7 @@ class BeamedProfile:
     Parameters
     ----------
     beam : Beam or TabulatedBeam
-        The instrument's beam.
+        Beam that the profile is convolved with.
     theta_max_arcmin : float
         Largest angle ever asked for; by default the edge of the largest cluster, and the beam's wing.
 

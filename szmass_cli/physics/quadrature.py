@@ -9,7 +9,7 @@ def panel_nodes(edges) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     edges : array_like, shape (n + 1,)
-        Ascending panel edges.
+        Edges of the n panels, ascending.
 
     Returns
     -------

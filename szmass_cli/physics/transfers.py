@@ -25,7 +25,7 @@ class IsotropicTransfer:
     Parameters
     ----------
     ell : numpy.ndarray, shape (n,)
-        Ascending multipoles.
+        Multipoles of the table, ascending.
     tf : numpy.ndarray, shape (n,)
         T at each multipole; linear between them, and the nearest value beyond the first and the last one: a
         filter of the time streams acts on large scales and is flat on small ones.

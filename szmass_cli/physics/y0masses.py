@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 500
 
 
 class MassPrior(StrEnum):
-    """What is known of the mass of a cluster before its ỹ0 is seen, per ln M at its redshift."""
+    """The prior on the mass of a cluster at its redshift, per ln M."""
 
     FLAT = "flat"
     MASS_FUNCTION = "mass-function"
@@ -35,16 +35,16 @@ class MassPrior(StrEnum):
 
 @dataclass(frozen=True)
 class Y0Masses:
-    """Masses and their errors, one each a cluster; NaN where something was not known.
+    """Masses of n clusters with their errors; NaN where an input is missing.
 
     Parameters
     ----------
     m500c_msun : numpy.ndarray, shape (n,)
         The most likely M500c [Msun].
     err_plus_msun : numpy.ndarray, shape (n,)
-        Upper end of the interval of 68.27 per cent, less the mass [Msun].
+        Upper end of the 68.27 per cent interval minus the mass [Msun].
     err_minus_msun : numpy.ndarray, shape (n,)
-        The mass, less the interval's lower end [Msun].
+        The mass minus the lower end of the interval [Msun].
     """
 
     m500c_msun: np.ndarray
@@ -60,24 +60,24 @@ def m500c_from_y0(
     prior: MassPrior = MassPrior.HALOS_ABOVE,
     relation: Y0Relation = H18,
 ) -> Y0Masses:
-    """Return the most likely masses of clusters of measured ỹ0.
+    """Return the most likely masses of clusters with measured ỹ0.
 
     Parameters
     ----------
     y0 : array_like, shape (n,)
         Measured ỹ0 (of the order of 1e-4).
     y0_err : array_like, shape (n,)
-        Its standard error, in the same unit.
+        Standard error of ỹ0, in the same unit.
     redshift : array_like, shape (n,)
         Redshifts, taken as exact.
     mismatch : FilterMismatch
-        Q of the filter.
+        Filter mismatch function Q of the matched filter.
     prior : MassPrior
-        ``halos-above`` gives the masses that catalogues made with nemo have by default (``M500cUPP`` in H18,
-        ``M500c`` later), ``flat`` those without the mass function (``M500cUnc``, ``M500cUncorr``), and
-        ``mass-function`` those of Bayes' theorem.
+        ``halos-above`` reproduces the default masses of catalogues made with nemo (``M500cUPP`` in H18,
+        ``M500c`` later), ``flat`` those without the mass function (``M500cUnc``, ``M500cUncorr``);
+        ``mass-function`` applies Bayes' theorem with the mass function as prior.
     relation : Y0Relation
-        From mass to ỹ0.
+        Scaling relation from mass and redshift to ỹ0.
 
     Returns
     -------
@@ -86,13 +86,13 @@ def m500c_from_y0(
     Raises
     ------
     InputError
-        If a ỹ0 or its error is not positive, too large for a cluster, or gives no mass between 1e13 and 1e16
-        Msun for which Q is known; or a redshift is beyond 0.01 to 3.
+        A ỹ0 or its error is not positive, too large for a cluster, or corresponds to no mass between 1e13 and
+        1e16 Msun for which Q is known; or a redshift lies outside 0.01 to 3.
 
     Notes
     -----
-    The mass is where the posterior per ln M is largest (after H13, section 3.2). The errors are the two ends
-    of the interval that reaches equally far in ln M to both sides and holds 68.27 per cent. Both as in nemo.
+    The mass is the maximum of the posterior per ln M (after H13, section 3.2). The errors are the ends of the
+    interval symmetric in ln M that contains 68.27 per cent of the probability. Both follow nemo.
     """
     values = _checked(y0, y0_err, redshift)
     blocks = [
@@ -112,35 +112,35 @@ def ln_posteriors(
     prior: MassPrior = MassPrior.HALOS_ABOVE,
     relation: Y0Relation = H18,
 ) -> np.ndarray:
-    """Return ln p(ln M500c | ỹ0, z) at `LN_M500C`, but for a constant in each row.
+    """Return ln p(ln M500c | ỹ0, z) at `LN_M500C`, up to a constant in each row.
 
     Parameters
     ----------
     y0, y0_err, redshift : array_like, shape (n,)
         Measured ỹ0, its standard error, and redshifts.
     mismatch : FilterMismatch
-        Q of the filter.
+        Filter mismatch function Q of the matched filter.
     prior : MassPrior
-        What is known before; see Notes.
+        Prior on the mass, see Notes.
     relation : Y0Relation
-        From mass to ỹ0.
+        Scaling relation from mass and redshift to ỹ0.
 
     Returns
     -------
     numpy.ndarray, shape (n, m)
-        Minus infinity where Q is not known or not positive; NaN in rows where a number is missing.
+        Minus infinity where Q is unknown or not positive; NaN in rows with a missing input.
 
     Raises
     ------
     InputError
-        If a ỹ0 or its error is not positive or a redshift is beyond 0.01 to 3.
+        A ỹ0 or its error is not positive, or a redshift lies outside 0.01 to 3.
 
     Notes
     -----
     p(M | ỹ0, z) ∝ p(ỹ0 | M, z) p(M | z) (H13, section 3.2), where ln ỹ0 is Gaussian about the relation with a
     variance of ln(1 + err / ỹ0)^2 + scatter^2. p(ln M | z) is constant (``flat``), dn/dlnM of
-    `massfunction` (``mass-function``), or the density of all halos above M (``halos-above``). The last is
-    what nemo weights with, as the shape of the mass function; it is somewhat steeper.
+    `massfunction` (``mass-function``), or the density of all halos above M (``halos-above``). nemo uses
+    the last as the shape of the mass function, although it is somewhat steeper.
     """
     y0, y0_err, redshift = _checked(y0, y0_err, redshift)
     z = redshift[:, None]
@@ -182,7 +182,7 @@ def _checked(y0, y0_err, redshift) -> np.ndarray:
 def _summary(
     values: np.ndarray, first_row: int, mismatch: FilterMismatch, prior: MassPrior, relation: Y0Relation
 ) -> np.ndarray:
-    """Return ln of the most likely mass and half the width in ln M of one sigma, (2, n)."""
+    """Return ln of the most likely mass, and the half-width in ln M of the one-sigma interval, (2, n)."""
     result = np.full(values.shape, np.nan)[:2]
     complete = np.flatnonzero(~np.isnan(values).any(axis=0))
     if complete.size == 0:
@@ -212,7 +212,7 @@ def _summary(
 
 
 def _half_width(cumulative: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Return how far, in nodes, an interval about the centre has to reach to hold one sigma."""
+    """Return the half-width, in nodes, of the interval about the centre that contains one sigma."""
     rows = np.arange(len(centre))
     last = cumulative.shape[1] - 1
 
@@ -231,27 +231,27 @@ def _half_width(cumulative: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def m200m_from_m500c(m500c_msun, redshift, cosmology: Cosmology = H18_COSMOLOGY) -> np.ndarray:
-    """Return M200m of haloes of given M500c, with the concentrations that H18 took.
+    """Return M200m of haloes of given M500c, with the concentrations used by H18.
 
     Parameters
     ----------
     m500c_msun : array_like
         M500c [Msun]; NaN stays NaN.
     redshift : array_like
-        Broadcast against the mass.
+        Redshifts, broadcast against the masses.
     cosmology : Cosmology
         Gives matter density and linear growth.
 
     Returns
     -------
     numpy.ndarray
-        Mass within the sphere of 200 times the mean matter density [Msun].
+        Mass within the sphere whose mean density is 200 times the mean matter density [Msun].
 
     Notes
     -----
-    An NFW halo of mean concentration after Bhattacharya et al. (2013, ApJ 766, 32), Table 2, full sample:
+    An NFW halo with the mean concentration of Bhattacharya et al. (2013, ApJ 766, 32), Table 2, full sample:
     c200m = 9.0 D^1.15 nu^-0.29 with their fit nu = [1.12 (M200m / 5e13 Msun/h)^0.3 + 0.53] / D, D(z) the
-    linear growth factor. With nu calculated exactly instead, M200m is 2 per cent larger. Masses of szmass
+    linear growth factor. With the exact nu instead, M200m is 2 per cent larger. Masses of szmass
     itself are converted by `cosmology.convert_m200c`, with Diemer & Kravtsov (2015).
     """
     from colossus.cosmology import cosmology as colossus_cosmology
@@ -271,5 +271,5 @@ def m200m_from_m500c(m500c_msun, redshift, cosmology: Cosmology = H18_COSMOLOGY)
 
 
 def _nfw_mass(x: np.ndarray) -> np.ndarray:
-    """Return the mass within x scale radii, but for a constant (Navarro, Frenk & White 1997, eq. 3)."""
+    """Return the mass within x scale radii, up to a constant factor (Navarro, Frenk & White 1997, eq. 3)."""
     return np.log1p(x) - x / (1.0 + x)

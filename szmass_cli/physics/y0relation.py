@@ -29,7 +29,7 @@ H18_RICHNESS_CALIBRATION = 0.68
 
 
 class HotGas(StrEnum):
-    """How much fainter hot gas makes ỹ0 than the non-relativistic spectrum has it."""
+    """The relativistic correction: how ỹ0 is reduced relative to the non-relativistic spectrum."""
 
     NONE = "none"
     EXACT = "exact"
@@ -38,24 +38,24 @@ class HotGas(StrEnum):
 
 @dataclass(frozen=True)
 class Y0Relation:
-    """How ỹ0 follows from mass and redshift; the defaults are H18's for the universal pressure profile.
+    """The scaling of ỹ0 with mass and redshift; defaults: H18, for the universal pressure profile.
 
     Parameters
     ----------
     amplitude : float
-        10^A0: ỹ0 of a cluster of the pivot mass at z = 0, for Q = 1 and cold gas. 4.95e-5 is the universal
-        pressure profile of Arnaud et al. (2010), with its hydrostatic masses.
+        10^A0: ỹ0 of a cluster of the pivot mass at z = 0, for Q = 1 and without relativistic correction.
+        4.95e-5 holds for the universal pressure profile of Arnaud et al. (2010) and hydrostatic masses.
     slope : float
-        B0: ỹ0 rises as M500c^(1 + B0).
+        B0: ỹ0 scales as M500c^(1 + B0).
     pivot_msun : float
-        Pivot of M500c [Msun].
+        Pivot mass in M500c [Msun].
     scatter_ln : float
         Standard deviation of ln ỹ0 at given mass and redshift.
     hot_gas : HotGas
         Relativistic correction: none; ``exact``, with the spectra of `relativistic`; or the formula of H13
-        for 148 GHz, which the masses of H18 rest on.
+        for 148 GHz, which H18 used.
     frequency_weights : tuple of (float, float)
-        Frequency [GHz] and weight of each band in ỹ0, for the exact correction; nemo writes them to
+        Frequency [GHz] and weight of each band in ỹ0, for the exact correction, as in nemo's
         ``fRelWeights.fits``.
     cosmology : Cosmology
         Gives E(z), theta500 and the mass function.
@@ -75,19 +75,19 @@ H18 = Y0Relation()
 
 
 class FilterMismatch:
-    """Q, the part of its central y that the filter finds of a cluster of another size than the filter's own.
+    """The mismatch function Q: the fraction of the central y recovered for a cluster of another size.
 
     Parameters
     ----------
     theta500_arcmin : array_like, shape (k,)
         Angular sizes [arcmin], ascending.
     q : array_like, shape (k,)
-        Q at these sizes.
+        Q at each of `theta500_arcmin`.
 
     Raises
     ------
     InputError
-        If sizes do not ascend, fewer than four are given, or a number is not finite.
+        The sizes are not ascending, fewer than four, or a number is not finite.
     """
 
     def __init__(self, theta500_arcmin, q):
@@ -102,12 +102,12 @@ class FilterMismatch:
         self._spline = CubicSpline(size, value)
 
     def __call__(self, theta500_arcmin) -> np.ndarray:
-        """Return Q at angular sizes; NaN outside of the table.
+        """Return Q at angular sizes; NaN outside the table.
 
         Parameters
         ----------
         theta500_arcmin : array_like
-            Angular sizes [arcmin].
+            Angular sizes theta500 of clusters [arcmin].
         """
         size = np.asarray(theta500_arcmin, float)
         inside = (size >= self.range_arcmin[0]) & (size <= self.range_arcmin[1])
@@ -115,20 +115,20 @@ class FilterMismatch:
 
     @classmethod
     def read(cls, path: str | Path, tile: str | None = None) -> "FilterMismatch":
-        """Return Q of one tile of a survey from a table.
+        """Read Q of one tile of a survey from a table.
 
         Parameters
         ----------
         path : str or Path
-            nemo's ``QFit.fits``, or any table that astropy reads, with a column ``theta500Arcmin`` [arcmin]
-            and a column of Q for each tile.
+            nemo's ``QFit.fits``, or any table readable by astropy with a column ``theta500Arcmin`` [arcmin]
+            and one column of Q for each tile.
         tile : str, optional
-            Name of the tile's column; may be left out where there is only one.
+            Name of the tile's column; optional if there is only one.
 
         Raises
         ------
         InputError
-            If the file cannot be read, has no such columns, or has several tiles and none is named.
+            The file cannot be read, lacks these columns, or has several tiles and none is named.
         """
         try:
             table = Table.read(path)
@@ -148,16 +148,16 @@ class FilterMismatch:
 
 
 def relativistic_factor(m500c_msun, redshift, relation: Y0Relation = H18) -> np.ndarray:
-    """Return f_rel, the SZ signal with hot electrons over that without.
+    """Return f_rel, the ratio of the relativistic to the non-relativistic SZ signal.
 
     Parameters
     ----------
     m500c_msun : array_like
-        M500c [Msun].
+        Masses M500c [Msun].
     redshift : array_like
-        Broadcast against the mass.
+        Redshifts, broadcast against the masses.
     relation : Y0Relation
-        Says how it is calculated, and for which frequencies.
+        Gives the kind of correction, and its frequencies.
 
     Returns
     -------
@@ -168,9 +168,9 @@ def relativistic_factor(m500c_msun, redshift, relation: Y0Relation = H18) -> np.
     ``exact``: the mean over the bands of f(nu, kT) / f(nu, 0) of `relativistic`, with its kT of Arnaud et al.
     (2005).
     ``hasselfield2013``: f_rel = 1 + 3.79 t - 28.2 t^2 with t = -0.00848 (E(z) M500c / 3e14 Msun)^-0.585 at
-    148 GHz, as nemo had it at the time of H18, with reference to section 2.2 of H13. The exponent is that of
-    the mass-temperature relation with the sign turned: the correction falls with mass, where a hotter cluster
-    should have a larger one. It is there to compare with masses that were published with it.
+    148 GHz, as in nemo at the time of H18, which refers to section 2.2 of H13. The exponent is that of the
+    mass-temperature relation with the opposite sign: the correction decreases with mass, although hotter
+    clusters should have a larger one. It is provided for comparison with masses published with it.
     """
     cosmology = relation.cosmology
     mass, z = np.asarray(m500c_msun, float), np.asarray(redshift, float)
@@ -187,7 +187,7 @@ def relativistic_factor(m500c_msun, redshift, relation: Y0Relation = H18) -> np.
 def _factor_of_temperature(
     frequency_weights: tuple[tuple[float, float], ...],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return temperatures [keV] every 0.1 keV, and f_rel at them."""
+    """Return temperatures in steps of 0.1 keV [keV], and f_rel at each."""
     frequency, weight = np.array(frequency_weights, float).T
     kt_kev = np.linspace(0.0, tabulated_temperatures_kev()[-1], 801)
     response = tsz_f_relativistic(frequency[:, None], kt_kev)
@@ -195,16 +195,16 @@ def _factor_of_temperature(
 
 
 def y0_from_m500c(m500c_msun, redshift, mismatch: FilterMismatch, relation: Y0Relation = H18) -> np.ndarray:
-    """Return the mean ỹ0 of clusters of given mass; NaN where Q is not known.
+    """Return the mean ỹ0 of clusters of given mass; NaN where Q is unknown.
 
     Parameters
     ----------
     m500c_msun : array_like
-        M500c [Msun].
+        Masses M500c [Msun].
     redshift : array_like
-        Broadcast against the mass.
+        Redshifts, broadcast against the masses.
     mismatch : FilterMismatch
-        Q of the filter that ỹ0 is measured with.
+        Mismatch function Q of the filter that ỹ0 is measured with.
     relation : Y0Relation
         Amplitude, slope, relativistic correction and cosmology.
 
@@ -214,8 +214,8 @@ def y0_from_m500c(m500c_msun, redshift, mismatch: FilterMismatch, relation: Y0Re
 
     Notes
     -----
-    ỹ0 = 10^A0 E(z)^2 (M500c / Mpivot)^(1 + B0) Q(theta500) f_rel(M500c, z): H13, section 2.2, and H18, where
-    masses are described.
+    ỹ0 = 10^A0 E(z)^2 (M500c / Mpivot)^(1 + B0) Q(theta500) f_rel(M500c, z): H13, section 2.2, and the
+    section on masses of H18.
     """
     cosmology = relation.cosmology
     mass, z = np.asarray(m500c_msun, float), np.asarray(redshift, float)

@@ -1,4 +1,4 @@
-"""p(ln M | cutout) on a grid of masses: recalibration, priors, uncertain redshifts."""
+"""Posteriors p(ln M | cutout) on a grid of masses: recalibration, priors, uncertain redshifts."""
 
 from szmass_cli.posterior.masses import MassPosterior, mixture
 

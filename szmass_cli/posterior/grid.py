@@ -7,7 +7,7 @@ N_GRID = 400
 
 
 def mass_grid(m200c_range_msun: tuple[float, float]) -> np.ndarray:
-    """Return ln M200c [ln Msun] of the cells that a range is cut into evenly, (400,)."""
+    """Return ln M200c [ln Msun] at the centres of 400 cells of equal width that cover a range, (400,)."""
     low, high = np.log(m200c_range_msun)
     return low + (np.arange(N_GRID) + 0.5) * (high - low) / N_GRID
 
@@ -19,7 +19,7 @@ def moments(ln_mass: np.ndarray, density: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def normalised(ln_density: np.ndarray) -> np.ndarray:
-    """Return densities (n, m), rows summing to one, of their ln up to a constant in each row.
+    """Return densities (n, m) whose rows sum to one, from ln densities up to a constant in each row.
 
     Rows that are not finite become NaN.
     """

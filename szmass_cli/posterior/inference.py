@@ -1,4 +1,4 @@
-"""Posteriors under the prior that is wanted, of redshifts known well, badly or not at all."""
+"""Posteriors under the requested prior, for redshifts that are exact, uncertain or unknown."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,31 +16,31 @@ LEAST_DENSITY = 1e-300
 
 @dataclass(frozen=True)
 class Inference:
-    """What is inferred of n clusters, marginalised over their redshifts.
+    """Posteriors of n clusters, marginalised over their redshifts.
 
     Parameters
     ----------
     own : MassPosterior
-        Under the prior of the model.
+        Posterior under the model's own prior.
     wanted : MassPosterior
-        Under the prior that is wanted; the same object where that is the model's.
+        Posterior under the requested prior; the same object if that is the model's own.
     """
 
     own: MassPosterior
     wanted: MassPosterior
 
     def ln_likelihood(self, change: PriorChange, redshift: np.ndarray) -> np.ndarray:
-        """Return ln of the likelihood of each mass, but for a constant in each row, (n, m).
+        """Return ln of the likelihood of each mass, up to a constant in each row, (n, m).
 
-        The posterior under the model's own prior over that prior; where redshifts are uncertain, the mean
-        over them.
+        This is the posterior under the model's own prior divided by that prior, averaged over redshift where
+        the redshift is uncertain.
 
         Parameters
         ----------
         change : PriorChange
-            Its `own` is the prior that is divided out.
+            Its `own` is the prior that the posterior is divided by.
         redshift : numpy.ndarray, shape (n,)
-            Of the clusters; only a prior that depends on it needs it.
+            Redshifts of the clusters; used only by a prior that depends on redshift.
         """
         ln_density = np.log(np.maximum(self.own.density, LEAST_DENSITY))
         return ln_density - ln_prior(change.own, self.own.ln_mass, redshift, change.cosmology)
@@ -58,14 +58,14 @@ def inferred(
     Parameters
     ----------
     posterior_at : callable
-        Gives, under the model's own prior, the posterior of some of the n clusters (their numbers) at some
-        redshifts, one for each.
+        Takes the indices of some of the n clusters and a redshift for each, and returns their posteriors
+        under the model's own prior.
     redshift, redshift_err : numpy.ndarray, shape (n,)
-        Redshifts and their standard deviations: 0 where they are exact, infinite where there is none.
+        Redshifts and their standard deviations: 0 where exact, infinite where the redshift is unknown.
     change : PriorChange
-        From the model's own prior to the one that is wanted.
+        Change from the model's own prior to the requested one.
     allowed : (float, float)
-        Redshifts that the model knows.
+        Lowest and highest redshift of the model.
     """
     unknown = np.isinf(redshift_err)
     uncertain = (redshift_err > 0) & ~unknown
@@ -90,7 +90,7 @@ def inferred(
 def _marginal(
     own: list[MassPosterior], nodes: np.ndarray, weights: np.ndarray, change: PriorChange
 ) -> Inference:
-    """Return the posteriors of clusters of which there is one posterior at each node of redshift."""
+    """Return the posteriors marginalised over redshift, from one posterior at each redshift node."""
     mixed = mixture(own, weights)
     if change.is_none:
         return Inference(mixed, mixed)

@@ -1,4 +1,4 @@
-"""A posterior of ln M: a density on the grid of masses, whatever model it comes from."""
+"""The posterior of ln M as a density on the grid of masses, for any model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from szmass_cli.posterior.grid import moments, normalised
 
 @dataclass(frozen=True)
 class MassPosterior:
-    """p(ln M | data) of n clusters.
+    """Posteriors p(ln M | data) of n clusters.
 
     Parameters
     ----------
     ln_mass : numpy.ndarray, shape (m,)
-        Middles of cells of equal width, see `szmass_cli.posterior.grid.mass_grid` [ln Msun].
+        Centres of cells of equal width [ln Msun], see `szmass_cli.posterior.grid.mass_grid`.
     density : numpy.ndarray, shape (n, m)
-        Probability of each cell; rows sum to one, or are NaN where there is no answer.
+        Probability of each cell; rows sum to one, or are NaN where there is no result.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        The shapes do not match.
     """
 
     ln_mass: np.ndarray
@@ -42,7 +42,7 @@ class MassPosterior:
 
     @classmethod
     def concatenate(cls, parts: "Sequence[MassPosterior]") -> "MassPosterior":
-        """Return the posteriors of all parts, which are on one grid, one after the other."""
+        """Return the concatenated posteriors of all parts, which share one grid."""
         return cls(parts[0].ln_mass, np.concatenate([part.density for part in parts]))
 
     @property
@@ -51,17 +51,17 @@ class MassPosterior:
         return moments(self.ln_mass, self.density)
 
     def percentiles(self, percents: Sequence[float]) -> np.ndarray:
-        """Return percentiles of the mass; the density is even within a cell.
+        """Return percentiles of the mass; the density is constant within a cell.
 
         Parameters
         ----------
         percents : sequence of float, length p
-            Between 0 and 100.
+            Percentiles, each between 0 and 100.
 
         Returns
         -------
         numpy.ndarray, shape (n, p)
-            Masses [Msun]; NaN where there is no answer.
+            M200c [Msun]; NaN where there is no result.
         """
         step = self.ln_mass[1] - self.ln_mass[0]
         cumulative = np.cumsum(self.density, axis=1)
@@ -83,12 +83,12 @@ class MassPosterior:
         Parameters
         ----------
         ln_ratio : numpy.ndarray, shape (n, m)
-            ln of the new prior over the old one at `ln_mass`, but for a constant in each row.
+            ln of the ratio of new to old prior at `ln_mass`, up to a constant in each row.
 
         Returns
         -------
         MassPosterior
-            A row to which the new prior leaves no probability has no answer.
+            Rows without any probability under the new prior are NaN.
         """
         with np.errstate(divide="ignore"):
             return MassPosterior(
@@ -97,19 +97,19 @@ class MassPosterior:
 
 
 def mixture(posteriors: Sequence[MassPosterior], weights: np.ndarray) -> MassPosterior:
-    """Return the weighted mean of posteriors: a parameter is marginalised over its nodes.
+    """Return the weighted mean of posteriors, which marginalises over a parameter given at nodes.
 
     Parameters
     ----------
     posteriors : sequence of MassPosterior, length k
-        Each of the same n clusters, on one grid.
+        Posteriors of the same n clusters at each node, on one grid.
     weights : numpy.ndarray, shape (k,) or (k, n)
         Probability of each node, summing to one over k.
 
     Raises
     ------
     ValueError
-        If the posteriors are on different grids.
+        The posteriors are on different grids.
     """
     first = posteriors[0].ln_mass
     if not all(np.array_equal(one.ln_mass, first) for one in posteriors[1:]):

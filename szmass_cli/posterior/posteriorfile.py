@@ -29,15 +29,15 @@ class PosteriorTable:
     Parameters
     ----------
     posterior : MassPosterior
-        Under the prior of the run; NaN in rows without an answer.
+        Posterior under the prior of the run; NaN in rows without a result.
     ln_likelihood : numpy.ndarray, shape (n, m)
-        ln of the likelihood of each mass, but for a constant in each row; no prior is in it.
+        ln of the likelihood of each mass, without any prior, up to a constant in each row.
     redshift : numpy.ndarray, shape (n,)
-        As it was used; NaN where there was none.
+        Redshifts used in the measurement; NaN where there is none.
     flags : numpy.ndarray of int, shape (n,)
-        ``szmass_flags`` of the catalogue.
+        Column ``szmass_flags`` of the catalogue.
     meta : dict
-        Provenance, as the catalogue's header has it.
+        Provenance keywords and values, as in the catalogue's header.
     """
 
     posterior: MassPosterior
@@ -48,7 +48,7 @@ class PosteriorTable:
 
     @property
     def ln_mass(self) -> np.ndarray:
-        """Return the middles of the cells of the grid, ln(M200c / Msun), (m,)."""
+        """Return the centres of the cells of the grid, ln(M200c / Msun), (m,)."""
         return self.posterior.ln_mass
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class PosteriorTable:
 
 
 def check_posterior_path(path: Path) -> None:
-    """Refuse a file name that `qp` would take for another format.
+    """Refuse a file name that `qp` would read as another format.
 
     Raises
     ------
@@ -70,14 +70,14 @@ def check_posterior_path(path: Path) -> None:
 
 
 class PosteriorRows:
-    """Puts rows into their places in a file of posteriors.
+    """Writes rows to their places in a file of posteriors.
 
     Parameters
     ----------
     file : int
-        Descriptor of the file, open for writing.
+        Descriptor of the file, opened for writing.
     places : mapping
-        Byte at which each of the two datasets begins.
+        Byte offset of each of the two datasets, by name.
     step : float
         Width of a cell of the grid in ln M.
     """
@@ -91,9 +91,9 @@ class PosteriorRows:
         Parameters
         ----------
         rows : numpy.ndarray of int, shape (k,)
-            Their numbers in the catalogue, in any order.
+            Row numbers in the catalogue, in any order.
         ln_likelihood, density : numpy.ndarray, shape (k, m)
-            ln of the likelihood, and the probability of each cell.
+            ln of the likelihood and posterior probability of each cell of the grid.
         """
         for name, values in ((LN_LIKELIHOOD, ln_likelihood), (PDFS, density / self._step)):
             curves = np.ascontiguousarray(values, "<f4")
@@ -110,25 +110,25 @@ def written_posteriors(
     meta: Mapping[str, str | float],
     overwrite: bool = False,
 ) -> Iterator[PosteriorRows]:
-    """Open a file of posteriors that takes the curves of rows, and appears when the block ends well.
+    """Open a file of posteriors to write rows to; it appears when the context exits without error.
 
     Parameters
     ----------
     path : Path
-        The file wanted in the end.
+        Final path of the file.
     ln_mass : numpy.ndarray, shape (m,)
-        Middles of the cells of the grid [ln Msun].
+        Centres of the cells of the grid [ln Msun].
     redshift, flags : numpy.ndarray, shape (n,)
-        Redshift that was used, and ``szmass_flags``, of every row.
+        Redshift used and ``szmass_flags`` of every row.
     meta : mapping
-        Provenance.
+        Provenance keywords and values, stored as one JSON attribute.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Yields
     ------
     PosteriorRows
-        Every row must be put into it.
+        Writer of the curves; every row must be written.
 
     Raises
     ------
@@ -151,12 +151,12 @@ def written_posteriors(
 
 
 def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
-    """Read what `szmass estimate --posteriors` wrote.
+    """Read a file written by `szmass estimate --posteriors`.
 
     Parameters
     ----------
     path : path
-        The ``.hdf5`` file.
+        File of posteriors, with the suffix ``.hdf5``.
 
     Returns
     -------
@@ -166,12 +166,14 @@ def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
     Raises
     ------
     InputError
-        The file cannot be read, or holds no posteriors of szmass.
+        The file cannot be read, or does not contain posteriors of szmass.
     """
     try:
         with reading(path) as file:
             edges = own_array(file, BINS)[0]
-            pdfs, ln_likelihood = own_array(file, PDFS), own_array(file, LN_LIKELIHOOD)
+            # not packed, so that any number of rows takes no more memory than it takes room in the file
+            size = os.path.getsize(path)
+            pdfs, ln_likelihood = own_array(file, PDFS, size), own_array(file, LN_LIKELIHOOD, size)
             redshift, flags = own_array(file, REDSHIFT), own_array(file, FLAGS)
             meta = json.loads(file.attrs["provenance"])
         n, m = len(flags), edges.size - 1
@@ -181,16 +183,17 @@ def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
         raise InputError(
             f"{path} holds no posteriors: {error}", "Give what szmass estimate --posteriors wrote."
         ) from error
-    density = pdfs.astype(float) * np.diff(edges)
+    density = pdfs.astype(float)
+    density *= np.diff(edges)
     density /= density.sum(axis=1, keepdims=True)
     posterior = MassPosterior(0.5 * (edges[1:] + edges[:-1]), density)
     return PosteriorTable(posterior, ln_likelihood, redshift, flags, meta)
 
 
 def _room(file: h5py.File, name: str, shape: tuple[int, int]) -> int:
-    """Make a dataset of rows that lie one after the other, and return the byte at which it begins.
+    """Make a dataset with contiguous rows, and return its byte offset in the file.
 
-    Rows come in any order; the library would take a millisecond for each.
+    Rows arrive in any order, and writing each through the library would take a millisecond.
     """
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_layout(h5py.h5d.CONTIGUOUS)

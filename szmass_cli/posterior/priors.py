@@ -1,4 +1,4 @@
-"""Priors of the mass: as a model has it, and as a posterior can be reweighted to."""
+"""Priors of the mass, and the change from a model's own prior to another."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ from szmass_cli.sky.abundance import halo_abundance
 
 
 class Prior(StrEnum):
-    """A prior of M200c by its name, as the option ``--prior`` takes it."""
+    """A prior of M200c, named as in the option ``--prior``."""
 
     FLAT_LOG = "flat-log"
     FLAT = "flat"
@@ -20,12 +20,12 @@ class Prior(StrEnum):
 
     @classmethod
     def parse(cls, name: str) -> "Prior":
-        """Return the prior of a name.
+        """Return the prior with a given name.
 
         Raises
         ------
         UsageError
-            If there is none.
+            No prior has this name.
         """
         try:
             return cls(name)
@@ -36,7 +36,7 @@ class Prior(StrEnum):
             ) from None
 
     def in_words(self, cosmology: Cosmology) -> str:
-        """Return what is written of it beside masses."""
+        """Return the description of the prior that accompanies masses in the output."""
         return {
             Prior.FLAT_LOG: "flat in ln M200c",
             Prior.FLAT: "flat in M200c",
@@ -46,16 +46,16 @@ class Prior(StrEnum):
 
 @dataclass(frozen=True)
 class PriorChange:
-    """From the prior of a model to the one that is wanted.
+    """A change from the prior of a model to the requested one.
 
     Parameters
     ----------
     own, wanted : Prior
-        Prior that posteriors have, and the one that they are to have.
+        Prior of the posteriors, and the requested prior.
     cosmology : Cosmology
-        Of the mass function.
+        Cosmology used for the halo mass function.
     scale : MassScale, optional
-        Of the masses that the wanted prior is of; that of the model otherwise.
+        Scale of the masses that the requested prior is of; by default that of the model.
     """
 
     own: Prior
@@ -104,18 +104,18 @@ class PriorChange:
 
 
 def ln_prior(prior: Prior, ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosmology) -> np.ndarray:
-    """Return ln of the density of a prior per ln M at given redshift, but for a constant in each row.
+    """Return ln of a prior density per ln M at given redshift, up to a constant in each row.
 
     Parameters
     ----------
     prior : Prior
-        Flat in ln M, flat in M, or the mass function.
+        The prior: flat in ln M, flat in M, or the halo mass function.
     ln_mass : numpy.ndarray, shape (m,) or (n, m)
         ln M200c [ln Msun].
     redshift : numpy.ndarray, shape (n,)
-        Of the clusters; only the mass function depends on it.
+        Redshifts of the clusters; used by the mass function only.
     cosmology : Cosmology
-        Of the mass function.
+        Cosmology used for the halo mass function.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def _ln_mass_function(ln_mass: np.ndarray, redshift: np.ndarray, cosmology: Cosm
 
 
 def _place(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the node below each value of an even grid, and the way to the next; NaN stays NaN."""
+    """Return the index below each value on an even grid, and the fraction of the step; NaN stays NaN."""
     position = np.clip((values - grid[0]) / (grid[1] - grid[0]), 0.0, grid.size - 1.0)
     low = np.minimum(np.nan_to_num(position).astype(int), grid.size - 2)
     return low, position - low

@@ -27,14 +27,14 @@ DELTA, N_STEPS = 0.05, 12
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Posteriors of simulated clusters, with the truth.
+    """Posteriors of simulated clusters, with their true masses.
 
     Parameters
     ----------
     density : numpy.ndarray, shape (n, m)
-        On `mass_grid`.
+        Probability of each cell of `mass_grid`; rows sum to one.
     ln_mass, redshift, snr : numpy.ndarray, shape (n,)
-        True ln M200c [ln Msun]; redshift; S/N of the matched filter.
+        True ln M200c [ln Msun], redshift, and S/N of the matched filter.
     """
 
     density: np.ndarray
@@ -50,26 +50,26 @@ class HeldOut:
 
     @classmethod
     def concatenate(cls, parts: Sequence["HeldOut"]) -> "HeldOut":
-        """Return all clusters of several sets."""
+        """Return the concatenated clusters of several sets."""
         names = cls.__dataclass_fields__
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) -> Recalibration:
-    """Return the recalibration that makes the true masses of held-out simulations likeliest.
+    """Return the recalibration that maximises the likelihood of the true masses of held-out simulations.
 
     Parameters
     ----------
     prior_range_msun : (float, float)
-        That the masses were drawn from, evenly in ln M.
+        Range of M200c that the masses were drawn from, uniformly in ln M.
     clusters : HeldOut
-        Posteriors of simulations that training did not see, with their true masses.
+        Posteriors of simulations not used in training, with their true masses.
 
     Notes
     -----
-    Shifts and stretches are drawn to none by a Gaussian prior of one width. The width is chosen by the ln p
-    of the third of the clusters that were not fitted: the smallest whose gain is within one standard error of
-    the best, so that noise is not taken for a correction. The floor is chosen alike.
+    A Gaussian prior of a single width pulls shifts and ln stretches towards zero. The width is chosen by the
+    ln p of the third of the clusters left out of the fit: the smallest whose gain lies within one standard
+    error of the best, so that noise is not mistaken for a correction. The floor is chosen in the same way.
     """
     third = len(clusters) // 3
     fitted, judged = clusters[third:], clusters[:third]
@@ -81,7 +81,7 @@ def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) 
 
 
 def _simplest(ln_p: list[np.ndarray]) -> int:
-    """Return the first of several alternatives that is as good as the best, but for one standard error."""
+    """Return the first of several alternatives within one standard error of the best."""
     best = int(np.argmax([np.mean(values) for values in ln_p]))
     for index, values in enumerate(ln_p):
         behind = ln_p[best] - values
@@ -91,7 +91,7 @@ def _simplest(ln_p: list[np.ndarray]) -> int:
 
 
 def _fitted(prior_range_msun: tuple[float, float], clusters: HeldOut, width: float) -> Recalibration:
-    """Return the recalibration of largest ln p plus ln prior of a width, by Fisher's scoring.
+    """Return the recalibration that maximises ln p plus the ln prior of a given width, by Fisher scoring.
 
     In units of its sigma, the information of a Gaussian posterior is 1 for the shift, and 2 for ln stretch.
     """
@@ -127,14 +127,14 @@ def _fitted(prior_range_msun: tuple[float, float], clusters: HeldOut, width: flo
 
 
 class _Curves:
-    """Posteriors that are shifted and stretched at one point each, at a fraction of the cost of all of them.
+    """Shifted and stretched posteriors at one mass each, much cheaper than on the complete grid.
 
     Parameters
     ----------
     grid : numpy.ndarray, shape (m,)
-        Masses of the posteriors, evenly spaced [ln Msun].
+        Evenly spaced ln M200c of the posteriors [ln Msun].
     clusters : HeldOut
-        n of them.
+        Posteriors and true masses of n clusters.
     """
 
     def __init__(self, grid: np.ndarray, clusters: HeldOut):
@@ -148,10 +148,10 @@ class _Curves:
         self._below = np.concatenate([nothing, np.cumsum(density, axis=1)], axis=1)
 
     def ln_p(self, shift: np.ndarray, stretch: np.ndarray) -> np.ndarray:
-        """Return ln p (n,) of the true masses, of posteriors moved by shifts and stretched about their means.
+        """Return ln p (n,) of the true masses for posteriors shifted, and stretched about their means.
 
-        What is left within the range of masses is normalised by the integral of the unmoved posterior between
-        the points that come to lie on the ends.
+        The part within the range of masses is normalised by the integral of the original posterior between
+        the points that are mapped to the ends of the range.
         """
         at, low, high = (self._mean + (x - self._mean - shift) / stretch for x in (self._truth, *self._ends))
         inside = self._integral(high) - self._integral(low)
@@ -160,7 +160,7 @@ class _Curves:
         return ln_density - np.log(stretch) - np.log(np.maximum(inside, 1e-300))
 
     def _integral(self, x: np.ndarray) -> np.ndarray:
-        """Return the probability below points (n,); beyond its ends a posterior goes on as it ends."""
+        """Return the probability below points (n,); beyond its ends the density is taken as constant."""
         inside = _read(self._below, (x - self._ends[0]) / self._step)
         first, last = (np.exp(self._ln_density[:, end]) for end in (0, -1))
         return inside + np.minimum(x - self._ends[0], 0.0) * first + np.maximum(x - self._ends[1], 0.0) * last

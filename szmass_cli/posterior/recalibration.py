@@ -1,4 +1,4 @@
-"""Posteriors set right on held-out simulations: a shift and a stretch in cells of mass, redshift and S/N."""
+"""Posteriors recalibrated on held-out simulations: shift and stretch by mass, redshift and S/N."""
 
 from dataclasses import dataclass, field
 from itertools import product
@@ -14,20 +14,20 @@ AXES = ("ln_mass_nodes", "ln_redshift_nodes", "snr_nodes")
 
 @dataclass(frozen=True)
 class Recalibration:
-    """How posteriors are shifted and stretched so that they cover what they state.
+    """How posteriors are shifted and stretched so that their coverage is correct.
 
     Parameters
     ----------
     ln_mass_nodes, ln_redshift_nodes, snr_nodes : numpy.ndarray, shape (a,), (b,), (c,)
-        Ascending: mean ln M200c [ln Msun] of the posterior, ln z, and arcsinh of the S/N.
+        Ascending nodes: mean ln M200c [ln Msun] of the posterior, ln z, and arcsinh of the S/N.
     shift : numpy.ndarray, shape (a, b, c)
-        Of the mean, in the posterior's own standard deviations.
+        Shift of the mean, in units of the posterior's own standard deviation.
     stretch : numpy.ndarray, shape (a, b, c)
-        Of the standard deviation.
+        Factor on the standard deviation; 1 leaves it unchanged.
     prior_range_msun : (float, float)
-        The prior is flat in ln M200c between these.
+        Range of M200c [Msun] in which the prior is flat in ln M200c.
     floor : float
-        Probability that the posterior gives evenly to all masses: clusters that nothing prepared for.
+        Probability spread evenly over all masses, for clusters unlike any in the training.
     """
 
     ln_mass_nodes: np.ndarray
@@ -58,30 +58,30 @@ class Recalibration:
 
     @classmethod
     def identity(cls, prior_range_msun: tuple[float, float]) -> "Recalibration":
-        """Return the recalibration that changes nothing."""
+        """Return the identity, which changes nothing."""
         middle = np.array([0.5 * np.log(np.prod(prior_range_msun))])
         nothing = np.zeros((1, 1, 1))
         return cls(middle, np.zeros(1), np.zeros(1), nothing, nothing + 1.0, prior_range_msun)
 
     @property
     def ln_mass(self) -> np.ndarray:
-        """Return the grid that posteriors are on, (m,) [ln Msun]."""
+        """Return the mass grid of the posteriors, (m,) [ln Msun]."""
         return mass_grid(self.prior_range_msun)
 
     @property
     def is_identity(self) -> bool:
-        """Return whether nothing is changed."""
+        """Return whether posteriors are left unchanged."""
         return self.floor == 0.0 and not np.any(self.shift) and bool(np.all(self.stretch == 1.0))
 
     def __call__(self, density: np.ndarray, redshift: np.ndarray, snr: np.ndarray) -> np.ndarray:
-        """Return posteriors (n, m) set right, rows summing to one.
+        """Return the recalibrated posteriors (n, m), whose rows sum to one.
 
         Parameters
         ----------
         density : numpy.ndarray, shape (n, m)
-            On `ln_mass`.
+            Probability of each cell of `ln_mass`; rows sum to one.
         redshift, snr : numpy.ndarray, shape (n,)
-            Of the clusters; S/N of the matched filter.
+            Redshift and matched-filter S/N of the clusters.
         """
         if self.is_identity:
             return density
@@ -96,7 +96,7 @@ class Recalibration:
 
     @property
     def nodes(self) -> list[np.ndarray]:
-        """Return the nodes of the three axes."""
+        """Return the nodes of the three axes: ln mass, ln redshift, S/N."""
         return [np.asarray(getattr(self, name), float) for name in AXES]
 
 
@@ -108,7 +108,7 @@ def shifted_and_stretched(
     shift: np.ndarray,
     stretch: np.ndarray,
 ) -> np.ndarray:
-    """Return posteriors (n, m) on a grid (m,), moved by shift sigma and stretched about their means (n,)."""
+    """Return posteriors (n, m) on a grid (m,), shifted by `shift` sigma and stretched about their means."""
     source = mean[:, None] + (ln_mass[None] - (mean + shift * sigma)[:, None]) / stretch[:, None]
     ln_density = np.log(np.maximum(np.asarray(density, float), 1e-300))
     moved = _interpolated(ln_mass, ln_density, source)
@@ -117,7 +117,7 @@ def shifted_and_stretched(
 
 
 def _interpolated(grid: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return rows of values (n, m) on an even grid (m,) at other points (n, m); beyond its ends, theirs."""
+    """Interpolate rows (n, m) from an even grid (m,) to points (n, m); the end values hold beyond it."""
     position = (at - grid[0]) / (grid[1] - grid[0])
     low = np.clip(np.floor(position).astype(int), 0, grid.size - 2)
     upper = np.clip(position - low, 0.0, 1.0)

@@ -18,20 +18,21 @@ FOUND_ABOVE_MSUN = 2e14
 def redshift_nodes(
     redshift: np.ndarray, redshift_err: np.ndarray, allowed: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights of Gauss and Hermite for a Gaussian redshift.
+    """Return Gauss-Hermite nodes and weights for a Gaussian redshift distribution.
 
     Parameters
     ----------
     redshift, redshift_err : numpy.ndarray, shape (n,)
-        Mean and standard deviation.
+        Mean and standard deviation of the redshifts.
     allowed : (float, float)
-        Nodes beyond this range are put on its ends.
+        Redshift range; nodes outside it are moved to its ends.
 
     Returns
     -------
     nodes : numpy.ndarray, shape (k, n)
+        Redshifts of the k nodes of each cluster.
     weights : numpy.ndarray, shape (k,)
-        Summing to one.
+        Weights of the nodes, which sum to one.
 
     Notes
     -----
@@ -46,25 +47,26 @@ def redshift_nodes(
 def unknown_redshift_nodes(
     redshift: np.ndarray, redshift_err: np.ndarray, allowed: tuple[float, float], cosmology: Cosmology
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and weights for clusters of which no redshift is known.
+    """Return nodes and weights for clusters of unknown redshift.
 
-    The prior is that of clusters on the sky: dN / dz of halos above `FOUND_ABOVE_MSUN` in the mass function
-    of Tinker et al. (2008), in seven parts of equal probability, each stood for by its median.
+    The prior is the dN / dz of halos above `FOUND_ABOVE_MSUN` in the mass function of Tinker et al. (2008),
+    divided into seven parts of equal probability, each represented by its median.
 
     Parameters
     ----------
     redshift, redshift_err : numpy.ndarray, shape (n,)
-        Only their number counts.
+        Not used except for their length n.
     allowed : (float, float)
-        The range of the prior.
+        Redshift range of the prior.
     cosmology : Cosmology
-        Of the mass function and of the volume.
+        Cosmology of the mass function and of the comoving volume.
 
     Returns
     -------
     nodes : numpy.ndarray, shape (k, n)
+        Redshifts of the k nodes of each cluster.
     weights : numpy.ndarray, shape (k,)
-        Summing to one.
+        Weights of the nodes, which sum to one.
     """
     levels = (np.arange(N_NODES) + 0.5) / N_NODES
     clusters = halo_abundance(cosmology, (FOUND_ABOVE_MSUN, MASS_RANGE_MSUN[1]), allowed)
@@ -78,16 +80,18 @@ def marginalised(
     redshift_err: np.ndarray,
     allowed: tuple[float, float],
 ) -> MassPosterior:
-    """Return the posterior whatever the redshift: int p(ln M | data, z) N(z; redshift, redshift_err²) dz.
+    """Return the posterior marginalised over a Gaussian redshift.
+
+    This is the integral int p(ln M | data, z) N(z; redshift, redshift_err²) dz.
 
     Parameters
     ----------
     posterior_at : callable
-        Gives the posterior of n clusters at redshifts (n,).
+        Returns the posteriors of the n clusters at redshifts (n,).
     redshift, redshift_err : numpy.ndarray, shape (n,)
-        Mean and standard deviation.
+        Mean and standard deviation of the redshifts.
     allowed : (float, float)
-        Redshifts that `posterior_at` can be asked for.
+        Redshift range in which `posterior_at` can be evaluated.
 
     Returns
     -------

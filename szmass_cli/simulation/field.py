@@ -38,7 +38,7 @@ class WrittenField:
     paths : FieldPaths
         Where maps, inverse variances, mask and truth catalogue are.
     description : str
-        Of its pixels.
+        Description of the map's pixels in words.
     truth : astropy.table.Table
         The clusters that were painted, one a row, with their true masses; see `truth_table`.
     """

@@ -21,7 +21,7 @@ class FieldPaths:
     Parameters
     ----------
     maps, ivars : tuple of Path
-        Of each band.
+        Sky map and inverse-variance map of each band (FITS).
     mask, truth : Path
         One of each for all bands: the apodised mask (FITS), and the clusters with their true masses (CSV).
     """

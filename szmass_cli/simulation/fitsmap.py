@@ -42,7 +42,7 @@ def write_map(
     values : callable
         Gives the values of a slice of pixels, or of pixels by number.
     cards : dict
-        Of the header.
+        Keywords and values for the header.
     progress : Progress
         Called with ``writing`` and how many pixels are written.
     """

@@ -81,7 +81,7 @@ def halo_stamps(
     columns : mapping, optional
         Role -> column name for the catalogue.
     m200c_range_msun, redshift_range : (float, float)
-        Halos to take.
+        Ranges of M200c [Msun] and redshift of the halos to use.
     cosmology : Cosmology
         The simulation's, for M500c -> M200c.
     progress : Progress

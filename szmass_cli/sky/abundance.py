@@ -1,4 +1,4 @@
-"""How many clusters there are: the halo mass function along the line of sight."""
+"""The abundance of clusters: the halo mass function along the line of sight."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,14 +14,14 @@ N_MASSES, N_REDSHIFTS = 200, 120
 
 @dataclass(frozen=True)
 class Abundance:
-    """Halos per steradian, tabulated.
+    """Tabulated number of halos per steradian.
 
     Parameters
     ----------
     ln_m200c : numpy.ndarray, shape (m,)
         ln M200c [Msun], ascending.
     redshift : numpy.ndarray, shape (k,)
-        Ascending.
+        Redshifts, ascending.
     per_sr : numpy.ndarray, shape (m, k)
         dN / dlnM dz dOmega [1/sr].
     """
@@ -32,20 +32,20 @@ class Abundance:
 
     @property
     def total_per_sr(self) -> float:
-        """Halos per steradian in the whole range."""
+        """Return the number of halos per steradian in the complete range of mass and redshift."""
         return float(np.trapezoid(np.trapezoid(self.per_sr, self.redshift, axis=1), self.ln_m200c))
 
     def draw_redshifts(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """n redshifts of halos of any mass in the range."""
+        """Draw n redshifts of halos of any mass in the range."""
         return self.redshift_quantiles(rng.random(n))
 
     def redshift_quantiles(self, levels: np.ndarray) -> np.ndarray:
-        """Redshifts below which given fractions (n,) of the halos of any mass in the range lie, (n,)."""
+        """Return the redshifts (n,) below which given fractions (n,) of all halos in the range lie."""
         density = np.trapezoid(self.per_sr, self.ln_m200c, axis=0)
         return _draw(self.redshift, density[None, :], levels)
 
     def draw_masses(self, redshift: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """M200c [Msun] of halos at the given redshifts (n,)."""
+        """Draw M200c [Msun] of halos at given redshifts (n,)."""
         upper = np.searchsorted(self.redshift, redshift).clip(1, self.redshift.size - 1)
         weight = (redshift - self.redshift[upper - 1]) / (self.redshift[upper] - self.redshift[upper - 1])
         density = self.per_sr[:, upper - 1] * (1.0 - weight) + self.per_sr[:, upper] * weight
@@ -53,7 +53,7 @@ class Abundance:
 
 
 def _draw(x: np.ndarray, density: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Where each cumulative density (n or 1, m) over x (m,) reaches a fraction (n,)."""
+    """Return x where the cumulative density (n or 1, m) over x (m,) reaches each fraction (n,)."""
     steps = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(x)
     cumulative = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
     cumulative /= cumulative[:, -1:]
@@ -71,14 +71,14 @@ def _draw(x: np.ndarray, density: np.ndarray, uniform: np.ndarray) -> np.ndarray
 def halo_abundance(
     cosmology: Cosmology, mass_range_msun: tuple[float, float], redshift_range: tuple[float, float]
 ) -> Abundance:
-    """Halos along the line of sight, by the mass function of `massfunction.halo_density_per_mpc3`.
+    """Return the abundance of halos along the line of sight, from `massfunction.halo_density_per_mpc3`.
 
     Parameters
     ----------
     cosmology : Cosmology
-        Of the mass function and of the volume.
+        Cosmology of the mass function and of the comoving volume.
     mass_range_msun : (float, float)
-        In M200c [Msun].
+        Range of M200c [Msun] covered by the table.
     redshift_range : (float, float)
         Lowest and highest redshift of the table.
 
@@ -94,13 +94,13 @@ def halo_abundance(
 
 
 def comoving_volume_mpc3_sr(redshift, cosmology: Cosmology) -> np.ndarray:
-    """Comoving volume per redshift and steradian [Mpc^3 / sr]."""
+    """Return the comoving volume per unit redshift and steradian [Mpc^3 / sr]."""
     return cosmology.astropy.differential_comoving_volume(redshift).to_value(u.Mpc**3 / u.sr)
 
 
 def draw_by_volume(
     redshift_range: tuple[float, float], cosmology: Cosmology, rng: np.random.Generator, n: int
 ) -> np.ndarray:
-    """n redshifts spread evenly over comoving volume."""
+    """Draw n redshifts, uniformly in comoving volume."""
     redshift = np.linspace(*redshift_range, 400)
     return _draw(redshift, comoving_volume_mpc3_sr(redshift, cosmology)[None, :], rng.random(n))

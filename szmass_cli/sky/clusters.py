@@ -202,7 +202,7 @@ class ClusterStamps:
         Parameters
         ----------
         scales : ClusterScales
-            Of n clusters.
+            Sizes, Compton scales and temperatures of n clusters.
         offset_arcmin : numpy.ndarray, shape (n, 2)
             Of the centre from the middle of the cutout, in rows (northwards) and columns (westwards).
         """

@@ -35,11 +35,11 @@ class CutoutBlock:
     image, sz : numpy.ndarray, shape (n, 40, 40, f), float32
         Sky with noise, and the cluster's own beamed signal [µK_CMB], in f bands.
     m200c : numpy.ndarray, shape (n,)
-        [Msun].
+        True M200c of the clusters [Msun].
     redshift, amplitude : numpy.ndarray, shape (n,)
         Redshift, and the log-normal factor that multiplied the SZ signal.
     offset_arcmin : numpy.ndarray, shape (n, 2), optional
-        Of the cluster from the middle of the cutout, north and west, where they are miscentred.
+        Offset of miscentred clusters from the middle of the cutout, north and west [arcmin].
     """
 
     image: np.ndarray

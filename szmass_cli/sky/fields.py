@@ -56,7 +56,7 @@ def plane_fields(
     shape : (int, int)
         Pixels in y and x.
     pixel_arcmin : float
-        Pixel side.
+        Side of the square pixels [arcmin].
     power : SkyPower
         Between the f bands.
     beams : sequence of AnyBeam, length f

@@ -22,7 +22,7 @@ class Footprint:
     Parameters
     ----------
     n_pixels : float
-        Of one map.
+        Number of pixels of one map.
     memory_bytes, disk_bytes : float
         At the most at one time, and of all files.
     """

@@ -84,7 +84,7 @@ def draw_alm(
     power : SkyPower
         Between the f bands.
     index : int
-        Which band.
+        Index of the band among the f bands.
     beam : AnyBeam
         What that band is seen through.
     ell_max : int

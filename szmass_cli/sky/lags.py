@@ -18,7 +18,7 @@ def sky_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
     power : SkyPower
         Of the sky before any beam, between f bands.
     instrument : Instrument
-        Of f bands.
+        Beams, pixels and filters of the f bands.
 
     Returns
     -------

@@ -31,7 +31,7 @@ class Margins:
     Parameters
     ----------
     pixels : CarPixels
-        With the margins.
+        Pixels of the map including its margins.
     rows, columns : slice
         Where the map itself is among them.
     taper_pixels : int

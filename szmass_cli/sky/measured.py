@@ -65,7 +65,7 @@ class PatchSpectra:
     window : numpy.ndarray, shape (ny, nx)
         What patches are multiplied by; `hann_window`, or that times a mask.
     pixel_arcmin : float
-        Pixel side.
+        Side of the square pixels [arcmin].
     edges : array_like, shape (bins + 1,)
         Ascending multipoles between bins. Each bin must hold a mode.
     """
@@ -113,7 +113,7 @@ class PatchSpectra:
         Returns
         -------
         numpy.ndarray, shape (f, f, bins)
-            [µK^2].
+            Mean binned D_ell [µK^2].
         """
         ny, nx = self._window.shape
         # twice as large, so that lags do not wrap around
@@ -134,7 +134,7 @@ class PatchSpectra:
         Parameters
         ----------
         expected : numpy.ndarray, shape (f, f, bins)
-            See `expect`.
+            Mean binned D_ell [µK^2], see `expect`.
         n_patches : int
             Independent patches that the mean is taken over.
         """
@@ -183,7 +183,7 @@ def plane_lag_covariance_uk2(
     Returns
     -------
     numpy.ndarray, shape (f, f, ny, nx)
-        [µK^2].
+        Covariance between bands at each lag in rows and columns [µK^2].
     """
     box = [2 * n for n in shape]
     pixel_rad = pixel_arcmin * ARCMIN
@@ -233,9 +233,9 @@ def passed_power(instrument: Instrument, ell: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     instrument : Instrument
-        Of f bands.
+        Beams, pixels and filters of the f bands.
     ell : numpy.ndarray, shape (n,)
-        Multipoles.
+        Multipoles to evaluate at.
 
     Returns
     -------

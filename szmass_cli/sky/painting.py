@@ -61,7 +61,7 @@ class ClusterPainter:
         Parameters
         ----------
         sky : numpy.ndarray, shape (pixels.size,)
-            [µK].
+            Temperatures of the map [µK_CMB], changed in place.
         pixels : Pixels
             Those of `sky`, in the same order.
         centres : (numpy.ndarray, numpy.ndarray), shape (n,)

@@ -20,7 +20,7 @@ class PlaneImages:
     Parameters
     ----------
     band : Band
-        With a `plane_transfer`.
+        A band that has a `plane_transfer`.
 
     Notes
     -----

@@ -60,7 +60,7 @@ class SkyPower:
     Parameters
     ----------
     ell : numpy.ndarray, shape (n,)
-        Ascending multipoles.
+        Multipoles of the table, ascending.
     cl_uk2_sr : numpy.ndarray, shape (f, f, n)
         C_ell [µK^2 sr] of f bands, zero below the first and beyond the last multipole.
     """
@@ -84,7 +84,7 @@ class SkyPower:
         Parameters
         ----------
         config, bands, cmb_dl
-            See `sky_dl_uk2`.
+            Sky, its bands and the CMB power, as for `sky_dl_uk2`.
         """
         ell = tabulated_ell(max(band.beam.ell_max for band in bands))
         none = np.zeros((len(bands), len(bands), ell.size))

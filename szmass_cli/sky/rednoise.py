@@ -58,7 +58,7 @@ def red_noise_beams(instrument: Instrument, power: SkyPower) -> list[Unblurred]:
     instrument : Instrument
         Its white noise is what the red noise is compared with.
     power : SkyPower
-        See `red_noise_power`.
+        Power of the red noise, as from `red_noise_power`.
     """
     beams = []
     for index, band in enumerate(instrument.bands):

@@ -37,7 +37,7 @@ def draw_halos(abundance: Abundance, half_width_arcmin: float, rng: np.random.Ge
     Parameters
     ----------
     abundance : Abundance
-        Their mean numbers.
+        Mean number of halos by mass and redshift.
     half_width_arcmin : float
         Half the side of the square.
     rng : numpy.random.Generator

@@ -44,9 +44,9 @@ class SurveyField:
     maps_uk, ivars : tuple of numpy.ndarray
         One map [µK_CMB] and one inverse variance [µK^-2] for each band; CAR maps are `pixell.enmap.ndmap`.
     mask : numpy.ndarray
-        Of the same shape.
+        Mask from 0 to 1, of the same shape as each map.
     truth : astropy.table.Table
-        See `truth_table`.
+        The painted clusters with their true masses, see `truth_table`.
     """
 
     maps_uk: tuple[np.ndarray, ...]

@@ -22,7 +22,7 @@ def split_part(path: str | Path) -> tuple[Path, str | None]:
     Returns
     -------
     Path
-        The file.
+        The file, without what stands in the brackets.
     str or None
         What stands in the brackets; None where nothing is chosen.
     """

@@ -134,7 +134,7 @@ def check_writable(path: str | os.PathLike[str], overwrite: bool = False) -> Non
     Parameters
     ----------
     path : path
-        The output file.
+        The output file to be written.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -257,7 +257,7 @@ def lock(path: Path, *, shared: bool, busy: SzmassError) -> Iterator[None]:
     Parameters
     ----------
     path : Path
-        There already.
+        An existing file or folder.
     shared : bool
         Whether others may hold it too, if they share it as well.
     busy : SzmassError

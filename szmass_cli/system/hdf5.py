@@ -53,9 +53,9 @@ def own_array(file: h5py.Group, name: str, max_bytes: int = MAX_BYTES) -> np.nda
     Parameters
     ----------
     file : h5py.File or h5py.Group
-        Open for reading.
+        File or group, open for reading.
     name : str
-        Of the dataset, or its path in `file`.
+        Name of the dataset, or its path in `file`.
     max_bytes : int
         Memory that it may take.
 

@@ -76,7 +76,7 @@ def read_arrays(
     path : path
         The archive; read whole, so the limits of `read_bytes` hold for it, too.
     names : sequence of str
-        Of the arrays.
+        Names of the arrays to read.
     max_bytes : int
         Memory that one of them may take, whatever the size of the archive.
 

@@ -35,7 +35,7 @@ class Head(Protocol):
         Parameters
         ----------
         folder : Path
-            Exists.
+            An existing folder to write the bundle to.
         facts : dict
             ``name``, ``szmass_version`` and ``cutouts_trained_on`` of the metadata.
         weights : list of numpy.ndarray

@@ -732,8 +732,9 @@ def test_a_sky_position_that_astropy_wrote_to_fits(tmp_path):
 
 def test_clashes_ignore_case(tmp_path):
     cat = read_text(tmp_path, "ra,dec,m200C\n1,2,3\n")
-    with pytest.raises(InputError, match="'m200C'"):
+    with pytest.raises(InputError, match="'m200C'") as caught:
         check_output_columns(cat, ["M200c"])
+    assert "--suffix" in caught.value.hint
     check_output_columns(cat, ["M500c"])
 
 

@@ -1,5 +1,7 @@
 """`--posteriors`, `--suffix`, `--flag-names` and the observables: what comes out beside the masses."""
 
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
@@ -9,18 +11,25 @@ import szmass_cli
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, OutputError, SzmassError, UsageError
 from szmass_cli.estimation import run as estimation
+from szmass_cli.estimation.masstable import as_written
 from szmass_cli.physics.cosmology import PLANCK18, convert_m200c, theta500_arcmin
-from szmass_cli.posterior.grid import normalised
+from szmass_cli.posterior.grid import mass_grid, normalised
 from szmass_cli.posterior.masses import MassPosterior
+from szmass_cli.posterior.posteriorfile import written_posteriors
 from szmass_cli.posterior.priors import Prior, ln_prior
+from szmass_cli.system.hdf5 import own_array
+
+UNKNOWN = 7
+"""The row without a redshift."""
 
 
 @pytest.fixture(scope="module")
 def catalog(field, tmp_path_factory):
-    """The field's clusters, some with redshift errors, one of them beside the map."""
+    """The field's clusters, some with redshift errors, one without a redshift, one beside the map."""
     table = field.truth.copy()
     table["redshift_err"] = np.tile([0.1, 0.0, 0.0], 8)
     table["dec"][5] += 40.0
+    table["redshift"] = np.ma.masked_array(table["redshift"], np.arange(24) == UNKNOWN)
     path = tmp_path_factory.mktemp("posteriors") / "in.csv"
     table.write(path)
     return path
@@ -32,6 +41,11 @@ def written(field, measure, catalog, tmp_path_factory):
     path = tmp_path_factory.mktemp("written") / "p.hdf5"
     estimates = measure(field.map_path, catalog, prior="mass-function", posteriors=path, block_rows=7)
     return estimates, path
+
+
+def words(message):
+    """What a message says, without its frame and line breaks."""
+    return " ".join(word for word in message.split() if word != "│")
 
 
 def column(estimates, name):
@@ -48,6 +62,8 @@ def test_medians_of_the_file_are_those_of_the_catalogue(written):
     np.testing.assert_array_equal(table.flags, column(estimates, "szmass_flags"))
     assert np.isnan(table.posterior.density[5]).all() and np.isnan(table.ln_likelihood[5]).all()
     assert table.flags[5] & Flag.OFF_MAP
+    assert table.flags[UNKNOWN] == Flag.NO_REDSHIFT and np.isfinite(table.posterior.density[UNKNOWN]).all()
+    np.testing.assert_array_equal(table.redshift, np.where(np.arange(24) == UNKNOWN, np.nan, 0.7))
     assert table.meta["SZM_PRI"].startswith("mass function") and table.meta["SZM_MAP"] == "field.fits"
 
 
@@ -57,7 +73,8 @@ def test_a_prior_put_on_the_likelihood_by_hand_gives_the_other_columns(written):
     flat = MassPosterior(table.ln_mass, normalised(table.ln_likelihood.astype(float)))
     medians = flat.percentiles([50.0])[:, 0] / 1e14
     np.testing.assert_allclose(medians, column(estimates, "M200c_uncorr"), rtol=1e-4)
-    sure = np.flatnonzero(np.tile([0.1, 0.0, 0.0], 8) == 0.0)  # else the prior differs from node to node
+    # else the prior differs from node to node
+    sure = np.flatnonzero((np.tile([0.1, 0.0, 0.0], 8) == 0.0) & np.isfinite(table.redshift))
     ln_mass_function = ln_prior(Prior.MASS_FUNCTION, table.ln_mass, table.redshift[sure], PLANCK18)
     with_prior = MassPosterior(
         table.ln_mass, normalised(table.ln_likelihood[sure].astype(float) + ln_mass_function)
@@ -124,6 +141,37 @@ def test_bytes_are_the_same_over_blocks_shards_and_an_interruption(
     assert len(whole) == len(first) and first == shared
 
 
+@pytest.mark.parametrize(
+    ("option", "other"),
+    [("--posteriors", ("--posteriors", "q.hdf5")), ("--suffix", ("--suffix", "_b")), ("--flag-names", ())],
+)
+def test_shards_that_would_make_other_outputs_are_refused(
+    field, catalog, szmass_here, tmp_path, monkeypatch, option, other
+):
+    monkeypatch.setattr(estimation, "_measure", lambda *_: None)
+    first = ("--posteriors", "p.hdf5", "--flag-names", "--suffix", "_a")
+    share = ("estimate", field.map_path, catalog, "--noise", "5", "-o", "out.fits", *first)
+    assert szmass_here(*share, "--shard", "1/2", cwd=tmp_path).code == 0
+    if option == "--flag-names":
+        share = [word for word in share if word != option]
+    outcome = szmass_here(*share, *other, "--shard", "2/2", cwd=tmp_path)
+    assert outcome.code == 2 and option in outcome.err and "remove the folder" in words(outcome.err)
+    assert szmass_here("estimate", field.map_path, catalog, "--noise", "5", "-o", "out.fits", *first,
+                       "--shard", "2/2", cwd=tmp_path).code == 0  # fmt: skip
+
+
+def test_shards_may_be_said_to_overwrite(field, catalog, szmass_here, tmp_path, monkeypatch):
+    monkeypatch.setattr(estimation, "_measure", lambda *_: None)
+    for name in ("out.fits", "p.hdf5"):
+        (tmp_path / name).write_text("old")
+    share = ("estimate", field.map_path, catalog, "--noise", "5", "-o", "out.fits", "--posteriors", "p.hdf5")
+    refused = szmass_here(*share, "--shard", "1/2", cwd=tmp_path)
+    assert refused.code == 2 and "--overwrite replaces it" in words(refused.err)
+    done = szmass_here(*share, "--shard", "1/2", "--overwrite", cwd=tmp_path)
+    assert done.code == 0 and "szmass merge out.fits --overwrite" in words(done.err)
+    assert (tmp_path / "out.fits").read_text() == (tmp_path / "p.hdf5").read_text() == "old"
+
+
 def test_a_failing_catalogue_leaves_no_posteriors(field, catalog, measure, tmp_path, monkeypatch):
     def fails(*_, **__):
         raise SzmassError("no room for the catalogue", "")
@@ -146,6 +194,25 @@ def test_the_file_is_checked_before_the_work(field, catalog, measure, tmp_path):
         measure(field.map_path, catalog, posteriors=tmp_path / "q.hdf5", model="paper")
     with pytest.raises(InputError, match="holds no posteriors"):
         szmass_cli.read_posteriors(tmp_path / "p.hdf5")
+
+
+def test_posteriors_and_catalogue_are_not_one_file(field, catalog, measure, tmp_path):
+    (tmp_path / "p.hdf5").symlink_to("out.fits")
+    with pytest.raises(UsageError, match="are one file"):
+        measure(field.map_path, catalog, tmp_path / "out.fits", posteriors=tmp_path / "p.hdf5")
+
+
+def test_many_rows_are_read_in_little_memory(tmp_path, monkeypatch):
+    n, m = 2000, 400
+    rows, curves = np.arange(n), np.full((n, m), 1.0 / m, np.float32)
+    with written_posteriors(tmp_path / "p.hdf5", mass_grid((3e13, 2e15)), rows, rows, {}) as out:
+        out.put(rows, curves, curves)
+    monkeypatch.setattr(own_array, "__defaults__", (10_000 + 8 * n,))  # what packed data may take
+    tracemalloc.start()
+    table = szmass_cli.read_posteriors(tmp_path / "p.hdf5")
+    peak = tracemalloc.get_traced_memory()[1] / curves.nbytes
+    tracemalloc.stop()
+    assert len(table) == n and peak < 4.5  # both as stored, and one with twice the digits
 
 
 def test_truncated_posteriors_are_refused(written, tmp_path):
@@ -175,6 +242,18 @@ def test_names_of_columns_take_a_suffix_and_flags_their_words(field, measured, s
     assert out["szmass_flag_names_sz"][3] == "OFF_MAP" and out["szmass_flags_sz"][3] == Flag.OFF_MAP
     with pytest.raises(UsageError, match="--suffix"):
         szmass_cli.estimate(field.map_path, field.catalog_path, suffix="a b")
+
+
+@pytest.mark.parametrize("suffix", ["_err", "_p16"])
+def test_a_suffix_may_make_names_of_other_columns(measured, suffix):
+    before = list(measured.columns.colnames)
+    out = as_written(measured.columns, suffix, flag_names=True)
+    assert out.colnames == [name + suffix for name in (*before, "szmass_flag_names")]
+    assert measured.columns.colnames == before
+    for name in before:
+        was, now = measured.columns[name], out[name + suffix]
+        np.testing.assert_array_equal(now, was)
+        assert (now.unit, now.description) == (was.unit, was.description)
 
 
 def test_observables_belong_to_the_median_mass(measured, field):

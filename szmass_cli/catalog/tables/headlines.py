@@ -23,9 +23,9 @@ class Heading:
     Parameters
     ----------
     names : list of str
-        Of the columns.
+        Names of the columns, in order.
     units : list of str
-        Of the columns, as the text has them; empty where it has none.
+        Units of the columns, as written in the text; empty where none are given.
     delimiter : str or None
         One character; None for whitespace.
     body : str

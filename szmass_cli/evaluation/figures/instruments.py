@@ -39,11 +39,11 @@ def save_instrument_figures(
     metrics : InstrumentsMetrics
         Its numbers are drawn where sets of clusters are summed up: coverage, bias, mismatch.
     surveys : mapping of Judged
-        By name.
+        Clusters with their verdicts, by name of the survey.
     history : list of dict
         The epochs of training.
     folder : Path
-        An existing folder.
+        An existing folder to write the figures to.
     """
     figures = {
         "shifts": shift_figure(surveys),

@@ -37,7 +37,7 @@ def save_paper_figures(evaluation: PaperResults, history: list[dict[str, float]]
     history : list of dict
         The epochs of training.
     folder : Path
-        An existing folder.
+        An existing folder to write the figures to.
     """
     figures = {"figure5_scatter": _scatter_figure(evaluation)}
     if evaluation.maps:

@@ -37,9 +37,9 @@ class Assumed:
     instrument : Instrument
         Bands, beams, filters and noise of the maps.
     scatter : Scatter
-        Of clusters of one mass.
+        Intrinsic scatter of clusters at fixed mass.
     position_error_arcmin : float
-        Standard deviation of positions along each axis.
+        Standard deviation of positions along each axis [arcmin].
     """
 
     sky: SkyModel
@@ -134,7 +134,7 @@ def sky_of(model_sky: SkyModel, sky: SkyConfig) -> SkyModel:
     Parameters
     ----------
     model_sky : SkyModel
-        Of the model.
+        Sky power and SZ model of the trained model.
     sky : SkyConfig
         Its components count, not its bands.
     """

@@ -49,7 +49,7 @@ class Verdict:
     Parameters
     ----------
     mean, sigma : numpy.ndarray
-        Of ln M.
+        Mean and standard deviation of ln M under the posterior.
     below : numpy.ndarray
         Probability of lower masses than the true one.
     ln_density : numpy.ndarray
@@ -88,7 +88,7 @@ class Judged:
     Parameters
     ----------
     ln_mass, redshift : numpy.ndarray, shape (n,)
-        The truth.
+        True ln M200c [ln Msun] and true redshift.
     snr, expected_snr : numpy.ndarray, shape (n,)
         Of the matched filter: found by the model with the best cluster, and of a mean cluster of the true
         mass without the noise of its own cutout.
@@ -159,7 +159,7 @@ class Answer:
     posterior : MassPosterior
         With the network's correction, where there is one.
     snr : numpy.ndarray, shape (n,)
-        Of the best cluster.
+        Matched-filter S/N of the best-fitting cluster.
     weighed : Weighed
         The cutouts, with their products with the inverse covariance.
     """

@@ -151,7 +151,7 @@ class CaseRow:
     name : str
         What tables and figures call it.
     n_cutouts : int
-        Of all S/N.
+        Number of cutouts in the set, of any S/N.
     detected : PosteriorRow or None
         Of clusters with S/N above 3, where there are any.
     by_snr : tuple of SnrRow
@@ -159,7 +159,8 @@ class CaseRow:
     bias : Bias or None
         Of clusters with an expected S/N above 5; None where there are fewer than two.
     gain : Gain or None
-        Of the clusters in `detected`.
+        Gain of all bands over the one near 150 GHz, for the clusters in `detected`; None where there is one
+        band.
     told_the_truth : bool
         Whether the exact posterior is the best that is possible.
     flagged : float or None

@@ -78,7 +78,7 @@ class InstrumentsEvaluation:
     metrics : InstrumentsMetrics
         What metrics.json and the summary hold.
     surveys : dict of Judged
-        By name, as in ``metrics.surveys``.
+        Clusters with their verdicts, by the names in ``metrics.surveys``.
     """
 
     metrics: InstrumentsMetrics

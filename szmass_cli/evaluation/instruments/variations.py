@@ -65,7 +65,7 @@ def filter_cases(
     what : str
         What the instrument is called.
     transfers : dict of PlaneTransfer
-        By name.
+        Transfer functions of the filters, by name.
     """
     cases = []
     for name, transfer in transfers.items():
@@ -105,9 +105,9 @@ def mismatch_cases(sky: SkyModel, instrument: Instrument, what: str) -> list[Cas
     Parameters
     ----------
     sky : SkyModel
-        Of the model.
+        Sky power and SZ model of the trained model, which the model assumes in all cases.
     instrument : Instrument
-        What it is told.
+        The instrument that the model is told of.
     what : str
         What the instrument is called.
     """

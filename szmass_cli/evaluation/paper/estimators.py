@@ -100,7 +100,7 @@ class BestEstimator:
     likelihood : GaussianLikelihood
         Of cutouts of the sky and band that are simulated.
     redshift : float
-        Of all clusters.
+        Redshift common to all clusters.
     prior_range_msun : (float, float)
         The prior is flat in M200c between these.
     band : int

@@ -29,9 +29,9 @@ class Estimated:
     Parameters
     ----------
     m200c_msun : numpy.ndarray, shape (n,)
-        True masses [Msun].
+        True M200c of the clusters [Msun].
     percentiles_msun : dict of numpy.ndarray, shape (n, 5)
-        By estimator.
+        Percentiles of M200c [Msun], by name of the estimator.
     """
 
     m200c_msun: np.ndarray
@@ -110,7 +110,7 @@ def estimate_set(
     Parameters
     ----------
     simulator : CutoutSimulator
-        Draws the cutouts.
+        Draws the cutouts of the set.
     clusters : ClusterConfig
         Masses, redshifts and scatter of the set.
     estimators : mapping

@@ -44,7 +44,7 @@ class TestSizes:
     per_mass : int
         Of each mass of Figure 4.
     irregular : int
-        Irregular clusters.
+        Number of cutouts with irregular clusters.
     """
 
     __test__ = False  # no class of tests, whatever its name says

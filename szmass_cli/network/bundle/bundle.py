@@ -53,7 +53,7 @@ class Bundle:
     Parameters
     ----------
     path : Path
-        The folder.
+        Folder that the bundle was read from.
     metadata : Metadata
         What it states about itself, checked against the other files.
     recipe : SurveyConfig
@@ -61,7 +61,7 @@ class Bundle:
     weights : list of numpy.ndarray
         The network's variables in the order Keras lists them.
     recalibration : Recalibration
-        Of its posteriors.
+        Recalibration of the model's posteriors.
     sky_model : SkyModel
         The sky that its likelihoods assume, whatever the instrument.
     """

@@ -53,7 +53,7 @@ class Teacher:
     config : SurveyConfig
         Clusters, seed, and number of cutouts of an epoch.
     simulator : Simulator
-        Draws labelled simulations.
+        Draws the labelled simulations.
     lesson : Lesson
         Makes inputs and targets of them.
     """

@@ -55,7 +55,7 @@ def training_device(config: TrainingConfig, devices: list[str] | None = None) ->
     Parameters
     ----------
     config : TrainingConfig
-        Its ``precision``.
+        Training configuration; only its ``precision`` is used.
     devices : list of str, optional
         TensorFlow's names of the devices to use, instead of those found.
     """

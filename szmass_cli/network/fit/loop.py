@@ -81,7 +81,7 @@ def fit(
     simulator : Simulator
         Draws labelled simulations for training and validation.
     lesson : Lesson
-        What is taught.
+        Turns simulations into inputs and targets of the network.
     folder : Path
         Where checkpoints and logs live while the run lasts.
     resume : bool

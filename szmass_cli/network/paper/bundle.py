@@ -42,7 +42,7 @@ class PaperBundle:
     Parameters
     ----------
     path : Path
-        The folder.
+        Folder that the bundle was read from.
     metadata : PaperMetadata
         What it states about itself, checked against the other files.
     recipe : SurveyConfig

@@ -86,7 +86,7 @@ class Calibration:
         Returns
         -------
         numpy.ndarray, shape (n, p)
-            M200c [Msun].
+            Percentiles of M200c [Msun].
         """
         sigma = np.clip(ndtri(np.asarray(percents, float) / 100.0), N_SIGMA[0], N_SIGMA[-1])
         result = self._quantiles(raw_mass_msun, redshift, sigma)
@@ -204,7 +204,7 @@ def fit_calibration(
     Parameters
     ----------
     redshifts : array_like, shape (k,)
-        Of the simulations, ascending.
+        Redshifts of the simulations, ascending.
     raw_mass_msun, true_mass_msun : array_like, shape (k, n)
         Network output and truth of n held-out clusters at each redshift.
     prior_range_msun : (float, float)

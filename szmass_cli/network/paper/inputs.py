@@ -33,7 +33,7 @@ class NetworkInput:
     scale_uk : float
         The constant that brings cutouts to about [-1, 1].
     n_bands : int
-        f.
+        Number of bands, f.
     """
 
     matrix: MirrorMatrix | None

@@ -1,4 +1,4 @@
-"""Percentiles of masses from the calibration of the paper's network, under the prior that is wanted."""
+"""Percentiles of masses from the calibration of the paper's network, under the requested prior."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ class CalibratedMasses:
     Parameters
     ----------
     calibration : Calibration
-        Quantiles of ln M at given output of the network and redshift.
+        Quantiles of ln M at given network output and redshift.
     percents : sequence of float, length p
-        Percentiles to give, the median among them.
+        Percentiles to compute, the median among them.
     change : PriorChange
-        From the prior of the calibration to the one wanted.
+        Change from the prior of the calibration to the requested one.
     """
 
     def __init__(self, calibration: Calibration, percents: Sequence[float], change: PriorChange):
@@ -36,19 +36,19 @@ class CalibratedMasses:
     def __call__(
         self, raw_mass_msun: np.ndarray, redshift: np.ndarray, redshift_err: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Masses of n clusters.
+        """Return the masses of n clusters.
 
         Parameters
         ----------
         raw_mass_msun : numpy.ndarray, shape (n,)
-            The network's own answer.
+            Uncalibrated output of the network [Msun].
         redshift, redshift_err : numpy.ndarray, shape (n,)
-            Redshifts, and their standard deviations, 0 where they are exact.
+            Redshifts and their standard deviations; 0 where exact.
 
         Returns
         -------
         percentiles : numpy.ndarray, shape (n, p)
-            M200c [Msun] under the prior that is wanted.
+            M200c [Msun] under the requested prior.
         own_median : numpy.ndarray, shape (n,)
             Median M200c [Msun] under the calibration's own prior.
         """

@@ -42,7 +42,7 @@ class Predictor:
     Parameters
     ----------
     network : keras.Model
-        Of `build_mresunet`, with its weights.
+        A network made by `build_mresunet`, with its weights loaded.
     inputs : NetworkInput
         From cutouts [µK] to the channels that the network sees.
     labels : Labels

@@ -35,9 +35,9 @@ def draw_components(sky: SkyConfig, sz_uk: np.ndarray, rng: np.random.Generator)
     Parameters
     ----------
     sky : SkyConfig
-        Of one band.
+        Sky configuration with a single band.
     sz_uk : numpy.ndarray, shape (n, 40, 40)
-        The clusters' signal.
+        Beamed SZ signal of the clusters [µK_CMB].
     rng : numpy.random.Generator
         Draws CMB, foregrounds and noise, in this order.
     """

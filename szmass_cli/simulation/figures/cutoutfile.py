@@ -21,7 +21,7 @@ class ShownClusters:
     Parameters
     ----------
     image, sz : numpy.ndarray, shape (n, 40, 40, f)
-        [µK].
+        Cutouts, and SZ signal of their clusters [µK_CMB].
     m200c_msun, redshift, amplitude : numpy.ndarray, shape (n,)
         True M200c [Msun], ascending; redshift; the log-normal factor on the SZ signal.
     """
@@ -54,9 +54,9 @@ def read_skies(path: Path, bands: Sequence[int], apodisation_arcmin: float) -> n
     path : Path
         HDF5 file of cutouts; its images are with taper, its signals without.
     bands : sequence of int, length f
-        Channels to read.
+        Indices of the channels to read.
     apodisation_arcmin : float
-        Of the taper that the images were multiplied by.
+        Width [arcmin] of the taper that the images were multiplied by.
     """
     taper = edge_taper(apodisation_arcmin)
     with reading(path) as file:

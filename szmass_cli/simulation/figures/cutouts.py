@@ -66,7 +66,7 @@ def plot_cutouts(
     config : SurveyConfig
         What the cutouts were made with.
     cutouts : Path
-        File of `write_cutouts`.
+        HDF5 file made by `write_cutouts`.
     picture : Path
         PNG, PDF or SVG; appears when it is complete.
     seed : int

@@ -50,11 +50,11 @@ def plot_field(
     config : SurveyConfig
         What the field was made with.
     maps : sequence of Path
-        Of each of the configuration's bands.
+        FITS map of each of the configuration's bands, in order.
     mask : Path
         FITS map of what the maps were multiplied by, from 0 to 1.
     truth : astropy.table.Table
-        See `truth_table`.
+        Clusters of the field, as from `truth_table`.
     picture : Path
         PNG, PDF or SVG; appears when it is complete.
     overwrite : bool

@@ -44,13 +44,13 @@ def field_spectra(
     Parameters
     ----------
     config : SurveyConfig
-        Of the maps' bands.
+        Configuration with the bands of the maps.
     maps : sequence of Path, length f
         FITS maps, in the order of the configuration's bands.
     mask : Path
         FITS map of what all of them were multiplied by, from 0 to 1.
     truth : astropy.table.Table
-        See `truth_table`.
+        Clusters of the field, as from `truth_table`.
     progress : Progress
         Called with ``spectra`` and how many patches are measured.
 
@@ -115,7 +115,7 @@ def seen_instrument(config: SurveyConfig) -> Instrument:
     Parameters
     ----------
     config : SurveyConfig
-        Of the maps' bands.
+        Configuration with the bands of the maps.
     """
     instrument, field = config.sky.build_instrument(), config.field
     if not field.pixel_averaging:

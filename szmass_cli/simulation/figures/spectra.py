@@ -86,7 +86,7 @@ def draw_spectra(
     measured : sequence of MeasuredSpectra
         Between the same bands.
     note : str
-        A line below.
+        A line of text below the panels.
     """
     pairs = shown_pairs(len(given.bands))
     grid = figure.subplots(2, len(pairs), height_ratios=(2.2, 1), sharex=True, squeeze=False)
