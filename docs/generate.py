@@ -78,6 +78,7 @@ Every input row comes out, in order, with every input column untouched. For each
 | `Y500_arcmin2` | Compton y within the sphere of R500c, of that matched filter |
 | `sz_masked_fraction` | fraction of the cutout without data (off the map, not finite, masked), band mean |
 | `szmass_flags` | sum of the bits below; 0 means nothing to say |
+| `szmass_flag_names` | the flags in words; only with `--flag-names` |
 
 A row without a usable answer holds NaN and a flag.
 

@@ -11,6 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import Table
+from hypothesis import settings
+
+# a machine that is busy with other things would fail tests that are quick
+settings.register_profile("szmass", deadline=None)
+settings.load_profile("szmass")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
