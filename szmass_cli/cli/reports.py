@@ -47,6 +47,8 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
     for name, count in summary["flags"].items():
         table.add_row(name, f"{count:,}", style="yellow")
     table.add_row("written to", str(output))
+    if estimates.posteriors is not None:
+        table.add_row("posteriors", str(estimates.posteriors))
     stderr.print(table)
 
 
@@ -71,6 +73,7 @@ def _summary(estimates: Estimates, output: Path) -> dict:
         "columns": dict(estimates.catalog.roles),
         "notes": list(estimates.notes),
         "output": str(output),
+        "posteriors": None if estimates.posteriors is None else str(estimates.posteriors),
     }
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Semaphore
 
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.bandmaps import BandMap
@@ -17,6 +17,9 @@ from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.system.blas import one_blas_thread
+
+CUTTING_SHARE = 4
+"""Threads for each one that may cut cutouts at a time; cutting is a fifth of the work with one band."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,7 @@ class Bench:
         self.job, self.maps = job, tuple(maps)
         self._method = method
         self._meter: Meter | None = None
-        # cutting is many small steps that hold the interpreter: two threads at it are slower than one
-        self._cutting = Lock()
+        self._cutting = Semaphore()
 
     @property
     def mass_range_msun(self) -> tuple[float, float]:
@@ -103,6 +105,8 @@ class Bench:
 
     def ready(self, n_threads: int) -> "Bench":
         """Load the network, limited to a number of threads, and return the bench."""
+        # cutting is many small steps that hold the interpreter: two threads at it are slower than one
+        self._cutting = Semaphore(max(1, n_threads // CUTTING_SHARE))
         if self._meter is None:
             one_thread_per_operation(n_threads)
             with one_blas_thread():

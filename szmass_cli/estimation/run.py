@@ -49,6 +49,8 @@ class Estimates:
         Notes for the user: assumptions made, and anything else worth knowing.
     maps : tuple of str
         One human-readable line for each map.
+    posteriors : Path, optional
+        File of likelihoods and posteriors, if there is one.
     """
 
     catalog: Catalog
@@ -56,6 +58,7 @@ class Estimates:
     meta: dict[str, str | float]
     notes: tuple[str, ...]
     maps: tuple[str, ...]
+    posteriors: Path | None = None
 
     def flag_counts(self) -> dict[str, int]:
         """Return the number of rows that carry each flag, for the flags that occur."""
@@ -222,6 +225,7 @@ def _posteriors_written(run: Run, parts: Parts, estimates: Estimates, overwrite:
     with written_posteriors(path, ln_mass, redshift, flags, estimates.meta, overwrite) as out:
         for rows, part in parts.curves():
             out.put(rows, part.ln_likelihood, part.density)
+        out.flush()  # or the catalogue would be there, and no room for this
         yield
 
 
@@ -287,4 +291,5 @@ def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
 def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
     levels = run.bench.job.wanted.percentiles
     table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change)
-    return Estimates(run.catalog, table, provenance(run, map_sha256), run.notes, maps_in_words(run))
+    meta, maps = provenance(run, map_sha256), maps_in_words(run)
+    return Estimates(run.catalog, table, meta, run.notes, maps, run.request.posteriors)

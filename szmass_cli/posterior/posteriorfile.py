@@ -100,6 +100,16 @@ class PosteriorRows:
             for row, curve in zip(rows.tolist(), curves, strict=True):
                 _write_at(self._file, self._places[name] + row * curve.nbytes, curve)
 
+    def flush(self) -> None:
+        """Wait until all that was written is on the disk.
+
+        Raises
+        ------
+        OSError
+            There is no room for it after all.
+        """
+        os.fsync(self._file)
+
 
 @contextmanager
 def written_posteriors(
@@ -147,7 +157,6 @@ def written_posteriors(
             places = {name: _room(file, name, (len(flags), ln_mass.size)) for name in (PDFS, LN_LIKELIHOOD)}
         with open(part, "r+b", buffering=0) as stream:
             yield PosteriorRows(stream.fileno(), places, step)
-            os.fsync(stream.fileno())
 
 
 def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:

@@ -14,7 +14,15 @@ from szmass_cli.estimation.rows import RedshiftLimits, redshift_errors_to_use
 from szmass_cli.physics.cosmology import convert_m200c
 
 MASSES = ["M200c", "M200c_p16", "M200c_p84", "M200c_err_plus", "M200c_err_minus"]
-OF_THE_DATA = ["sz_snr", "sz_masked_fraction", "szmass_flags"]
+OF_THE_DATA = [
+    "sz_snr",
+    "y0",
+    "y0_err",
+    "theta500_arcmin",
+    "Y500_arcmin2",
+    "sz_masked_fraction",
+    "szmass_flags",
+]
 
 
 @pytest.fixture(scope="module")
