@@ -143,7 +143,7 @@ def test_a_damaged_part_is_measured_again(finished, whole, tmp_path):
     first.write_bytes(first.read_bytes()[:-40])
     second.write_bytes(third.read_bytes())
     spoilt = bytearray(third.read_bytes())
-    spoilt[spoilt.index(b"sz_snr") + 300] ^= 1
+    spoilt[spoilt.index(b"snr.npy") + 300] ^= 1
     third.write_bytes(spoilt)
     code, messages = finished(output, command="merge")
     assert code == 2 and "3 of 8 parts are missing (0, 1, 2)" in words(messages)
