@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ ENVIRONMENT = {
     "PYTHONPATH": str(ROOT),
     "PYTHONIOENCODING": "utf-8",
 }
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # begun in the background, where shells have Ctrl-C ignored: what tests start would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 MAP_OPTIONS = {

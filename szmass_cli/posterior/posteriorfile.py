@@ -101,7 +101,7 @@ class PosteriorRows:
                 _write_at(self._file, self._places[name] + row * curve.nbytes, curve)
 
     def flush(self) -> None:
-        """Wait until all that was written is on the disk.
+        """Write through to the disk what the system still holds.
 
         Raises
         ------

@@ -293,6 +293,7 @@ def is_worker(pid):
     return b"spawn_main" in command and re.search(rb"tensorflow", Path(f"/proc/{pid}/maps").read_bytes())
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_there(szmass, whole, tmp_path):
     distributed = pytest.importorskip("dask.distributed")
     output = tmp_path / "out.fits"

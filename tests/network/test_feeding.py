@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -23,8 +25,15 @@ def as_they_are(block):
     return block.image, block.m200c
 
 
-def sleeping(block):
-    time.sleep(600.0)
+@dataclass(frozen=True)
+class Sleeping:
+    """A lesson that leaves a file when it begins, and does not end."""
+
+    begun: Path
+
+    def __call__(self, block):
+        self.begun.touch()
+        time.sleep(600.0)
 
 
 def killing(block):
@@ -88,12 +97,19 @@ def test_a_worker_that_dies_while_nobody_waits_is_told_of(teacher):
                 draw(number)
 
 
-def test_it_ends_without_the_blocks_that_nobody_wants(simulator):
+def test_it_ends_without_the_blocks_that_nobody_wants(simulator, tmp_path):
     """As after Ctrl-C: a worker in the middle of a block is not waited for."""
-    slow = Teacher(SurveyConfig(), simulator, sleeping)
+    begun = tmp_path / "begun"
+
+    def interrupt():
+        while not begun.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    slow = Teacher(SurveyConfig(), simulator, Sleeping(begun))
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt), fed_by(slow, 1, N_BLOCKS) as draw:
-        threading.Timer(8.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Thread(target=interrupt, daemon=True).start()
         draw(0)
     assert time.monotonic() - start < 100.0
 

@@ -68,16 +68,16 @@ def test_systematic_widths_are_those_of_drawn_parameters():
     covariance = root @ root.T
     stated = {"parameters": names, "matrix": tuple(map(tuple, covariance.tolist()))}
     relation = scale(**dict(zip(names, values.tolist(), strict=True)), covariance=stated)
-    draws = values + np.random.default_rng(1).standard_normal((20_000, 4)) @ root.T
+    draws = values + np.random.default_rng(1).standard_normal((4_000, 4)) @ root.T
     masses = [
         scale(**dict(zip(names, draw.tolist(), strict=True))).m200c(MASS, REDSHIFT, PLANCK18)
         for draw in draws
     ]
     centre = relation.m200c(MASS, REDSHIFT, PLANCK18)
     sigma = relation.sigma_ln_mass(centre, REDSHIFT, PLANCK18)
-    # 20,000 draws know a width to 0.5 per cent; the relation is not linear in its parameters
-    np.testing.assert_allclose(np.std(np.log(masses), axis=0), sigma, rtol=0.02)
-    np.testing.assert_allclose(np.median(masses, axis=0), centre, rtol=0.003)
+    # 4,000 draws know a width to 1.1 per cent (20,000 agree to 2); the relation is not quite linear
+    np.testing.assert_allclose(np.std(np.log(masses), axis=0), sigma, rtol=0.035)
+    np.testing.assert_allclose(np.median(masses, axis=0), centre, rtol=0.006)
 
 
 @pytest.mark.parametrize("wanted", [Prior.FLAT_LOG, Prior.FLAT, Prior.MASS_FUNCTION])
