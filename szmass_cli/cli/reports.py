@@ -37,6 +37,8 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
     for line in estimates.maps:
         table.add_row("map", line)
     table.add_row("columns", str(estimates.meta["SZM_COLS"]))
+    if estimates.meta["SZM_MSCL"]:
+        table.add_row("mass scale", str(estimates.meta["SZM_MSCL"]))
     table.add_row("rows", f"{summary['rows']:,}")
     table.add_row("with a mass", f"{summary['with_mass']:,}")
     if summary["with_mass"]:
@@ -71,6 +73,7 @@ def _summary(estimates: Estimates, output: Path) -> dict:
         "snr_above_5": int(np.sum(np.asarray(estimates.columns["sz_snr"]) > 5)),
         "flags": estimates.flag_counts(),
         "columns": dict(estimates.catalog.roles),
+        "mass_scale": estimates.meta["SZM_MSCL"] or None,
         "notes": list(estimates.notes),
         "output": str(output),
         "posteriors": None if estimates.posteriors is None else str(estimates.posteriors),

@@ -54,6 +54,7 @@ def test_the_command_takes_a_file_and_shards_remember_it(field, szmass_here, tmp
     outcome = szmass_here("estimate", *arguments, "-o", "out.fits", cwd=tmp_path)
     assert outcome.code == 0, outcome.err
     assert "24 rows are beyond the redshifts of the mass scale mine.yaml" in " ".join(outcome.err.split())
+    assert "mass scale mine.yaml: 1-b 0.8/0.7 at z 0.3/0.6" in " ".join(outcome.err.split())
     for shard in ("1/2", "2/2"):
         assert szmass_here("estimate", *arguments, "-o", "s.fits", "--shard", shard, cwd=tmp_path).code == 0
     other = ("--mass-bias", "0.2", "-o", "s.fits", "--shard", "1/2")
