@@ -121,7 +121,8 @@ def damaged(rng, folder):
             ("redshift", got.redshift, 0.0, np.inf),
         ):
             known = values[~np.isnan(values)]
-            if len(values) != len(got) or np.any((known < low) | (known > high) | ~np.isfinite(known)):
+            # an infinite redshift is beyond every model's, and its row gets a flag
+            if len(values) != len(got) or np.any((known < low) | (known > high)):
                 raise Fault(f"{name}: {values}")
         return "accepted"
 
