@@ -19,7 +19,7 @@ _FIGURES = frozenset("0123456789+-.eE")
 
 
 def redshifts(path: Path, table: Table, roles: dict[str, str]) -> np.ndarray:
-    """Return the redshift of every row, NaN where it is unknown or not positive, infinite where it says so."""
+    """Return the redshift of every row, NaN where it is unknown or not positive; it may be infinite."""
     if "redshift" not in roles:
         return np.full(len(table), np.nan)
     column = table[roles["redshift"]]

@@ -466,6 +466,13 @@ def test_redshifts_need_not_be_those_of_the_training_to_the_last_digit():
     assert flags.tolist() == [0, 0, 0, 0, both, both, Flag.NO_REDSHIFT]
 
 
+def test_an_infinite_redshift_is_beyond_every_model_s():
+    limits = RedshiftLimits((0.1, 2.0), (0.1, 2.0), marginalises=True)
+    redshift, flags, notes = redshifts_to_use(np.array([np.inf, 0.5]), limits)
+    assert np.isnan(redshift).tolist() == [True, False] and not notes
+    assert flags.tolist() == [Flag.REDSHIFT_OUTSIDE_TRAINING | Flag.REDSHIFT_OUTSIDE_CALIBRATION, 0]
+
+
 def test_nearby_clusters_get_no_slack_to_speak_of():
     """At z = 0.1 two hundredths are a fifth of the angular size, and a tenth of the mass."""
     limits = RedshiftLimits((0.7, 0.7), (0.1, 2.0), marginalises=False)
