@@ -104,9 +104,8 @@ def check_paths(request: Request, output: Path | None, overwrite: bool = False) 
     if request.posteriors is not None:
         check_not_an_input(request.posteriors, *inputs)
         check_writable(request.posteriors, overwrite)
-        if (
-            output is not None and output.resolve() == request.posteriors.resolve()
-        ):  # a link's name may differ
+        # a link's name may differ
+        if output is not None and output.resolve() == request.posteriors.resolve():
             raise UsageError(f"{output} and {request.posteriors} are one file.", "Name two.")
 
 
@@ -174,13 +173,21 @@ def prepared(request: Request, shares: int = 1) -> Run:
 
 
 def _scale_notes(scale: MassScale | None, rows: Rows) -> list[str]:
-    """Return what is to be said of the mass scale."""
+    """Return notes on rows to which the mass scale applies only roughly."""
     if scale is None:
         return []
-    beyond = int(np.sum(scale.is_extrapolated(rows.redshift)))
-    if not beyond:
-        return []
-    return [f"{beyond} rows are beyond the redshifts of the mass scale {scale.name}: its last value is used."]
+    notes, beyond = [], int(np.sum(scale.is_extrapolated(rows.redshift)))
+    if beyond:
+        notes.append(
+            f"{beyond} rows are beyond the redshifts of the mass scale {scale.name}: its last value is used."
+        )
+    uncertain = int(np.sum(rows.redshift_err > 0.0))
+    if uncertain and scale.depends_on_redshift:
+        notes.append(
+            f"The mass scale {scale.name} changes with redshift; of {uncertain} rows whose redshift is "
+            "uncertain or unknown, it is that of the redshift given or assumed."
+        )
+    return notes
 
 
 def _catalog_of(request: Request) -> Catalog:

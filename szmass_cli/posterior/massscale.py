@@ -73,6 +73,13 @@ class MassScale:
             return np.zeros(np.shape(redshift), bool)
         return (np.asarray(redshift) < stated.redshift[0]) | (np.asarray(redshift) > stated.redshift[-1])
 
+    @property
+    def depends_on_redshift(self) -> bool:
+        """Return whether the ratio of masses to those of the model changes with redshift at given mass."""
+        stated = self.config.one_minus_b
+        varies = isinstance(stated, BiasTable) and len(set(stated.value)) > 1
+        return varies or self.config.redshift_slope != A10_REDSHIFT_SLOPE
+
     def m200c(self, model_m200c_msun, redshift, cosmology: Cosmology) -> np.ndarray:
         """Return masses on this scale.
 

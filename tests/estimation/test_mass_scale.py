@@ -68,6 +68,18 @@ def test_the_command_takes_a_file_and_shards_remember_it(field, szmass_here, tmp
     assert whole.meta["SZM_SCAT"] == 0.1 and "mine" in whole.meta["SZM_MSCL"]
 
 
+def test_uncertain_redshifts_are_told_of_where_the_scale_depends_on_them(field, measure, tmp_path):
+    table = field.truth.copy()
+    table["redshift_err"] = np.tile([0.1, 0.0], 12)
+    table.write(tmp_path / "in.csv")
+    notes = {
+        name: " ".join(measure(field.map_path, tmp_path / "in.csv", mass_scale=name).notes)
+        for name in ("act-des", "act-kids")
+    }
+    assert "of 12 rows whose redshift is uncertain or unknown" in notes["act-des"]
+    assert "mass scale" not in notes["act-kids"]
+
+
 def test_what_excludes_each_other_is_refused(field, tmp_path):
     inputs = (field.map_path, field.catalog_path)
     with pytest.raises(UsageError, match="both given"):
