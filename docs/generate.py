@@ -6,6 +6,7 @@ from pathlib import Path
 
 from szmass_cli.catalog import ALIASES, flag_table
 from szmass_cli.catalog.roles import first_choice
+from szmass_cli.estimation.provenance import KEYWORDS
 
 HERE = Path(__file__).resolve().parent
 
@@ -23,6 +24,7 @@ def columns_page() -> str:
         f"| {role} | {', '.join(_shown(name, role) for name in names)} |" for role, names in ALIASES.items()
     )
     flags = "\n".join(f"| {bit} | `{name}` | {meaning} |" for bit, name, meaning in flag_table())
+    keywords = "\n".join(f"| `{key}` | {meaning} |" for key, (_, meaning) in KEYWORDS.items())
     return f"""# Columns and flags
 
 ## Columns that are recognised
@@ -100,22 +102,17 @@ NaN are masked there; `mask_invalid=False` leaves them NaN. The other formats ne
 
 ## Provenance
 
-In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<output>.meta.json` beside it:
+In the FITS header, the metadata of ECSV, VOTable and Parquet, or for CSV in `<output>.meta.json` beside it,
+and in the file of `--posteriors`. `szmass info OUTPUT` prints it, and `szmass info OUTPUT --command` the line
+for the shell that makes the output again. Of several maps a value is a list divided by commas.
+
+The same inputs give the same bytes on one day: the only date is `SZM_DATE`, that of the run's begin, kept
+through interruptions; SOURCE_DATE_EPOCH sets another. Digests are of whole files, computed in a thread while
+the model is loaded.
 
 | key | meaning |
 |---|---|
-| `SZM_VER` | szmass version |
-| `SZM_MODL`, `SZM_MSHA` | model name and hash |
-| `SZM_MAP`, `SZM_MAPH` | map file and its SHA-256 |
-| `SZM_CAT` | catalogue file, or `the table` for one that a script gave |
-| `SZM_COLS` | columns of the catalogue that were used, by role |
-| `SZM_UNIT`, `SZM_UNSR` | unit of the map, and whether it came from the option, the header or an assumption |
-| `SZM_BEAM`, `SZM_BMSR` | beam [arcmin FWHM], and whether it is from the option, the header or assumed |
-| `SZM_PIXW` | whether the map's pixels were taken for means over their area |
-| `SZM_MASK`, `SZM_IVAR` | mask and inverse-variance files, if there were any |
-| `SZM_NOIS` | noise the model was trained for, or told of [µK-arcmin]; `ivar`: row by row |
-| `SZM_PRI` | prior of the percentiles, and of `M200c_uncorr` where it is another |
-| `SZM_NOTE` | everything that was assumed |
+{keywords}
 """
 
 

@@ -1,11 +1,12 @@
 """The way of a command from its words to its exit code: every error ends in one panel."""
 
 import errno
+import json
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -18,12 +19,20 @@ INTERRUPTED = 130
 NARROW = 60
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
+Tell = Callable[[str, str, int], int]
+"""Prints an error, given its message, hint and exit code, and returns the exit code."""
+
 # wrong options; typer has no public name for the class that its BadParameter is one of
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the commands and return the exit code."""
+    """Run the commands and return the exit code.
+
+    An error is a panel on stderr; with --json there is an object on stdout, too:
+    ``{"error": {"message": ..., "hint": ..., "exit_code": ...}}``.
+    """
+    tell = _tell_as_json if "--json" in arguments else _tell
     verbose = any(a in ("-v", "--verbose") for a in arguments)
     forgive_encodings()
     # where no home can be written to, it tells of its temporary folder; healpy loads it with any HEALPix map
@@ -38,42 +47,51 @@ def run(arguments: Sequence[str]) -> int:
         code = app(args=list(arguments), prog_name="szmass", standalone_mode=False) or 0
         sys.stdout.flush()
         # typer's own word for Ctrl-C is to return 130
-        return _interrupted() if code == INTERRUPTED else code
+        return _interrupted(tell) if code == INTERRUPTED else code
     except SzmassError as error:
-        error_panel(error.message, error.hint)
-        caught, code = error, error.exit_code
+        caught, code = error, tell(error.message, error.hint, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _interrupted(tell)
     except typer.Exit as error:
         return error.exit_code
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message(), end="", file=sys.stderr)  # empty where it was printed already
-        else:
-            error_panel(error.format_message(), "`szmass COMMAND --help` lists the options.")
-        return error.exit_code
+            return error.exit_code
+        return tell(error.format_message(), "`szmass COMMAND --help` lists the options.", error.exit_code)
     except BrokenPipeError:
         _lose_stdout()
         return 1
     except MemoryError as error:
-        error_panel("Out of memory.", "Free memory, or give smaller inputs.")
-        caught, code = error, 1
+        caught, code = error, tell("Out of memory.", "Free memory, or give smaller inputs.", 1)
     except OSError as error:
-        code = _stdout_failed(error) or _unexpected(error)
-        caught = error
+        caught, code = error, _stdout_failed(error) or _unexpected(error, tell)
     except Exception as error:  # the last resort: no traceback unless it was asked for
-        caught, code = error, _unexpected(error)
+        caught, code = error, _unexpected(error, tell)
     if verbose:
         stderr.print("".join(traceback.format_exception(caught)), markup=False)
     return code
 
 
-def _unexpected(error: Exception) -> int:
-    error_panel(
-        f"{type(error).__name__}: {error}",
-        "This should not happen. Run again with -v and report what it prints.",
-    )
-    return 1
+def _tell(message: str, hint: str, exit_code: int) -> int:
+    """Print one error to stderr and return the exit code."""
+    error_panel(message, hint)
+    return exit_code
+
+
+def _tell_as_json(message: str, hint: str, exit_code: int) -> int:
+    """Print one error to stderr and, as JSON, to stdout, and return the exit code."""
+    error_panel(message, hint)
+    try:
+        print(json.dumps({"error": {"message": message, "hint": hint, "exit_code": exit_code}}), flush=True)
+    except OSError:  # nobody reads it, or the disk is full: stderr has it
+        _lose_stdout()
+    return exit_code
+
+
+def _unexpected(error: Exception, tell: Tell) -> int:
+    hint = "This should not happen. Run again with -v and report what it prints."
+    return tell(f"{type(error).__name__}: {error}", hint, 1)
 
 
 def _stdout_failed(error: OSError) -> int:
@@ -92,6 +110,5 @@ def _lose_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _interrupted() -> int:
-    error_panel("Interrupted.", "Nothing half-written was left behind.")
-    return INTERRUPTED
+def _interrupted(tell: Tell) -> int:
+    return tell("Interrupted.", "Nothing half-written was left behind.", INTERRUPTED)

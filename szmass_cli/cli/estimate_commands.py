@@ -271,8 +271,8 @@ def estimate(
     """
     from szmass_cli.api import chosen_executor, mass_definitions
     from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, unit_of
-    from szmass_cli.cli.reports import print_estimates
-    from szmass_cli.cli.terminal import note, progress_display
+    from szmass_cli.cli.reports import print_estimates, print_shard
+    from szmass_cli.cli.terminal import progress_display
     from szmass_cli.estimation.request import Request, SkyRequest, map_requests
     from szmass_cli.estimation.run import estimate_catalog, estimate_shard
     from szmass_cli.estimation.runplan import Shard
@@ -310,7 +310,7 @@ def estimate(
     if shard is not None:
         share = Shard.parse(shard)
         with progress_display(quiet) as progress:
-            folder = estimate_shard(
+            rows = estimate_shard(
                 request,
                 output,
                 share,
@@ -319,9 +319,7 @@ def estimate(
                 overwrite=overwrite,
                 progress=progress,
             )
-        if not quiet:
-            again = " --overwrite" if overwrite else ""
-            note(f"Shard {share} is finished, in {folder}. When all are: szmass merge {output}{again}")
+        print_shard(share, output, rows, as_json=as_json, quiet=quiet, overwrite=overwrite)
         return
     with progress_display(quiet) as progress:
         estimates = estimate_catalog(

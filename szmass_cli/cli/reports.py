@@ -1,6 +1,7 @@
 """Tables of results, 80 columns wide."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ from rich.table import Table
 
 from szmass_cli.cli.terminal import facts_table, note, stderr
 from szmass_cli.errors import SzmassError
+from szmass_cli.estimation.parts import parts_folder
+from szmass_cli.estimation.provenance import KEYWORDS
 from szmass_cli.estimation.run import Estimates
+from szmass_cli.estimation.runplan import Shard
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
 from szmass_cli.evaluation.instruments.rows import CaseRow
 from szmass_cli.evaluation.markdown import LEAK, LEAK_HINT
@@ -37,6 +41,7 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
     for line in estimates.maps:
         table.add_row("map", line)
     table.add_row("columns", str(estimates.meta["SZM_COLS"]))
+    table.add_row("prior", str(estimates.meta["SZM_PRI"]))
     if estimates.meta["SZM_MSCL"]:
         table.add_row("mass scale", str(estimates.meta["SZM_MSCL"]))
     table.add_row("rows", f"{summary['rows']:,}")
@@ -73,11 +78,39 @@ def _summary(estimates: Estimates, output: Path) -> dict:
         "snr_above_5": int(np.sum(np.asarray(estimates.columns["sz_snr"]) > 5)),
         "flags": estimates.flag_counts(),
         "columns": dict(estimates.catalog.roles),
+        "model": estimates.meta["SZM_MODL"],
+        "model_sha256": estimates.meta["SZM_MSHA"],
+        "prior": estimates.meta["SZM_PRI"],
+        "maps": list(estimates.bands),
         "mass_scale": estimates.meta["SZM_MSCL"] or None,
         "notes": list(estimates.notes),
         "output": str(output),
         "posteriors": None if estimates.posteriors is None else str(estimates.posteriors),
     }
+
+
+def print_shard(
+    shard: Shard, output: Path, rows: int, *, as_json: bool, quiet: bool, overwrite: bool
+) -> None:
+    """Print what came of one shard: a line to stderr, or JSON to stdout."""
+    folder = parts_folder(output)
+    merge = shlex.join(["szmass", "merge", str(output), *["--overwrite"] * overwrite])
+    if as_json:
+        print(json.dumps({"shard": str(shard), "rows": rows, "parts": str(folder), "merge": merge}))
+    if not quiet:
+        note(f"Shard {shard} is finished, in {folder}. When all are: {merge}")
+
+
+def print_provenance(meta: dict, *, as_json: bool) -> None:
+    """Print how an output was made, to stdout."""
+    if as_json:
+        print(json.dumps(meta))
+        return
+    table = facts_table()
+    for key, (name, _) in KEYWORDS.items():
+        if key in meta and str(meta[key]).strip(" ,"):
+            table.add_row(name, str(meta[key]))
+    Console(highlight=False).print(table)
 
 
 def print_bundle(bundle: AnyBundle, *, as_json: bool, quiet: bool) -> None:

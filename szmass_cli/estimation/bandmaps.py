@@ -178,10 +178,14 @@ class BandMap:
         return None if noise is None else np.abs(noise * self.sky_map.units.to_uk)
 
     @cached_property
+    def table_sha256(self) -> dict[str, str | None]:
+        """Return the SHA-256 digests of the small files of the instrument, by option; None without a file."""
+        return {name: sha256_of(path) if path else None for name, path in self.request.tables.items()}
+
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """Return all that the cutouts and the description of the instrument depend on; computed once."""
-        request, units = self.request, self.sky_map.units
-        tables = {name: path and sha256_of(path) for name, path in request.tables.items()}
+        request, units, tables = self.request, self.sky_map.units, self.table_sha256
         return {
             "map": quick_identity(self.sky_map.path),
             "frequency": self.frequency_ghz,

@@ -26,6 +26,9 @@ from szmass_cli.system.blas import one_blas_thread
 LOOKED_AT = 200
 """Cutouts that a map is judged by: its noise is then known to a few per cent."""
 
+SEED = 0
+"""Of the random order in which rows are looked at: a run is repeated with the same ones."""
+
 LOOKED_FOR = 20
 """Times as many rows are tried: of a catalogue far from the map, or a map full of holes, not all."""
 
@@ -78,7 +81,7 @@ class Look:
 def look_at(band_map: BandMap, rows: Rows) -> Look:
     """Cut a map around rows in random order, until `LOOKED_AT` of them have data around them."""
     # catalogues are sorted in some way
-    order = np.random.default_rng(0).permutation(len(rows))
+    order = np.random.default_rng(SEED).permutation(len(rows))
     places: list[np.ndarray] = [np.zeros(0, int)]
     images = [np.zeros((0, 40, 40), np.float32)]
     bad = [np.zeros((0, 40, 40), bool)]

@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from szmass_cli.errors import InputError, OutputError, UsageError
 from szmass_cli.estimation.measured import Measured, join
 from szmass_cli.estimation.runplan import Block, RunPlan, Shard, shard_of
 from szmass_cli.system.files import atomic_path, lock
+from szmass_cli.system.versions import today
 
 PLAN = "plan.json"
 FORMAT = 5
@@ -40,10 +41,13 @@ class Parts:
         Folder that holds one file for each block.
     plan : RunPlan
         Blocks of the run, and the fingerprint shared by its parts.
+    begun : str
+        Day on which the run was begun, for its provenance: the same however often it is resumed.
     """
 
     folder: Path
     plan: RunPlan
+    begun: str = field(default_factory=today)
 
     def path(self, block: Block) -> Path:
         """Return the file of a block; its name contains the fingerprint of the run."""
@@ -184,8 +188,11 @@ def opened_parts(
                     [parts.path(b) for b in shard.share(plan.blocks)] if shard else _own_files(folder)
                 ):
                     path.unlink(missing_ok=True)
+            if stated and (resume or shard):
+                parts = replace(parts, begun=stated.get("begun", parts.begun))
             content = {
                 "format": FORMAT,
+                "begun": parts.begun,
                 "fingerprint": plan.fingerprint,
                 "identity": plan.identity,
                 "request": request,

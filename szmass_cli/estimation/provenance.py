@@ -1,38 +1,100 @@
 """Provenance of the masses, as written to the output's header."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from szmass_cli import __version__
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
+from szmass_cli.estimation.commandline import command_of
+from szmass_cli.estimation.looks import SEED
 from szmass_cli.estimation.preparation import Run
 from szmass_cli.estimation.settled import Settled
+from szmass_cli.physics.cosmology import T_CMB_K
+from szmass_cli.system.versions import library_versions
 
 Meta = dict[str, str | float]
 
+KEYWORDS = {
+    "SZM_VER": ("szmass", "szmass version"),
+    "SZM_DATE": ("begun", "day on which the run was begun (UTC), the same however often it was resumed"),
+    "SZM_CMD": ("command", "command line, without its outputs; empty where tables or maps were in memory"),
+    "SZM_LIBS": ("libraries", "versions of Python and of the libraries that numbers or files may depend on"),
+    "SZM_MODL": ("model", "model name"),
+    "SZM_MSHA": ("model SHA-256", "SHA-256 of the model's metadata, which seal its other files"),
+    "SZM_CAT": ("catalogue", "catalogue file, or `the table` for one that a script gave"),
+    "SZM_CATH": ("catalogue SHA-256", "its SHA-256; that of the numbers used where it is no file"),
+    "SZM_COLS": ("columns", "columns of the catalogue that were used, by role"),
+    "SZM_COSM": ("cosmology", "flat cosmology of masses and angular sizes, in numbers"),
+    "SZM_PRI": ("prior", "prior of the percentiles, and of `M200c_uncorr` where it is another"),
+    "SZM_MSCL": ("mass scale", "mass scale, in numbers; empty for the model's own"),
+    "SZM_SEED": ("seed", "seed of the only random numbers: which rows noise and unit are judged by"),
+    "SZM_POST": ("posteriors", "whether `--posteriors` were written"),
+    "SZM_NOTE": ("notes", "everything that was assumed"),
+    "SZM_MAP": ("map", "map file"),
+    "SZM_MAPH": ("map SHA-256", "its SHA-256, of the whole file"),
+    "SZM_FREQ": ("frequency [GHz]", "effective frequency of the band for the thermal SZ effect [GHz]"),
+    "SZM_BAND": ("passband", "passband file"),
+    "SZM_BNDH": ("passband SHA-256", "its SHA-256"),
+    "SZM_UNIT": ("unit", "unit of the map"),
+    "SZM_UNSR": ("unit from", "whether it came from the option, the header or an assumption"),
+    "SZM_BEAM": ("beam ['], FWHM", "beam as used [arcmin FWHM]; of a table, that of the same half-power l"),
+    "SZM_BMSR": ("beam from", "whether it came from the option, the header or an assumption"),
+    "SZM_BMFL": ("beam file", "beam file"),
+    "SZM_BMH": ("beam SHA-256", "its SHA-256"),
+    "SZM_PIXW": ("pixel window", "whether the map's pixels were taken for means over their area"),
+    "SZM_PIXS": ("pixel side [']", "their side [arcmin], 0 for point-sampled pixels"),
+    "SZM_TRAN": ("transfer", "file of the transfer function"),
+    "SZM_TRAH": ("transfer SHA-256", "its SHA-256"),
+    "SZM_MASK": ("mask", "mask file"),
+    "SZM_MSKH": ("mask SHA-256", "its SHA-256"),
+    "SZM_IVAR": ("ivar", "inverse-variance file"),
+    "SZM_IVRH": ("ivar SHA-256", "its SHA-256"),
+    "SZM_NOIS": ("noise", "noise [µK-arcmin], `w,l_knee,slope` or a file; `ivar`: row by row"),
+    "SZM_NOMD": ("noise, typical", "the same, but with `ivar` the median white noise around the rows"),
+    "SZM_NOSR": ("noise from", "`option`, `ivar`, `measured`, `assumed` or `model`"),
+    "SZM_NOIH": ("noise SHA-256", "SHA-256 of the noise file"),
+    "SZM_NCOR": ("noise correlation", "correlation of the 1/f noise between bands, of several"),
+    "SZM_PERR": ("position error [']", "position error along each axis [arcmin], where an option states it"),
+    "SZM_RELA": ("relativistic", "relativistic corrections, where an option states them"),
+    "SZM_SCAT": ("SZ scatter", "scatter of ln(SZ amplitude), where an option or the mass scale states it"),
+    "SZM_CSCA": ("scatter of ln(c500)", "scatter of ln(c500) at fixed Y500, where an option states it"),
+}
+"""What each keyword holds: in two words, and in full."""
 
-def provenance(run: Run, map_sha256: Sequence[str]) -> Meta:
+
+def provenance(run: Run, sha256: Sequence[Mapping[str, str]], begun: str) -> Meta:
     """Return provenance keywords and values; for several bands a value is a comma-separated list.
 
     Parameters
     ----------
     run : Run
         The prepared run: request, model, catalogue and opened maps.
-    map_sha256 : sequence of str
-        SHA-256 digest of each map file at the time of the measurement.
+    sha256 : sequence of mapping
+        SHA-256 digests of the files of each band, see `filehashes.sha256_of_maps`.
+    begun : str
+        Day on which the run was begun.
     """
     settled, metadata = run.bench.job.settled, run.bundle.metadata
     meta: Meta = {
         "SZM_VER": __version__,
+        "SZM_DATE": begun,
+        "SZM_CMD": command_of(run.request),
+        "SZM_LIBS": ", ".join(f"{name} {number}" for name, number in library_versions().items()),
         "SZM_MODL": metadata.name,
         "SZM_MSHA": run.bundle.sha256,
         "SZM_CAT": run.catalog.path.name,
+        "SZM_CATH": run.catalog.sha256(),
         "SZM_COLS": run.catalog.columns_in_words(),
+        "SZM_COSM": _cosmology_in_words(run),
         "SZM_PRI": _prior_in_words(run),
         "SZM_MSCL": "" if run.change.scale is None else run.change.scale.in_words(),
+        "SZM_SEED": SEED,
+        "SZM_POST": run.request.posteriors is not None,
         "SZM_NOTE": " ".join(run.notes),
     }
     maps = run.bench.maps
-    of_maps = [_of_map(one, settled, index, map_sha256[index]) for index, one in enumerate(maps)]
+    of_maps = [_of_map(one, settled, index, sha256[index]) for index, one in enumerate(maps)]
     for key in of_maps[0]:
         values = [of_map[key] for of_map in of_maps]
         meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
@@ -48,6 +110,24 @@ def maps_in_words(run: Run) -> tuple[str, ...]:
         _in_words(one, settled.noise[index], settled.noise_source[index])
         for index, one in enumerate(run.bench.maps)
     )
+
+
+def maps_in_numbers(run: Run) -> tuple[Meta, ...]:
+    """Return what is written of each map, and under which names in JSON."""
+    names = {
+        "file": "SZM_MAP",
+        "frequency_ghz": "SZM_FREQ",
+        "unit": "SZM_UNIT",
+        "unit_source": "SZM_UNSR",
+        "beam_fwhm_arcmin": "SZM_BEAM",
+        "beam_source": "SZM_BMSR",
+        "noise": "SZM_NOIS",
+        "noise_uk_arcmin": "SZM_NOMD",
+        "noise_source": "SZM_NOSR",
+    }
+    settled, none = run.bench.job.settled, defaultdict[str, str](str)
+    of_maps = [_of_map(one, settled, index, none) for index, one in enumerate(run.bench.maps)]
+    return tuple({name: of_map[key] for name, key in names.items()} for of_map in of_maps)
 
 
 def _in_words(one: BandMap, noise: str, noise_source: str) -> str:
@@ -82,25 +162,40 @@ def _prior_in_words(run: Run) -> str:
     return f"{words}, {low:g} to {high:g} 1e14 Msun; M*_uncorr: {own}"
 
 
-def _of_map(one: BandMap, settled: Settled, index: int, sha256: str) -> Meta:
+def _cosmology_in_words(run: Run) -> str:
+    """Return the cosmology of masses and angular sizes in numbers: flat, with a cosmological constant."""
+    numbers = asdict(run.change.cosmology) | {"t_cmb_k": T_CMB_K}
+    return ", ".join(f"{name} {value:g}" for name, value in numbers.items())
+
+
+def _of_map(one: BandMap, settled: Settled, index: int, sha256: Mapping[str, str]) -> Meta:
     request = one.request
     files = {name: "" if path is None else path.name for name, path in request.tables.items()}
+    digests = {name: digest or "" for name, digest in one.table_sha256.items()}
     return {
         "SZM_MAP": request.path.name,
-        "SZM_MAPH": sha256,
+        "SZM_MAPH": sha256["map"],
         "SZM_FREQ": one.frequency_ghz,
         "SZM_BAND": files["passband"],
+        "SZM_BNDH": digests["passband"],
         "SZM_UNIT": one.sky_map.units.label,
         "SZM_UNSR": one.sky_map.units.source,
         "SZM_BEAM": "" if one.beam is None else width_arcmin(one.beam),
         "SZM_BMSR": one.beam_source,
         "SZM_BMFL": files["beam"],
+        "SZM_BMH": digests["beam"],
         "SZM_PIXW": request.pixel_window,
+        "SZM_PIXS": settled.pixel_arcmin[index] if request.pixel_window else 0.0,
         "SZM_TRAN": files["transfer"],
+        "SZM_TRAH": digests["transfer"],
         "SZM_MASK": request.mask.name if request.mask else "",
+        "SZM_MSKH": sha256["mask"],
         "SZM_IVAR": request.ivar.name if request.ivar else "",
+        "SZM_IVRH": sha256["ivar"],
         "SZM_NOIS": _noise(settled.noise[index]) if settled.noise_source[index] != "ivar" else "ivar",
+        "SZM_NOMD": _noise(settled.noise[index]),
         "SZM_NOSR": settled.noise_source[index],
+        "SZM_NOIH": digests["noise"],
     }
 
 

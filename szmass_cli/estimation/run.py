@@ -1,11 +1,9 @@
 """Masses for a catalogue: prepare, measure block by block, write the columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 from astropy.table import Table
@@ -20,11 +18,12 @@ from szmass_cli.catalog import (
 )
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.executors import Executor, in_threads
+from szmass_cli.estimation.filehashes import hashed_meanwhile, sha256_of_maps
 from szmass_cli.estimation.masstable import as_written, mass_table
 from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.parts import Parts, PartsInMemory, opened_parts, parts_folder, read_plan
 from szmass_cli.estimation.preparation import Run, check_paths, prepared
-from szmass_cli.estimation.provenance import maps_in_words, provenance
+from szmass_cli.estimation.provenance import maps_in_numbers, maps_in_words, provenance
 from szmass_cli.estimation.request import Request, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
 from szmass_cli.network.bundle.bundle import Bundle
@@ -51,6 +50,8 @@ class Estimates:
         One human-readable line for each map.
     posteriors : Path, optional
         File of likelihoods and posteriors, if there is one.
+    bands : tuple of dict
+        Frequency, unit, beam and noise of each map, see `provenance.maps_in_numbers`.
     """
 
     catalog: Catalog
@@ -59,6 +60,7 @@ class Estimates:
     notes: tuple[str, ...]
     maps: tuple[str, ...]
     posteriors: Path | None = None
+    bands: tuple[dict[str, str | float], ...] = ()
 
     def flag_counts(self) -> dict[str, int]:
         """Return the number of rows that carry each flag, for the flags that occur."""
@@ -109,13 +111,13 @@ def estimate_catalog(
         The output cannot be completed; the parts are kept.
     """
     check_paths(request, output, overwrite)
-    with _hashed_meanwhile([one.path for one in request.maps]) as hashed:
+    with hashed_meanwhile(request.maps) as hashed:
         run = prepared(request)
         with _opened(run, output, resume) as parts:
             if output is not None:
                 check_output_holds(run.catalog, run.new_columns, output)
             _measure(run, parts, run.plan.blocks, executor, progress)
-            estimates = _estimates(run, parts.collect(len(run.rows)), _sha256_of_maps(run, hashed.result()))
+            estimates = _estimates(run, parts, parts.collect(len(run.rows)), hashed.result())
             _write(run, parts, estimates, output, overwrite)
             parts.remove()
     return estimates
@@ -130,7 +132,7 @@ def estimate_shard(
     resume: bool = True,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> Path:
+) -> int:
     """Measure one shard of a catalogue; `merge_shards` makes the output from all shards.
 
     Parameters
@@ -148,8 +150,8 @@ def estimate_shard(
 
     Returns
     -------
-    Path
-        The folder of the parts.
+    int
+        Number of rows of the shard, which are in the folder of the parts.
 
     Raises
     ------
@@ -160,8 +162,9 @@ def estimate_shard(
     run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
         check_output_holds(run.catalog, run.new_columns, output)
-        _measure(run, parts, shard.share(run.plan.blocks), executor, progress)
-    return parts_folder(output)
+        blocks = shard.share(run.plan.blocks)
+        _measure(run, parts, blocks, executor, progress)
+    return sum(len(block.rows) for block in blocks)
 
 
 def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
@@ -197,7 +200,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
         )
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
         measured = parts.collect(len(run.rows), stated["shards"])
-        estimates = _estimates(run, measured, _sha256_of_maps(run, {}))
+        estimates = _estimates(run, parts, measured, {})
         _write(run, parts, estimates, output, overwrite)
         parts.remove()
     return estimates
@@ -256,40 +259,9 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
         progress("clusters", done, total)
 
 
-@contextmanager
-def _hashed_meanwhile(paths: Sequence[Path]) -> Iterator[Future[dict[Path, Hashed]]]:
-    """Yield a future of the SHA-256 digests of files, computed in a thread; it takes as long as reading them.
-
-    Hashing runs while another core loads the network; started later, it would compete with the measurement.
-    """
-    unwanted = Event()
-
-    def hashed() -> dict[Path, Hashed]:
-        # a pipe would keep the thread for ever; it is refused where maps are opened
-        files = [file for path in paths if (file := file_of(path)).is_file()]
-        return {path: Hashed.of(path, lambda: not unwanted.is_set()) for path in files}
-
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            yield pool.submit(hashed)
-        finally:
-            unwanted.set()
-
-
-def _sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[str]:
-    """Return the SHA-256 digests of the maps as measured; a file that was replaced is read again."""
-    found = []
-    for band_map, identity in zip(run.bench.maps, run.plan.identity["maps"], strict=True):
-        path, measured = band_map.sky_map.path, identity["map"]
-        if path not in hashed or not hashed[path].is_of(measured):
-            hashed = {**hashed, path: Hashed.of(path)}
-        check_unchanged(path, measured)
-        found.append(hashed[path].sha256)
-    return found
-
-
-def _estimates(run: Run, measured: Measured, map_sha256: Sequence[str]) -> Estimates:
+def _estimates(run: Run, parts: Parts, measured: Measured, hashed: Mapping[Path, Hashed]) -> Estimates:
     levels = run.bench.job.wanted.percentiles
     table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change)
-    meta, maps = provenance(run, map_sha256), maps_in_words(run)
-    return Estimates(run.catalog, table, meta, run.notes, maps, run.request.posteriors)
+    meta = provenance(run, sha256_of_maps(run, hashed), parts.begun)
+    in_words, in_numbers = maps_in_words(run), maps_in_numbers(run)
+    return Estimates(run.catalog, table, meta, run.notes, in_words, run.request.posteriors, in_numbers)
