@@ -89,10 +89,21 @@ def _option(name: str, value: Any) -> list[str]:
         return [word for role, column in value.items() for word in ("--column", f"{role}={column}")]
     if isinstance(value, list | tuple):
         return [f"--{name}", ",".join(map(_text, value))]
-    is_shipped = name == "model" and value in shipped_models()
-    if name in ("model", "mass-scale") and Path(value).exists() and not is_shipped:
+    if name == "model":
+        value = _model_name(value)
+    elif name == "mass-scale" and Path(value).is_file():
         value = Path(value).resolve()
     return [f"--{name}", _text(value)]
+
+
+def _model_name(model: str) -> str:
+    """Return the name of a shipped model, also where its folder is given, or the absolute path of another."""
+    shipped = shipped_models()
+    if model in shipped:
+        return model
+    names = {path.resolve(): name for name, path in shipped.items()}
+    folder = Path(model).resolve()
+    return names.get(folder, str(folder))
 
 
 def _text(value: Any) -> str:

@@ -13,6 +13,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.commandline import command_of
 from szmass_cli.estimation.provenance import KEYWORDS
 from szmass_cli.estimation.recorded import command_again, read_provenance
@@ -26,14 +27,12 @@ def sha256(path):
 
 @pytest.fixture(scope="module")
 def inputs(field, tmp_path_factory):
-    """A folder with an awkward name: map, mask, beam and three rows of the catalogue."""
+    """A folder with an awkward name: map, mask and three rows of the catalogue."""
     folder = tmp_path_factory.mktemp("inputs") / "µ 'maps' of Zoë"
     folder.mkdir()
     for path in (field.map_path, field.map_path.with_name("field_mask.fits")):
         (folder / path.name).symlink_to(path)
     Table.read(field.catalog_path)[:3].write(folder / "three rows.csv")
-    ell = np.arange(0, 30_001, 10)
-    np.savetxt(folder / "beam.txt", np.column_stack([ell, Beam(1.0).b_ell(ell)]))
     return folder
 
 
@@ -41,7 +40,6 @@ def inputs(field, tmp_path_factory):
 def made(inputs, measure):
     """The estimates with all of these, and where they were written."""
     options = {
-        "beam": str(inputs / "beam.txt"),
         "mask": inputs / "field_mask.fits",
         "mass_definitions": ["200c", "500c"],
         "columns": {"name": "name"},
@@ -56,17 +54,26 @@ def test_digests_of_all_inputs_stand_in_the_header(inputs, made):
     for key, name in (
         ("SZM_MAPH", "field.fits"),
         ("SZM_MSKH", "field_mask.fits"),
-        ("SZM_BMH", "beam.txt"),
         ("SZM_CATH", "three rows.csv"),
     ):
         assert header[key] == sha256(inputs / name), key
+
+
+def test_digests_of_small_files_are_taken_when_the_map_is_opened(field, tmp_path):
+    ell = np.arange(0, 30_001, 10)
+    np.savetxt(tmp_path / "beam.txt", np.column_stack([ell, Beam(1.0).b_ell(ell)]))
+    np.savetxt(tmp_path / "noise.txt", [[0, 1e-6], [30_000, 1e-6]])
+    request = MapRequest(field.map_path, beam=str(tmp_path / "beam.txt"), noise=str(tmp_path / "noise.txt"))
+    digests = BandMap.open(request).table_sha256
+    assert digests["beam"] == sha256(tmp_path / "beam.txt") and digests["transfer"] is None
+    assert digests["noise"] == sha256(tmp_path / "noise.txt")
 
 
 def test_versions_cosmology_and_noise_are_in_numbers(made):
     meta = made[1].meta
     assert f"numpy {version('numpy')}" in meta["SZM_LIBS"] and "python 3." in meta["SZM_LIBS"]
     assert "h0_km_s_mpc 67.66, omega_m 0.3111" in meta["SZM_COSM"] and "sigma8 0.8102" in meta["SZM_COSM"]
-    assert (meta["SZM_NOIS"], meta["SZM_NOMD"], meta["SZM_IVRH"]) == (5.0, 5.0, "")
+    assert (meta["SZM_BEAM"], meta["SZM_BMSR"], meta["SZM_IVRH"]) == (1.0, "header", "")
     assert set(meta) <= set(KEYWORDS) and max(map(len, meta)) <= 8
 
 
@@ -93,7 +100,7 @@ def test_info_of_an_output_is_for_eyes_and_for_scripts(made, szmass_fork, tmp_pa
     output, estimates = made
     shown = szmass_fork("info", output, cwd=tmp_path)
     assert shown.code == 0 and max(map(len, shown.out.splitlines())) <= 80
-    for words in ("SHA-256", "cosmology", "beam.txt", "begun"):
+    for words in ("SHA-256", "cosmology", "field_mask.fits", "begun"):
         assert words in shown.out
     meta = json.loads(szmass_fork("info", output, "--json", cwd=tmp_path).out)
     assert meta["SZM_CMD"] == estimates.meta["SZM_CMD"] and meta["SZM_VER"] == estimates.meta["SZM_VER"]
