@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from szmass_cli import __version__
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
 from szmass_cli.estimation.commandline import command_of
 from szmass_cli.estimation.looks import SEED
 from szmass_cli.estimation.preparation import Run
+from szmass_cli.estimation.request import Request
 from szmass_cli.estimation.settled import Settled
 from szmass_cli.physics.cosmology import T_CMB_K
 from szmass_cli.system.versions import library_versions
@@ -79,7 +80,7 @@ def provenance(run: Run, sha256: Sequence[Mapping[str, str]], begun: str) -> Met
     meta: Meta = {
         "SZM_VER": __version__,
         "SZM_DATE": begun,
-        "SZM_CMD": command_of(run.request),
+        "SZM_CMD": command_of(_shortest(run)),
         "SZM_LIBS": ", ".join(f"{name} {number}" for name, number in library_versions().items()),
         "SZM_MODL": metadata.name,
         "SZM_MSHA": run.bundle.sha256,
@@ -150,6 +151,12 @@ def _of_sky(run: Run) -> Meta:
         "SZM_CSCA": sky.concentration_scatter,
     }
     return {key: value for key, value in stated.items() if value is not None}
+
+
+def _shortest(run: Run) -> Request:
+    """Return the request without a prior that is the model's own anyway."""
+    is_own = run.change.wanted == run.change.own
+    return replace(run.request, prior=None) if is_own else run.request
 
 
 def _prior_in_words(run: Run) -> str:
