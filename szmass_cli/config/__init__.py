@@ -14,6 +14,7 @@ from szmass_cli.config.clusters import (
 )
 from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
+from szmass_cli.config.observing import ObservingConfig
 from szmass_cli.config.products import CutoutConfig, FieldConfig, SplitConfig
 from szmass_cli.config.sky import (
     BandConfig,
@@ -43,6 +44,7 @@ __all__ = [
     "LogUniformRedshifts",
     "MassFunctionMasses",
     "NetworkConfig",
+    "ObservingConfig",
     "SkyConfig",
     "SplitConfig",
     "SurveyConfig",

@@ -29,6 +29,7 @@ class InstrumentsConfig(Strict):
     max_slope: float = Field(-2.5, ge=-8, lt=0)
     noise_correlation: float = Field(0.9, ge=0, le=1, description="of red noise; in every second")
     filtered: float = Field(0.3, ge=0, le=1, description="fraction behind a high-pass filter")
+    striped: float = Field(0.0, ge=0, le=1, description="fraction with 1/f noise in stripes")
     depths: int = Field(2, ge=1, le=8, description="of each instrument")
     depth_ratio: float = Field(2.0, ge=1, le=10, description="largest noise variance over the least")
 

@@ -54,6 +54,9 @@ class FieldConfig(Strict):
     redshift: Redshifts | None = Field(None, description="where they are not those of clusters")
     pixel_averaging: bool = Field(False, description="values are means over the map's pixels, not samples")
     depth_variation: float = Field(0.0, ge=0, lt=1, description="so much more noise at the edges")
+    scan_depth_variation: float = Field(0.0, ge=0, lt=1, description="so much more noise between scans")
+    scan_depth_period_deg: float = Field(1.0, ge=0.1, le=30, description="from scan to scan")
+    scan_depth_angle_deg: float = Field(0.0, ge=-180, le=180, description="of scans, from east to north")
 
     @property
     def pixel_side_arcmin(self) -> float:

@@ -7,9 +7,11 @@ from pydantic import Field, create_model, field_validator, model_serializer, mod
 
 from szmass_cli.config.base import Strict
 from szmass_cli.config.datafiles import DataFile, read_data
+from szmass_cli.config.observing import ObservingConfig
 from szmass_cli.errors import ConfigError, UsageError
 from szmass_cli.physics.bandnames import effective_frequency_ghz
 from szmass_cli.physics.bands import Band, Instrument
+from szmass_cli.physics.beamerrors import BeamModes, read_beam_modes
 from szmass_cli.physics.beams import AnyBeam, Beam, read_beam
 from szmass_cli.physics.cosmology import PLANCK18, Cosmology
 from szmass_cli.physics.foregrounds import FOREGROUNDS, ForegroundSpectra
@@ -80,6 +82,7 @@ class BandConfig(Strict):
     passband_file: DataFile | None = Field(None, description="frequency [GHz] and Rayleigh-Jeans response")
     beam_fwhm_arcmin: float | None = Field(None, ge=MIN_FWHM_ARCMIN, le=10)
     beam_file: DataFile | None = Field(None, description="ell and B_ell, or theta [deg] and B(theta)")
+    beam_modes_file: DataFile | None = Field(None, description="ell, B_ell and modes of its error")
     pixel_arcmin: float = Field(0.0, ge=0, le=2, description="side of pixels that are means; 0 is samples")
     transfer_file: DataFile | None = Field(None, description="ell and T(ell), or .npz of T(ell_x, ell_y)")
     noise_uk_arcmin: float | None = Field(None, gt=0, le=1000, description="white")
@@ -119,7 +122,8 @@ class BandConfig(Strict):
     @property
     def files(self) -> list[Path]:
         """Return where the files lie that the band is made from."""
-        named = (self.passband_file, self.beam_file, self.transfer_file, self.noise_file)
+        beams = (self.beam_file, self.beam_modes_file)
+        named = (self.passband_file, *beams, self.transfer_file, self.noise_file)
         return [located(path) for path in named if path is not None]
 
     def build(self) -> Band:
@@ -141,6 +145,16 @@ class BandConfig(Strict):
             self.pixel_arcmin,
             None if transfer is None else read_data("transfer_file", transfer, read_transfer),
         )
+
+    def read_beam_modes(self) -> BeamModes | None:
+        """Return the measured modes of the beam's error, if there is a file of them."""
+        path = self.beam_modes_file
+        return None if path is None else read_data("beam_modes_file", path, read_beam_modes)
+
+    @property
+    def is_white(self) -> bool:
+        """Return whether the noise has no 1/f part."""
+        return self.ell_knee is None and self.noise_file is None
 
     def _noise(self) -> NoiseLevel:
         if self.noise_file is not None:
@@ -199,6 +213,8 @@ class SkyConfig(Strict):
     foregrounds_dl3000_uk2: Foregrounds = Foregrounds()
     foreground_spectra: ForegroundSpectraConfig = ForegroundSpectraConfig()
     cosmology: CosmologyConfig = CosmologyConfig()
+    observing: ObservingConfig = ObservingConfig()
+    realistic_observing: ObservingConfig | None = Field(None, description="what a realistic sky observes by")
 
     @model_validator(mode="before")
     @classmethod
@@ -219,6 +235,20 @@ class SkyConfig(Strict):
         labels = [band_label(band.frequency_ghz) for band in self.bands]
         if len(set(labels)) < len(labels):
             raise ValueError("bands: two of them have the same frequency_ghz")
+        return self
+
+    @model_validator(mode="after")
+    def _observable(self) -> Self:
+        for key in ("observing", "realistic_observing"):
+            observing = getattr(self, key)
+            if observing is not None and observing.stripes > 0 and all(b.is_white for b in self.bands):
+                raise ValueError(f"{key}: stripes are those of 1/f noise; no band has ell_knee or noise_file")
+            if (
+                observing is not None
+                and observing.beam_modes > 0
+                and not any(band.beam_modes_file for band in self.bands)
+            ):
+                raise ValueError(f"{key}: beam_modes needs a beam_modes_file in one of the bands")
         return self
 
     @model_serializer(mode="wrap")
@@ -243,7 +273,25 @@ class SkyConfig(Strict):
 
     def build_instrument(self) -> Instrument:
         """Return all bands, and what their noises have in common."""
-        return Instrument(self.build_bands(), self.noise_correlation)
+        return Instrument(self.build_bands(), self.noise_correlation, self.observing.build_stripes())
+
+    def build_beam_modes(self) -> tuple[BeamModes | None, ...]:
+        """Return for each band the modes of its beam's error; None where the beam is known."""
+        return tuple(
+            self.observing.build_beam_modes(built.beam, band.read_beam_modes())
+            for band, built in zip(self.bands, self.build_bands(), strict=True)
+        )
+
+    def realistically_observed(self) -> Self:
+        """Return the same sky behind an instrument that falls short as real ones do.
+
+        By what ``realistic_observing`` says, and where there is no such section by
+        `ObservingConfig.realistic`, without stripes where no band has 1/f noise.
+        """
+        observing = self.realistic_observing or ObservingConfig.realistic()
+        if self.realistic_observing is None and all(band.is_white for band in self.bands):
+            observing = observing.model_copy(update={"stripes": 0.0})
+        return self.model_copy(update={"observing": observing})
 
 
 def band_label(frequency_ghz: float) -> str:

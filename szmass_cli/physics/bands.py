@@ -8,6 +8,7 @@ import numpy as np
 from szmass_cli.physics.beams import ARCMIN, AnyBeam
 from szmass_cli.physics.noise import RedNoise
 from szmass_cli.physics.passbands import Passband
+from szmass_cli.physics.stripes import Stripes
 from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer
 
 FREQUENCY_TOLERANCE = 0.05
@@ -125,10 +126,13 @@ class Instrument:
         1 to 8 of them.
     noise_correlation : float
         Correlation of the red noise between any two bands, 0 to 1.
+    stripes : Stripes, optional
+        How directions share the red noise; otherwise all alike.
     """
 
     bands: tuple[Band, ...]
     noise_correlation: float = 0.0
+    stripes: Stripes | None = None
 
     def __len__(self) -> int:
         return len(self.bands)
@@ -145,8 +149,10 @@ class Instrument:
 
     @property
     def is_mirror_symmetric(self) -> bool:
-        """Return whether filters are the same when east and west, or north and south, change places."""
-        return all(band.plane_transfer is None or band.plane_transfer.mirror_symmetric for band in self.bands)
+        """Return whether filters and stripes are the same when east and west change places."""
+        stripes = self.stripes is None or self.stripes.mirror_symmetric
+        filters = [band.plane_transfer for band in self.bands if band.plane_transfer is not None]
+        return stripes and all(one.mirror_symmetric for one in filters)
 
     def only(self, chosen: tuple[int, ...]) -> "Instrument":
         """Return the instrument with some of its bands."""

@@ -210,9 +210,11 @@ def _on_skies(
         y = np.stack([beamed.y[part] for beamed in stamps], axis=-1)
         uk_per_y = np.stack([response.tsz_uk_per_y(hot[part]) for response in responses], axis=-1)
         sz = (y * uk_per_y[:, None, None, :]).astype(np.float32)
-        sky = simulator.sky.draw(block_generator(seed, Stream.USER, index), BLOCK)[: len(sz)]
+        observer = simulator.observer
+        bare = observer.draw(block_generator(seed, Stream.USER, index), BLOCK)[: len(sz)]
         mass, redshift = stamps[0].m200c_msun[part], stamps[0].redshift[part]
-        yield CutoutBlock(sky + sz, sz, mass, redshift, np.ones(len(sz)))
+        image = observer.observe(bare, sz)
+        yield CutoutBlock(image, sz, mass, redshift, np.ones(len(sz)), **bare.errors.arrays())
 
 
 def _write(
@@ -245,13 +247,23 @@ def _write(
             file[name].attrs["unit"] = "uK_CMB"
             file[name].attrs["frequency_ghz"] = [band.frequency_ghz for band in simulator.bands]
         file["m200c"].attrs["unit"] = "Msun"
-        if "offset_arcmin" in file:
-            file["offset_arcmin"].attrs["axes"] = "north, west"
+        for name, (key, value) in _ATTRIBUTES.items():
+            if name in file:
+                file[name].attrs[key] = value
         for name, dataset in further.items():
             file[name] = dataset
         if config.cutouts.split is not None:
             file["split"] = split_of(config.cutouts.split, n)
             file["split"].attrs["values"] = "0 train, 1 validation, 2 test"
+
+
+_ATTRIBUTES = {
+    "offset_arcmin": ("axes", "north, west"),
+    "depth": ("meaning", "noise of the image over that of the configuration"),
+    "calibration": ("meaning", "fraction by which the image is too bright, per band"),
+    "beam_error": ("meaning", "standard deviations of each mode of the beam's error, per band"),
+}
+"""Of datasets that are there where something is drawn."""
 
 
 def apodised(width_arcmin: float) -> Callable[[CutoutBlock], CutoutBlock]:

@@ -155,7 +155,8 @@ def _write(
         write_map(path, pixels, ivar, ivar_cards(band, seed), progress)
     rows = zip(simulation.bands, paths.maps, simulation.maps_uk(), strict=True)
     for index, (band, path, sky) in enumerate(rows):
-        write_map(path, pixels, sky.__getitem__, map_cards(config, index, band, seed), progress)
+        cards = map_cards(config, index, band, seed, simulation.errors)
+        write_map(path, pixels, sky.__getitem__, cards, progress)
 
 
 def _check_disk(config: SurveyConfig, output: Path) -> None:

@@ -9,6 +9,7 @@ from szmass_cli.config import FieldConfig, SurveyConfig, band_label
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.noise import KneeNoise
+from szmass_cli.sky.observing import Errors
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
 """Of files of maps."""
@@ -63,7 +64,7 @@ def _split(output: Path) -> tuple[str, str]:
     return stem, output.name[len(stem) :] or ".fits"
 
 
-def map_cards(config: SurveyConfig, index: int, band: Band, seed: int) -> dict[str, tuple]:
+def map_cards(config: SurveyConfig, index: int, band: Band, seed: int, errors: Errors) -> dict[str, tuple]:
     """Return the header cards of a temperature map.
 
     Parameters
@@ -76,14 +77,28 @@ def map_cards(config: SurveyConfig, index: int, band: Band, seed: int) -> dict[s
         That band, its files read.
     seed : int
         What the field was drawn with; a card states it.
+    errors : Errors
+        By what the maps of all bands fall short; cards state it, which nothing reads.
     """
     return {
         "BUNIT": ("uK", "thermodynamic (CMB) temperature"),
         **_frequency(band),
         **_beam(config, index, band),
         **_noise(config, index, band),
+        **_errors(errors, index),
         **_origin(seed),
     }
+
+
+def _errors(errors: Errors, index: int) -> dict[str, tuple]:
+    """Return what was drawn of the errors of one band."""
+    cards: dict[str, tuple] = {}
+    if errors.calibration is not None:
+        cards["CALERR"] = (float(errors.calibration[0, index]), "drawn: sky is this fraction too bright")
+    if errors.beam_error is not None:
+        for number, drawn in enumerate(errors.beam_error[0, index], start=1):
+            cards[f"BEAMERR{number}"] = (float(drawn), "drawn: std of this mode of the beam's error")
+    return cards
 
 
 def ivar_cards(band: Band, seed: int) -> dict[str, tuple]:
@@ -130,6 +145,12 @@ def _noise(config: SurveyConfig, index: int, band: Band) -> dict[str, tuple]:
         cards["NOISEFIL"] = (path.name[:_LONGEST_TEXT], "table of the noise power")
     if band.red_noise is not None and len(config.sky.bands) > 1:
         cards["NOISECOR"] = (config.sky.noise_correlation, "of 1/f noise between bands")
+    observing = config.sky.observing
+    if band.red_noise is not None and observing.stripes > 0:
+        cards["STRIPES"] = (observing.stripes, "fraction of 1/f power across the scans")
+        cards["STRIPWID"] = (observing.stripe_width_deg, "[deg] rms of directions of stripes")
+        for number, angle in enumerate(observing.scan_angles_deg, start=1):
+            cards[f"SCANANG{number}"] = (angle, "[deg] of scans, from east to north")
     return cards
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.sky.clusters import ClusterStamps, draw_masses, draw_redshifts
 from szmass_cli.sky.cutoutsky import CutoutSky
+from szmass_cli.sky.observing import CutoutObserver, ErrorModel
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.signals import signal_source
 
@@ -40,6 +41,12 @@ class CutoutBlock:
         Redshift, and the log-normal factor that multiplied the SZ signal.
     offset_arcmin : numpy.ndarray, shape (n, 2), optional
         Offset of miscentred clusters from the middle of the cutout, north and west [arcmin].
+    depth : numpy.ndarray, shape (n,), optional
+        Noise over the stated one, where it is drawn.
+    calibration : numpy.ndarray, shape (n, f), optional
+        Fraction by which an image's temperatures are too large, where it is drawn.
+    beam_error : numpy.ndarray, shape (n, f, m), optional
+        Standard deviations of m modes of the beams' errors in an image, where they are drawn.
     """
 
     image: np.ndarray
@@ -48,6 +55,9 @@ class CutoutBlock:
     redshift: np.ndarray
     amplitude: np.ndarray
     offset_arcmin: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    calibration: np.ndarray | None = None
+    beam_error: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.m200c)
@@ -86,6 +96,8 @@ class CutoutSimulator:
         self.bands = self.instrument.bands
         self.power = SkyPower.from_config(config.sky, self.bands)
         self.sky = CutoutSky(self.power, self.instrument)
+        errors = ErrorModel(config.sky.observing, self.bands, config.sky.build_beam_modes())
+        self.observer = CutoutObserver(self.sky, self.power, errors)
         self._cosmology = config.sky.cosmology.build()
         model = config.clusters.sz_model(self._cosmology)
         self.stamps = ClusterStamps(self.bands, model)
@@ -104,11 +116,17 @@ class CutoutSimulator:
         n = size if n is None else n
         redshift = draw_redshifts(clusters, rng, size, first, self._cosmology)
         m200c = draw_masses(clusters, rng, size, first, redshift, self._cosmology)
-        image = self.sky.draw(rng, size)[:n]
+        bare = self.observer.draw(rng, size)[:n]
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
-        image += signals.all
+        image = self.observer.observe(bare, signals.all)
         return CutoutBlock(
-            image, signals.own, m200c[:n], redshift[:n], signals.amplitude, signals.offset_arcmin
+            image,
+            signals.own,
+            m200c[:n],
+            redshift[:n],
+            signals.amplitude,
+            signals.offset_arcmin,
+            **bare.errors.arrays(),
         )
 
     def blocks(

@@ -1,6 +1,7 @@
 """Gaussian skies on one cutout, exact to the covariance: no box, so no missing gradient."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, reduce
 from operator import add
 
@@ -63,6 +64,23 @@ def cutout_smoothing(beam: AnyBeam) -> np.ndarray:
     )
     kernel = beam_profile(beam, distances)[where.ravel()].reshape(N_PIXELS**2, N_PIXELS**2)
     return kernel / kernel.sum(axis=1, keepdims=True)
+
+
+def red_noise_sky(power: SkyPower, instrument: Instrument) -> "CutoutSky | None":
+    """Return a sky on which there is nothing but the red noise of an instrument, None where it has none.
+
+    Parameters
+    ----------
+    power : SkyPower
+        Its multipoles are those of the red noise.
+    instrument : Instrument
+        Of f bands.
+    """
+    if all(band.red_noise is None for band in instrument.bands):
+        return None
+    nothing = np.zeros((len(instrument), len(instrument), power.ell.size))
+    bands = tuple(replace(band, transfer=None) for band in instrument.bands)
+    return CutoutSky(SkyPower(power.ell, nothing), replace(instrument, bands=bands))
 
 
 class CutoutSky:

@@ -7,7 +7,7 @@ from scipy import fft
 from scipy.ndimage import map_coordinates, spline_filter
 
 from szmass_cli.physics.beams import ARCMIN, AnyBeam
-from szmass_cli.physics.transfers import PlaneTransfer
+from szmass_cli.sky.mapaxes import Directed
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Pixels, blocks
 from szmass_cli.sky.power import SkyPower
@@ -45,7 +45,7 @@ def plane_fields(
     pixel_arcmin: float,
     power: SkyPower,
     beams: Sequence[AnyBeam],
-    filters: Sequence[PlaneTransfer | None] | None = None,
+    filters: Sequence[Directed | None] | None = None,
 ) -> np.ndarray:
     """Return beamed Gaussian skies of all bands on a plane, made on a larger periodic box and cropped.
 
@@ -61,8 +61,8 @@ def plane_fields(
         Between the f bands.
     beams : sequence of AnyBeam, length f
         What each band is seen through.
-    filters : sequence of PlaneTransfer or None, length f, optional
-        Of bands whose filter depends on direction; y to the north, x to the west.
+    filters : sequence of callable or None, length f, optional
+        As `PlaneTransfer` is; of bands whose filter depends on direction; y to the north, x to the west.
 
     Returns
     -------

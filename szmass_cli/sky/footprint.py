@@ -49,7 +49,7 @@ def footprint(field: FieldConfig, instrument: Instrument) -> Footprint:
     sky = _sky_bytes(patch, bands)
     if any(band.red_noise is not None for band in bands):
         sky *= 2.0  # red noise is made as the sky is
-    if car and (field.pixel_averaging or not instrument.is_isotropic):
+    if car and (field.pixel_averaging or not instrument.is_isotropic or instrument.stripes is not None):
         # the map with its margins, its modes, and what they are transformed back to
         kept += n_pixels * (4 + 8 + 8 + 4)
     return Footprint(n_pixels, kept + sky + _PROGRAM_BYTES, on_disk)

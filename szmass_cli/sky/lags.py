@@ -8,6 +8,7 @@ from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.quadrature import panel_nodes
 from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.stripelags import striped_lags
 
 
 def sky_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
@@ -36,7 +37,11 @@ def red_noise_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray | 
     """Return the covariance of red noise, see `sky_lags_uk2`; None where no band has any."""
     if all(band.red_noise is None for band in instrument.bands):
         return None
-    return _isotropic_lags(power.ell, _measure(power.ell) * red_noise_cl_uk2_sr(instrument, power.ell))
+    measured = _measure(power.ell) * red_noise_cl_uk2_sr(instrument, power.ell)
+    level, stripes = _isotropic_lags(power.ell, measured), instrument.stripes
+    if stripes is None:
+        return level
+    return (1.0 - stripes.fraction) * level + stripes.fraction * striped_lags(power.ell, measured, stripes)
 
 
 def correlated_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:

@@ -4,12 +4,12 @@ Both are products in the Fourier transform of the map. It is made with a margin,
 so that edges know what lies beyond them.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft
 
-from szmass_cli.physics.transfers import PlaneTransfer
 from szmass_cli.sky.carpixels import CarPixels
 from szmass_cli.sky.mask import cosine_taper
 from szmass_cli.sky.patch import Patch
@@ -87,7 +87,11 @@ class Margins:
         return np.ascontiguousarray(whole[self.rows, self.columns]).ravel()
 
 
-def margin_pixels(pixels: CarPixels, transfers: list[PlaneTransfer | None]) -> int:
+Directed = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""What a map's modes are multiplied by, at multipoles along right ascension and declination."""
+
+
+def margin_pixels(pixels: CarPixels, transfers: Sequence[Directed | None]) -> int:
     """Return how wide a margin filters and the averaging over pixels need."""
     if all(transfer is None for transfer in transfers):
         return AVERAGING_MARGIN_PIXELS
@@ -95,7 +99,7 @@ def margin_pixels(pixels: CarPixels, transfers: list[PlaneTransfer | None]) -> i
 
 
 def seen_along_axes(
-    sky: np.ndarray, margins: Margins, averaging: bool, transfer: PlaneTransfer | None
+    sky: np.ndarray, margins: Margins, averaging: bool, transfer: Directed | None
 ) -> np.ndarray:
     """Return a map of samples as means over its pixels, and filtered.
 
@@ -108,8 +112,9 @@ def seen_along_axes(
     averaging : bool
         Whether values become means over pixels: sinc(step f) along both axes, exact for what the pixels
         resolve, as their sides are those of the map's axes.
-    transfer : PlaneTransfer, optional
-        Its ell_x is along right ascension, of an arc: that of the map's columns over cos(dec).
+    transfer : callable, optional
+        A filter, as a `PlaneTransfer` is. Its ell_x is along right ascension, of an arc: that of the map's
+        columns over cos(dec).
 
     Returns
     -------

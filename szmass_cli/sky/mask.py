@@ -63,7 +63,7 @@ def noise_uk(field: FieldConfig, pixels: Pixels, noise_uk_arcmin: float, part: P
 
 def depth_factor(field: FieldConfig, pixels: Pixels, part: Part) -> np.ndarray | float:
     """Return noise over that in the middle of the field, in pixels of a part of the map."""
-    if field.depth_variation == 0:
+    if field.depth_variation == 0 and field.scan_depth_variation == 0:
         return 1.0
     return shallowness(field, *pixels.ra_dec_deg(part))
 
@@ -72,11 +72,18 @@ def shallowness(field: FieldConfig, ra_deg: np.ndarray, dec_deg: np.ndarray) -> 
     """Return the noise at positions over that in the middle of the field.
 
     It grows, as a cosine of the distance in right ascension and in declination, by the fraction
-    ``depth_variation`` up to the edges.
+    ``depth_variation`` up to the edges; and it rises and falls across the direction of the scans, as where
+    they overlap and where they do not, by the fraction ``scan_depth_variation``.
     """
     patch = Patch.of(field)
     middle = (patch.south_deg + patch.north_deg) / 2.0
     across = patch.offset_deg(ra_deg) / patch.width_deg
     upright = (dec_deg - middle) / (patch.north_deg - patch.south_deg)
     central = np.cos(np.pi * np.clip(across, -0.5, 0.5)) * np.cos(np.pi * np.clip(upright, -0.5, 0.5))
-    return 1.0 + field.depth_variation * (1.0 - central)
+    edges = 1.0 + field.depth_variation * (1.0 - central)
+    if field.scan_depth_variation == 0:
+        return edges
+    east, angle = patch.offset_deg(ra_deg) * np.cos(np.radians(middle)), np.radians(field.scan_depth_angle_deg)
+    from_scan = (dec_deg - middle) * np.cos(angle) - east * np.sin(angle)
+    wave = np.cos(2.0 * np.pi * from_scan / field.scan_depth_period_deg)
+    return edges * (1.0 + field.scan_depth_variation * 0.5 * (1.0 - wave))

@@ -201,7 +201,10 @@ def plane_lag_covariance_uk2(
             cl = np.interp(ell, power.ell, seen, left=0.0, right=0.0)
             if not pair.is_isotropic:
                 cl *= 0.5 * sum(np.prod(plane_filters(pair, x, ell_y), axis=0) for x in (ell_x, -ell_x))
-            cl += np.interp(ell, power.ell, red[i, j], left=0.0, right=0.0)
+            of_noise = np.interp(ell, power.ell, red[i, j], left=0.0, right=0.0)
+            if instrument.stripes is not None:
+                of_noise *= 0.5 * sum(instrument.stripes.power(x, ell_y) for x in (ell_x, -ell_x))
+            cl += of_noise
             whole = fft.irfft2(cl, s=box) / pixel_rad**2
             covariance[i, j] = covariance[j, i] = whole[: shape[0], : shape[1]]
     return covariance

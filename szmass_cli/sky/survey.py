@@ -27,6 +27,7 @@ from szmass_cli.sky.harmonics import harmonic_skies
 from szmass_cli.sky.healpixpixels import HealpixPixels
 from szmass_cli.sky.mapaxes import Margins, margin_pixels, seen_along_axes
 from szmass_cli.sky.mask import apodised_mask, depth_factor, noise_uk
+from szmass_cli.sky.observing import ErrorModel
 from szmass_cli.sky.painting import ClusterPainter
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Part, blocks
@@ -89,12 +90,14 @@ class FieldSimulation:
         check_pixels(config, self.bands)
         check_filters(config, self.bands)
         check_memory(config.field, self.instrument)
-        self._seen = tuple(as_seen(config.field, band) for band in self.bands)
         patch = Patch.of(config.field)
         clusters = clusters_inside(clusters, patch)
-        self._sky_seed, scatter, noise, offsets, holes, stretches, self._red_seed = np.random.SeedSequence(
-            seed
-        ).spawn(7)
+        self._sky_seed, scatter, noise, offsets, holes, stretches, self._red_seed, observing = (
+            np.random.SeedSequence(seed).spawn(8)
+        )
+        model_of_errors = ErrorModel(config.sky.observing, self.bands, config.sky.build_beam_modes())
+        self.errors = replace(model_of_errors.draw(_generator(observing), 1), depth=None)
+        self._seen = tuple(as_seen(config.field, band) for band in model_of_errors.bands(self.errors))
         self._noise_seeds = noise.spawn(len(self.bands))
         model = config.clusters.sz_model(config.sky.cosmology.build())
         scales = cluster_scales(clusters.m200c_msun, clusters.redshift, model)
@@ -114,13 +117,15 @@ class FieldSimulation:
     def maps_uk(self) -> Iterator[np.ndarray]:
         """Yield maps (pixels.size,) float32 [µK] of the bands, in their order.
 
-        Sky and clusters behind beam, pixels and filter, then the noise, white and red, and the mask that
-        multiplies all. Values are those at the pixels' centres unless ``pixel_averaging`` or the band's
-        ``pixel_arcmin`` says otherwise.
+        Sky and clusters behind beam, pixels and filter and with the error of calibration, then the noise,
+        white and red, and the mask that multiplies all. Values are those at the pixels' centres unless
+        ``pixel_averaging`` or the band's ``pixel_arcmin`` says otherwise.
         """
         skies, reds = self._gaussian_skies(), self._red_noise()
         for index, (band, sky, seed) in enumerate(zip(self.bands, skies, self._noise_seeds, strict=True)):
             sky = self._with_clusters(sky, index)
+            if self.errors.calibration is not None:
+                sky *= np.float32(1.0 + self.errors.calibration[0, index])
             red = next(reds, None)
             rng = _generator(seed)
             for part in blocks(self.pixels.size):
@@ -159,8 +164,12 @@ class FieldSimulation:
         power = red_noise_power(self.instrument, tabulated_ell(max(b.beam.ell_max for b in self.bands)))
         if power is None:
             return iter(())
-        beams = red_noise_beams(self.instrument, power)
-        return self._drawn(self.pixels, Patch.of(self._config.field), power, beams, self._red_seed)
+        beams, stripes = red_noise_beams(self.instrument, power), self.instrument.stripes
+        if stripes is None or not isinstance(self.pixels, CarPixels):
+            return self._drawn(self.pixels, Patch.of(self._config.field), power, beams, self._red_seed)
+        around = Margins.around(self.pixels, margin_pixels(self.pixels, [stripes.amplitude]))
+        reds = self._drawn(around.pixels, around.patch, power, beams, self._red_seed)
+        return (around.inner(seen_along_axes(red, around, False, stripes.amplitude)) for red in reds)
 
     def _drawn(
         self,
@@ -243,7 +252,7 @@ def check_pixels(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
 
 
 def check_filters(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
-    """Refuse filters that depend on direction where the map has no axes along the sky's.
+    """Refuse filters and stripes, which depend on direction, where the map has no axes along the sky's.
 
     Raises
     ------
@@ -252,6 +261,11 @@ def check_filters(config: SurveyConfig, bands: tuple[Band, ...]) -> None:
     """
     if config.field.pixelisation == "car":
         return
+    if config.sky.observing.stripes > 0:
+        raise ConfigError(
+            "sky.observing.stripes: stripes lie along the axes of a map, and HEALPix has none.",
+            "Set it to 0, or set field.pixelisation: car.",
+        )
     for band in bands:
         if band.plane_transfer is not None:
             raise ConfigError(

@@ -54,8 +54,8 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> byte
     return content
 
 
-def read_table(path: str | os.PathLike[str], columns: Sequence[int]) -> np.ndarray:
-    """Read some columns of numbers from text, (rows, columns), with comments after ``#``.
+def read_table(path: str | os.PathLike[str], columns: Sequence[int] | None) -> np.ndarray:
+    """Read some or all columns of numbers from text, (rows, columns), with comments after ``#``.
 
     Raises
     ------

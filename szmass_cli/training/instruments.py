@@ -6,6 +6,7 @@ from szmass_cli.config import InstrumentsConfig
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.noise import KneeNoise
+from szmass_cli.physics.stripes import Stripes
 from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer
 
 LN_APART = 0.15
@@ -25,6 +26,9 @@ HIGH_PASS_ELL = (100.0, 1000.0)
 
 ALONG_SCANS = 1.0 / 3.0
 """Fraction of filters that act on one component of the multipole, as those of scans in one direction."""
+
+STRIPED, STRIPE_WIDTH_DEG = (0.1, 0.6), (8.0, 30.0)
+"""Fraction of the 1/f power that is in stripes, and how their directions spread, drawn evenly."""
 
 
 def draw_instruments(config: InstrumentsConfig, n: int, rng: np.random.Generator) -> list[Instrument]:
@@ -72,7 +76,15 @@ def _draw(config: InstrumentsConfig, n_bands: int, rng: np.random.Generator) -> 
         red = KneeNoise(white, knee, slope) if knee > LEAST_KNEE else None
         bands.append(Band(frequency, Beam(fwhm), white, red, transfer=transfer))
     correlation = config.noise_correlation if rng.random() < 0.5 else 0.0
-    return Instrument(tuple(bands), correlation)
+    stripes = _draw_stripes(rng) if config.striped > 0.0 and rng.random() < config.striped else None
+    return Instrument(tuple(bands), correlation, stripes)
+
+
+def _draw_stripes(rng: np.random.Generator) -> Stripes:
+    """Return stripes of scans along right ascension, of scans that cross evenly about it, or at an angle."""
+    angle = float(rng.uniform(-90.0, 90.0))
+    angles = ((0.0,), (angle, -angle), (angle,))[rng.integers(3)]
+    return Stripes(float(rng.uniform(*STRIPED)), angles, float(rng.uniform(*STRIPE_WIDTH_DEG)))
 
 
 def _draw_frequencies(config: InstrumentsConfig, n_bands: int, rng: np.random.Generator) -> list[float]:

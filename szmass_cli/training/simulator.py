@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from szmass_cli.config import ClusterConfig
+from szmass_cli.config import ClusterConfig, ObservingConfig
 from szmass_cli.likelihood.depth import LN_STEP
 from szmass_cli.likelihood.features import LabelledFeatures, features, reference_band
 from szmass_cli.likelihood.scores import ScoreImages
@@ -16,12 +16,20 @@ from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.grid import mass_grid
 from szmass_cli.sky.clusters import draw_masses, draw_redshifts, mass_range
 from szmass_cli.sky.cutouts import Stream, block_generator
+from szmass_cli.sky.observing import ErrorModel
 from szmass_cli.sky.signals import signal_source
 from szmass_cli.system.blas import one_blas_thread
 from szmass_cli.training.instruments import draw_instruments
 
 TOGETHER = 64
 """Cutouts of one instrument and depth in a block of training."""
+
+
+def _error_model(observing: ObservingConfig, instrument: Instrument) -> ErrorModel:
+    """Return errors of calibration and beams; the depths of random instruments are drawn elsewhere."""
+    observing = observing.model_copy(update={"min_noise_factor": 1.0, "max_noise_factor": 1.0})
+    modes = [observing.build_beam_modes(band.beam, None) for band in instrument.bands]
+    return ErrorModel(observing, instrument.bands, modes)
 
 
 class InstrumentFeatures:
@@ -42,6 +50,7 @@ class InstrumentFeatures:
         self._cosmology = self._config.sky.cosmology.build()
         bands, stamps = instrument.bands, self._likelihood.templates.images
         self._signals = signal_source(self._config.clusters, bands, stamps, sky_model.sz_model)
+        self._errors = _error_model(self._config.sky.observing, instrument)
         self._reference = reference_band(instrument)
         self._ln_mass = mass_grid(mass_range(self._config.clusters))
         self._factors: dict[int, np.ndarray] = {}
@@ -66,6 +75,7 @@ class InstrumentFeatures:
         m200c = draw_masses(clusters, rng, n, redshift=redshift, cosmology=self._cosmology)
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
         images = self._sky(rng, n, level) + signals.all
+        images = self._errors.distort(images, signals.all, self._errors.draw(rng, n))
         ratio = np.full((n, images.shape[-1]), np.exp(LN_STEP * level))
         weighed = self._likelihood.weigh(images, ratio)
         seen = features(self._likelihood, self._scores, weighed, redshift, self._ln_mass)

@@ -11,8 +11,7 @@ from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.sky.clusters import ClusterStamps, draw_masses, draw_redshifts
 from szmass_cli.sky.cutouts import BLOCK, Stream, block_generator
-from szmass_cli.sky.cutoutsky import CutoutSky, pixel_noise_uk
-from szmass_cli.sky.power import SkyPower
+from szmass_cli.sky.cutoutsky import CutoutSky, pixel_noise_uk, red_noise_sky
 from szmass_cli.sky.signals import signal_source
 
 
@@ -70,7 +69,7 @@ class ViewSimulator:
         quiet = tuple(_without_red_noise(band) for view in views for band in view.bands)
         power = sky.power(quiet)
         self._sky = CutoutSky(power, Instrument(quiet))
-        self._red = None if all(band.red_noise is None for band in first.bands) else _red_sky(power, first)
+        self._red = red_noise_sky(power, first)
         self._n_views = len(views)
         self._cosmology = sky.config.sky.cosmology.build()
         self._signals = signal_source(
@@ -102,10 +101,3 @@ class ViewSimulator:
 
 def _without_red_noise(band: Band) -> Band:
     return replace(band, red_noise=None)
-
-
-def _red_sky(power: SkyPower, instrument: Instrument) -> CutoutSky:
-    """Return a sky on which there is nothing but the red noise of an instrument."""
-    nothing = np.zeros((len(instrument), len(instrument), power.ell.size))
-    bands = tuple(replace(band, transfer=None) for band in instrument.bands)
-    return CutoutSky(SkyPower(power.ell, nothing), replace(instrument, bands=bands))

@@ -122,13 +122,14 @@ def _plane_spectra(config: SurveyConfig, rng: np.random.Generator, progress: Pro
     power = SkyPower.from_config(config.sky, bands)
     beams, filters = [band.optics for band in bands], [band.plane_transfer for band in bands]
     red = red_noise_power(instrument, power.ell)
+    stripes = None if instrument.stripes is None else [instrument.stripes.amplitude] * len(bands)
     pixel, size = _PLANE_PIXEL_ARCMIN, round(_PLANE_DEG * 60.0 / _PLANE_PIXEL_ARCMIN)
     noise_uk = np.array([band.noise_uk_arcmin / pixel for band in bands])[:, None, None]
     planes = np.empty((_N_PLANES, len(bands), size, size), np.float32)
     for number, plane in enumerate(planes):
         plane[:] = plane_fields(rng, (size, size), pixel, power, beams, filters)
         if red is not None:
-            plane += plane_fields(rng, (size, size), pixel, red, red_noise_beams(instrument, red))
+            plane += plane_fields(rng, (size, size), pixel, red, red_noise_beams(instrument, red), stripes)
         plane += noise_uk * rng.standard_normal(plane.shape, dtype=np.float32)
         progress("planes", number + 1, _N_PLANES)
     spectra = PatchSpectra(hann_window((size, size)), pixel, _PLANE_EDGES)
