@@ -83,7 +83,10 @@ def shallowness(field: FieldConfig, ra_deg: np.ndarray, dec_deg: np.ndarray) -> 
     edges = 1.0 + field.depth_variation * (1.0 - central)
     if field.scan_depth_variation == 0:
         return edges
-    east, angle = patch.offset_deg(ra_deg) * np.cos(np.radians(middle)), np.radians(field.scan_depth_angle_deg)
+    east, angle = (
+        patch.offset_deg(ra_deg) * np.cos(np.radians(middle)),
+        np.radians(field.scan_depth_angle_deg),
+    )
     from_scan = (dec_deg - middle) * np.cos(angle) - east * np.sin(angle)
     wave = np.cos(2.0 * np.pi * from_scan / field.scan_depth_period_deg)
     return edges * (1.0 + field.scan_depth_variation * 0.5 * (1.0 - wave))

@@ -1,9 +1,12 @@
 """Errors of calibration, beams and depth: what is drawn is in the maps, and off means off."""
 
+from functools import lru_cache
+
 import h5py
 import numpy as np
 import pytest
 import yaml
+from astropy.io import fits
 from papersky import paper_clusters
 from surveys import BARE, clusters_at, survey
 
@@ -21,7 +24,8 @@ from szmass_cli.config import (
 from szmass_cli.errors import ConfigError
 from szmass_cli.physics.beamerrors import MisknownBeam, stretch_mode
 from szmass_cli.physics.beams import Beam
-from szmass_cli.physics.profiles import BeamedProfile
+from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
+from szmass_cli.simulation.field import simulate_survey_field
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 from szmass_cli.sky.mask import shallowness
 from szmass_cli.sky.survey import simulate_field
@@ -36,8 +40,13 @@ def two_bands(white=1e-3, **observing):
     return SkyConfig(cmb=False, foregrounds_dl3000_uk2=BARE, bands=bands, observing=observed)
 
 
+@lru_cache
+def simulator_of(sky):
+    return CutoutSimulator(SurveyConfig(sky=sky, clusters=CLUSTERS))
+
+
 def cutouts(sky, n=5, seed=7):
-    simulator = CutoutSimulator(SurveyConfig(sky=sky, clusters=CLUSTERS))
+    simulator = simulator_of(sky)
     return CutoutBlock.concatenate(list(simulator.blocks(CLUSTERS, n, seed, Stream.USER)))
 
 
@@ -65,7 +74,9 @@ def test_with_everything_off_the_draws_are_those_of_before_there_was_any(simulat
 def test_calibration_multiplies_the_very_same_cutouts():
     off, on = cutouts(two_bands(5.0)), cutouts(two_bands(5.0, calibration_error=0.02))
     assert off.calibration is None and on.calibration.shape == (5, 2)
-    np.testing.assert_allclose(on.image / off.image, 1 + on.calibration[:, None, None] + 0 * off.image, rtol=1e-5)
+    np.testing.assert_allclose(
+        on.image / off.image, 1 + on.calibration[:, None, None] + 0 * off.image, rtol=1e-5
+    )
     assert np.array_equal(on.sz, off.sz) and np.array_equal(on.m200c, off.m200c)
 
 
@@ -85,8 +96,6 @@ def test_what_is_drawn_has_the_stated_sizes_and_does_not_depend_on_how_many_are_
 def test_a_cutout_of_a_misknown_beam_shows_the_cluster_through_it():
     """Against the profile behind the true beam, evaluated at the pixels; 2 per cent of its change."""
     off, on = cutouts(two_bands()), cutouts(two_bands(beam_error=0.02))
-    from szmass_cli.physics.profiles import cluster_scales
-
     model = CLUSTERS.sz_model(SkyConfig().cosmology.build())
     scales = cluster_scales(off.m200c, off.redshift, model)
     axis = (np.arange(40) - 19.5) * 0.25
@@ -119,44 +128,29 @@ def test_noise_of_a_cutout_is_as_deep_as_stated_white_and_red():
     assert expected.std() > 5 * 8.0 / 0.25 / 40  # the red noise, not the white
 
 
-def test_a_field_is_through_the_beams_and_calibrations_that_its_headers_state(tmp_path, szmass_fork):
+def test_a_field_is_through_the_beams_and_calibrations_that_its_headers_state(tmp_path):
     """Maps of the same seed with and without errors, without noise: their ratio is what the cards say."""
-    from astropy.io import fits
-
-    places = "name,ra,dec,redshift,M200\na,0,-55,0.7,8\n"
-    (tmp_path / "clusters.csv").write_text(places)
-    settings = {
-        "sky": two_bands().model_dump(mode="json"),
-        "clusters": CLUSTERS.model_dump(mode="json"),
-        "field": {"width_deg": 1.0, "height_deg": 0.5, "pixel_arcmin": 0.5},
-    }
-    peaks = {}
-    for name, observing in (("off", {}), ("on", {"calibration_error": 0.05, "beam_error": 0.02})):
-        settings["sky"]["observing"] = observing
-        settings["sky"]["bands"][0]["ell_knee"] = None
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(settings))
-        done = szmass_fork(
-            *("simulate", "field", "-o", f"{name}.fits", "--config", f"{name}.yaml", "--seed", "3", "-q"),
-            *("--catalog", "clusters.csv"),
-            cwd=tmp_path,
-        )
-        assert done.code == 0, done.err
-        for band in ("95", "150"):
-            values, header = fits.getdata(tmp_path / f"{name}_{band}.fits", header=True)
-            peaks[name, band] = np.asarray(values, float), header
-    for band in ("95", "150"):
-        (off, plain), (on, header) = peaks["off", band], peaks["on", band]
-        assert "CALERR" not in plain and "BEAMERR1" not in plain
-        truly = MisknownBeam(Beam(1.5), stretch_mode(Beam(1.5), 0.02), np.array([header["BEAMERR1"]]))
-        peak = np.unravel_index(np.abs(off).argmax(), off.shape)
-        size = 2.0
-        central = [BeamedProfile(beam, 60.0)(size, 0.0) for beam in (Beam(1.5), truly)]
-        expected = (1 + header["CALERR"]) * central[1] / central[0]
-        assert on[peak] / off[peak] == pytest.approx(expected, abs=2e-3)
-        # far out the beam does not matter
-        far = (np.abs(off) < 0.05 * np.abs(off).max()) & (np.abs(off) > 0.02 * np.abs(off).max())
-        assert np.median(on[far] / off[far]) == pytest.approx(1 + header["CALERR"], abs=4e-3)
-        assert header["CALERR"] != 0.0
+    (tmp_path / "clusters.csv").write_text("name,ra,dec,redshift,M200\na,0,-55,0.7,8\n")
+    maps = []
+    for observing in ({}, {"calibration_error": 0.05, "beam_error": 0.02}):
+        sky = two_bands(**observing)
+        sky = sky.model_copy(update={"bands": sky.bands[1:]})
+        config = survey(sky, clusters=CLUSTERS, width_deg=1.0, height_deg=0.5, pixel_arcmin=0.5)
+        path = tmp_path / f"{len(observing)}.fits"
+        simulate_survey_field(config, path, seed=3, catalog=tmp_path / "clusters.csv")
+        values, header = fits.getdata(path, header=True)
+        maps.append((np.asarray(values, float), header))
+    (off, plain), (on, header) = maps
+    assert "CALERR" not in plain and "BEAMERR1" not in plain and header["CALERR"] != 0.0
+    truly = MisknownBeam(Beam(1.5), stretch_mode(Beam(1.5), 0.02), np.array([header["BEAMERR1"]]))
+    scales = cluster_scales(np.array([8e14]), 0.7, CLUSTERS.sz_model(sky.cosmology.build()))
+    central = [BeamedProfile(beam, 60.0)(scales.theta500_arcmin[0], 0.0) for beam in (Beam(1.5), truly)]
+    peak = np.unravel_index(np.abs(off).argmax(), off.shape)
+    expected = (1 + header["CALERR"]) * central[1] / central[0]
+    assert on[peak] / off[peak] == pytest.approx(expected, abs=1e-3)
+    # far out the beam does not matter
+    far = (np.abs(off) < 0.05 * np.abs(off).max()) & (np.abs(off) > 0.02 * np.abs(off).max())
+    assert np.median(on[far] / off[far]) == pytest.approx(1 + header["CALERR"], abs=4e-3)
 
 
 def test_cutouts_on_disk_say_what_was_drawn_and_are_the_same_for_any_number_of_workers(tmp_path, szmass_fork):

@@ -21,6 +21,7 @@ from szmass_cli.sky.survey import FieldSimulation, simulate_field
 from szmass_cli.sky.symmetry import HALF_TURN, MIRRORS
 
 ELL = tabulated_ell(30_000.0)
+KNEE = KneeNoise(10.0, 3000.0)
 AT_30 = Stripes(0.6, (30.0,), 15.0)
 
 
@@ -28,7 +29,7 @@ def nothing(n_bands=1):
     return SkyPower(ELL, np.zeros((n_bands, n_bands, ELL.size)))
 
 
-def one_band(stripes=None, red=KneeNoise(10.0, 3000.0), white=10.0):
+def one_band(stripes=None, red=KNEE, white=10.0):
     return Instrument((Band(150.0, Beam(1.4), white, red),), stripes=stripes)
 
 
