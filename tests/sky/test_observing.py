@@ -148,9 +148,8 @@ def test_a_field_is_through_the_beams_and_calibrations_that_its_headers_state(tm
     peak = np.unravel_index(np.abs(off).argmax(), off.shape)
     expected = (1 + header["CALERR"]) * central[1] / central[0]
     assert on[peak] / off[peak] == pytest.approx(expected, abs=1e-3)
-    # far out the beam does not matter
-    far = (np.abs(off) < 0.05 * np.abs(off).max()) & (np.abs(off) > 0.02 * np.abs(off).max())
-    assert np.median(on[far] / off[far]) == pytest.approx(1 + header["CALERR"], abs=4e-3)
+    # a beam spreads flux and takes none away
+    assert on.sum() / off.sum() == pytest.approx(1 + header["CALERR"], abs=1e-3)
 
 
 def test_cutouts_on_disk_say_what_was_drawn_and_are_the_same_for_any_number_of_workers(tmp_path, szmass_fork):
@@ -159,15 +158,15 @@ def test_cutouts_on_disk_say_what_was_drawn_and_are_the_same_for_any_number_of_w
     (tmp_path / "mine.yaml").write_text(config.to_yaml())
     for workers in (1, 3):
         done = szmass_fork(
-            *("simulate", "cutouts", "-o", f"{workers}.h5", "--config", "mine.yaml", "--n", "600"),
+            *("simulate", "cutouts", "-o", f"{workers}.h5", "--config", "mine.yaml", "--n", "300"),
             *("--workers", workers, "-q"),
             cwd=tmp_path,
         )
         assert done.code == 0, done.err
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "3.h5").read_bytes()
     with h5py.File(tmp_path / "1.h5") as file:
-        assert file["calibration"].shape == (600, 2) and file["beam_error"].shape == (600, 2, 1)
-        assert file["depth"].shape == (600,) and "noise" in file["depth"].attrs["meaning"]
+        assert file["calibration"].shape == (300, 2) and file["beam_error"].shape == (300, 2, 1)
+        assert file["depth"].shape == (300,) and "noise" in file["depth"].attrs["meaning"]
         assert yaml.safe_load(file.attrs["config"])["sky"]["observing"]["calibration_error"] == 0.01
 
 
