@@ -20,12 +20,15 @@ from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.physics.bandnames import effective_frequency_ghz
 from szmass_cli.posterior.posteriorfile import read_posteriors
+from szmass_cli.samples.run import infer
+from szmass_cli.samples.sample import Request as PopulationRequest
+from szmass_cli.samples.tables import population_table
 from szmass_cli.system.progress import Progress, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["chosen_executor", "estimate", "mass_definitions", "read_posteriors"]
+__all__ = ["chosen_executor", "estimate", "mass_definitions", "population", "read_posteriors"]
 
 T = TypeVar("T")
 PerMap = Union[T, Mapping[float | str, T], None]  # noqa: UP007 - generic aliases need Union
@@ -183,6 +186,66 @@ def estimate(
     if estimates.catalog.source == TEXT:
         table = typed(table)
     return joined(table, as_written(estimates.columns, suffix, flag_names), estimates.meta)
+
+
+def population(
+    posteriors: str | Path,
+    by: str,
+    bins: int | Sequence[float] = 5,
+    *,
+    catalog: "str | Path | Table | DataFrame | None" = None,
+    slope: bool = False,
+    snr_above: float | None = None,
+    suffix: str = "",
+    model: str | Path | None = None,
+    progress: Progress = silent,
+) -> Table:
+    """Return mean masses and scatters of a sample in bins of a column, as `szmass population` does.
+
+    Parameters
+    ----------
+    posteriors : path
+        File of likelihoods that `estimate` wrote (``posteriors=``).
+    by : str
+        Column that the sample is sorted by: ``redshift``, or one of the catalogue.
+    bins : int or sequence of float
+        Number of bins of equally many rows, or ascending edges.
+    catalog : path, astropy.table.Table or pandas.DataFrame, optional
+        Catalogue of the same rows in the same order.
+    slope : bool
+        Whether to fit ln M200c = a + slope ln(column / pivot) to all rows within the edges, too.
+    snr_above : float, optional
+        The sample is what has ``sz_snr`` above this: only those rows are taken, and the selection is undone.
+        Leave it out for samples that were selected without the SZ effect.
+    suffix : str
+        Suffix of the catalogue's columns that szmass added.
+    model : str or path, optional
+        Model of the likelihoods, for `snr_above`; by default the one that their file names.
+    progress : Progress
+        Called with rows read and bins done.
+
+    Returns
+    -------
+    astropy.table.Table
+        A row for each bin: edges, rows, mean of ln M200c and scatter with errors; NaN where there are too few
+        rows. The metadata hold selection, priors, notes and the slope (``POP_SLOP`` and ``POP_ESLO``).
+
+    Raises
+    ------
+    SzmassError
+        One of its subclasses, with the message and hint that the command prints.
+
+    Examples
+    --------
+    >>> edges = [20, 30, 45, 60, 150]
+    >>> szmass_cli.population("p.hdf5", "lambda", edges, catalog="masses.fits")  # doctest: +SKIP
+    """
+    rows = None if catalog is None else _table_or_path(catalog)
+    request = PopulationRequest(
+        Path(posteriors), by, rows, snr_above, suffix, None if model is None else str(model)
+    )
+    wanted = bins if isinstance(bins, int) else [float(edge) for edge in bins]
+    return population_table(infer(request, wanted, slope, progress))
 
 
 def mass_definitions(text: str) -> list[str]:

@@ -18,6 +18,7 @@ from szmass_cli.cli.options import (
     Verbose,
     frequencies,
 )
+from szmass_cli.cli.population import population
 from szmass_cli.cli.simulate import simulate_app
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ def _root(
 
 app.command()(estimate)
 app.command()(merge)
+app.command()(population)
 
 
 @app.command()

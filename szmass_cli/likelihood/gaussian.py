@@ -79,6 +79,28 @@ class Weighed:
         return Weighed(self.fields_uk[:, rows], self.weighted[:, rows], self.depths, self.depth_of[rows])
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Clusters as the tables of matched filters have them.
+
+    Parameters
+    ----------
+    low : numpy.ndarray of int, shape (n, m) or (n, m, k)
+        Lower neighbour of each size among those tabulated.
+    upper : numpy.ndarray, same shape
+        Weight of the upper neighbour.
+    spectrum : numpy.ndarray, shape (f, n, m) or (f, n, m, 1)
+        Signal in each band over that of cold gas.
+    y_scale : numpy.ndarray, same shape as `low`
+        Central Compton scale.
+    """
+
+    low: np.ndarray
+    upper: np.ndarray
+    spectrum: np.ndarray
+    y_scale: np.ndarray
+
+
 class GaussianLikelihood:
     """Likelihoods of the masses of cutouts of one instrument.
 
@@ -144,30 +166,31 @@ class GaussianLikelihood:
             t^T C^-1 d and t^T C^-1 t (Melin et al. 2006, eqs. 7-9): the amplitude is their ratio, and
             S/N = projection / fisher^1/2.
         """
-        return self.products(self._projections(weighed), weighed, scales, ln_stretch)
+        placed = self.placed(scales, ln_stretch)
+        return self.projection(self._projections(weighed), placed), self.fisher(weighed, placed)
 
-    def products(
-        self,
-        projections: list[np.ndarray],
-        weighed: Weighed,
-        scales: ClusterScales,
-        ln_stretch: np.ndarray | float = 0.0,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what `matched` does, from products t^T C^-1 d (n, N_FINE) of unit clusters in each band."""
+    def placed(self, scales: ClusterScales, ln_stretch: np.ndarray | float = 0.0) -> Placed:
+        """Return where clusters (n, m) fall in the tables, for each stretch (k,) of their profiles."""
         ln_stretch = np.asarray(ln_stretch, float)
         theta = scales.theta500_arcmin.reshape(*scales.theta500_arcmin.shape, *[1] * ln_stretch.ndim)
         y_scale = scales.y_scale.reshape(theta.shape) * np.exp(ln_fixed_y500(ln_stretch))
         low, upper = self.templates.place(theta * np.exp(ln_stretch))
         spectrum = self.templates.spectrum(scales.kt_kev)
         spectrum = np.broadcast_to(spectrum, (*scales.y_scale.shape, spectrum.shape[-1]))
-        spectrum = np.moveaxis(spectrum, -1, 0).reshape(-1, *theta.shape)
-        found = read_tables(projections, np.arange(len(weighed)), low, upper)
-        projection = sum(s * p for s, p in zip(spectrum, found, strict=True)) * y_scale
-        pairs = spectra_pairs(len(self.instrument))
+        return Placed(low, upper, np.moveaxis(spectrum, -1, 0).reshape(-1, *theta.shape), y_scale)
+
+    def projection(self, projections: list[np.ndarray], placed: Placed) -> np.ndarray:
+        """Return t^T C^-1 d (n, m) or (n, m, k), from those of unit clusters in each band (n, N_FINE)."""
+        found = read_tables(projections, np.arange(len(placed.low)), placed.low, placed.upper)
+        return sum(s * p for s, p in zip(placed.spectrum, found, strict=True)) * placed.y_scale
+
+    def fisher(self, weighed: Weighed, placed: Placed) -> np.ndarray:
+        """Return t^T C^-1 t (n, m) or (n, m, k) at the depths of cutouts."""
+        pairs, spectrum = spectra_pairs(len(self.instrument)), placed.spectrum
         tables = np.stack([depth.fisher for depth in weighed.depths], axis=1)
-        products = read_tables(list(tables), weighed.depth_of, low, upper)
+        products = read_tables(list(tables), weighed.depth_of, placed.low, placed.upper)
         fisher = sum(spectrum[i] * spectrum[j] * p for (i, j), p in zip(pairs, products, strict=True))
-        return projection, fisher * y_scale**2
+        return fisher * placed.y_scale**2
 
     def _projections(self, weighed: Weighed) -> list[np.ndarray]:
         """Return t^T C^-1 d of unit clusters in each band, (n, N_FINE)."""

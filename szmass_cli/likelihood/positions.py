@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
 from szmass_cli.errors import UsageError
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Weighed
 from szmass_cli.physics.profiles import BeamedProfile, ClusterScales, cluster_scales
 from szmass_cli.system.blas import one_blas_thread
 
@@ -108,9 +108,13 @@ class PositionLikelihood:
         nodes, ln_weights = self._nodes(weighed, maps, redshift, error, np.exp(ln_mass[[0, -1]]))
         coarse = np.linspace(ln_mass[0], ln_mass[-1], min(N_MASSES, ln_mass.size))
         at_nodes = self._at(maps, nodes)  # (f, n, k, S)
+        scales = cluster_scales(np.exp(coarse), redshift[:, None], self._likelihood.model)
+        stretches, ln_shares = self._likelihood.scatter.stretches(N_STRETCHES)
+        placed = self._likelihood.placed(scales, stretches)
+        fisher = self._likelihood.fisher(weighed, placed)
         values = np.stack(
             [
-                self._curves(weighed, [band[:, k] for band in at_nodes], coarse, redshift)
+                self._curves([band[:, k] for band in at_nodes], placed, fisher, ln_shares)
                 for k in range(nodes.shape[1])
             ],
             axis=1,
@@ -203,12 +207,11 @@ class PositionLikelihood:
         return np.einsum("fnsak,nka->fnks", columns, north)
 
     def _curves(
-        self, weighed: Weighed, at_node: list[np.ndarray], ln_mass: np.ndarray, redshift: np.ndarray
+        self, at_node: list[np.ndarray], placed: Placed, fisher: np.ndarray, ln_shares: np.ndarray
     ) -> np.ndarray:
         """Return ln L (n, m) of clusters at one node each, of products (n, S) in each band."""
         likelihood = self._likelihood
-        scales = cluster_scales(np.exp(ln_mass), redshift[:, None], likelihood.model)
-        stretches, ln_weights = likelihood.scatter.stretches(N_STRETCHES)
         tables = [likelihood.templates.fine(band @ self._to_tabulated) for band in at_node]
-        projection, fisher = likelihood.products(tables, weighed, scales, stretches)
-        return logsumexp(likelihood.amplitude(projection, fisher) + ln_weights, axis=-1)
+        return logsumexp(
+            likelihood.amplitude(likelihood.projection(tables, placed), fisher) + ln_shares, axis=-1
+        )

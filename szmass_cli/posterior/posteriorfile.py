@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.system.files import atomic_path
-from szmass_cli.system.hdf5 import Hdf5Sink, own_array, reading
+from szmass_cli.system.hdf5 import Hdf5Sink, check_own, own_array, reading
 
 SUFFIX = ".hdf5"
 """The one that `qp` takes for HDF5; it takes .h5 for a table of pandas."""
@@ -159,6 +159,70 @@ def written_posteriors(
             yield PosteriorRows(stream.fileno(), places, step)
 
 
+@dataclass(frozen=True)
+class LikelihoodRows:
+    """Likelihoods of n rows in an open file, read block by block.
+
+    Parameters
+    ----------
+    ln_mass : numpy.ndarray, shape (m,)
+        Centres of the cells of the grid [ln Msun].
+    redshift, flags : numpy.ndarray, shape (n,)
+        Redshift used and ``szmass_flags`` of every row.
+    meta : dict
+        Provenance keywords and values, as in the catalogue's header.
+    file : h5py.File
+        The open file.
+    """
+
+    ln_mass: np.ndarray
+    redshift: np.ndarray
+    flags: np.ndarray
+    meta: dict[str, str | float]
+    file: h5py.File
+
+    def __len__(self) -> int:
+        return len(self.flags)
+
+    def blocks(self, n_rows: int) -> Iterator[np.ndarray]:
+        """Yield the ln likelihoods (k, m) of consecutive rows, n_rows at a time; NaN without one."""
+        for start in range(0, len(self), n_rows):
+            yield self.file[LN_LIKELIHOOD][start : start + n_rows]
+
+
+@contextmanager
+def opened_likelihoods(path: str | os.PathLike[str]) -> Iterator[LikelihoodRows]:
+    """Open a file written by `szmass estimate --posteriors` whose likelihoods need not fit into memory.
+
+    Parameters
+    ----------
+    path : path
+        File of posteriors, with the suffix ``.hdf5``.
+
+    Yields
+    ------
+    LikelihoodRows
+        Rows in the order of the catalogue.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or does not contain posteriors of szmass.
+    """
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(reading(path))
+            edges = own_array(file, BINS)[0]
+            redshift, flags = own_array(file, REDSHIFT), own_array(file, FLAGS)
+            meta = json.loads(file.attrs["provenance"])
+            check_own(file, LN_LIKELIHOOD)
+            if file[LN_LIKELIHOOD].shape != (len(flags), edges.size - 1) or edges.size < 21:
+                raise ValueError("its datasets do not fit each other")
+        except _MALFORMED as error:
+            raise _no_posteriors(path, error) from error
+        yield LikelihoodRows(0.5 * (edges[1:] + edges[:-1]), redshift, flags, meta, file)
+
+
 def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
     """Read a file written by `szmass estimate --posteriors`.
 
@@ -188,15 +252,20 @@ def read_posteriors(path: str | os.PathLike[str]) -> PosteriorTable:
         n, m = len(flags), edges.size - 1
         if not pdfs.shape == ln_likelihood.shape == (n, m) or redshift.shape != (n,) or m < 2:
             raise ValueError("its datasets do not fit each other")
-    except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
-        raise InputError(
-            f"{path} holds no posteriors: {error}", "Give what szmass estimate --posteriors wrote."
-        ) from error
+    except _MALFORMED as error:
+        raise _no_posteriors(path, error) from error
     density = pdfs.astype(float)
     density *= np.diff(edges)
     density /= density.sum(axis=1, keepdims=True)
     posterior = MassPosterior(0.5 * (edges[1:] + edges[:-1]), density)
     return PosteriorTable(posterior, ln_likelihood, redshift, flags, meta)
+
+
+_MALFORMED = (OSError, KeyError, ValueError, IndexError, TypeError)
+
+
+def _no_posteriors(path: str | os.PathLike[str], error: Exception) -> InputError:
+    return InputError(f"{path} holds no posteriors: {error}", "Give what szmass estimate --posteriors wrote.")
 
 
 def _room(file: h5py.File, name: str, shape: tuple[int, int]) -> int:

@@ -68,6 +68,33 @@ def own_array(file: h5py.Group, name: str, max_bytes: int = MAX_BYTES) -> np.nda
     OSError
         It is damaged.
     """
+    check_own(file, name)
+    dataset = file[name]
+    if dataset.size is None or dataset.nbytes > max_bytes:
+        raise ValueError(f"{name} would take {dataset.nbytes / 1e9 if dataset.size else 0:.3g} GB")
+    try:
+        return dataset[()]
+    except RuntimeError as error:
+        raise OSError(f"{name} is damaged: {error}") from error
+
+
+def check_own(file: h5py.Group, name: str) -> None:
+    """Make sure that a dataset of numbers lies in the file itself.
+
+    Parameters
+    ----------
+    file : h5py.File or h5py.Group
+        File or group, open for reading.
+    name : str
+        Name of the dataset, or its path in `file`.
+
+    Raises
+    ------
+    KeyError
+        There is nothing of that name.
+    ValueError
+        It is something else.
+    """
     link = file.get(name, getlink=True)
     if link is None:
         raise KeyError(name)
@@ -78,12 +105,6 @@ def own_array(file: h5py.Group, name: str, max_bytes: int = MAX_BYTES) -> np.nda
         raise ValueError(f"{name} is no data of its own")
     if dataset.dtype.kind not in "biuf":
         raise ValueError(f"{name} holds no numbers")
-    if dataset.size is None or dataset.nbytes > max_bytes:
-        raise ValueError(f"{name} would take {dataset.nbytes / 1e9 if dataset.size else 0:.3g} GB")
-    try:
-        return dataset[()]
-    except RuntimeError as error:
-        raise OSError(f"{name} is damaged: {error}") from error
 
 
 class Hdf5Sink(io.FileIO):

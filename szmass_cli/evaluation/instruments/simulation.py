@@ -86,17 +86,24 @@ class ViewSimulator:
         """Return a whole block; clusters come first, so that other skies may hold the same ones."""
         redshift = draw_redshifts(clusters, rng, BLOCK, cosmology=self._cosmology)
         m200c = draw_masses(clusters, rng, BLOCK, redshift=redshift, cosmology=self._cosmology)
-        ln_ratio = rng.uniform(-1.0, 1.0, BLOCK) * self._half_range
-        images = self._signals.draw(clusters, m200c, redshift, rng, BLOCK).all
-        noise = self._noise(rng) * np.exp(0.5 * ln_ratio).astype(np.float32)[:, None, None, None]
-        images = images + np.tile(noise, self._n_views) + self._sky.draw_sky(rng, BLOCK)
-        ratio = np.tile(np.exp(ln_ratio)[:, None], len(self._noise_uk))
-        return TestBlock(images, m200c, redshift, ratio)
+        return self.cutouts(clusters, m200c, redshift, rng)
 
-    def _noise(self, rng: np.random.Generator) -> np.ndarray:
-        shape = (BLOCK, N_PIXELS, N_PIXELS, self._noise_uk.size)
+    def cutouts(
+        self, clusters: ClusterConfig, m200c_msun: np.ndarray, redshift: np.ndarray, rng: np.random.Generator
+    ) -> TestBlock:
+        """Return cutouts of clusters of given masses (n,) [Msun] and redshifts (n,)."""
+        n = len(m200c_msun)
+        ln_ratio = rng.uniform(-1.0, 1.0, n) * self._half_range
+        images = self._signals.draw(clusters, m200c_msun, redshift, rng, n).all
+        noise = self._noise(rng, n) * np.exp(0.5 * ln_ratio).astype(np.float32)[:, None, None, None]
+        images = images + np.tile(noise, self._n_views) + self._sky.draw_sky(rng, n)
+        ratio = np.tile(np.exp(ln_ratio)[:, None], len(self._noise_uk))
+        return TestBlock(images, m200c_msun, redshift, ratio)
+
+    def _noise(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        shape = (n, N_PIXELS, N_PIXELS, self._noise_uk.size)
         noise = rng.standard_normal(shape, dtype=np.float32) * self._noise_uk
-        return noise if self._red is None else noise + self._red.draw_sky(rng, BLOCK)
+        return noise if self._red is None else noise + self._red.draw_sky(rng, n)
 
 
 def _without_red_noise(band: Band) -> Band:

@@ -1,0 +1,1 @@
+"""What samples of clusters say together: mean masses, scatter, slope."""
