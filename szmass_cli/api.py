@@ -45,12 +45,13 @@ def estimate(
     passband: PerMap[str | Path] = None,
     units: PerMap[str] = None,
     beam: PerMap[float | str | Path] = None,
-    pixel_window: bool = False,
+    pixel_window: bool | None = None,
     transfer: PerMap[str | Path] = None,
     noise: PerMap[float | str | Path] = None,
     noise_correlation: float | None = None,
     ivar: PerMap[str | Path] = None,
     mask: PerMap[str | Path] = None,
+    survey: PerMap[str] = None,
     position_error: float | None = None,
     relativistic: bool | None = None,
     sz_scatter: float | None = None,
@@ -89,7 +90,7 @@ def estimate(
         Name of a shipped model, or folder of a model bundle.
     freq : float or str, optional
         Frequency [GHz] or band name, such as ``f150``, of a single map; by default from its header.
-    passband, units, beam, pixel_window, transfer, noise, ivar, mask
+    passband, units, beam, pixel_window, transfer, noise, ivar, mask, survey
         Properties of the map, see `szmass_cli.estimation.request.MapRequest`; for several maps, one value
         for all or a mapping by frequency. Noise is in µK-arcmin, ``"w,l_knee,slope"`` or a file.
     noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter
@@ -156,6 +157,7 @@ def estimate(
         "noise": _each(noise, lambda value: str(value) if isinstance(value, Path) else value),
         "ivar": _each(ivar, Path),
         "mask": _each(mask, Path),
+        "survey": _each(survey, str),
     }
     request = Request(
         map_requests(_each(map, Path), settings),

@@ -7,6 +7,7 @@ import typer
 
 from szmass_cli import DEFAULT_MODEL, N_EVALUATED
 from szmass_cli.cli.estimate_commands import estimate, merge
+from szmass_cli.cli.info_command import info
 from szmass_cli.cli.options import (
     CONFIG_HELP,
     AsJson,
@@ -157,40 +158,7 @@ def evaluate(
     print_metrics(evaluation.metrics, as_json=as_json)
 
 
-@app.command()
-def info(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL|OUTPUT", help="A shipped model, a bundle's folder, or an output of estimate."
-        ),
-    ] = DEFAULT_MODEL,
-    command: Annotated[
-        bool, typer.Option("--command", help="Print the command line that makes an output again.")
-    ] = False,
-    as_json: AsJson = False,
-    verbose: Verbose = False,
-) -> None:
-    """What a model is: its survey, ranges, and how good it is. Or how an output was made.
-
-    Of an output, all that its header says of the run: command, date, versions, hashes of all inputs, beams,
-    noise, cosmology, prior. With --command a line for the shell that makes it again, beside it.
-    """
-    from szmass_cli.cli.reports import print_bundle, print_provenance
-    from szmass_cli.errors import UsageError
-    from szmass_cli.estimation.recorded import command_again, read_provenance
-    from szmass_cli.network.bundle.bundle import read_bundle, shipped_models
-
-    if model not in shipped_models() and Path(model).is_file():
-        meta = read_provenance(Path(model))
-        if command:
-            print(command_again(Path(model), meta))
-        else:
-            print_provenance(meta, as_json=as_json)
-        return
-    if command:
-        raise UsageError(f"--command: {model} is no output of szmass estimate.", "Give a catalogue's file.")
-    print_bundle(read_bundle(model), as_json=as_json, quiet=False)
+app.command()(info)
 
 
 @app.command("config")

@@ -69,13 +69,14 @@ def estimate(
         ),
     ] = None,
     pixel_window: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--pixel-window",
+            "--pixel-window/--no-pixel-window",
             rich_help_panel=MAPS,
-            help="Pixels are means over their area, and the beam does not include that.",
+            help="Pixels are means over their area, and the beam does not include that. [default: its "
+            "survey's, or not]",
         ),
-    ] = False,
+    ] = None,
     transfer: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,6 +122,16 @@ def estimate(
             rich_help_panel=MAPS,
             metavar="MAP",
             help="Map that is 1 where the map is good and 0 where not; or GHZ=MAP.",
+        ),
+    ] = None,
+    survey: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--survey",
+            rich_help_panel=MAPS,
+            metavar="NAME",
+            help="Whose map it is, for band, beam, pixels and unit: act, so, spt-3g, sptpol, spt-sz, szmass; "
+            "or none; or GHZ=NAME. [default: by header and name]",
         ),
     ] = None,
     position_error: Annotated[
@@ -287,6 +298,7 @@ def estimate(
         "noise": per_map(noise, "--noise", str),
         "ivar": per_map(ivar, "--ivar", Path),
         "mask": per_map(mask, "--mask", Path),
+        "survey": per_map(survey, "--survey", str),
     }
     map_files, catalog = input_files(files, maps)
     request = Request(

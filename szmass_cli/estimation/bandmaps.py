@@ -1,23 +1,26 @@
 """An opened map and the band it shows: its stated properties, where they come from, and its cutouts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from szmass_cli.errors import InputError
+from szmass_cli.estimation.completion import NotKnown, completed, short_source, stated_frequency
 from szmass_cli.estimation.request import MapRequest
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.runplan import quick_identity
 from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
-from szmass_cli.maps.instrument import StatedInstrument, header_frequency_ghz
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
+from szmass_cli.maps.surveys import Facts
 from szmass_cli.maps.truncation import survive_truncation
 from szmass_cli.maps.weights import Weights
-from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN, AnyBeam, Beam, read_beam
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.physics.passbands import Passband
@@ -28,8 +31,10 @@ from szmass_cli.system.files import sha256_of
 WIDEST_BEAM_ARCMIN = 5.0
 """Behind wider beams a cluster fills its whole cutout of 10'."""
 
-SAME_FREQUENCY = 0.002
-"""Frequencies that differ by less than this fraction need no word about it: 0.2 per cent in mass."""
+Y_SCALE_GHZ = 150.0
+"""A map of Compton y is put on the scale of temperatures at this frequency where none is given."""
+
+_Y_NOTE = f"The map of Compton y is put on the scale of temperatures at {Y_SCALE_GHZ:g} GHz."
 
 COARSE_PIXELS = 0.6
 """Pixels wider than this fraction of the beam cannot hold all that it lets through."""
@@ -54,8 +59,8 @@ class BandMap:
         Effective frequency for the thermal SZ effect.
     beam : Beam or TabulatedBeam, optional
         The beam; None where neither the user nor the header states one.
-    beam_source : str
-        Where the beam comes from: ``option``, ``header`` or ``assumed``.
+    sources : mapping of str to str
+        Where each property that is known is from, in words, by the field of `MapRequest`, and ``frequency``.
     passband : Passband, optional
         Response of the band with frequency; None if monochromatic at `frequency_ghz`.
     transfer : IsotropicTransfer or PlaneTransfer, optional
@@ -69,7 +74,7 @@ class BandMap:
     weights: Weights
     frequency_ghz: float
     beam: AnyBeam | None
-    beam_source: str
+    sources: Mapping[str, str]
     passband: Passband | None
     transfer: IsotropicTransfer | PlaneTransfer | None
     said: tuple[str, ...] = ()
@@ -91,9 +96,19 @@ class BandMap:
             A file cannot be used; the map's frequency is not stated, or header and option contradict each
             other; the passband belongs to another frequency; the pixels are too coarse for the beam.
         """
+        sky_map = open_map(request.path, units=request.units, survey=request.survey)
+        full = completed(request, sky_map.instrument.facts)
+        request = full.request
         passband = None if request.passband is None else Passband.read(request.passband)
-        sky_map = open_map(request.path, units=request.units)
-        frequency_ghz, said = _frequency(request, sky_map.instrument, passband, model_frequency_ghz)
+        frequency_ghz, source, said = stated_frequency(request, sky_map.instrument, passband)
+        if frequency_ghz is None and sky_map.units.label == "y":
+            frequency_ghz, source, said = Y_SCALE_GHZ, "assumed", (_Y_NOTE,)
+        if frequency_ghz is None and model_frequency_ghz is not None:
+            note = f"The map does not state its frequency: {model_frequency_ghz:g} GHz, the model's, assumed."
+            frequency_ghz, source, said = model_frequency_ghz, "model", (note,)
+        if frequency_ghz is None:
+            missing = ["frequency"] if "beam" in full.sources else ["frequency", "beam"]
+            raise NotKnown({request.path: missing})
         if passband is not None:
             _check_passband(request, passband, frequency_ghz)
         if sky_map.units.label == "y":
@@ -105,11 +120,12 @@ class BandMap:
         for opened in (sky_map, weights.mask, weights.ivar):
             if opened is not None:
                 survive_truncation(opened.path, opened.raw)
-        beam, source = _beam(request, sky_map.instrument)
+        beam = None if request.beam is None else _beam(request.beam)
         if beam is not None:
             check_resolution(sky_map, width_arcmin(beam))
         transfer = None if request.transfer is None else read_transfer(request.transfer)
-        return cls(request, sky_map, weights, frequency_ghz, beam, source, passband, transfer, said)
+        sources = {**full.sources, "frequency": source}
+        return cls(request, sky_map, weights, frequency_ghz, beam, sources, passband, transfer, said)
 
     @property
     def name(self) -> str:
@@ -121,6 +137,16 @@ class BandMap:
         """Return the stated noise, None where none is stated."""
         return self.request.noise_level()
 
+    @property
+    def facts(self) -> Facts | None:
+        """Return what the adapter of the map's survey knows; None where it is of no known survey."""
+        return self.sky_map.instrument.facts
+
+    @property
+    def beam_source(self) -> str:
+        """Return where the beam is from: ``option``, ``header``, ``survey`` or ``assumed``."""
+        return short_source(self.sources.get("beam"))
+
     def band(self, noise: NoiseLevel, pixel_arcmin: float) -> Band:
         """Return the band with the given noise and pixel side [arcmin]; 0 for point-sampled pixels.
 
@@ -130,10 +156,7 @@ class BandMap:
             The beam is not stated, or it is too wide.
         """
         if self.beam is None:
-            raise InputError(
-                f"{self.sky_map.path}: its beam is not known: a header seldom states it, and no option does.",
-                "Give --beam with the full width at half maximum in arcmin, or a table of B(theta) or B_ell.",
-            )
+            raise NotKnown({self.sky_map.path: ["beam"]})
         fwhm = width_arcmin(self.beam)
         if fwhm > WIDEST_BEAM_ARCMIN:
             raise InputError(
@@ -156,6 +179,10 @@ class BandMap:
     def notes(self) -> tuple[str, ...]:
         """Return notes for the user: assumptions made, and anything else worth knowing."""
         notes = [*self.sky_map.assumptions, *self.weights.notes, *self.said]
+        if self.facts is not None:
+            notes += [*self.facts.notes, *self._filled_in]
+            if self.facts.filtered and self.transfer is None:
+                notes.append(f"{self.request.path.name}: {self.facts.filtered}: --transfer gives it.")
         if self.beam is not None and self.sky_map.pixel_arcmin > COARSE_PIXELS * width_arcmin(self.beam):
             fwhm = width_arcmin(self.beam)
             notes.append(
@@ -163,6 +190,21 @@ class BandMap:
                 "errors of a few per cent in mass, of either sign, from them."
             )
         return tuple(notes)
+
+    @property
+    def _filled_in(self) -> list[str]:
+        """Return a note on what an adapter has filled in."""
+        named = {"beam": self.request.beam, "passband": self.request.passband, "ivar": self.request.ivar}
+        found = [
+            f"{field} {value if isinstance(value, float) else Path(value).name} ({self.sources[field]})"
+            for field, value in named.items()
+            if value is not None and short_source(self.sources[field]) == "survey"
+        ]
+        if short_source(self.sources.get("pixel_window")) == "survey" and self.request.pixel_window:
+            found.append(f"pixels that are means ({self.sources['pixel_window']})")
+        if not found or self.facts is None:
+            return []
+        return [f"{self.request.path.name} is a map of {self.facts.survey}: {', '.join(found)}."]
 
     def cutouts(self, rows: Rows, exchange: BeamExchange | None = None) -> Cutouts:
         """Return cutouts around rows, masked pixels marked, convolved to another beam if one is given."""
@@ -216,53 +258,9 @@ def width_arcmin(beam: AnyBeam) -> float:
     return round(float(4.0 * np.log(2.0) / ell_half / ARCMIN), 6)
 
 
-def _beam(request: MapRequest, stated: StatedInstrument) -> tuple[AnyBeam | None, str]:
-    """Return the beam stated by the user, or else by the header, and its source."""
-    if isinstance(request.beam, str):
-        return read_beam(request.beam), "option"
-    if request.beam is not None:
-        return Beam(request.beam), "option"
-    if stated.beam_fwhm_arcmin is not None:
-        return Beam(stated.beam_fwhm_arcmin), "header"
-    return None, "assumed"
-
-
-def _frequency(
-    request: MapRequest,
-    stated: StatedInstrument,
-    passband: Passband | None,
-    model_frequency_ghz: float | None,
-) -> tuple[float, tuple[str, ...]]:
-    """Return the band's frequency [GHz] and notes about it."""
-    by_header = header_frequency_ghz(stated, request.path, request.frequency_ghz is None)
-    card = f"{stated.band.card} = {stated.band.text!r}" if stated.band else "FREQ"
-    given = request.frequency_ghz
-    if given is None and by_header is None:
-        if passband is not None:
-            return passband.effective_tsz_ghz, ()
-        if model_frequency_ghz is not None:
-            note = f"The map does not state its frequency: {model_frequency_ghz:g} GHz, the model's, assumed."
-            return model_frequency_ghz, (note,)
-        raise InputError(
-            f"{request.path}: neither its header nor an option says at which frequency it was made.",
-            "Give --freq 150, or the band's name, such as --freq f150; of several maps --map 150=FILE.",
-        )
-    if given is None:
-        assert by_header is not None
-        differs = stated.frequency_ghz is None
-        said = f"The band of {request.path.name} is {by_header:g} GHz by its header ({card})."
-        return by_header, (said,) if differs else ()
-    if by_header is None or abs(by_header / given - 1.0) <= SAME_FREQUENCY:
-        return given, ()
-    if abs(by_header / given - 1.0) > FREQUENCY_TOLERANCE:
-        raise InputError(
-            f"{request.path}: its header says {card}, {by_header:g} GHz; it is given as {given:g} GHz.",
-            f"Give it as {by_header:g} GHz, or correct its header.",
-        )
-    note = (
-        f"{request.path.name} is taken to be at {given:g} GHz, as given; its header says {by_header:g} GHz."
-    )
-    return given, (note,)
+def _beam(given: float | str) -> AnyBeam:
+    """Return a beam given by its FWHM [arcmin], or by a file."""
+    return read_beam(given) if isinstance(given, str) else Beam(given)
 
 
 def _check_passband(request: MapRequest, passband: Passband, frequency_ghz: float) -> None:

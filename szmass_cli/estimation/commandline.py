@@ -45,7 +45,8 @@ def command_of(request: Request) -> str:
     if len(maps) == 1:
         words += _options(maps[0], MapRequest(maps[0].path))
     else:
-        words += ["--pixel-window"] * maps[0].pixel_window
+        if maps[0].pixel_window is not None:
+            words += _option("pixel-window", maps[0].pixel_window)
         words += [word for one in maps for word in _for_its_band(one)]
     words += _options(request.sky, SkyRequest())
     own = Request(request.maps, request.catalog)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.completion import NotKnown
+from szmass_cli.estimation.depthcheck import check_ivar
 from szmass_cli.estimation.likelihoodmeter import Assumptions, LikelihoodMeter
 from szmass_cli.estimation.looks import (
     Look,
@@ -98,9 +100,18 @@ class LikelihoodMethod:
         InputError
             A map cannot be used, or its frequency or beam is not known.
         """
-        maps = sorted((BandMap.open(request) for request in requests), key=lambda one: one.frequency_ghz)
-        for one in maps:  # what is missing is told before rows are looked at
-            one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), 0.0)
+        maps, missing = [], {}
+        for request in requests:
+            try:
+                one = BandMap.open(request)
+                one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), 0.0)
+            except NotKnown as error:  # one message asks for all that is missing, before rows are looked at
+                missing.update(error.missing)
+            else:
+                maps.append(one)
+        if missing:
+            raise NotKnown(missing)
+        maps.sort(key=lambda one: one.frequency_ghz)
         return tuple(maps)
 
     def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
@@ -113,6 +124,7 @@ class LikelihoodMethod:
             level, source = self._noise(one, look, side, sky)
             band = one.band(NoiseLevel.parse(level), side)
             check_plausible(one.sky_map, look.rms_uk, sky_rms_uk(sky, band))
+            check_ivar(one, look, band, sky)
             notes += _noise_notes(one, level, source)
             noise.append(level)
             sources.append(source)
@@ -135,7 +147,8 @@ class LikelihoodMethod:
         by_ivar = one.noise_uk_arcmin(look.rows)
         if by_ivar is not None:
             known = by_ivar[np.isfinite(by_ivar)]
-            return f"{np.median(known) if known.size else ASSUMED_NOISE_UK_ARCMIN:.3g}", "ivar"
+            white = f"{np.median(known) if known.size else ASSUMED_NOISE_UK_ARCMIN:.3g}"
+            return white + _shape_by_survey(one), "ivar"
         band = one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), side)
         found = measured_noise(look, band, sky, one.sky_map.pixel_arcmin)
         if found is None:
@@ -166,6 +179,14 @@ class LikelihoodMethod:
         model = MassModel.from_bundle(self._bundle, wanted.batch_size)
         instrument = Instrument(bands, settled.noise_correlation)
         return LikelihoodMeter(instrument, model, assumptions, wanted)
+
+
+def _shape_by_survey(one: BandMap) -> str:
+    """Return knee and slope of the 1/f noise that the map's survey publishes, as ``--noise`` has them."""
+    published = None if one.facts is None else one.facts.noise
+    if published is None or "," not in published.value:
+        return ""
+    return "," + published.value.partition(",")[2]
 
 
 def _noise_notes(one: BandMap, level: str, source: str) -> list[str]:

@@ -187,7 +187,7 @@ class PaperMethod:
             )
 
     def _pair(self, one: BandMap, band: Band) -> BeamPair:
-        return BeamPair(one.beam or band.beam, band.beam, one.request.pixel_window)
+        return BeamPair(one.beam or band.beam, band.beam, bool(one.request.pixel_window))
 
     def _pairs(self, maps: Sequence[BandMap]) -> list[BeamPair]:
         return [self._pair(one, band) for one, band in zip(maps, self._bundle.bands, strict=True)]

@@ -14,6 +14,7 @@ from szmass_cli.errors import UsageError
 from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
+from szmass_cli.maps.surveys import check_survey
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.posterior.massscale import MassScale
@@ -37,8 +38,9 @@ class MapRequest:
         Unit: ``K``, ``mK``, ``uK`` or ``y``; by default from the map's header.
     beam : float or str, optional
         The map's beam: FWHM [arcmin], or a file of its profile or B_ell; by default from the map's header.
-    pixel_window : bool
-        Whether pixels are averages over their area and the beam does not include this pixel window.
+    pixel_window : bool, optional
+        Whether pixels are averages over their area and the beam does not include this pixel window; by
+        default as the survey's are, else not.
     transfer : path, optional
         File of the transfer function of the filter applied to the map.
     noise : float or str, optional
@@ -48,6 +50,9 @@ class MapRequest:
         pixels where it is 0 are masked.
     mask : path, optional
         Map that is 1 where the map is used and 0 where it is not.
+    survey : str, optional
+        Survey whose adapter gives what is not stated, or ``none``; by default the one that recognises the
+        map.
     """
 
     path: Path
@@ -55,11 +60,12 @@ class MapRequest:
     passband: Path | None = None
     units: str | None = None
     beam: float | str | None = None
-    pixel_window: bool = False
+    pixel_window: bool | None = None
     transfer: Path | None = None
     noise: float | str | None = None
     ivar: Path | None = None
     mask: Path | None = None
+    survey: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.beam, float | int) and not 0.01 <= self.beam < 600.0:
@@ -68,6 +74,8 @@ class MapRequest:
             )
         if self.noise is not None:
             self.noise_level()
+        if self.survey is not None:
+            check_survey(self.survey)
 
     def noise_level(self) -> NoiseLevel | None:
         """Return the stated noise, None where none is stated.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from szmass_cli.errors import InputError
-from szmass_cli.maps.mapfrequency import StatedBand, stated_band
+from szmass_cli.maps.mapfrequency import StatedBand
+from szmass_cli.maps.surveys.facts import Facts
 from szmass_cli.physics.bandnames import FREQUENCY_RANGE_GHZ, effective_frequency_ghz
 
 _IN_HERTZ = re.compile(r"\s*([0-9.eE+-]+)\s*([GMk]?)Hz\s*")
@@ -14,52 +15,28 @@ _GHZ = {"G": 1.0, "M": 1e-3, "k": 1e-6, "": 1e-9}
 
 @dataclass(frozen=True)
 class StatedInstrument:
-    """Frequency and beam as stated, None where they are not.
+    """What is known of the instrument without the user, None where nothing is.
 
     Parameters
     ----------
-    frequency_ghz, beam_fwhm_arcmin : float or None
-        Of a map that szmass simulated.
     band : StatedBand or None
         What any header says of its band, in its own words.
+    facts : Facts, optional
+        What the adapter of the map's survey knows; None where it is of no known survey. Only adapters take
+        numbers from headers: no two surveys agree on what such keywords mean, or in which units.
     """
 
-    frequency_ghz: float | None = None
-    beam_fwhm_arcmin: float | None = None
     band: StatedBand | None = None
-
-
-def stated_instrument(header, primary=None) -> StatedInstrument:
-    """Read FREQ and BEAM of a map that szmass simulated, and the words of any map for its band.
-
-    Other headers are not asked for numbers: no two surveys agree on what such keywords mean, or in which
-    units.
-
-    Parameters
-    ----------
-    header : astropy.io.fits.Header
-        Header of the map's HDU.
-    primary : astropy.io.fits.Header, optional
-        Header of the file's primary HDU.
-    """
-    band = stated_band(header) if primary is None else stated_band(header, primary)
-    if not str(header.get("ORIGIN", "")).startswith("szmass"):
-        return StatedInstrument(band=band)
-    frequency, beam = (header.get(key) for key in ("FREQ", "BEAM"))
-    return StatedInstrument(_positive(frequency), _positive(beam), band)
-
-
-def _positive(value) -> float | None:
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+    facts: Facts | None = None
 
 
 def header_frequency_ghz(stated: StatedInstrument, path: Path, needed: bool = True) -> float | None:
-    """Return the frequency [GHz] that a map's header states, None where it says nothing.
+    """Return the frequency [GHz] that a map's survey or header states, None where neither says anything.
 
     Parameters
     ----------
     stated : StatedInstrument
-        What the header says of frequency and band.
+        What is known of the band; an adapter's word counts first, as bands of one name differ.
     path : Path
         The map's file, named in messages.
     needed : bool
@@ -70,8 +47,8 @@ def header_frequency_ghz(stated: StatedInstrument, path: Path, needed: bool = Tr
     InputError
         The header's words name no frequency.
     """
-    if stated.frequency_ghz is not None:
-        return stated.frequency_ghz
+    if stated.facts is not None and stated.facts.frequency_ghz is not None:
+        return stated.facts.frequency_ghz.value
     if stated.band is None:
         return None
     text = stated.band.text

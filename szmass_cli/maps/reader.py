@@ -11,12 +11,16 @@ from szmass_cli.maps.fitsfile import open_fits
 from szmass_cli.maps.hdus import Role, chosen_part
 from szmass_cli.maps.opening import Opening
 from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.maps.surveys import facts_of
+from szmass_cli.maps.surveys.facts import Seen
 from szmass_cli.maps.units import MapUnits
 from szmass_cli.maps.wcsmap import open_wcs_map
 from szmass_cli.system.fileparts import split_part
 
 
-def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float = 150.0) -> SkyMap:
+def open_map(
+    path: str | Path, *, units: str | None = None, frequency_ghz: float = 150.0, survey: str | None = None
+) -> SkyMap:
     """Open a sky map: an image with a celestial WCS in any HDU, or a HEALPix table.
 
     Parameters
@@ -31,6 +35,9 @@ def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float
         said so in the map's `assumptions`.
     frequency_ghz : float
         Observing frequency [GHz], used to turn Compton y into µK_CMB.
+    survey : str, optional
+        One of `surveys.SURVEY_NAMES`, whose adapter is asked for what the header does not say; by default the
+        one that recognises the map.
 
     Returns
     -------
@@ -41,9 +48,9 @@ def open_map(path: str | Path, *, units: str | None = None, frequency_ghz: float
     ------
     InputError
         A missing, foreign, truncated or corrupt file; neither celestial WCS nor HEALPix; a map that was
-        multiplied by its weights; an unknown unit; no data.
+        multiplied by its weights; an unknown unit; no data; a survey whose maps cannot be used.
     """
-    return _opened(path, Opening(Role.MAP, units, frequency_ghz))
+    return _opened(path, Opening(Role.MAP, units, frequency_ghz, survey=survey))
 
 
 def open_mask(path: str | Path) -> SkyMap:
@@ -77,6 +84,8 @@ def _opened(path: str | Path, opening: Opening) -> SkyMap:
         opening = replace(opening, notes=notes, primary=primary)
         if opening.role is Role.MAP:
             _refuse_weighted(file, part.hdu.header, primary)
+            facts = facts_of(Seen(file, part.hdu.header, primary), opening.survey)
+            opening = replace(opening, facts=facts)
         if part.is_healpix:
             # late, as healpy loads all of matplotlib
             from szmass_cli.maps.healpixmap import open_healpix_map

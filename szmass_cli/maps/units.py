@@ -34,7 +34,7 @@ class MapUnits:
     to_uk : float
         Factor from map values to µK_CMB.
     source : str
-        Who said so: 'option', 'header' or 'assumed'.
+        Who said so: 'option', 'header', 'survey' or 'assumed'.
     """
 
     label: str
@@ -58,8 +58,10 @@ def unit_label(text: str) -> str | None:
     return {"k": "K", "mk": "mK", "UK": "uK", "Uk": "uK", "uk": "uK"}.get(bare)
 
 
-def resolve_units(option: str | None, header: str | None, frequency_ghz: float, where: str) -> MapUnits:
-    """Decide a map's units: the user's option, else its header, else µK_CMB as an assumption.
+def resolve_units(
+    option: str | None, header: str | None, frequency_ghz: float, where: str, survey: str | None = None
+) -> MapUnits:
+    """Decide a map's units: the user's option, else its header, else its survey's, else µK_CMB is assumed.
 
     Parameters
     ----------
@@ -69,6 +71,8 @@ def resolve_units(option: str | None, header: str | None, frequency_ghz: float, 
         Observing frequency, which turns Compton y into temperature.
     where : str
         File name for messages.
+    survey : str, optional
+        One of `UNITS`, in which the map's survey writes maps.
 
     Raises
     ------
@@ -82,6 +86,8 @@ def resolve_units(option: str | None, header: str | None, frequency_ghz: float, 
         return MapUnits(label, _factor_uk(label, frequency_ghz), "option")
     said = (header or "").strip()
     if said.lower() in _UNSAID:
+        if survey is not None:
+            return MapUnits(survey, _factor_uk(survey, frequency_ghz), "survey")
         return MapUnits("uK", 1.0, "assumed")
     label = unit_label(said)
     if label is None:

@@ -10,6 +10,7 @@ from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.noise import KneeNoise
 from szmass_cli.sky.observing import Errors
+from szmass_cli.system.presets import is_shipped
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".fit.gz")
 """Of files of maps."""
@@ -131,7 +132,9 @@ def _beam(config: SurveyConfig, index: int, band: Band) -> dict[str, tuple]:
         ("PASSBAND", given.passband_file, "response with frequency"),
     ):
         if path is not None:
-            cards[key] = (path.name[:_LONGEST_TEXT], comment)
+            cards[key] = (_named(path), comment)
+    if config.field.depth_variation > 0.0:
+        cards["DEPTHVAR"] = (config.field.depth_variation, "more noise at the edges, see the ivar map")
     return cards
 
 
@@ -142,7 +145,7 @@ def _noise(config: SurveyConfig, index: int, band: Band) -> dict[str, tuple]:
         cards["NSLOPE"] = (band.red_noise.slope, "exponent of 1/f noise with multipole")
     path = config.sky.bands[index].noise_file
     if path is not None:
-        cards["NOISEFIL"] = (path.name[:_LONGEST_TEXT], "table of the noise power")
+        cards["NOISEFIL"] = (_named(path), "table of the noise power")
     if band.red_noise is not None and len(config.sky.bands) > 1:
         cards["NOISECOR"] = (config.sky.noise_correlation, "of 1/f noise between bands")
     observing = config.sky.observing
@@ -152,6 +155,11 @@ def _noise(config: SurveyConfig, index: int, band: Band) -> dict[str, tuple]:
         for number, angle in enumerate(observing.scan_angles_deg, start=1):
             cards[f"SCANANG{number}"] = (angle, "[deg] of scans, from east to north")
     return cards
+
+
+def _named(path: Path) -> str:
+    """Return a file's name for a card, of one that is shipped with a preset all of its path."""
+    return path.as_posix() if is_shipped(path) else path.name[:_LONGEST_TEXT]
 
 
 _LONGEST_TEXT = 40  # of 80 characters of a card, with its comment

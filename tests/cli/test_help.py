@@ -44,12 +44,21 @@ OPTIONS = {
         *("--percentiles", "--mass-def", "--transfer", "--noise-correlation", "--position-error"),
         *("--relativistic", "--no-relativistic", "--sz-scatter", "--concentration-scatter", "--prior"),
         *("--column", "--overwrite", "--json", "--quiet", "-q", "--verbose", "-v", "survey", "K|mK|uK|y"),
-        *("--pixel-window", "--noise", "--ivar", "--mask", "--block-rows", "--workers", "--scheduler"),
+        *(
+            "--pixel-window",
+            "--noise",
+            "--ivar",
+            "--mask",
+            "--survey",
+            "--block-rows",
+            "--workers",
+            "--scheduler",
+        ),
         *("--shard", "I/N", "--resume", "--no-resume"),
     ),
     ("merge",): ("OUTPUT", "--overwrite", "--json", "-q", "-v"),
     ("evaluate",): ("--model", "--n", "--output", "-o", "--seed", "--overwrite", "--json", "-q", "-v"),
-    ("info",): ("--json", "survey"),
+    ("info",): ("--json", "--survey", "MAP"),
     ("config",): ("survey", "paper"),
 }
 SLOW = {"numpy", "scipy", "astropy", "pandas", "tensorflow", "keras", "healpy", "pixell", "camb", "colossus"}
