@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from szmass_cli.system.presets import preset_names
+from szmass_cli.system.presets import SkyKind, preset_names
 
 CONFIG_HELP = f"YAML file, or a preset: {', '.join(preset_names())}."
 
@@ -20,6 +20,13 @@ Columns = Annotated[
     typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, as ra=RADeg. Repeatable."),
 ]
 Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
+Sky = Annotated[
+    SkyKind | None,
+    typer.Option(
+        "--sky",
+        help="Gaussian, or with sources, halos and dust as published. [default: the configuration's]",
+    ),
+]
 Frequencies = Annotated[
     str | None,
     typer.Option("--freq", help="Only these of the configuration's bands, as 95,150 or f090,f150."),

@@ -13,6 +13,7 @@ from szmass_cli.cli.options import (
     Plot,
     Quiet,
     Seed,
+    Sky,
     Verbose,
     frequencies,
     pairs,
@@ -30,6 +31,7 @@ def simulate_cutouts(
     ] = None,
     config: Config = "survey",
     freq: Frequencies = None,
+    sky: Sky = None,
     seed: Seed = 1,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=256, help="Threads. [default: one per core]")
@@ -62,6 +64,7 @@ def simulate_cutouts(
 
     check_not_an_input(output, config)
     settings = load_config(config).with_frequencies(frequencies(freq))
+    settings = settings if sky is None else settings.with_sky(sky)
     source = _halo_source(from_y_map, halos, n)
     if plot is not None:
         check_picture_path(plot, overwrite, output, config, from_y_map, halos)
@@ -132,6 +135,7 @@ def simulate_field(
     ] = None,
     column: Columns = None,
     freq: Frequencies = None,
+    sky: Sky = None,
     seed: Seed = 1,
     plot: Plot = None,
     overwrite: Overwrite = False,
@@ -151,6 +155,7 @@ def simulate_field(
     from szmass_cli.system.pictures import check_picture_path
 
     settings = load_config(config).with_frequencies(frequencies(freq))
+    settings = settings if sky is None else settings.with_sky(sky)
     files = field_paths(output, [band.frequency_ghz for band in settings.sky.bands]).all
     for file in files:
         check_not_an_input(file, config)

@@ -14,6 +14,7 @@ from szmass_cli.config.clusters import (
 )
 from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
+from szmass_cli.config.objects import REALISTIC_OBJECTS, ObjectsConfig
 from szmass_cli.config.observing import ObservingConfig
 from szmass_cli.config.products import CutoutConfig, FieldConfig, SplitConfig
 from szmass_cli.config.sky import (
@@ -25,9 +26,10 @@ from szmass_cli.config.sky import (
     band_label,
 )
 from szmass_cli.config.survey import SurveyConfig, load_config, parse_config
-from szmass_cli.system.presets import preset_names
+from szmass_cli.system.presets import SkyKind, preset_names
 
 __all__ = [
+    "REALISTIC_OBJECTS",
     "BandConfig",
     "CalibrationConfig",
     "ClusterConfig",
@@ -44,8 +46,10 @@ __all__ = [
     "LogUniformRedshifts",
     "MassFunctionMasses",
     "NetworkConfig",
+    "ObjectsConfig",
     "ObservingConfig",
     "SkyConfig",
+    "SkyKind",
     "SplitConfig",
     "SurveyConfig",
     "TrainingConfig",

@@ -50,6 +50,7 @@ class FieldConfig(Strict):
     apodisation_arcmin: float = Field(0.0, ge=0, le=300, description="cosine taper at edges and holes")
     holes_per_deg2: float = Field(0.0, ge=0, le=10, description="masked point sources")
     hole_radius_arcmin: float = Field(3.0, gt=0, le=30)
+    holes_at_sources: bool = Field(False, description="a hole around each source that sky.objects removes")
     masses: Masses | None = Field(None, description="where they are not those of clusters")
     redshift: Redshifts | None = Field(None, description="where they are not those of clusters")
     pixel_averaging: bool = Field(False, description="values are means over the map's pixels, not samples")

@@ -7,6 +7,7 @@ from pydantic import Field, create_model, field_validator, model_serializer, mod
 
 from szmass_cli.config.base import Strict
 from szmass_cli.config.datafiles import DataFile, read_data
+from szmass_cli.config.objects import ObjectsConfig
 from szmass_cli.config.observing import ObservingConfig
 from szmass_cli.errors import ConfigError, UsageError
 from szmass_cli.physics.bandnames import effective_frequency_ghz
@@ -213,6 +214,7 @@ class SkyConfig(Strict):
     foregrounds_dl3000_uk2: Foregrounds = Foregrounds()
     foreground_spectra: ForegroundSpectraConfig = ForegroundSpectraConfig()
     cosmology: CosmologyConfig = CosmologyConfig()
+    objects: ObjectsConfig = ObjectsConfig()
     observing: ObservingConfig = ObservingConfig()
     realistic_observing: ObservingConfig | None = Field(None, description="what a realistic sky observes by")
 

@@ -11,12 +11,14 @@ from szmass_cli.config.base import Strict
 from szmass_cli.config.clusters import ClusterConfig
 from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
+from szmass_cli.config.objects import REALISTIC_OBJECTS, ObjectsConfig
+from szmass_cli.config.observing import ObservingConfig
 from szmass_cli.config.products import CutoutConfig, FieldConfig
 from szmass_cli.config.sky import BandConfig, SkyConfig
 from szmass_cli.config.yamltext import parse_yaml, read_text
 from szmass_cli.errors import ConfigError, did_you_mean
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
-from szmass_cli.system.presets import preset_names, presets_folder
+from szmass_cli.system.presets import SkyKind, preset_names, presets_folder
 
 SHOWN_PROBLEMS = 12
 
@@ -52,6 +54,22 @@ class SurveyConfig(Strict):
                 raise ConfigError(f"--freq: there is no band at {wanted:g} GHz.", f"There are {there}.")
             chosen[nearest] = bands[nearest]
         return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
+
+    def with_sky(self, kind: SkyKind) -> Self:
+        """Return the survey with a Gaussian sky and round clusters, or with everything as it is published.
+
+        Parameters
+        ----------
+        kind : SkyKind
+            ``gaussian``: nothing is painted but clusters, and seen as stated. ``realistic``:
+            `REALISTIC_OBJECTS`, observed as the configuration says that such a sky is.
+        """
+        if kind is SkyKind.REALISTIC:
+            sky = self.sky.realistically_observed().model_copy(update={"objects": REALISTIC_OBJECTS})
+        else:
+            bare = {"objects": ObjectsConfig(), "observing": ObservingConfig()}
+            sky = self.sky.model_copy(update=bare)
+        return self.model_copy(update={"sky": sky})
 
     @property
     def data_files(self) -> list[Path]:

@@ -170,8 +170,17 @@ def e_of_z(redshift, cosmology: Cosmology = PLANCK18):
 
 def r500_mpc(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):
     """Return the physical radius [Mpc] of the sphere of 500 times the critical density."""
+    return _radius_mpc(m500c_msun, redshift, 500.0, cosmology)
+
+
+def r200_mpc(m200c_msun, redshift, cosmology: Cosmology = PLANCK18):
+    """Return the physical radius [Mpc] of the sphere of 200 times the critical density."""
+    return _radius_mpc(m200c_msun, redshift, 200.0, cosmology)
+
+
+def _radius_mpc(mass_msun, redshift, overdensity: float, cosmology: Cosmology):
     density = cosmology.astropy.critical_density(redshift).to_value(u.Msun / u.Mpc**3)
-    return np.cbrt(3.0 * np.asarray(m500c_msun) / (4.0 * np.pi * 500.0 * density))
+    return np.cbrt(3.0 * np.asarray(mass_msun) / (4.0 * np.pi * overdensity * density))
 
 
 def theta500_arcmin(m500c_msun, redshift, cosmology: Cosmology = PLANCK18):

@@ -45,9 +45,9 @@ def tsz_uk_per_y(frequency_ghz):
     return tsz_f(frequency_ghz) * T_CMB_K * 1e6
 
 
-def uk_per_mjy(frequency_ghz: float) -> float:
-    """Return the CMB temperature times solid angle [µK arcmin^2] of a point source of 1 mJy."""
-    return float(1e-29 / cmb_slope(frequency_ghz) * 1e6 / ARCMIN**2)
+def uk_per_mjy(frequency_ghz):
+    """Return the CMB temperature times solid angle [µK arcmin^2] of a point source of 1 mJy at frequencies."""
+    return 1e-29 / cmb_slope(frequency_ghz) * 1e6 / ARCMIN**2
 
 
 def _camb_parameters(cosmology: Cosmology, a_s: float):

@@ -9,9 +9,11 @@ import numpy as np
 from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.sky.clusters import ClusterStamps, draw_masses, draw_redshifts
 from szmass_cli.sky.cutoutsky import CutoutSky
+from szmass_cli.sky.objects.cutoutobjects import CutoutObjects
+from szmass_cli.sky.objects.halos import halo_light
+from szmass_cli.sky.objects.remainder import gaussian_power
 from szmass_cli.sky.observing import CutoutObserver, ErrorModel
-from szmass_cli.sky.power import SkyPower
-from szmass_cli.sky.signals import signal_source
+from szmass_cli.sky.signals import Signals, signal_source
 
 BLOCK = 256
 """Cutouts that are kept together in files."""
@@ -47,6 +49,11 @@ class CutoutBlock:
         Fraction by which an image's temperatures are too large, where it is drawn.
     beam_error : numpy.ndarray, shape (n, f, m), optional
         Standard deviations of m modes of the beams' errors in an image, where they are drawn.
+    filled : numpy.ndarray, shape (n, f), optional
+        Where objects are painted: the share of the cluster's signal that its own radio galaxies, dust and
+        motion take away in each band; see `szmass_cli.sky.objects.cutoutobjects.Contents`.
+    radio_mjy, dust_mjy, velocity_km_s : numpy.ndarray, shape (n,), optional
+        Flux densities at 150 GHz of the cluster's radio galaxies and dust [mJy], and its velocity.
     """
 
     image: np.ndarray
@@ -58,6 +65,10 @@ class CutoutBlock:
     depth: np.ndarray | None = None
     calibration: np.ndarray | None = None
     beam_error: np.ndarray | None = None
+    filled: np.ndarray | None = None
+    radio_mjy: np.ndarray | None = None
+    dust_mjy: np.ndarray | None = None
+    velocity_km_s: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.m200c)
@@ -94,12 +105,16 @@ class CutoutSimulator:
     def __init__(self, config: SurveyConfig):
         self.instrument = config.sky.build_instrument()
         self.bands = self.instrument.bands
-        self.power = SkyPower.from_config(config.sky, self.bands)
+        self._cosmology = config.sky.cosmology.build()
+        model = config.clusters.sz_model(self._cosmology)
+        light = halo_light(config.sky.objects, self.bands, model)
+        self.power = gaussian_power(config.sky, self.bands, light)
         self.sky = CutoutSky(self.power, self.instrument)
         errors = ErrorModel(config.sky.observing, self.bands, config.sky.build_beam_modes())
         self.observer = CutoutObserver(self.sky, self.power, errors)
-        self._cosmology = config.sky.cosmology.build()
-        model = config.clusters.sz_model(self._cosmology)
+        self._objects = (
+            CutoutObjects(config.sky, self.sky, model, light) if config.sky.objects.has_any else None
+        )
         self.stamps = ClusterStamps(self.bands, model)
         self._signals = signal_source(config.clusters, self.bands, self.stamps, model)
 
@@ -116,18 +131,27 @@ class CutoutSimulator:
         n = size if n is None else n
         redshift = draw_redshifts(clusters, rng, size, first, self._cosmology)
         m200c = draw_masses(clusters, rng, size, first, redshift, self._cosmology)
+        if self._objects is not None:
+            return self._with_objects(self._objects, clusters, m200c, redshift, rng)[:n]
         bare = self.observer.draw(rng, size)[:n]
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
         image = self.observer.observe(bare, signals.all)
-        return CutoutBlock(
-            image,
-            signals.own,
-            m200c[:n],
-            redshift[:n],
-            signals.amplitude,
-            signals.offset_arcmin,
-            **bare.errors.arrays(),
-        )
+        return _labelled(image, signals, m200c[:n], redshift[:n], bare.errors.arrays())
+
+    def _with_objects(
+        self,
+        objects: CutoutObjects,
+        clusters: ClusterConfig,
+        m200c: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+    ) -> CutoutBlock:
+        """Return a whole block, as what is painted on one cutout depends on the draws for all."""
+        bare = self.observer.draw(rng, len(m200c))
+        signals = self._signals.draw(clusters, m200c, redshift, rng, len(m200c))
+        painted, contents = objects.draw(bare.image_uk, signals, m200c, redshift, rng)
+        image = self.observer.observe(bare, painted + signals.all)
+        return _labelled(image, signals, m200c, redshift, bare.errors.arrays() | contents.arrays())
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0
@@ -137,3 +161,16 @@ class CutoutSimulator:
         for index in range(-(-n // size)):
             rng = block_generator(seed, stream, first_block + index, salt)
             yield self.block(clusters, rng, (first_block + index) * size, min(n - index * size, size))
+
+
+def _labelled(
+    image: np.ndarray,
+    signals: Signals,
+    m200c: np.ndarray,
+    redshift: np.ndarray,
+    further: dict[str, np.ndarray],
+) -> CutoutBlock:
+    """Return cutouts with their labels, and further arrays of the block by name."""
+    return CutoutBlock(
+        image, signals.own, m200c, redshift, signals.amplitude, signals.offset_arcmin, **further
+    )

@@ -17,11 +17,16 @@ def cosine_taper(distance, width) -> np.ndarray:
 
 
 def apodised_mask(
-    field: FieldConfig, pixels: Pixels, rng: np.random.Generator, progress: Progress = silent
+    field: FieldConfig,
+    pixels: Pixels,
+    rng: np.random.Generator,
+    progress: Progress = silent,
+    removed_deg: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Return the mask of a field: 1 inside, 0 in holes, with a cosine taper at the edges and around holes.
 
-    Holes stand for masked point sources: a Poisson number of discs, spread evenly over the field.
+    Holes stand for masked point sources: a Poisson number of discs, spread evenly over the field, and with
+    ``holes_at_sources`` one for each source that was removed.
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ def apodised_mask(
         Draws the number of holes and their positions.
     progress : Progress
         Called with ``mask`` and how many pixels are done, then with ``holes`` and how many of them.
+    removed_deg : (numpy.ndarray, numpy.ndarray), shape (s,), optional
+        Right ascensions and declinations [deg] of removed sources.
 
     Returns
     -------
@@ -46,13 +53,16 @@ def apodised_mask(
                 mask[part] *= cosine_taper(distance, width_deg)
             progress("mask", part.stop, pixels.size)
     n_holes = rng.poisson(field.holes_per_deg2 * patch.area_sr * np.degrees(1.0) ** 2)
-    lon, lat = pixels.to_frame(*patch.random_positions(rng, n_holes))
+    ra_deg, dec_deg = patch.random_positions(rng, n_holes)
+    if field.holes_at_sources and removed_deg is not None:
+        ra_deg, dec_deg = np.append(ra_deg, removed_deg[0]), np.append(dec_deg, removed_deg[1])
+    lon, lat = pixels.to_frame(ra_deg, dec_deg)
     radius, taper = field.hole_radius_arcmin * ARCMIN, field.apodisation_arcmin * ARCMIN
-    for hole in range(n_holes):
+    for hole in range(len(lon)):
         number, distance = pixels.within(lon[hole], lat[hole], radius + taper)
         # the hole is closed: its rim is still 0
         mask[number] *= np.where(distance <= radius, 0.0, cosine_taper(distance - radius, taper))
-        progress("holes", hole + 1, n_holes)
+        progress("holes", hole + 1, len(lon))
     return mask
 
 

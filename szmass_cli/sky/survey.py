@@ -27,6 +27,9 @@ from szmass_cli.sky.harmonics import harmonic_skies
 from szmass_cli.sky.healpixpixels import HealpixPixels
 from szmass_cli.sky.mapaxes import Margins, margin_pixels, seen_along_axes
 from szmass_cli.sky.mask import apodised_mask, depth_factor, noise_uk
+from szmass_cli.sky.objects.fieldobjects import FieldObjects, with_contents
+from szmass_cli.sky.objects.halos import halo_light
+from szmass_cli.sky.objects.remainder import gaussian_power
 from szmass_cli.sky.observing import ErrorModel
 from szmass_cli.sky.painting import ClusterPainter
 from szmass_cli.sky.patch import Patch
@@ -92,8 +95,8 @@ class FieldSimulation:
         check_memory(config.field, self.instrument)
         patch = Patch.of(config.field)
         clusters = clusters_inside(clusters, patch)
-        self._sky_seed, scatter, noise, offsets, holes, stretches, self._red_seed, observing = (
-            np.random.SeedSequence(seed).spawn(8)
+        self._sky_seed, scatter, noise, offsets, holes, stretches, self._red_seed, observing, objects = (
+            np.random.SeedSequence(seed).spawn(9)
         )
         model_of_errors = ErrorModel(config.sky.observing, self.bands, config.sky.build_beam_modes())
         self.errors = replace(model_of_errors.draw(_generator(observing), 1), depth=None)
@@ -109,10 +112,25 @@ class FieldSimulation:
         painted_deg = miscentred(clusters, config.clusters.miscentring_arcmin, _generator(offsets))
         stretch = np.exp(ln_stretch)
         self.truth = truth_table(clusters, painted_deg, self._amplitude, stretch, self._scales.kt_kev)
+        self._light = halo_light(config.sky.objects, self.bands, model)
+        self._objects = None
+        if config.sky.objects.has_any:
+            self._objects = FieldObjects(
+                config,
+                self._seen,
+                model,
+                clusters,
+                painted_deg,
+                self._scales,
+                self._amplitude,
+                _generator(objects),
+            )
+            self.truth = with_contents(self.truth, self._objects)
         self.pixels = pixels_of(config.field)
         self._margins = margins_of(config.field, self.pixels, self.bands)
         self._centres = self.pixels.to_frame(*painted_deg)
-        self.mask = apodised_mask(config.field, self.pixels, _generator(holes), progress)
+        removed = self._objects.removed_deg if self._objects is not None else None
+        self.mask = apodised_mask(config.field, self.pixels, _generator(holes), progress, removed)
 
     def maps_uk(self) -> Iterator[np.ndarray]:
         """Yield maps (pixels.size,) float32 [µK] of the bands, in their order.
@@ -140,8 +158,12 @@ class FieldSimulation:
     def _with_clusters(self, sky: np.ndarray, index: int) -> np.ndarray:
         """Add the clusters to a Gaussian sky, and put both through what acts along the map's axes."""
         pixels = self.pixels if self._margins is None else self._margins.pixels
+        amplitude = self._amplitude
+        if self._objects is not None:
+            self._objects.paint(sky, pixels, index, self._progress)
+            amplitude = amplitude * (1.0 + self._objects.over_gas[:, index])
         painter = ClusterPainter(self._seen[index])
-        painter.paint(sky, pixels, self._centres, self._scales, self._amplitude, self._progress)
+        painter.paint(sky, pixels, self._centres, self._scales, amplitude, self._progress)
         if self._margins is None:
             return sky
         averaging, transfer = self._config.field.pixel_averaging, self.bands[index].plane_transfer
@@ -152,7 +174,7 @@ class FieldSimulation:
     def _gaussian_skies(self) -> Iterator[np.ndarray]:
         """Yield CMB and foregrounds of one band after the other, with margins where the map has any."""
         self._progress("spectra", 0, 1)
-        power = SkyPower.from_config(self._config.sky, self.bands)
+        power = gaussian_power(self._config.sky, self.bands, self._light)
         self._progress("spectra", 1, 1)
         beams = [band.optics for band in self._seen]
         if self._margins is None:

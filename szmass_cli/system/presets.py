@@ -1,11 +1,19 @@
 """The shipped configurations and the files that belong to them."""
 
+from enum import StrEnum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 SCHEME = "preset:"
 """What paths to files shipped with presets begin with; the rest is a path in the folder of presets."""
+
+
+class SkyKind(StrEnum):
+    """The two skies that any survey can be simulated with."""
+
+    GAUSSIAN = "gaussian"
+    REALISTIC = "realistic"
 
 
 def presets_folder() -> Traversable:
