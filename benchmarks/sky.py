@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from szmass_cli.simulation.cutouts import drawn_in_parallel, write_cutouts
 from szmass_cli.simulation.field import simulate_survey_field
 from szmass_cli.simulation.figures.fieldspectra import field_spectra
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream, block_generator
+from szmass_cli.sky.objects.cutoutobjects import CutoutObjects
 from szmass_cli.sky.objects.halos import GasAndDust, Surroundings, halo_light, halo_power_uk2_sr
 from szmass_cli.sky.objects.members import MemberSource
 from szmass_cli.sky.objects.sources import draw_sources, source_kinds
@@ -104,20 +106,19 @@ def show_infill() -> None:
         update={"masses": masses, "redshift": VolumeRedshifts(min=0.2, max=1.8)}
     )
     objects = REALISTIC_OBJECTS.model_copy(update={"uncertainty_ln": 0.0})
-    simulator = CutoutSimulator(
-        config.model_copy(update={"sky": config.sky.model_copy(update={"objects": objects})})
-    )
-    painter = simulator._objects
+    config = config.model_copy(update={"sky": config.sky.model_copy(update={"objects": objects})})
+    simulator = CutoutSimulator(config)
     model = config.clusters.sz_model(config.sky.cosmology.build())
     light = halo_light(objects, simulator.bands, model)
     source = MemberSource(objects, simulator.bands, model, light)
+    painter = CutoutObjects(config.sky, simulator.sky, model, light)
     inverse = simulator.sky.inverse
-    lost, dust, redshift_of = [], [], []
+    taken, filled, redshift_of = [], [], []
     for index in range(-(-ACT_CLUSTERS // simulator.block_size)):
         rng = block_generator(3, Stream.USER, index)
         block = simulator.block(clusters, rng)
         template = block.sz / block.amplitude[:, None, None, None].astype(np.float32)
-        weighted = np.stack([inverse(one) for one in (template,)])[0]
+        weighted = inverse(template)
         norm = np.einsum("nijf,nijf->n", template, weighted, dtype=float)
         snr = block.amplitude * np.sqrt(norm)
         members = source.draw(block.m200c, block.redshift, rng)
@@ -125,13 +126,13 @@ def show_infill() -> None:
         painter.add_radio(image, members, cluster_scales(block.m200c, block.redshift, model), None)
         of_radio = -np.einsum("nijf,nijf->n", image, weighted, dtype=float) / (block.amplitude * norm)
         scales = cluster_scales(block.m200c, block.redshift, model)
-        still = members.__class__(**{**members.__dict__, "velocity_km_s": np.zeros(len(block.redshift))})
+        still = replace(members, velocity_km_s=np.zeros(len(block.redshift)))
         over_gas = source.over_gas(still, scales, block.m200c, block.redshift, block.amplitude)
         keep = snr > ACT_SNR
-        lost.append(of_radio[keep])
-        dust.append(-over_gas[keep])
+        taken.append(of_radio[keep])
+        filled.append(-over_gas[keep])
         redshift_of.append(block.redshift[keep])
-    lost, dust, z = np.concatenate(lost), np.concatenate(dust), np.concatenate(redshift_of)
+    lost, dust, z = np.concatenate(taken), np.concatenate(filled), np.concatenate(redshift_of)
     print(f"{len(z)} clusters of ACT DR6 depth, S/N > {ACT_SNR:g}, three-band filter, M200c >= 2e14 Msun")
     share = (lost > 0.2).mean()
     error = np.sqrt(share * (1 - share) / len(z))
@@ -196,7 +197,7 @@ def show_surroundings() -> None:
 
 
 def analytic_two_halo_y(m200c, z, theta_arcmin, objects, light, model) -> np.ndarray:
-    """Return y of the two-halo term, b P(k) int dm n b y_ell in Fourier space (Vikram et al. 2017, eq. 11)."""
+    """Return y of the two-halo term, b P(k) int dm n b y_ell in Fourier space (Vikram et al. 2017)."""
     cosmology = model.cosmology
     h = cosmology.use_in_colossus()
     distance = float(angular_diameter_distance_mpc(z, cosmology)) * (1.0 + z)

@@ -93,7 +93,7 @@ BREAK_W_HZ = _STAR_W_HZ * _TO_150_GHZ
 
 @lru_cache(maxsize=1)
 def _luminosity_function() -> tuple[np.ndarray, np.ndarray]:
-    """Return ln of luminosities over the break, descending, and numbers above them over that at the break."""
+    """Return ln of luminosities over the break, descending, and numbers above, over that at the break."""
     x = np.linspace(np.log(1e4), np.log(1e-5), 2400)
     density = 1.0 / (np.exp(_STEEP * x) + np.exp(_FLAT * x))
     above = cumulative_trapezoid(density, -x, initial=0.0)
@@ -104,8 +104,8 @@ def fraction_above(luminosity_w_hz) -> np.ndarray:
     """Return the number of radio galaxies above luminosities [W/Hz] over that above the break.
 
     The luminosity function 1 / [(L / L*)^1.27 + (L / L*)^0.49] of radio-loud galaxies of Mauch & Sadler
-    (2007, MNRAS 375, 931), moved from 1.4 to 150 GHz; that of clusters has the same form and a larger amplitude
-    (Lin & Mohr 2007, ApJS 170, 71; Gupta et al. 2017).
+    (2007, MNRAS 375, 931), moved from 1.4 to 150 GHz; that of clusters has the same form and a larger
+    amplitude (Lin & Mohr 2007, ApJS 170, 71; Gupta et al. 2017).
     """
     x, above = _luminosity_function()
     return np.interp(np.log(np.asarray(luminosity_w_hz) / BREAK_W_HZ), x[::-1], above[::-1])

@@ -46,7 +46,7 @@ def tsz_uk_per_y(frequency_ghz):
 
 
 def uk_per_mjy(frequency_ghz):
-    """Return the CMB temperature times solid angle [µK arcmin^2] of a point source of 1 mJy at frequencies."""
+    """Return the CMB temperature times solid angle [µK arcmin^2] of a source of 1 mJy, at frequencies."""
     return 1e-29 / cmb_slope(frequency_ghz) * 1e6 / ARCMIN**2
 
 

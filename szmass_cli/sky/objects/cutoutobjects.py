@@ -84,7 +84,7 @@ class CutoutObjects:
         redshift: np.ndarray,
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, Contents]:
-        """Draw what is painted on cutouts besides the clusters' gas, (n, 40, 40, f) [µK], and the truth of it.
+        """Draw what is painted on cutouts besides the clusters' gas, (n, 40, 40, f) [µK], and the truth.
 
         Parameters
         ----------

@@ -139,7 +139,7 @@ class Kernels:
 
     @classmethod
     def of(cls, images: np.ndarray) -> "Kernels":
-        """Return kernels of images (m, k, k, f), without what is fainter than `FAINT` of a band's brightest."""
+        """Return kernels of images (m, k, k, f), without what is fainter than `FAINT`."""
         bright = np.abs(images) > FAINT * np.abs(images).max(axis=(1, 2), keepdims=True)
         middle = images.shape[1] // 2
         away = np.abs(np.arange(images.shape[1]) - middle)

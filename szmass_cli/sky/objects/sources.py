@@ -30,7 +30,7 @@ temperatures and redshifts, a correlation of 0.99 between 95 and 220 GHz.
 """
 
 BRIGHTEST_REMOVED_MJY = 100.0
-"""Removed sources above this flux density at 150 GHz leave no residual: surveys mask them, one in 25 deg^2."""
+"""Removed sources above this flux density at 150 GHz leave no residual: surveys mask them."""
 
 
 @dataclass(frozen=True)
