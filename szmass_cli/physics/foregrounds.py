@@ -11,6 +11,9 @@ from scipy import constants
 
 from szmass_cli.physics.spectra import PIVOT_GHZ, cmb_slope, tsz_f
 
+CIRRUS_KELVIN, CIRRUS_BETA = 19.6, 1.53
+"""Modified blackbody of Galactic dust at high latitudes (Planck 2018 XI, abstract)."""
+
 ELL_PIVOT = 3000.0
 """Multipole that amplitudes are stated at."""
 
@@ -164,8 +167,19 @@ FOREGROUNDS = (
         lambda spectra, nu: (nu / PIVOT_GHZ) ** spectra.radio_index * _cmb_brightness_ratio(nu),
         lambda spectra: spectra.radio_correlation,
     ),
+    Foreground(
+        "cirrus",
+        "Galactic dust",
+        0.0,
+        lambda ell: (ell / ELL_PIVOT) ** -0.7,
+        lambda spectra, nu: _dust(CIRRUS_KELVIN, CIRRUS_BETA, nu),
+    ),
 )
-"""All foregrounds: amplitudes and shapes of George et al. (2015), section 5."""
+"""All foregrounds: amplitudes and shapes of George et al. (2015), section 5.
+
+Galactic cirrus, off unless one asks, falls as C_ell ~ ell^-2.7 (Reichardt et al. 2021, section 5, after Keisler
+et al. 2015), with the spectrum of Planck 2018 XI.
+"""
 
 _ROWS = {row.name: row for row in FOREGROUNDS}
 

@@ -50,6 +50,25 @@ def test_the_number_of_workers_changes_no_byte(folder, szmass_fork):
     assert (folder / "1.h5").read_bytes() == (folder / "2.h5").read_bytes()
 
 
+def test_a_realistic_sky_has_its_truth_in_the_file_and_a_gaussian_one_has_not(folder, szmass_fork):
+    (folder / "two.yaml").write_text(
+        "sky:\n  cmb: false\n  bands:\n  - {frequency_ghz: 95, beam_fwhm_arcmin: 1.6, noise_uk_arcmin: 5}\n"
+        "  - {frequency_ghz: 150, beam_fwhm_arcmin: 1.2, noise_uk_arcmin: 5}\n"
+    )
+    for sky in ("realistic", "gaussian"):
+        arguments = ("-c", "two.yaml", "--sky", sky, "--n", 5, "-o", f"{sky}.h5")
+        outcome = szmass_fork("simulate", "cutouts", *arguments, cwd=folder)
+        assert outcome.code == 0, outcome.err
+    with h5py.File(folder / "realistic.h5") as file:
+        assert file["filled"].shape == (5, 2) and np.all(file["dust_mjy"][:] > 0)
+        assert {"radio_mjy", "velocity_km_s", "calibration"} <= set(file)
+        assert "cluster_radio: 1.0" in file.attrs["config"]
+    with h5py.File(folder / "gaussian.h5") as file:
+        assert not {"filled", "dust_mjy", "calibration"} & set(file)
+    outcome = szmass_fork("simulate", "cutouts", "-c", "two.yaml", "--sky", "real", "-o", "x.h5", cwd=folder)
+    assert outcome.code == 2 and "realistic" in outcome.err
+
+
 def test_irregular_clusters_are_not_round_and_their_halos_are_in_the_image_alone(folder, szmass_fork):
     pytest.importorskip("pitszi")
     (folder / "quiet.yaml").write_text(

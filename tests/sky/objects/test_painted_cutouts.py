@@ -194,3 +194,12 @@ def test_removed_sources_leave_a_residual_only_where_removal_errs():
 def test_without_foregrounds_there_is_no_source_to_paint():
     sky = survey(QUIET, foregrounds_dl3000_uk2=Foregrounds(radio=0, dusty_poisson=0)).sky
     assert source_kinds(sky, sky.build_bands()) == ()
+
+
+def test_threads_do_not_change_what_is_painted(simulator):
+    from szmass_cli.simulation.cutouts import drawn_in_parallel
+
+    one, two = (list(drawn_in_parallel(simulator, CLUSTERS, 300, 9, workers)) for workers in (1, 2))
+    for alone, beside in zip(one, two, strict=True):
+        for name, values in alone.arrays().items():
+            assert values.tobytes() == getattr(beside, name).tobytes(), name
