@@ -177,8 +177,8 @@ FOREGROUNDS = (
 )
 """All foregrounds: amplitudes and shapes of George et al. (2015), section 5.
 
-Galactic cirrus, off unless one asks, falls as C_ell ~ ell^-2.7 (Reichardt et al. 2021, section 5, after Keisler
-et al. 2015), with the spectrum of Planck 2018 XI.
+Galactic cirrus, off unless one asks, falls as C_ell ~ ell^-2.7 (an ESTIMATE: -2.6 to -3 are found), with the
+spectrum of Planck 2018 XI.
 """
 
 _ROWS = {row.name: row for row in FOREGROUNDS}

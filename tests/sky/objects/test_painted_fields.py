@@ -1,4 +1,4 @@
-"""Sources, halos and members painted on fields: their flux, the truth, and holes where sources were removed."""
+"""Sources, halos and members painted on fields: their flux, the truth, and holes at removed sources."""
 
 import numpy as np
 import pytest
