@@ -111,7 +111,8 @@ def check_paths(request: Request, output: Path | None, overwrite: bool = False) 
 
 def _new_columns(request: Request, levels: Sequence[float], change: PriorChange) -> list[str]:
     """Return the names of the added columns, as written to the output."""
-    names = column_names(levels, request.mass_definitions, change)
+    stated = [one.frequency_ghz for one in request.maps]
+    names = column_names(levels, request.mass_definitions, change, stated)
     if request.flag_names:
         names.append(FLAG_NAMES_COLUMN)
     return [name + request.suffix for name in names]

@@ -261,7 +261,8 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
 
 def _estimates(run: Run, parts: Parts, measured: Measured, hashed: Mapping[Path, Hashed]) -> Estimates:
     levels = run.bench.job.wanted.percentiles
-    table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change)
+    stated = [one.request.frequency_ghz for one in run.bench.maps]
+    table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change, stated)
     meta = provenance(run, sha256_of_maps(run, hashed), parts.begun)
     in_words, in_numbers = maps_in_words(run), maps_in_numbers(run)
     return Estimates(run.catalog, table, meta, run.notes, in_words, run.request.posteriors, in_numbers)
