@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.cli.options import AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
+from szmass_cli.cli.options import SCALES, AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
 
 MAPS, CLUSTERS, GAS = "Maps", "Clusters", "Temperature of the gas"
 OUTPUT, RUNS = "More output", "Long runs"
@@ -188,6 +188,7 @@ def estimate(
             rich_help_panel=CLUSTERS,
             metavar="NAME|FILE",
             help="Relation of SZ signal and true mass, shipped or a YAML file. [default: the model's own]",
+            autocompletion=SCALES,
         ),
     ] = None,
     mass_bias: Annotated[
