@@ -2,7 +2,6 @@
 
 from szmass_cli.config.clusters import (
     ClusterConfig,
-    IrregularShape,
     ListedMasses,
     ListedRedshifts,
     LogUniformMasses,
@@ -11,6 +10,16 @@ from szmass_cli.config.clusters import (
     UniformMasses,
     UniformRedshifts,
     VolumeRedshifts,
+)
+from szmass_cli.config.clustershapes import (
+    EllipticalShape,
+    GaussianMiscentring,
+    IrregularShape,
+    OpticalMiscentring,
+    ProfileWeights,
+    RoundShape,
+    SecondPeak,
+    XrayMiscentring,
 )
 from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
@@ -33,9 +42,11 @@ __all__ = [
     "ClusterConfig",
     "CosmologyConfig",
     "CutoutConfig",
+    "EllipticalShape",
     "FieldConfig",
     "ForegroundSpectraConfig",
     "Foregrounds",
+    "GaussianMiscentring",
     "InstrumentsConfig",
     "IrregularShape",
     "ListedMasses",
@@ -45,6 +56,10 @@ __all__ = [
     "MassFunctionMasses",
     "NetworkConfig",
     "ObservingConfig",
+    "OpticalMiscentring",
+    "ProfileWeights",
+    "RoundShape",
+    "SecondPeak",
     "SkyConfig",
     "SplitConfig",
     "SurveyConfig",
@@ -52,6 +67,7 @@ __all__ = [
     "UniformMasses",
     "UniformRedshifts",
     "VolumeRedshifts",
+    "XrayMiscentring",
     "band_label",
     "load_config",
     "parse_config",

@@ -127,7 +127,8 @@ def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConf
 
 # a discriminated union puts its tag into the location; the user's file does not have it
 _TAGS = frozenset(
-    {"number", "uniform", "log_uniform", "list", "mass_function", "volume", "round", "irregular"}
+    {"number", "uniform", "log_uniform", "list", "mass_function", "volume"}
+    | {"round", "elliptical", "irregular", "gaussian", "optical", "xray"}
 )
 
 

@@ -47,6 +47,10 @@ class CutoutBlock:
         Fraction by which an image's temperatures are too large, where it is drawn.
     beam_error : numpy.ndarray, shape (n, f, m), optional
         Standard deviations of m modes of the beams' errors in an image, where they are drawn.
+    profile, stretch, outer_slope, axis_ratio, position_angle_deg, elongation : numpy.ndarray, (n,), optional
+        Where clusters are of many profiles or shapes; see `ClusterShapes`.
+    second_mass_ratio, second_offset_arcmin : numpy.ndarray, shape (n,) and (n, 2), optional
+        The same for their second peaks.
     """
 
     image: np.ndarray
@@ -58,6 +62,14 @@ class CutoutBlock:
     depth: np.ndarray | None = None
     calibration: np.ndarray | None = None
     beam_error: np.ndarray | None = None
+    profile: np.ndarray | None = None
+    stretch: np.ndarray | None = None
+    outer_slope: np.ndarray | None = None
+    axis_ratio: np.ndarray | None = None
+    position_angle_deg: np.ndarray | None = None
+    elongation: np.ndarray | None = None
+    second_mass_ratio: np.ndarray | None = None
+    second_offset_arcmin: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.m200c)
@@ -127,6 +139,7 @@ class CutoutSimulator:
             signals.amplitude,
             signals.offset_arcmin,
             **bare.errors.arrays(),
+            **signals.shapes,
         )
 
     def blocks(
