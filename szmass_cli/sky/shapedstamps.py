@@ -96,7 +96,7 @@ class ShapedStamps:
         return images
 
     def _render(self, images: np.ndarray, radial: np.ndarray, peaks: Peaks) -> None:
-        """Fill images (n, 40, 40, f) from radial parts (n, 3, f, radii)."""
+        """Make images (n, 40, 40, f), in place, of radial parts (n, 3, f, radii)."""
         axis = pixel_offsets_arcmin()
         north, west = (axis - offset[:, None] for offset in peaks.offset_arcmin.T)
         north, west = north.astype(np.float32)[:, :, None], west.astype(np.float32)[:, None, :]
