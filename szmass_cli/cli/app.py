@@ -20,6 +20,7 @@ from szmass_cli.cli.options import (
     Verbose,
     frequencies,
 )
+from szmass_cli.cli.picture_commands import show
 from szmass_cli.cli.population import population
 from szmass_cli.cli.simulate import simulate_app
 
@@ -54,6 +55,7 @@ def _root(
 app.command()(estimate)
 app.command()(merge)
 app.command()(population)
+app.command()(show)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.method import Meter, Method, method_of
 from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import Rows
+from szmass_cli.estimation.seen import Seen
 from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle.bundle import read_bundle
@@ -140,3 +141,16 @@ class Bench:
         if measurable.size:
             found.put(measurable, self._meter(strip[measurable]))
         return found
+
+    def view(self, row: Rows) -> Seen:
+        """Return images and curves of a single row; its numbers are those that measuring it gives.
+
+        Parameters
+        ----------
+        row : Rows
+            The one row.
+        """
+        assert self._meter is not None  # made ready
+        strip = self._method.cut(self.maps, row)
+        with one_blas_thread():
+            return Seen.of(strip, self._meter.view(strip) if strip.measurable.size else None)
