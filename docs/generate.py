@@ -78,6 +78,8 @@ Every input row comes out, in order, with every input column untouched. For each
 | `y0`, `y0_err` | Compton y at the centre, beam deconvolved, of that matched filter, and its error |
 | `theta500_arcmin` | angular R500c of the median mass (own prior) |
 | `Y500_arcmin2` | Compton y within the sphere of R500c, of that matched filter |
+| `noise_uk_arcmin` | white noise around the row [µK-arcmin], by `--ivar`, `--noise` or as measured |
+| `noise_uk_arcmin_97p8` | the same of each of several bands; NaN where a band was not used |
 | `sz_masked_fraction` | fraction of the cutout without data (off the map, not finite, masked), band mean |
 | `szmass_flags` | sum of the bits below; 0 means nothing to say |
 | `szmass_flag_names` | the flags in words; only with `--flag-names` |

@@ -19,6 +19,8 @@ from szmass_cli.estimation.run import estimate_catalog
 from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.physics.bandnames import effective_frequency_ghz
+from szmass_cli.pictures.measurement import Measurement
+from szmass_cli.pictures.report import check_report, write_report
 from szmass_cli.posterior.posteriorfile import read_posteriors
 from szmass_cli.samples.run import infer
 from szmass_cli.samples.sample import Request as PopulationRequest
@@ -28,7 +30,7 @@ from szmass_cli.system.progress import Progress, silent
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["chosen_executor", "estimate", "mass_definitions", "population", "read_posteriors"]
+__all__ = ["chosen_executor", "estimate", "mass_definitions", "population", "read_posteriors", "view"]
 
 T = TypeVar("T")
 PerMap = Union[T, Mapping[float | str, T], None]  # noqa: UP007 - generic aliases need Union
@@ -62,6 +64,8 @@ def estimate(
     mass_scale: str | Path | None = None,
     mass_bias: float | None = None,
     posteriors: str | Path | None = None,
+    report: str | Path | None = None,
+    report_columns: Sequence[str] = (),
     suffix: str = "",
     flag_names: bool = False,
     column: Mapping[str, str] | None = None,
@@ -109,6 +113,10 @@ def estimate(
         b: masses are divided by 1 - b, all other things equal.
     posteriors : str or path, optional
         HDF5 file (``.hdf5``) to write the likelihood and posterior of each row to, see `read_posteriors`.
+    report : str or path, optional
+        Page of HTML (``.html``) to write, with summary, charts, pictures of clusters and every flagged row.
+    report_columns : sequence of str
+        Input columns that the report draws masses against; by default the first twelve of numbers.
     suffix : str
         Appended to the name of each added column.
     flag_names : bool
@@ -176,6 +184,8 @@ def estimate(
         batch_size=batch_size,
         block_rows=block_rows,
     )
+    if report is not None:
+        check_report(Path(report), overwrite, output, posteriors, *request.files)
     estimates = estimate_catalog(
         request,
         None if output is None else Path(output),
@@ -184,6 +194,8 @@ def estimate(
         overwrite=overwrite,
         progress=progress,
     )
+    if report is not None:
+        write_report(Measurement.of(estimates), Path(report), report_columns, overwrite, progress)
     table = estimates.catalog.table
     if estimates.catalog.source == TEXT:
         table = typed(table)
@@ -248,6 +260,43 @@ def population(
     )
     wanted = bins if isinstance(bins, int) else [float(edge) for edge in bins]
     return population_table(infer(request, wanted, slope, progress))
+
+
+def view(
+    masses: str | Path | Table, map: str | Path | Mapping[float | str, str | Path] | None = None
+) -> Measurement:
+    """Return the clusters of a measured catalogue with images and posteriors, as `szmass show` draws them.
+
+    Maps and model are opened again, as the catalogue's metadata name them.
+
+    Parameters
+    ----------
+    masses : path or astropy.table.Table
+        A catalogue that `szmass estimate` wrote, or what `estimate` returned.
+    map : path or mapping, optional
+        Where maps are now, for those that are not where they were: one for all, or keyed by frequency [GHz]
+        or band name.
+
+    Returns
+    -------
+    Measurement
+        An item, by the number of the row or the name of the cluster, is a
+        `szmass_cli.pictures.cluster.Cluster`, which has `plot()`.
+
+    Raises
+    ------
+    SzmassError
+        The catalogue does not say what made it, or a map is not what was measured.
+
+    Examples
+    --------
+    >>> clusters = szmass_cli.view("masses.fits")  # doctest: +SKIP
+    >>> clusters["SPT-CLJ2106-5844"].plot()  # doctest: +SKIP
+    >>> clusters[0].residual_uk[..., 0].std()  # doctest: +SKIP
+    """
+    source = masses if isinstance(masses, Table) else Path(masses)
+    moved = _each(map, Path) or {}
+    return Measurement.open(source, moved if isinstance(moved, dict) else {0.0: moved})
 
 
 def mass_definitions(text: str) -> list[str]:

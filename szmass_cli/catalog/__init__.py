@@ -3,6 +3,7 @@
 from szmass_cli.catalog.columns import (
     MASKED_COLUMN,
     MASS_UNIT,
+    noise_columns,
     percentile_column,
     systematic_column,
     uncorrected_column,
@@ -34,6 +35,7 @@ __all__ = [
     "flag_table",
     "flag_words",
     "flags_column",
+    "noise_columns",
     "percentile_column",
     "read_catalog",
     "systematic_column",

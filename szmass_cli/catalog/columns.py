@@ -1,5 +1,7 @@
 """Names and units of the columns that go out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from astropy import units as u
 
@@ -12,6 +14,18 @@ def percentile_column(base: str, percentile: float) -> str:
     """Return the name of the column of one percentile: ('M200c', 16) -> 'M200c_p16', 2.5 -> 'M200c_p2p5'."""
     text = np.format_float_positional(float(percentile), trim="-")
     return f"{base}_p{text.replace('.', 'p')}"
+
+
+def noise_columns(frequencies_ghz: Sequence[float | None]) -> list[str]:
+    """Return the names of the columns of the noise of each band.
+
+    ``noise_uk_arcmin`` of a single band; of several ``noise_uk_arcmin_97p8`` and so on, or, where a frequency
+    is not stated, ``noise_uk_arcmin_1`` by its number.
+    """
+    if len(frequencies_ghz) == 1:
+        return ["noise_uk_arcmin"]
+    labels = [str(n) if f is None else f"{f:g}" for n, f in enumerate(frequencies_ghz, 1)]
+    return [f"noise_uk_arcmin_{label.replace('.', 'p')}" for label in labels]
 
 
 def systematic_column(base: str) -> str:

@@ -10,6 +10,7 @@ from szmass_cli.cli.estimate_commands import estimate, merge
 from szmass_cli.cli.info_command import info
 from szmass_cli.cli.options import (
     CONFIG_HELP,
+    PRESETS,
     AsJson,
     Frequencies,
     Model,
@@ -19,6 +20,7 @@ from szmass_cli.cli.options import (
     Verbose,
     frequencies,
 )
+from szmass_cli.cli.picture_commands import show
 from szmass_cli.cli.population import population
 from szmass_cli.cli.simulate import simulate_app
 
@@ -26,7 +28,6 @@ app = typer.Typer(
     name="szmass",
     help="Calibrated galaxy-cluster masses from microwave-sky maps.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,11 +55,12 @@ def _root(
 app.command()(estimate)
 app.command()(merge)
 app.command()(population)
+app.command()(show)
 
 
 @app.command()
 def train(
-    config: Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)],
+    config: Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP, autocompletion=PRESETS)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the model bundle.")],
     freq: Frequencies = None,
     resume: Annotated[
@@ -120,7 +122,9 @@ def evaluate(
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option("--config", "-c", help="A report of one survey alone. " + CONFIG_HELP),
+        typer.Option(
+            "--config", "-c", help="A report of one survey alone. " + CONFIG_HELP, autocompletion=PRESETS
+        ),
     ] = None,
     seed: Seed = 1,
     overwrite: Overwrite = False,
@@ -163,7 +167,7 @@ app.command()(info)
 
 @app.command("config")
 def show_config(
-    config: Annotated[str, typer.Argument(help=CONFIG_HELP)] = "survey",
+    config: Annotated[str, typer.Argument(help=CONFIG_HELP, autocompletion=PRESETS)] = "survey",
     verbose: Verbose = False,
 ) -> None:
     """Check a configuration and print all of it, defaults included."""

@@ -11,12 +11,16 @@ from typing import Any
 
 import typer
 
-from szmass_cli.cli.terminal import error_panel, stderr
+from szmass_cli import __version__
+from szmass_cli.cli.terminal import error_panel, note_with_time, stderr
 from szmass_cli.errors import SzmassError
 from szmass_cli.system.streams import forgive_encodings
 
 INTERRUPTED = 130
 NARROW = 60
+LONG = frozenset(["estimate", "merge", "train", "evaluate", "simulate", "inject", "population", "export"])
+"""Commands that work for more than a moment."""
+
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 Tell = Callable[[str, str, int], int]
@@ -32,9 +36,10 @@ def run(arguments: Sequence[str]) -> int:
     An error is a panel on stderr; with --json there is an object on stdout, too:
     ``{"error": {"message": ..., "hint": ..., "exit_code": ...}}``.
     """
+    forgive_encodings()
+    _greet(arguments)
     tell = _tell_as_json if "--json" in arguments else _tell
     verbose = any(a in ("-v", "--verbose") for a in arguments)
-    forgive_encodings()
     # where no home can be written to, it tells of its temporary folder; healpy loads it with any HEALPix map
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     caught: BaseException
@@ -71,6 +76,13 @@ def run(arguments: Sequence[str]) -> int:
     if verbose:
         stderr.print("".join(traceback.format_exception(caught)), markup=False)
     return code
+
+
+def _greet(arguments: Sequence[str]) -> None:
+    """Print the first line of a command that may take long, before anything is loaded."""
+    silencing = {"-q", "--quiet", "-h", "--help"}
+    if len(arguments) > 1 and arguments[0] in LONG and not silencing & set(arguments):
+        note_with_time(f"szmass {__version__} {arguments[0]}: reads its inputs")
 
 
 def _tell(message: str, hint: str, exit_code: int) -> int:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.cli.options import AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
+from szmass_cli.cli.options import SCALES, AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
+from szmass_cli.cli.reporting import Report, ReportColumns, reported, tell
 
 MAPS, CLUSTERS, GAS = "Maps", "Clusters", "Temperature of the gas"
 OUTPUT, RUNS = "More output", "Long runs"
@@ -188,6 +189,7 @@ def estimate(
             rich_help_panel=CLUSTERS,
             metavar="NAME|FILE",
             help="Relation of SZ signal and true mass, shipped or a YAML file. [default: the model's own]",
+            autocompletion=SCALES,
         ),
     ] = None,
     mass_bias: Annotated[
@@ -208,6 +210,8 @@ def estimate(
             help="Likelihood and posterior of each row on a grid of ln M200c, as qp reads them.",
         ),
     ] = None,
+    report: Report = None,
+    report_columns: ReportColumns = None,
     flag_names: Annotated[
         bool,
         typer.Option("--flag-names", rich_help_panel=OUTPUT, help="Write the flags in words, too."),
@@ -284,9 +288,11 @@ def estimate(
     from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, unit_of
     from szmass_cli.cli.reports import print_estimates, print_shard
     from szmass_cli.cli.terminal import progress_display
+    from szmass_cli.errors import UsageError
     from szmass_cli.estimation.request import Request, SkyRequest, map_requests
     from szmass_cli.estimation.run import estimate_catalog, estimate_shard
     from szmass_cli.estimation.runplan import Shard
+    from szmass_cli.pictures.report import check_report
 
     settings = {
         "frequency_ghz": frequency_of(freq),
@@ -319,6 +325,10 @@ def estimate(
         block_rows=block_rows,
     )
     executor = chosen_executor(workers, scheduler)
+    if report is not None:
+        if shard is not None:
+            raise UsageError("--report: a shard has no report.", "Give it to szmass merge.")
+        check_report(report, overwrite, output, posteriors, *request.files)
     if shard is not None:
         share = Shard.parse(shard)
         with progress_display(quiet) as progress:
@@ -337,11 +347,15 @@ def estimate(
         estimates = estimate_catalog(
             request, output, executor=executor, resume=resume, overwrite=overwrite, progress=progress
         )
+        told = reported(report, report_columns, estimates, overwrite, progress)
     print_estimates(estimates, output, as_json=as_json, quiet=quiet)
+    tell(report, told, quiet)
 
 
 def merge(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The output that the shards were given.")],
+    report: Report = None,
+    report_columns: ReportColumns = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -353,6 +367,14 @@ def merge(
     that the shards were given, under the same paths.
     """
     from szmass_cli.cli.reports import print_estimates
+    from szmass_cli.cli.terminal import progress_display
     from szmass_cli.estimation.run import merge_shards
+    from szmass_cli.pictures.report import check_report
 
-    print_estimates(merge_shards(output, overwrite=overwrite), output, as_json=as_json, quiet=quiet)
+    if report is not None:
+        check_report(report, overwrite, output)
+    estimates = merge_shards(output, overwrite=overwrite)
+    with progress_display(quiet) as progress:
+        told = reported(report, report_columns, estimates, overwrite, progress)
+    print_estimates(estimates, output, as_json=as_json, quiet=quiet)
+    tell(report, told, quiet)

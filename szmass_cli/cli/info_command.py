@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.cli.options import AsJson, Verbose
+from szmass_cli.cli.options import AsJson, Verbose, beginning_with
+from szmass_cli.system.presets import model_names
 
 
 def info(
@@ -15,6 +16,7 @@ def info(
         typer.Argument(
             metavar="MODEL|OUTPUT|MAP...",
             help="A shipped model, a bundle's folder, an output of estimate; or maps. [default: survey]",
+            autocompletion=beginning_with(model_names),
         ),
     ] = None,
     survey: Annotated[

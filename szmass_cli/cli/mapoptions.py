@@ -29,6 +29,12 @@ def input_files(files: list[Path], maps: list[str] | None) -> tuple[Path | dict[
     return files[0], files[1]
 
 
+def moved_maps(maps: list[str] | None) -> dict[float, Path]:
+    """Return where maps are now, by frequency [GHz]; 0 stands for the only one."""
+    found = per_map(maps, "--map", Path)
+    return found if isinstance(found, dict) else {} if found is None else {0.0: found}
+
+
 def per_map(texts: list[str] | None, option: str, read: Callable[[str], Any]) -> Any:
     """Return one value, or a dictionary of values by frequency [GHz]; None if no text is given."""
     if not texts:

@@ -1,15 +1,23 @@
 """Options that mean the same in every command, and how their text is read."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from szmass_cli.system.presets import SkyKind, preset_names
+from szmass_cli.system.presets import SkyKind, mass_scale_names, model_names, preset_names
 
+
+def beginning_with(names: Callable[[], list[str]]) -> Callable[[str], list[str]]:
+    """Return what the shell completes a word to, of some names; it completes to files by itself."""
+    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
+
+
+PRESETS, SCALES = beginning_with(preset_names), beginning_with(mass_scale_names)
 CONFIG_HELP = f"YAML file, or a preset: {', '.join(preset_names())}."
 
-Config = Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP)]
+Config = Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP, autocompletion=PRESETS)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks with errors.")]
@@ -19,12 +27,19 @@ Columns = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, as ra=RADeg. Repeatable."),
 ]
-Model = Annotated[str, typer.Option("--model", help="A shipped model, or a bundle's folder.")]
 Sky = Annotated[
     SkyKind | None,
     typer.Option(
         "--sky",
         help="Gaussian, or with sources, halos and dust as published. [default: the configuration's]",
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="A shipped model, or a bundle's folder.",
+        autocompletion=beginning_with(model_names),
     ),
 ]
 Frequencies = Annotated[

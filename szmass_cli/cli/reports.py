@@ -12,6 +12,7 @@ from szmass_cli.cli.terminal import facts_table, note, stderr
 from szmass_cli.errors import SzmassError
 from szmass_cli.estimation.parts import parts_folder
 from szmass_cli.estimation.provenance import KEYWORDS
+from szmass_cli.estimation.recipe import RECIPE_KEY
 from szmass_cli.estimation.run import Estimates
 from szmass_cli.estimation.runplan import Shard
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
@@ -108,7 +109,8 @@ def print_provenance(meta: dict, *, as_json: bool) -> None:
         return
     table = facts_table()
     for key, (name, _) in KEYWORDS.items():
-        if key in meta and str(meta[key]).strip(" ,"):
+        # the run as JSON is for programs, and the command says the same
+        if key != RECIPE_KEY and str(meta.get(key, "")).strip(" ,"):
             table.add_row(name, str(meta[key]))
     Console(highlight=False).print(table)
 

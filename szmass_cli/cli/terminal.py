@@ -40,6 +40,11 @@ def note(text: str) -> None:
     stderr.print(text, markup=False, soft_wrap=False)
 
 
+def note_with_time(text: str) -> None:
+    """Print a message to stderr, with the time of day where it is no terminal but a log."""
+    note(text if stderr.is_terminal else f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}")
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text("" if not task.speed else f"{task.speed:,.0f}/s", style="cyan")
@@ -84,6 +89,7 @@ def _on_lines() -> ProgressCallback:
     started: dict[str, tuple[float, int]] = {}
     last: dict[str, int] = {}
     printed: dict[str, float] = {}
+    told: set[str] = set()
 
     def show(task: str, done: int, total: int, detail: str = "") -> None:
         now = time.monotonic()
@@ -91,11 +97,13 @@ def _on_lines() -> ProgressCallback:
             started[task] = (now, done)
         last[task] = done
         begin, first = started.setdefault(task, (now, done))
-        if now - printed.setdefault(task, now) < LOG_EVERY_SECONDS:
+        is_end = done >= total and task in told
+        if now - printed.setdefault(task, now) < LOG_EVERY_SECONDS and not is_end:
             return
+        told.add(task)
         printed[task] = now
         rate = (done - first) / max(now - begin, 1e-9)
         speed = f", {rate:,.0f}/s, {(total - done) / rate:,.0f} s left" if rate > 0 else ""
-        note(f"{task}: {done:,} of {total:,}{speed}  {detail}".rstrip())
+        note_with_time(f"{task}: {done:,} of {total:,}{speed}  {detail}".rstrip())
 
     return show

@@ -2,7 +2,6 @@
 
 from szmass_cli.config.clusters import (
     ClusterConfig,
-    IrregularShape,
     ListedMasses,
     ListedRedshifts,
     LogUniformMasses,
@@ -11,6 +10,16 @@ from szmass_cli.config.clusters import (
     UniformMasses,
     UniformRedshifts,
     VolumeRedshifts,
+)
+from szmass_cli.config.clustershapes import (
+    EllipticalShape,
+    GaussianMiscentring,
+    IrregularShape,
+    OpticalMiscentring,
+    ProfileWeights,
+    RoundShape,
+    SecondPeak,
+    XrayMiscentring,
 )
 from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
@@ -35,9 +44,11 @@ __all__ = [
     "ClusterConfig",
     "CosmologyConfig",
     "CutoutConfig",
+    "EllipticalShape",
     "FieldConfig",
     "ForegroundSpectraConfig",
     "Foregrounds",
+    "GaussianMiscentring",
     "InstrumentsConfig",
     "IrregularShape",
     "ListedMasses",
@@ -48,6 +59,10 @@ __all__ = [
     "NetworkConfig",
     "ObjectsConfig",
     "ObservingConfig",
+    "OpticalMiscentring",
+    "ProfileWeights",
+    "RoundShape",
+    "SecondPeak",
     "SkyConfig",
     "SkyKind",
     "SplitConfig",
@@ -56,6 +71,7 @@ __all__ = [
     "UniformMasses",
     "UniformRedshifts",
     "VolumeRedshifts",
+    "XrayMiscentring",
     "band_label",
     "load_config",
     "parse_config",

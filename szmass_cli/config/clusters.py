@@ -5,6 +5,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from szmass_cli.config.base import MassMsun, Redshift, Strict, check_mass_order
+from szmass_cli.config.clustershapes import (
+    EllipticalShape,
+    GaussianMiscentring,
+    IrregularShape,
+    OpticalMiscentring,
+    ProfileWeights,
+    RoundShape,
+    SecondPeak,
+    XrayMiscentring,
+)
 from szmass_cli.physics.cosmology import Cosmology
 from szmass_cli.physics.profiles import SZ_SLOPE, SzModel
 
@@ -106,26 +116,6 @@ def _check_redshift_order(section):
     return section
 
 
-class RoundShape(Strict):
-    """Spheres of the universal pressure profile."""
-
-    kind: Literal["round"] = "round"
-
-
-class IrregularShape(Strict):
-    """Triaxial clusters with pressure fluctuations and other halos along the line of sight.
-
-    `szmass_cli.sky.irregular.IrregularSettings` says where the numbers are from.
-    """
-
-    kind: Literal["irregular"] = "irregular"
-    gas_eccentricity_ratio: float = Field(0.7, ge=0, le=1, description="over that of dark matter; 0 is round")
-    fluctuation_rms: float = Field(0.2, ge=0, le=0.6, description="of dP/P")
-    fluctuation_peak_r500: float = Field(0.4, ge=0.05, le=2, description="wavelength of the largest ones")
-    other_halos: bool = True
-    halo_min_m200c_msun: float = Field(1e13, ge=1e13, le=1e15, description="smallest of the other halos")
-
-
 def _redshift_kind(values: Any) -> str | None:
     if isinstance(values, dict):
         return values.get("kind")
@@ -146,6 +136,11 @@ Redshifts = Annotated[
 ]
 
 
+Miscentring = Annotated[
+    GaussianMiscentring | OpticalMiscentring | XrayMiscentring, Field(discriminator="kind")
+]
+
+
 class ClusterConfig(Strict):
     """The clusters that are simulated."""
 
@@ -157,15 +152,84 @@ class ClusterConfig(Strict):
     concentration_scatter_ln: float = Field(
         0.2, ge=0, le=0.5, description="log-normal scatter of c500 at fixed Y500"
     )
+    profiles: ProfileWeights = ProfileWeights()
+    outer_slope_scatter: float = Field(0.0, ge=0, le=0.7, description="of the slope beta, at fixed Y500")
+    concentration_amplitude_correlation: float = Field(
+        0.0, ge=-1, le=1, description="of ln c500 and ln of the SZ amplitude"
+    )
+    outer_slope_amplitude_correlation: float = Field(
+        0.0, ge=-1, le=1, description="of beta and ln of the SZ amplitude"
+    )
     relativistic: bool = Field(True, description="whether the SZ spectrum is that of hot gas")
     miscentring_arcmin: float = Field(0.0, ge=0, le=3, description="rms offset per axis")
-    shape: Annotated[RoundShape | IrregularShape, Field(discriminator="kind")] = RoundShape()
+    miscentring: Miscentring | None = None
+    shape: Annotated[RoundShape | EllipticalShape | IrregularShape, Field(discriminator="kind")] = (
+        RoundShape()
+    )
+    second_peak: SecondPeak = SecondPeak()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_miscentring(cls, values: Any) -> Any:
+        given = values.get("miscentring") if isinstance(values, dict) else None
+        if given is None:
+            return values
+        kind = given if isinstance(given, dict) else given.model_dump()
+        normal = kind.get("rms_arcmin") if kind.get("kind") == "gaussian" else None
+        if values.get("miscentring_arcmin") not in (None, 0, normal):
+            raise ValueError("miscentring and miscentring_arcmin are two offsets; give one")
+        return values if normal is None else {**values, "miscentring_arcmin": normal}
 
     @model_validator(mode="after")
-    def _centred_where_irregular(self) -> Self:
-        if self.shape.kind == "irregular" and self.miscentring_arcmin > 0:
+    def _simple_where_irregular(self) -> Self:
+        if self.shape.kind != "irregular":
+            return self
+        if self.miscentring_arcmin > 0 or self.miscentring is not None:
             raise ValueError("irregular clusters are centred: miscentring_arcmin must be 0")
+        if self.has_family or self.second_peak.fraction > 0:
+            raise ValueError(
+                "irregular clusters have the profile a10 and one peak: leave profiles, outer_slope_scatter, "
+                "the correlations with the amplitude and second_peak out"
+            )
         return self
+
+    @property
+    def has_family(self) -> bool:
+        """Return whether profiles differ by more than their concentration."""
+        return (
+            not self.profiles.is_a10
+            or self.outer_slope_scatter > 0
+            or self.concentration_amplitude_correlation != 0
+        )
+
+    @property
+    def is_shaped(self) -> bool:
+        """Return whether shapes or offsets are drawn that round clusters of one profile do not have."""
+        lopsided = self.shape.kind == "elliptical" or self.second_peak.fraction > 0
+        return lopsided or self.has_family or not self.is_gaussian
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Return whether offsets are normal, of ``miscentring_arcmin``, if there are any."""
+        return self.miscentring is None or self.miscentring.kind == "gaussian"
+
+    def realistic(self) -> Self:
+        """Return the same clusters with profiles, ellipses and second peaks as real ones have them.
+
+        A cool core in one of three (REXCESS: 10 of 33, and 12 disturbed, Arnaud et al. 2010); the shares of other
+        profiles, the scatter of slopes and the correlations are ESTIMATES. Irregular clusters stay as they are.
+        """
+        if self.shape.kind == "irregular":
+            return self
+        changes = {
+            "profiles": ProfileWeights(a10=0.4, cool_core=0.2, disturbed=0.2, battaglia2012=0.2),
+            "outer_slope_scatter": 0.4,
+            "concentration_amplitude_correlation": 0.3,
+            "outer_slope_amplitude_correlation": -0.3,
+            "shape": EllipticalShape(),
+            "second_peak": SecondPeak(fraction=0.2),
+        }
+        return self.model_copy(update=changes)
 
     def sz_model(self, cosmology: Cosmology) -> SzModel:
         """Return the model by which the SZ signal follows from mass and redshift."""

@@ -1,6 +1,5 @@
 """The mass scale of a YAML file: how the SZ signal follows from true masses."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,6 +10,7 @@ from szmass_cli.config.base import Strict
 from szmass_cli.config.yamltext import parse_yaml, read_text
 from szmass_cli.errors import ConfigError, did_you_mean
 from szmass_cli.physics.profiles import SZ_SLOPE
+from szmass_cli.system.presets import mass_scale_names, mass_scales_folder
 
 Ratio = Annotated[float, Field(ge=0.3, le=2.0)]
 Redshift = Annotated[float, Field(ge=0.0, le=5.0)]
@@ -86,12 +86,6 @@ class MassScaleConfig(Strict):
         return self
 
 
-def mass_scale_names() -> list[str]:
-    """Return the names of the shipped mass scales, ascending."""
-    folder = files("szmass_cli") / "massscales"
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
-
-
 def load_mass_scale(source: str | Path) -> MassScaleConfig:
     """Read a mass scale from a YAML file, or a shipped one by its name.
 
@@ -107,7 +101,7 @@ def load_mass_scale(source: str | Path) -> MassScaleConfig:
     """
     path, names = Path(source), mass_scale_names()
     if not path.is_file() and str(source) in names:
-        text = (files("szmass_cli") / "massscales" / f"{source}.yaml").read_text(encoding="utf-8")
+        text = (mass_scales_folder() / f"{source}.yaml").read_text(encoding="utf-8")
     elif not path.exists():
         raise ConfigError(
             f"--mass-scale: there is no {source}.{did_you_mean(str(source), names)}",

@@ -56,20 +56,20 @@ class SurveyConfig(Strict):
         return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
 
     def with_sky(self, kind: SkyKind) -> Self:
-        """Return the survey with a Gaussian sky and round clusters, or with everything as it is published.
+        """Return the survey with Gaussian foregrounds, or with everything as it is published.
 
         Parameters
         ----------
         kind : SkyKind
-            ``gaussian``: nothing is painted but clusters, and seen as stated. ``realistic``:
-            `REALISTIC_OBJECTS`, observed as the configuration says that such a sky is.
+            ``gaussian``: nothing is painted but the configuration's clusters, and seen as stated.
+            ``realistic``: `REALISTIC_OBJECTS`, and clusters of many shapes (`ClusterConfig.realistic`),
+            observed as the configuration says that such a sky is.
         """
         if kind is SkyKind.REALISTIC:
             sky = self.sky.realistically_observed().model_copy(update={"objects": REALISTIC_OBJECTS})
-        else:
-            bare = {"objects": ObjectsConfig(), "observing": ObservingConfig()}
-            sky = self.sky.model_copy(update=bare)
-        return self.model_copy(update={"sky": sky})
+            return self.model_copy(update={"sky": sky, "clusters": self.clusters.realistic()})
+        bare = {"objects": ObjectsConfig(), "observing": ObservingConfig()}
+        return self.model_copy(update={"sky": self.sky.model_copy(update=bare)})
 
     @property
     def data_files(self) -> list[Path]:
@@ -145,7 +145,8 @@ def parse_config(text: str, name: str, folder: Path | None = None) -> SurveyConf
 
 # a discriminated union puts its tag into the location; the user's file does not have it
 _TAGS = frozenset(
-    {"number", "uniform", "log_uniform", "list", "mass_function", "volume", "round", "irregular"}
+    {"number", "uniform", "log_uniform", "list", "mass_function", "volume"}
+    | {"round", "elliptical", "irregular", "gaussian", "optical", "xray"}
 )
 
 

@@ -4,8 +4,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Semaphore
+
+import numpy as np
 
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.bandmaps import BandMap
@@ -13,9 +16,11 @@ from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.method import Meter, Method, method_of
 from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import Rows
+from szmass_cli.estimation.seen import Seen
 from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle.bundle import read_bundle
+from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.system.blas import one_blas_thread
 
 CUTTING_SHARE = 4
@@ -78,6 +83,11 @@ class Bench:
         self._meter: Meter | None = None
         self._cutting = Semaphore()
 
+    @cached_property
+    def _white_uk_arcmin(self) -> np.ndarray:
+        """Return the white noise (f,) of the bands [µK-arcmin] where there are no inverse variances."""
+        return np.array([NoiseLevel.parse(level).white_uk_arcmin for level in self.job.settled.noise])
+
     @property
     def mass_range_msun(self) -> tuple[float, float]:
         """Return the mass range of the priors, M200c [Msun]."""
@@ -126,8 +136,21 @@ class Bench:
         assert self._meter is not None  # made ready
         with self._cutting:
             strip = self._method.cut(self.maps, rows)
-        found = nothing_measured(strip, self.job.wanted)
+        found = nothing_measured(strip, self.job.wanted, self._white_uk_arcmin)
         measurable = strip.measurable
         if measurable.size:
             found.put(measurable, self._meter(strip[measurable]))
         return found
+
+    def view(self, row: Rows) -> Seen:
+        """Return images and curves of a single row; its numbers are those that measuring it gives.
+
+        Parameters
+        ----------
+        row : Rows
+            The one row.
+        """
+        assert self._meter is not None  # made ready
+        strip = self._method.cut(self.maps, row)
+        with one_blas_thread():
+            return Seen.of(strip, self._meter.view(strip) if strip.measurable.size else None)

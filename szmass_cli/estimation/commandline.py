@@ -91,13 +91,13 @@ def _option(name: str, value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [f"--{name}", ",".join(map(_text, value))]
     if name == "model":
-        value = _model_name(value)
+        value = model_name(value)
     elif name == "mass-scale" and Path(value).is_file():
         value = Path(value).resolve()
     return [f"--{name}", _text(value)]
 
 
-def _model_name(model: str) -> str:
+def model_name(model: str) -> str:
     """Return the name of a shipped model, also where its folder is given, or the absolute path of another."""
     shipped = shipped_models()
     if model in shipped:

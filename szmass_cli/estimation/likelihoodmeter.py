@@ -9,6 +9,7 @@ from szmass_cli.catalog import Flag
 from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.oddities import Oddities
 from szmass_cli.estimation.rows import Rows
+from szmass_cli.estimation.seen import Fitted, y_score
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.likelihood.features import features
@@ -16,6 +17,7 @@ from szmass_cli.likelihood.gaussian import Scatter, Weighed
 from szmass_cli.likelihood.holes import filled
 from szmass_cli.likelihood.observables import observables
 from szmass_cli.likelihood.positions import PositionLikelihood
+from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.massmodel import MassModel
@@ -103,6 +105,11 @@ class LikelihoodMeter:
             found.put(rows, self._with(chosen)(strip[rows], self._wanted))
         return found
 
+    def view(self, strip: Strip) -> Fitted:
+        """Return images and curves of the one row of a strip, with the bands that have data there."""
+        chosen = tuple(int(band) for band in np.flatnonzero(strip.usable[0]))
+        return self._with(chosen).view(strip, replace(self._wanted, curves=True))
+
     def _with(self, chosen: tuple[int, ...]) -> "InstrumentMeter":
         """Return the meter of a subset of the bands; made at its first use."""
         with self._lock:
@@ -141,17 +148,35 @@ class InstrumentMeter:
 
     def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
         """Measure the rows of a strip, from the cutouts (n, 40, 40, f) of all bands of the run."""
-        ratio = self._variance_ratio(strip.noise_uk_arcmin[:, self._bands])
+        ratio = self._variance_ratio(strip)
         found = nothing_measured(strip, wanted)
         for rows in self._of_few_depths(ratio):
-            images = strip.images_uk[rows][..., self._bands]
-            weighed = self._weigh(images, strip.bad[rows][..., self._bands], ratio[rows])
-            found.put(rows, self._measure(weighed, strip[rows], wanted))
+            part = strip[rows]
+            found.put(rows, self._measure(self._weigh(part, ratio[rows]), part, wanted))
         return found
 
-    def _variance_ratio(self, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+    def view(self, strip: Strip, wanted: Wanted) -> Fitted:
+        """Return images and curves of the one row of a strip; curves have to be wanted."""
+        weighed = self._weigh(strip, self._variance_ratio(strip))
+        found = self._measure(weighed, strip, wanted)
+        median = np.nan_to_num(found.own_prior_median_msun, nan=1e14)
+        cluster = best_cluster(self._likelihood, weighed, np.log(median), strip.rows.redshift)
+        left = without_cluster(self._likelihood, weighed, cluster)
+        unfold = self._likelihood.symmetry.unfold
+        return Fitted(
+            tuple(self._bands),
+            y_score(self._scores, weighed),
+            y_score(self._scores, left),
+            (unfold(weighed.fields_uk) - unfold(left.fields_uk))[0],
+            found.m200c_msun[0],
+            self._model.ln_mass,
+            found.density[0].astype(float),
+            (found.ln_likelihood[0] - found.ln_likelihood[0].max()).astype(float),
+        )
+
+    def _variance_ratio(self, strip: Strip) -> np.ndarray:
         """Return the noise variance of rows relative to the instrument's; 1 where it is not known."""
-        ratio = (noise_uk_arcmin / self._noise_uk_arcmin) ** 2
+        ratio = (strip.noise_uk_arcmin[:, self._bands] / self._noise_uk_arcmin) ** 2
         ratio = np.clip(np.where(np.isfinite(ratio), ratio, 1.0), *VARIANCE_RATIO_RANGE)
         if len(self._bands) == 1:
             return ratio
@@ -166,9 +191,10 @@ class InstrumentMeter:
         group = depth_of.reshape(-1) // together
         return [np.flatnonzero(group == number) for number in range(group.max() + 1)]
 
-    def _weigh(self, images_uk: np.ndarray, bad: np.ndarray, ratio: np.ndarray) -> Weighed:
+    def _weigh(self, strip: Strip, ratio: np.ndarray) -> Weighed:
         """Return the products of hole-filled cutouts with the inverse covariance."""
         likelihood = self._likelihood
+        images_uk, bad = strip.images_uk[..., self._bands], strip.bad[..., self._bands]
         holes = np.flatnonzero(bad.any(axis=(1, 2, 3)))
         if holes.size:
             depths = [likelihood.depths(level) for level in likelihood.depths.levels(ratio[holes])]

@@ -12,6 +12,7 @@ from szmass_cli.catalog import (
     MASS_UNIT,
     flag_words,
     flags_column,
+    noise_columns,
     percentile_column,
     systematic_column,
     uncorrected_column,
@@ -54,9 +55,14 @@ def check_mass_definitions(mass_definitions: Sequence[str]) -> None:
             )
 
 
-def column_names(levels: Sequence[float], mass_definitions: Sequence[str], change: PriorChange) -> list[str]:
+def column_names(
+    levels: Sequence[float],
+    mass_definitions: Sequence[str],
+    change: PriorChange,
+    frequencies_ghz: Sequence[float | None],
+) -> list[str]:
     """Return the names of all columns that `mass_table` makes."""
-    names = ["sz_snr", *OBSERVABLES, MASKED_COLUMN, FLAGS_COLUMN]
+    names = ["sz_snr", *OBSERVABLES, *noise_columns(frequencies_ghz), MASKED_COLUMN, FLAGS_COLUMN]
     for definition in mass_definitions:
         base = f"M{definition}"
         names += [base, f"{base}_err_plus", f"{base}_err_minus"]
@@ -74,6 +80,7 @@ def mass_table(
     levels: Sequence[float],
     mass_definitions: Sequence[str],
     change: PriorChange,
+    frequencies_ghz: Sequence[float | None],
 ) -> Table:
     """Return the added columns, with one row for each measured row.
 
@@ -89,6 +96,8 @@ def mass_table(
         Any of ``200c``, ``500c`` and ``200m``; each has its own columns.
     change : PriorChange
         Change from the model's own prior to that of the percentiles; holds the model's cosmology.
+    frequencies_ghz : sequence of float, length f
+        As stated of each band, for the names of the columns of its noise.
     """
     has_answer = np.isfinite(measured.m200c_msun[:, 0])
     z = np.where(has_answer, redshift, np.nan)[:, None]
@@ -117,6 +126,8 @@ def mass_table(
             table[name] = Column(data, unit=MASS_UNIT, description=description)
     for column in _observed(measured, redshift, change.cosmology):
         table[column.name] = column
+    for name, noise in zip(noise_columns(frequencies_ghz), measured.noise_uk_arcmin.T, strict=True):
+        table[name] = Column(noise, description="white noise of the map around the row, uK-arcmin")
     table[MASKED_COLUMN] = Column(
         measured.masked_fraction, description="fraction of the cutout without data, or masked"
     )

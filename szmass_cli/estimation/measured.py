@@ -8,6 +8,9 @@ import numpy as np
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
 
+OF_THE_STRIP = ("flags", "masked_fraction", "noise_uk_arcmin")
+"""Fields that are known before anything is measured."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -26,6 +29,8 @@ class Measured:
         Bits of `szmass_cli.catalog.flags.Flag` raised for each row.
     masked_fraction : numpy.ndarray, shape (n,)
         Fraction of the cutouts without data.
+    noise_uk_arcmin : numpy.ndarray, shape (n, f)
+        White noise of each band that was used for a row; NaN where the band was not.
     ln_likelihood, density : numpy.ndarray of float32, shape (n, m)
         ln of the likelihood at each mass of the grid, up to a constant in each row, and the posterior under
         the requested prior as the probability of each cell; (n, 0) where curves are not requested.
@@ -39,6 +44,7 @@ class Measured:
     y500_arcmin2: np.ndarray
     flags: np.ndarray
     masked_fraction: np.ndarray
+    noise_uk_arcmin: np.ndarray
     ln_likelihood: np.ndarray
     density: np.ndarray
 
@@ -49,14 +55,25 @@ class Measured:
 
     def put(self, rows: np.ndarray, found: "Measured") -> None:
         """Put the results of some rows in their places by row number; flags are added to existing ones."""
-        for name in (one.name for one in fields(self) if one.name not in ("flags", "masked_fraction")):
+        for name in (one.name for one in fields(self) if one.name not in OF_THE_STRIP):
             getattr(self, name)[rows] = getattr(found, name)
         self.flags[rows] |= found.flags
 
 
-def nothing_measured(strip: Strip, wanted: Wanted) -> Measured:
-    """Return empty results for the rows of a strip, with the flags of the strip."""
+def nothing_measured(strip: Strip, wanted: Wanted, white_uk_arcmin: np.ndarray | float = np.nan) -> Measured:
+    """Return empty results for the rows of a strip, with the flags of the strip.
+
+    Parameters
+    ----------
+    strip : Strip
+        The n rows.
+    wanted : Wanted
+        Percentiles and curves to compute.
+    white_uk_arcmin : float or numpy.ndarray, shape (f,)
+        White noise of the bands where no inverse variances tell it.
+    """
     n = len(strip.flags)
+    known = np.where(np.isfinite(strip.noise_uk_arcmin), strip.noise_uk_arcmin, white_uk_arcmin)
     own_median, snr, y0, y0_err, y500 = np.full((5, n), np.nan)
     ln_likelihood, density = np.full((2, n, wanted.n_masses), np.nan, np.float32)
     masses = np.full((n, len(wanted.percentiles)), np.nan)
@@ -69,6 +86,7 @@ def nothing_measured(strip: Strip, wanted: Wanted) -> Measured:
         y500,
         strip.flags.copy(),
         strip.masked_fraction,
+        np.where(strip.usable, known, np.nan),
         ln_likelihood,
         density,
     )

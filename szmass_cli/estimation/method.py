@@ -9,6 +9,7 @@ from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.papermethod import PaperMethod
 from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import RedshiftLimits, Rows
+from szmass_cli.estimation.seen import Fitted
 from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle
@@ -21,6 +22,10 @@ class Meter(Protocol):
 
     def __call__(self, strip: Strip) -> Measured:
         """Measure rows that each have data in at least one band."""
+        ...
+
+    def view(self, strip: Strip) -> Fitted:
+        """Return images and curves of the one row of a strip, which has data in at least one band."""
         ...
 
 

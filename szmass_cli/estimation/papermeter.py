@@ -7,6 +7,7 @@ import numpy as np
 from szmass_cli.catalog import Flag
 from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.oddities import AWAY_ARCMIN, EXTREME_SIGMA
+from szmass_cli.estimation.seen import Fitted, y_score
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.geometry import pixel_radii_arcmin
@@ -65,8 +66,7 @@ class PaperMeter:
         # what is said of the data does not depend on the prior
         median = np.nan_to_num(own_median, nan=1e14)
         fitted = observables(self._likelihood, self._likelihood.weigh(images_uk), median, rows.redshift)
-        templates = self._likelihood.templates.images.mean_images(median, rows.redshift)
-        residual = images_uk - self._in_all_bands(prediction.sz_uk, templates)
+        residual = images_uk - self._in_all_bands(prediction.sz_uk, median, rows.redshift)
         scores = self._scores(self._likelihood.weigh(residual), ("tsz",))[..., 0]
         ratio = np.sqrt(np.mean(scores[:, self._away] ** 2, axis=1))
         low, high = RMS_RATIO_RANGE
@@ -77,8 +77,26 @@ class PaperMeter:
             found, m200c_msun=masses, own_prior_median_msun=own_median, flags=flags, **vars(fitted)
         )
 
-    def _in_all_bands(self, sz_uk: np.ndarray, templates_uk: np.ndarray) -> np.ndarray:
+    def view(self, strip: Strip) -> Fitted:
+        """Return images and curves of the one row of a strip; the model is the network's SZ map."""
+        rows, depths = strip.rows, [self._depth] * len(strip)
+        images_uk = filled(strip.images_uk, strip.bad, depths, self._likelihood.symmetry)
+        prediction = self._predictor(images_uk)
+        raw = prediction.raw_mass_msun
+        masses, own_median = self._masses(raw, rows.redshift, rows.redshift_err)
+        model_uk = self._in_all_bands(prediction.sz_uk, np.nan_to_num(own_median, nan=1e14), rows.redshift)
+        score, left = (
+            y_score(self._scores, self._likelihood.weigh(images))
+            for images in (images_uk, images_uk - model_uk)
+        )
+        posterior = self._masses.posterior(raw, rows.redshift, rows.redshift_err)
+        bands = tuple(range(images_uk.shape[-1]))
+        grid, density = posterior.ln_mass, posterior.density[0]
+        return Fitted(bands, score, left, model_uk[0], masses[0], grid, density, np.empty(0))
+
+    def _in_all_bands(self, sz_uk: np.ndarray, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Return the SZ signal (n, 40, 40, f) with the beam of each band, from the network's (n, 40, 40)."""
+        templates_uk = self._likelihood.templates.images.mean_images(m200c_msun, redshift)
         reference = templates_uk[..., self._band]
         amplitude = np.sum(sz_uk * reference, axis=(1, 2)) / np.sum(reference**2, axis=(1, 2))
         signal = templates_uk * amplitude[:, None, None, None].astype(np.float32)

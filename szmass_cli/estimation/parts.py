@@ -19,7 +19,7 @@ from szmass_cli.system.files import atomic_path, lock
 from szmass_cli.system.versions import today
 
 PLAN = "plan.json"
-FORMAT = 5
+FORMAT = 6
 NAMES = ("posteriors", "suffix", "flag_names")
 """Settings of what `szmass merge` writes, on which no measured number depends."""
 

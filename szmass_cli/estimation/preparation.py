@@ -30,7 +30,6 @@ from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle, read_bundle
 from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
-from szmass_cli.system.fileparts import file_of
 from szmass_cli.system.files import check_not_an_input, check_writable
 
 
@@ -94,9 +93,7 @@ def check_paths(request: Request, output: Path | None, overwrite: bool = False) 
     InputError, UsageError, OutputError
         A path cannot be used.
     """
-    inputs = [file for one in request.maps for file in one.files]
-    if isinstance(request.catalog, Path):
-        inputs.append(file_of(request.catalog))
+    inputs = request.files
     if output is not None:
         check_output(output, overwrite)
         for file in output_files(output):
@@ -111,7 +108,8 @@ def check_paths(request: Request, output: Path | None, overwrite: bool = False) 
 
 def _new_columns(request: Request, levels: Sequence[float], change: PriorChange) -> list[str]:
     """Return the names of the added columns, as written to the output."""
-    names = column_names(levels, request.mass_definitions, change)
+    stated = [one.frequency_ghz for one in request.maps]
+    names = column_names(levels, request.mass_definitions, change, stated)
     if request.flag_names:
         names.append(FLAG_NAMES_COLUMN)
     return [name + request.suffix for name in names]

@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 
 from szmass_cli import __version__
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
-from szmass_cli.estimation.commandline import command_of
+from szmass_cli.estimation.commandline import command_of, model_name
 from szmass_cli.estimation.looks import SEED
 from szmass_cli.estimation.preparation import Run
+from szmass_cli.estimation.recipe import RECIPE_KEY, Recipe, identity_of
 from szmass_cli.estimation.request import Request
 from szmass_cli.estimation.settled import Settled
 from szmass_cli.physics.cosmology import T_CMB_K
@@ -32,6 +33,7 @@ KEYWORDS = {
     "SZM_SEED": ("seed", "seed of the only random numbers: which rows noise and unit are judged by"),
     "SZM_POST": ("posteriors", "whether `--posteriors` were written"),
     "SZM_NOTE": ("notes", "everything that was assumed"),
+    RECIPE_KEY: ("run", "all of the run as JSON, from which `szmass show` opens the maps again"),
     "SZM_MAP": ("map", "map file"),
     "SZM_MAPH": ("map SHA-256", "its SHA-256, of the whole file"),
     "SZM_SURV": ("survey", "survey that the map was recognised as one of, or that an option names"),
@@ -102,7 +104,32 @@ def provenance(run: Run, sha256: Sequence[Mapping[str, str]], begun: str) -> Met
         meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
     if len(maps) > 1:
         meta["SZM_NCOR"] = settled.noise_correlation
-    return meta | _of_sky(run)
+    return meta | _of_sky(run) | {RECIPE_KEY: recipe_of(run).to_json()}
+
+
+def recipe_of(run: Run) -> Recipe:
+    """Return what is needed to open the maps of a run again and measure rows as it did."""
+    job, maps = run.bench.job, run.bench.maps
+    names = [name.removesuffix(run.request.suffix) for name in run.new_columns]
+    files = [one.noise_file for one in job.maps]
+    # 5.0 in a script and 5 on the command line are one noise
+    noise = (
+        str(_noise(level) if file is None else file)
+        for level, file in zip(job.settled.noise, files, strict=True)
+    )
+    return Recipe(
+        tuple(one if one.noise_file else replace(one, noise=None) for one in job.maps),
+        tuple(identity_of(one) for one in maps),
+        model_name(str(run.bundle.path)),
+        run.bundle.sha256,
+        job.sky,
+        replace(job.settled, noise=tuple(noise)),
+        job.wanted,
+        tuple(run.request.mass_definitions),
+        dict(run.catalog.roles),
+        tuple(names),
+        run.request.suffix,
+    )
 
 
 def maps_in_words(run: Run) -> tuple[str, ...]:

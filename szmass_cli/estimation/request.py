@@ -255,6 +255,12 @@ class Request:
                 f"--suffix {self.suffix!r}: not letters, digits and underscores.", "For example --suffix _sz."
             )
 
+    @property
+    def files(self) -> list[Path]:
+        """Return all files that are read, but for the model's."""
+        own = [file_of(self.catalog)] if isinstance(self.catalog, Path) else []
+        return own + [file for one in self.maps for file in one.files]
+
     def scale(self) -> MassScale | None:
         """Return the mass scale that is asked for, None for that of the model.
 

@@ -52,6 +52,8 @@ class Estimates:
         File of likelihoods and posteriors, if there is one.
     bands : tuple of dict
         Frequency, unit, beam and noise of each map, see `provenance.maps_in_numbers`.
+    run : Run
+        The opened maps and model that they were measured with.
     """
 
     catalog: Catalog
@@ -59,8 +61,9 @@ class Estimates:
     meta: dict[str, str | float]
     notes: tuple[str, ...]
     maps: tuple[str, ...]
-    posteriors: Path | None = None
-    bands: tuple[dict[str, str | float], ...] = ()
+    posteriors: Path | None
+    bands: tuple[dict[str, str | float], ...]
+    run: Run
 
     def flag_counts(self) -> dict[str, int]:
         """Return the number of rows that carry each flag, for the flags that occur."""
@@ -261,7 +264,9 @@ def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor
 
 def _estimates(run: Run, parts: Parts, measured: Measured, hashed: Mapping[Path, Hashed]) -> Estimates:
     levels = run.bench.job.wanted.percentiles
-    table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change)
+    stated = [one.request.frequency_ghz for one in run.bench.maps]
+    table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change, stated)
     meta = provenance(run, sha256_of_maps(run, hashed), parts.begun)
     in_words, in_numbers = maps_in_words(run), maps_in_numbers(run)
-    return Estimates(run.catalog, table, meta, run.notes, in_words, run.request.posteriors, in_numbers)
+    posteriors = run.request.posteriors
+    return Estimates(run.catalog, table, meta, run.notes, in_words, posteriors, in_numbers, run)

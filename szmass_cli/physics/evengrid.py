@@ -27,3 +27,32 @@ def place(axis: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     np.minimum(low, axis.size - 2, out=low)
     position -= low
     return low, position
+
+
+def place_cubic(axis: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the four neighbours of values on an axis, and their weights in a cubic polynomial.
+
+    Parameters
+    ----------
+    axis : numpy.ndarray, shape (k,)
+        Four numbers or more, ascending in even steps.
+    values : numpy.ndarray, shape (n,)
+        In the axis's unit; those beyond an end are put on it.
+
+    Returns
+    -------
+    first : numpy.ndarray of int, shape (n,)
+        The lowest of the four neighbours, 0 to k - 4.
+    weights : numpy.ndarray, shape (n, 4)
+        Lagrange's, which add up to 1.
+    """
+    low, upper = place(axis, values)
+    first = np.clip(low - 1, 0, axis.size - 4)
+    t = low - first + upper
+    weights = [
+        -(t - 1.0) * (t - 2.0) * (t - 3.0) / 6.0,
+        t * (t - 2.0) * (t - 3.0) / 2.0,
+        -t * (t - 1.0) * (t - 3.0) / 2.0,
+        t * (t - 1.0) * (t - 2.0) / 6.0,
+    ]
+    return first, np.stack(weights, axis=-1)

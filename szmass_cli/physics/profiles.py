@@ -18,15 +18,14 @@ from szmass_cli.physics.cosmology import (
     r500_mpc,
     theta500_arcmin,
 )
+from szmass_cli.physics.gnfw import A10
 from szmass_cli.physics.quadrature import panel_nodes
 from szmass_cli.physics.relativistic import temperature_kev
 
-# Arnaud et al. 2010, eq. 12: best-fit GNFW parameters
-P0 = 8.403  # times h70^-3/2
-C500, GAMMA, ALPHA, BETA = 1.177, 0.3081, 1.0510, 5.4905
+P0, C500, GAMMA, ALPHA, BETA = A10.p0, A10.c500, A10.gamma, A10.alpha, A10.beta
 SZ_SLOPE = 5.0 / 3.0 + 0.12  # of Y500 with M500: eq. 13 with the mean departure from self-similarity
 PIVOT_MSUN = 3e14  # over h70
-CUT_R500 = 5.0  # the sphere's edge, in R500
+CUT_R500 = A10.cut_r500  # the sphere's edge, in R500
 
 FORM_FACTOR_K_MAX = 900.0  # ell * theta500 beyond which the form factor, falling as k^-2.7, is taken as 0
 
@@ -64,8 +63,7 @@ ARNAUD2010 = SzModel()
 
 def pressure_shape(x):
     """Return the dimensionless pressure p(x) h70^3/2 at x = r / R500 (Arnaud et al. 2010, eq. 11)."""
-    scaled = C500 * np.asarray(x, float)
-    return P0 / (scaled**GAMMA * (1.0 + scaled**ALPHA) ** ((BETA - GAMMA) / ALPHA))
+    return A10.pressure(x)
 
 
 def p500_kev_cm3(m500c_msun, redshift, model: SzModel = ARNAUD2010):

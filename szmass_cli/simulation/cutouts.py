@@ -15,6 +15,7 @@ from szmass_cli.config import ClusterConfig, SplitConfig, SurveyConfig
 from szmass_cli.errors import ConfigError
 from szmass_cli.geometry import ORIENTATION, PIXEL_ARCMIN, edge_taper
 from szmass_cli.physics.bands import Band
+from szmass_cli.physics.gnfw import PROFILES
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.simulation.lightcone import HaloStamps, halo_stamps
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
@@ -259,6 +260,9 @@ def _write(
 
 _ATTRIBUTES = {
     "offset_arcmin": ("axes", "north, west"),
+    "second_offset_arcmin": ("axes", "north, west"),
+    "profile": ("values", ", ".join(f"{index} {name}" for index, name in enumerate(PROFILES))),
+    "position_angle_deg": ("from", "north through east"),
     "depth": ("meaning", "noise of the image over that of the configuration"),
     "calibration": ("meaning", "fraction by which the image is too bright, per band"),
     "beam_error": ("meaning", "standard deviations of each mode of the beam's error, per band"),

@@ -133,8 +133,9 @@ def _beam(config: SurveyConfig, index: int, band: Band) -> dict[str, tuple]:
     ):
         if path is not None:
             cards[key] = (_named(path), comment)
-    if config.field.depth_variation > 0.0:
-        cards["DEPTHVAR"] = (config.field.depth_variation, "more noise at the edges, see the ivar map")
+    shallowest = (1.0 + config.field.depth_variation) * (1.0 + config.field.scan_depth_variation)
+    if shallowest > 1.0:
+        cards["DEPTHVAR"] = (round(shallowest - 1.0, 9), "more noise where most, see the ivar map")
     return cards
 
 

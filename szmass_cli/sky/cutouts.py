@@ -54,6 +54,10 @@ class CutoutBlock:
         motion take away in each band; see `szmass_cli.sky.objects.cutoutobjects.Contents`.
     radio_mjy, dust_mjy, velocity_km_s : numpy.ndarray, shape (n,), optional
         Flux densities at 150 GHz of the cluster's radio galaxies and dust [mJy], and its velocity.
+    profile, stretch, outer_slope, axis_ratio, position_angle_deg, elongation : numpy.ndarray, (n,), optional
+        Where clusters are of many profiles or shapes; see `ClusterShapes`.
+    second_mass_ratio, second_offset_arcmin : numpy.ndarray, shape (n,) and (n, 2), optional
+        The same for their second peaks.
     """
 
     image: np.ndarray
@@ -69,6 +73,14 @@ class CutoutBlock:
     radio_mjy: np.ndarray | None = None
     dust_mjy: np.ndarray | None = None
     velocity_km_s: np.ndarray | None = None
+    profile: np.ndarray | None = None
+    stretch: np.ndarray | None = None
+    outer_slope: np.ndarray | None = None
+    axis_ratio: np.ndarray | None = None
+    position_angle_deg: np.ndarray | None = None
+    elongation: np.ndarray | None = None
+    second_mass_ratio: np.ndarray | None = None
+    second_offset_arcmin: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.m200c)
@@ -136,7 +148,7 @@ class CutoutSimulator:
         bare = self.observer.draw(rng, size)[:n]
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
         image = self.observer.observe(bare, signals.all)
-        return _labelled(image, signals, m200c[:n], redshift[:n], bare.errors.arrays())
+        return _labelled(image, signals, m200c[:n], redshift[:n], bare.errors.arrays() | signals.shapes)
 
     def _with_objects(
         self,
@@ -151,7 +163,8 @@ class CutoutSimulator:
         signals = self._signals.draw(clusters, m200c, redshift, rng, len(m200c))
         painted, contents = objects.draw(bare.image_uk, signals, m200c, redshift, rng)
         image = self.observer.observe(bare, painted + signals.all)
-        return _labelled(image, signals, m200c, redshift, bare.errors.arrays() | contents.arrays())
+        further = bare.errors.arrays() | signals.shapes | contents.arrays()
+        return _labelled(image, signals, m200c, redshift, further)
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0

@@ -133,10 +133,17 @@ def miscentred(
     if rms_arcmin == 0:
         return clusters.ra_deg, clusters.dec_deg
     east, north = rms_arcmin * rng.standard_normal((2, len(clusters)))
-    moved = SkyCoord(clusters.ra_deg, clusters.dec_deg, unit="deg").directional_offset_by(
-        np.arctan2(east, north) * u.rad, np.hypot(east, north) * u.arcmin
+    return moved((clusters.ra_deg, clusters.dec_deg), north, east)
+
+
+def moved(
+    position_deg: tuple[np.ndarray, np.ndarray], north_arcmin: np.ndarray, east_arcmin: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions [deg] that lie off others, by distances to the north and to the east [arcmin]."""
+    there = SkyCoord(*position_deg, unit="deg").directional_offset_by(
+        np.arctan2(east_arcmin, north_arcmin) * u.rad, np.hypot(east_arcmin, north_arcmin) * u.arcmin
     )
-    return moved.ra.deg, moved.dec.deg
+    return there.ra.deg, there.dec.deg
 
 
 def truth_table(
@@ -150,8 +157,8 @@ def truth_table(
 
     ``ra`` and ``dec`` are the catalogue's positions, ``ra_painted`` and ``dec_painted`` the true ones [deg];
     ``M200c_true`` is in 1e14 Msun, ``amplitude_true`` multiplied the SZ signal, ``stretch_true`` the width of
-    the profile at the same Y500 (its c500 is 1.177 over that), and ``kT_true`` [keV] made the spectrum
-    relativistic; 0 is the non-relativistic one.
+    the profile at the same Y500 (its c500 is 1.177, or that of its kind, over that), and ``kT_true`` [keV]
+    made the spectrum relativistic; 0 is the non-relativistic one.
     """
     return Table(
         {

@@ -113,3 +113,65 @@ def draw_ellipsoid(rng: np.random.Generator, peak_height: float, eccentricity_ra
     minor, intermediate = gas_axis_ratios(*draw_halo_axis_ratios(rng, peak_height, 1), eccentricity_ratio)
     axes = np.array([minor[0], intermediate[0], 1.0])
     return Ellipsoid(axes / np.cbrt(axes.prod()), Rotation.random(rng=rng).as_matrix())
+
+
+@dataclass(frozen=True)
+class ProjectedEllipses:
+    """What n ellipsoids of the volume of a sphere look like on the sky, arrays of shape (n,).
+
+    Attributes
+    ----------
+    axis_ratio : numpy.ndarray
+        Minor over major axis of the projection.
+    position_angle_rad : numpy.ndarray
+        Of the major axis, from north through east, 0 to pi.
+    elongation : numpy.ndarray
+        How much longer they are along the line of sight than the sphere; the projection's area is that of the
+        circle over this, so that the integral stays.
+    """
+
+    axis_ratio: np.ndarray
+    position_angle_rad: np.ndarray
+    elongation: np.ndarray
+
+
+def project(axes: np.ndarray, rotations: np.ndarray) -> ProjectedEllipses:
+    """Return the projections of ellipsoids; see `Ellipsoid.projection`.
+
+    Parameters
+    ----------
+    axes : numpy.ndarray, shape (n, 3)
+        Axes of each, their product 1.
+    rotations : numpy.ndarray, shape (n, 3, 3)
+        Take directions on the sky (west, north, line of sight) to the axes.
+    """
+    a = np.einsum("nki,nk,nkj->nij", rotations, axes**-2.0, rotations)
+    along = a[:, 2, 2]
+    west2 = a[:, 0, 0] - a[:, 0, 2] ** 2 / along
+    north2 = a[:, 1, 1] - a[:, 1, 2] ** 2 / along
+    cross = a[:, 0, 1] - a[:, 0, 2] * a[:, 1, 2] / along
+    mean, half = 0.5 * (west2 + north2), np.hypot(0.5 * (west2 - north2), cross)
+    # the major axis is where the metric is least; its angle from west through north, a quarter turn on
+    angle = 0.5 * np.arctan2(-cross, -0.5 * (west2 - north2)) + 0.5 * np.pi
+    return ProjectedEllipses(np.sqrt((mean - half) / (mean + half)), angle % np.pi, along**-0.5)
+
+
+def draw_projections(
+    rng: np.random.Generator, peak_height: np.ndarray, eccentricity_ratio: float
+) -> ProjectedEllipses:
+    """Draw the projected shapes of the gas of clusters, with random axis ratios and orientations.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws axis ratios, then orientations.
+    peak_height : numpy.ndarray, shape (n,)
+        nu of their halos.
+    eccentricity_ratio : float
+        Eccentricity of the gas over that of the dark matter; 0 makes spheres.
+    """
+    n = len(peak_height)
+    ratios = gas_axis_ratios(*draw_halo_axis_ratios(rng, peak_height, n), eccentricity_ratio)
+    axes = np.stack([*ratios, np.ones(n)], axis=-1)
+    axes /= np.cbrt(axes.prod(axis=1, keepdims=True))
+    return project(axes, Rotation.random(n, rng=rng).as_matrix())

@@ -1,9 +1,7 @@
-"""The SZ signal in cutouts: round clusters from a table, irregular ones drawn one by one."""
+"""The SZ signal in cutouts: clusters from tables, irregular ones drawn one by one."""
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -14,54 +12,13 @@ from szmass_cli.physics.bands import Band
 from szmass_cli.physics.profiles import SzModel, cluster_scales
 from szmass_cli.sky.clusters import ClusterStamps, draw_amplitudes
 from szmass_cli.sky.irregular import IrregularClusters, IrregularSettings
+from szmass_cli.sky.shapedsignals import ShapedSignals
+from szmass_cli.sky.signalsource import Signals, SignalSource
 from szmass_cli.sky.ygrid import DEFAULT_GRID
 from szmass_cli.sky.ystamps import beam_reach_arcmin, beamed_stamps
 
 IRREGULAR_MARGIN_ARCMIN = DEFAULT_GRID.half_width_arcmin - 0.5 * N_PIXELS * PIXEL_ARCMIN + 1.0
 """Reach of the widest beam: the map goes on for 3' around a cutout, whose edge may lose a little."""
-
-
-@dataclass(frozen=True)
-class Signals:
-    """SZ signals of n clusters behind f beams.
-
-    Parameters
-    ----------
-    own : numpy.ndarray, shape (n, 40, 40, f), float32
-        The clusters' own [µK].
-    all : numpy.ndarray, shape (n, 40, 40, f), float32
-        With the halos that lie in front of and behind them [µK].
-    amplitude : numpy.ndarray, shape (n,)
-        The log-normal factors in `own`.
-    offset_arcmin : numpy.ndarray, shape (n, 2), optional
-        Of the clusters from the middle, north and west, where they are not centred.
-    """
-
-    own: np.ndarray
-    all: np.ndarray
-    amplitude: np.ndarray
-    offset_arcmin: np.ndarray | None = None
-
-
-class SignalSource(Protocol):
-    """Draws the SZ signals of the first n of a block of clusters; n changes none of them."""
-
-    @property
-    def block_size(self) -> int:
-        """Return the number of cutouts of one random stream.
-
-        They are drawn together, so that chunking has no effect.
-        """
-        ...
-
-    def draw(
-        self,
-        clusters: ClusterConfig,
-        m200c_msun: np.ndarray,
-        redshift: np.ndarray,
-        rng: np.random.Generator,
-        n: int,
-    ) -> Signals: ...
 
 
 class RoundSignals:
@@ -146,11 +103,14 @@ def signal_source(
     Raises
     ------
     ConfigError
-        If irregular clusters are asked for behind a filter, or behind a beam too wide for them.
+        If irregular clusters are asked for behind a filter, or behind a beam too wide for them; or clusters
+        of many shapes behind a filter that depends on direction.
     SzmassError
         If irregular clusters are asked for and `pitszi` is not installed.
     """
     shape = clusters.shape
+    if clusters.is_shaped:
+        return ShapedSignals(clusters, bands, model)
     if not isinstance(shape, IrregularShape):
         return RoundSignals(stamps, model)
     for band in bands:

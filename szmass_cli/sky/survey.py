@@ -22,6 +22,7 @@ from szmass_cli.sky.fieldclusters import (
     truth_table,
 )
 from szmass_cli.sky.fields import PLANE_RADIUS_DEG, plane_skies
+from szmass_cli.sky.fieldshapes import draw_field_shapes, field_peaks, paint_peaks, shape_columns
 from szmass_cli.sky.footprint import check_memory
 from szmass_cli.sky.harmonics import harmonic_skies
 from szmass_cli.sky.healpixpixels import HealpixPixels
@@ -95,23 +96,33 @@ class FieldSimulation:
         check_memory(config.field, self.instrument)
         patch = Patch.of(config.field)
         clusters = clusters_inside(clusters, patch)
-        self._sky_seed, scatter, noise, offsets, holes, stretches, self._red_seed, observing, objects = (
-            np.random.SeedSequence(seed).spawn(9)
+        self._sky_seed, scatter, noise, offsets, holes, stretches, self._red_seed, *further = (
+            np.random.SeedSequence(seed).spawn(10)
         )
+        observing, shape_seed, objects = further
         model_of_errors = ErrorModel(config.sky.observing, self.bands, config.sky.build_beam_modes())
         self.errors = replace(model_of_errors.draw(_generator(observing), 1), depth=None)
         self._seen = tuple(as_seen(config.field, band) for band in model_of_errors.bands(self.errors))
         self._noise_seeds = noise.spawn(len(self.bands))
         model = config.clusters.sz_model(config.sky.cosmology.build())
         scales = cluster_scales(clusters.m200c_msun, clusters.redshift, model)
-        stretch_ln = config.clusters.concentration_scatter_ln
+        self._amplitude = draw_amplitudes(config.clusters.sz_scatter_ln, _generator(scatter), len(clusters))
+        # clusters of many shapes have their own stretches among them
+        stretch_ln = 0.0 if config.clusters.is_shaped else config.clusters.concentration_scatter_ln
         ln_stretch = stretch_ln * _generator(stretches).standard_normal(len(clusters))
         self._scales = scales.stretched(ln_stretch) if stretch_ln > 0.0 else scales
         check_sizes(clusters, self._scales)
-        self._amplitude = draw_amplitudes(config.clusters.sz_scatter_ln, _generator(scatter), len(clusters))
         painted_deg = miscentred(clusters, config.clusters.miscentring_arcmin, _generator(offsets))
-        stretch = np.exp(ln_stretch)
+        stretch, columns = np.exp(ln_stretch), {}
+        if config.clusters.is_shaped:
+            ln_amplitude, rng = np.log(self._amplitude), _generator(shape_seed)
+            shapes, painted_deg = draw_field_shapes(
+                config.clusters, clusters, ln_amplitude, scales, model, rng
+            )
+            stretch, columns = shapes.stretch, shape_columns(shapes, painted_deg, model.slope)
         self.truth = truth_table(clusters, painted_deg, self._amplitude, stretch, self._scales.kt_kev)
+        self.truth.update(columns)
+        self._peaks = field_peaks(self.truth, scales, model) if columns else None
         self._light = halo_light(config.sky.objects, self.bands, model)
         self._objects = None
         if config.sky.objects.has_any:
@@ -158,12 +169,13 @@ class FieldSimulation:
     def _with_clusters(self, sky: np.ndarray, index: int) -> np.ndarray:
         """Add the clusters to a Gaussian sky, and put both through what acts along the map's axes."""
         pixels = self.pixels if self._margins is None else self._margins.pixels
-        amplitude = self._amplitude
         if self._objects is not None:
             self._objects.paint(sky, pixels, index, self._progress)
-            amplitude = amplitude * (1.0 + self._objects.over_gas[:, index])
-        painter = ClusterPainter(self._seen[index])
-        painter.paint(sky, pixels, self._centres, self._scales, amplitude, self._progress)
+        if self._peaks is not None:
+            paint_peaks(sky, pixels, self._peaks, self._seen[index], self._progress)
+        else:
+            painter = ClusterPainter(self._seen[index])
+            painter.paint(sky, pixels, self._centres, self._scales, self._amplitude, self._progress)
         if self._margins is None:
             return sky
         averaging, transfer = self._config.field.pixel_averaging, self.bands[index].plane_transfer

@@ -23,9 +23,33 @@ def presets_folder() -> Traversable:
 
 def preset_names() -> list[str]:
     """Return the names that ``--config`` takes besides files: what lies in the folder, ascending."""
-    return sorted(
-        item.name.removesuffix(".yaml") for item in presets_folder().iterdir() if item.name.endswith(".yaml")
-    )
+    return _yaml_names(presets_folder())
+
+
+def mass_scales_folder() -> Traversable:
+    """Return the folder of the shipped mass scales."""
+    return files("szmass_cli") / "massscales"
+
+
+def mass_scale_names() -> list[str]:
+    """Return the names of the shipped mass scales, ascending."""
+    return _yaml_names(mass_scales_folder())
+
+
+def models_folder() -> Path | None:
+    """Return the folder of the shipped models: inside the wheel, or beside the package in a checkout."""
+    here = Path(str(files("szmass_cli")))
+    return next((path for path in (here / "models", here.parent / "models") if path.is_dir()), None)
+
+
+def model_names() -> list[str]:
+    """Return the names of the folders of shipped models, ascending; what they hold is not looked at."""
+    folder = models_folder()
+    return [] if folder is None else sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+def _yaml_names(folder: Traversable) -> list[str]:
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
 def is_shipped(path: str | Path) -> bool:

@@ -1,6 +1,7 @@
 """Bad input of every kind: one panel that names file and key or row, the right exit code, nothing written."""
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -244,6 +245,8 @@ def everything_in(folder):
 def text_of_one_panel(stderr):
     """The words in the panel, joined where lines were broken; an error if there is more than one panel."""
     lines = stderr.rstrip().splitlines()
+    if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d szmass ", lines[0]):  # a long command's first line
+        lines = lines[1:]
     assert lines[0].startswith("╭─ error ─") and lines[-1].startswith("╰─"), stderr
     assert all(line.startswith("│ ") and line.endswith(" │") for line in lines[1:-1]), stderr
     assert max(map(len, lines)) <= 100
@@ -270,7 +273,7 @@ def test_estimate_refuses(broken, szmass_fork, arguments, words):
 def test_every_refusal_says_what_to_do(broken, szmass_fork, case):
     outcome = szmass_fork("estimate", "map.fits", BAD_CATALOGUES[case][0], *OUT, cwd=broken)
     problem, _, hint = "".join(
-        line[2:-2].strip() + "\n" for line in outcome.err.splitlines()[1:-1]
+        line[2:-2].strip() + "\n" for line in outcome.err.splitlines()[2:-1]
     ).partition("\n\n")
     assert problem and hint
 

@@ -20,6 +20,7 @@ OF_THE_DATA = [
     "y0_err",
     "theta500_arcmin",
     "Y500_arcmin2",
+    "noise_uk_arcmin",
     "sz_masked_fraction",
     "szmass_flags",
 ]

@@ -266,6 +266,9 @@ def test_inverse_variance_gives_the_noise_of_each_row_and_a_mask(field, measure,
     weights = Weights.open(None, tmp_path / "ivar.fits")
     noise = weights.noise_per_arcmin(np.asarray(field.truth["ra"]), np.asarray(field.truth["dec"]))
     np.testing.assert_allclose(noise[[0, 5]], [15.0, 5.0], rtol=0.01)
+    written = estimates.columns["noise_uk_arcmin"]
+    np.testing.assert_array_equal(written[[0, 5]], noise[[0, 5]])
+    assert np.isnan(written[1]) and np.all(fifteen.columns["noise_uk_arcmin"] == 15.0)
 
 
 @pytest.mark.parametrize("noise", [0.0, -1.0, "a lot", "5,3000,2", "1,2,3,4"])

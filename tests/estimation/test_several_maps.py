@@ -81,6 +81,8 @@ def test_two_bands_see_more_than_one(both, single):
     assert np.median(column(both, "sz_snr") / column(single, "sz_snr")) > 1.1
     assert both.meta["SZM_MAP"] == "car_95.fits, car_150.fits"
     assert both.meta["SZM_FREQ"] == "95.0, 150.0" and both.meta["SZM_NOIS"] == "4.0, 4.0"
+    for name in ("noise_uk_arcmin_95", "noise_uk_arcmin_150"):
+        np.testing.assert_array_equal(both.columns[name][np.isfinite(both.columns["M200c"])], 4.0)
 
 
 def test_signal_to_noise_is_that_of_both_bands_together(survey, both):

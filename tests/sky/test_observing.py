@@ -135,12 +135,16 @@ def test_a_field_is_through_the_beams_and_calibrations_that_its_headers_state(tm
     for observing in ({}, {"calibration_error": 0.05, "beam_error": 0.02}):
         sky = two_bands(**observing)
         sky = sky.model_copy(update={"bands": sky.bands[1:]})
-        config = survey(sky, clusters=CLUSTERS, width_deg=1.0, height_deg=0.5, pixel_arcmin=0.5)
+        where = {"width_deg": 1.0, "height_deg": 0.5, "pixel_arcmin": 0.5}
+        between = 0.3 if observing else 0.0
+        config = survey(sky, clusters=CLUSTERS, scan_depth_variation=between, **where)
         path = tmp_path / f"{len(observing)}.fits"
         simulate_survey_field(config, path, seed=3, catalog=tmp_path / "clusters.csv")
         values, header = fits.getdata(path, header=True)
         maps.append((np.asarray(values, float), header))
     (off, plain), (on, header) = maps
+    # maps of szmass are read with their inverse variances only where a card says that depth varies
+    assert "DEPTHVAR" not in plain and header["DEPTHVAR"] == pytest.approx(0.3)
     assert "CALERR" not in plain and "BEAMERR1" not in plain and header["CALERR"] != 0.0
     truly = MisknownBeam(Beam(1.5), stretch_mode(Beam(1.5), 0.02), np.array([header["BEAMERR1"]]))
     scales = cluster_scales(np.array([8e14]), 0.7, CLUSTERS.sz_model(sky.cosmology.build()))

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from szmass_cli.config import parse_config
+from szmass_cli.config import ObservingConfig, parse_config
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.network.fit.dataset import joined
 from szmass_cli.posterior.grid import mass_grid, normalised, probability_below
@@ -91,3 +91,18 @@ def test_posteriors_of_what_is_drawn_hold_the_truth(level):
     assert np.mean(np.abs(below - 0.5) < 0.3413) == pytest.approx(0.6827, abs=4 * 0.466 / np.sqrt(n))
     missing = (block.y_map - block.features.y_map)[:, 19:21, 19:21].mean(axis=(1, 2)) / block.features.y_sigma
     assert np.median(np.abs(missing)) < 1.0 and abs(np.median(missing)) < 0.3
+
+
+def test_cutouts_are_miscalibrated_as_stated_and_otherwise_the_same():
+    """One factor for each cutout of one band; clusters and sky stay the same."""
+    observing = ObservingConfig(calibration_error=0.05, beam_error=1e-6, max_noise_factor=3.0)
+    sky = CONFIG.sky.model_copy(update={"observing": observing})
+    instrument = FeatureSimulator(SKY).instruments(Stream.TRAINING)[0]
+    off, on = (
+        InstrumentFeatures(model, instrument).draw(CONFIG.clusters, np.random.default_rng(3), 200)
+        for model in (SKY, SkyModel(CONFIG.model_copy(update={"sky": sky}), SKY.cmb_dl_uk2))
+    )
+    np.testing.assert_array_equal(on.m200c, off.m200c)
+    factor = on.features.snr / off.features.snr
+    assert factor.mean() == pytest.approx(1.0, abs=4 * 0.05 / np.sqrt(200))
+    assert factor.std() == pytest.approx(0.05, rel=0.2)

@@ -84,3 +84,11 @@ def test_more_bands_than_fit_in_are_not_drawn():
         update={"min_frequency_ghz": 140.0, "max_frequency_ghz": 160.0, "min_bands": 4}
     )
     assert {len(instrument) for instrument in draw_instruments(narrow, 5, np.random.default_rng(1))} == {1}
+
+
+def test_stripes_are_in_the_stated_fraction_and_of_both_symmetries(drawn):
+    striped = draw_instruments(RANGES.model_copy(update={"striped": 0.4}), 200, np.random.default_rng(1))
+    assert all(instrument.stripes is None for instrument in drawn)
+    found = [instrument.stripes for instrument in striped if instrument.stripes is not None]
+    assert len(found) / 200 == pytest.approx(0.4, abs=0.12)
+    assert {stripes.mirror_symmetric for stripes in found} == {True, False}

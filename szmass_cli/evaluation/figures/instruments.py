@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from szmass_cli.evaluation.figures.training import loss_figure
+from szmass_cli.evaluation.figures.training import GAIN_LOSS, loss_figure
 from szmass_cli.evaluation.instruments.judging import Judged
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
 from szmass_cli.evaluation.instruments.rows import CENTRAL, MIN_SNR, PIT_BINS, CaseRow
@@ -56,7 +56,7 @@ def save_instrument_figures(
     if metrics.variations:
         figures["variations"] = bias_figure(metrics.variations)
     if history:
-        figures["loss"] = loss_figure(history)
+        figures["loss"] = loss_figure(history, GAIN_LOSS)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=DPI)
 

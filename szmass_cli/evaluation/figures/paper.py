@@ -1,13 +1,13 @@
 """The figures of the paper's report: 3 to 6 of Gupta & Reichardt (2020), and the loss curve."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import curve_fit
 
-from szmass_cli.evaluation.figures.training import loss_figure
+from szmass_cli.evaluation.figures.training import MSE_LOSS, loss_figure
 from szmass_cli.evaluation.paper.estimators import BEST_POSSIBLE, ESTIMATORS, MATCHED_FILTER, NETWORK
 from szmass_cli.evaluation.paper.measure import Estimated, MeanMaps
 from szmass_cli.evaluation.paper.metrics import Comparison, PaperMetrics
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 EXTENT = (5.0, -5.0, -5.0, 5.0)
 """Edges of a cutout [arcmin]: east is on the left."""
+
+LEAST_RESIDUAL = 5.0
+"""Residuals of less than this [per cent of the peak] do not fill the range of colours."""
 
 _COLOURS = {NETWORK: "C0", MATCHED_FILTER: "C1", BEST_POSSIBLE: "0.35"}
 _MARKERS = {NETWORK: "o", MATCHED_FILTER: "s", BEST_POSSIBLE: "d"}
@@ -47,7 +50,7 @@ def save_paper_figures(evaluation: PaperResults, history: list[dict[str, float]]
     if evaluation.irregular is not None:
         figures["figure6_irregular"] = _irregular_figure(evaluation)
     if history:
-        figures["loss"] = loss_figure(history)
+        figures["loss"] = loss_figure(history, MSE_LOSS)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=DPI)
 
@@ -66,16 +69,17 @@ def _map_figure(maps: Mapping[float, MeanMaps]) -> "Figure":
         assert sums.example_uk is not None
         true, estimated = sums.mean_true_uk, sums.mean_estimated_uk(NETWORK)
         reach, deepest = np.abs(sums.example_uk).max(), np.abs(true).max()
-        residual = estimated - true
+        residual = 100.0 * (estimated - true) / deepest
+        largest = max(LEAST_RESIDUAL, np.abs(residual).max())
         panels = (
-            (sums.example_uk, "RdBu_r", -reach, reach, "one cutout"),
-            (true, "viridis", -deepest, 0.0, f"mean true SZ, {sums.n} maps"),
-            (estimated, "viridis", -deepest, 0.0, "mean estimated SZ"),
-            (residual, "RdBu_r", -np.abs(residual).max(), np.abs(residual).max(), "estimated - true"),
+            (sums.example_uk, "RdBu_r", -reach, reach, "one cutout", "µK"),
+            (true, "viridis", -deepest, 0.0, f"mean true SZ, {sums.n} maps", "µK"),
+            (estimated, "viridis", -deepest, 0.0, "mean estimated SZ", "µK"),
+            (residual, "RdBu_r", -largest, largest, "estimated $-$ true", "per cent of the true peak"),
         )
-        for axis, (image, colours, low, high, title) in zip(row, panels, strict=True):
+        for axis, (image, colours, low, high, title, unit) in zip(row, panels, strict=True):
             shown = axis.imshow(image, extent=EXTENT, origin="lower", cmap=colours, vmin=low, vmax=high)
-            figure.colorbar(shown, ax=axis, label="µK", shrink=0.8)
+            figure.colorbar(shown, ax=axis, label=unit, shrink=0.8)
             axis.set_title(title, fontsize=9)
         row[0].set(xticks=(4, 2, 0, -2, -4))
         row[0].set_ylabel(f"{mass / 1e14:g} × 10$^{{14}}$ M$_\\odot$\nnorth [arcmin]")
@@ -121,31 +125,37 @@ def _mass_figure(metrics: PaperMetrics) -> "Figure":
 
 
 def _scatter_figure(evaluation: PaperResults) -> "Figure":
-    """Draw Figure 5: scatter of ln M with SZ scatter and without."""
+    """Draw Figure 5: scatter of ln M with SZ scatter and without, a row each; an estimator a panel."""
     comparisons = evaluation.metrics.scatter
-    figure = _new_figure(4.8 * len(comparisons), 4.2)
-    axes = figure.subplots(1, len(comparisons), squeeze=False, sharex=True)[0]
-    for axis, found, comparison in zip(axes, evaluation.scatter, comparisons, strict=True):
-        _histograms(axis, found, comparison)
-        title = f"SZ scatter {comparison.sz_scatter_ln:g}, {comparison.n_cutouts:,} clusters"
-        axis.set_title(title, fontsize=10)
+    figure = _new_figure(9.6, 2.7 * len(comparisons) + 0.4)
+    axes = figure.subplots(len(comparisons), len(ESTIMATORS), squeeze=False, sharex=True, sharey="row")
+    for row, found, comparison in zip(axes, evaluation.scatter, comparisons, strict=True):
+        _histograms(row, found, comparison)
+        what = f"SZ scatter {comparison.sz_scatter_ln:g}\n{comparison.n_cutouts:,} clusters"
+        row[0].set_ylabel(f"{what}\nprobability density", fontsize=9)
+    for axis in axes[-1]:
         axis.set_xlabel("ln(M$_{est}$ / M$_{true}$)")
-    axes[0].set_ylabel("probability density")
     return figure
 
 
-def _histograms(axis: "Axes", found: Estimated, comparison: Comparison) -> None:
+def _histograms(axes: Sequence["Axes"], found: Estimated, comparison: Comparison) -> None:
+    """Draw the scatter of each estimator in a panel of its own, over that of the best possible in grey."""
+    bins = _LN_BINS if len(found) > 2000 else _LN_BINS[::3]
+    densities = {}
     for name in ESTIMATORS:
         ln_ratio = np.log(found.median_msun(name) / found.m200c_msun)
-        label = f"{name}: {getattr(comparison, name.replace(' ', '_')).gaussian_sigma:.3f}"
-        bins = _LN_BINS if ln_ratio.size > 2000 else _LN_BINS[::3]
         # of all clusters, those beyond the edges too
         weights = np.full(ln_ratio.size, 1.0 / (ln_ratio.size * (bins[1] - bins[0])))
-        density, edges = np.histogram(ln_ratio, bins=bins, weights=weights)
-        axis.stairs(density, edges, color=_COLOURS[name], lw=1.4, label=label)
-        _draw_fit(axis, density, edges, _COLOURS[name])
-    axis.set_xlim(_LN_BINS[0], _LN_BINS[-1])
-    axis.legend(frameon=False, fontsize=8, title="σ of a Gaussian fit")
+        densities[name], edges = np.histogram(ln_ratio, bins=bins, weights=weights)
+    for axis, name in zip(axes, ESTIMATORS, strict=True):
+        if name != BEST_POSSIBLE:
+            axis.stairs(densities[BEST_POSSIBLE], edges, fill=True, color="0.88")
+        axis.stairs(densities[name], edges, color=_COLOURS[name], lw=1.4)
+        _draw_fit(axis, densities[name], edges, _COLOURS[name])
+        sigma = getattr(comparison, name.replace(" ", "_")).gaussian_sigma
+        axis.set_title(f"{name}: σ of a Gaussian fit {sigma:.3f}", fontsize=9)
+        axis.axvline(0.0, color="k", lw=0.6)
+        axis.set_xlim(_LN_BINS[0], _LN_BINS[-1])
 
 
 def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str) -> None:
@@ -161,29 +171,24 @@ def _draw_fit(axis: "Axes", density: np.ndarray, edges: np.ndarray, colour: str)
 
 
 def _irregular_figure(evaluation: PaperResults) -> "Figure":
-    """Draw Figure 6: estimated against true mass of irregular clusters, and their scatter."""
+    """Draw Figure 6: estimated against true mass of irregular clusters, and their scatter, a panel each."""
     found = evaluation.irregular
     assert found is not None
-    figure = _new_figure(9.6, 4.4)
-    left, right = figure.subplots(1, 2)
+    figure = _new_figure(9.6, 6.4)
+    upper, lower = figure.subplots(2, len(ESTIMATORS), sharey="row")
     shown = slice(0, 300)
-    for name in ESTIMATORS:
-        left.plot(
-            found.m200c_msun[shown] / 1e14,
-            found.median_msun(name)[shown] / 1e14,
-            _MARKERS[name],
-            color=_COLOURS[name],
-            ms=3,
-            alpha=0.6,
-            label=name,
-        )
-    left.plot([1.5, 8], [1.5, 8], "k-", lw=0.8)
-    left.set(
-        xlabel="true M$_{200c}$ [10$^{14}$ M$_\\odot$]",
-        ylabel="estimated M$_{200c}$ [10$^{14}$ M$_\\odot$]",
-        title=f"the first {min(300, len(found))} of {len(found):,} irregular clusters",
+    for axis, name in zip(upper, ESTIMATORS, strict=True):
+        true, estimated = found.m200c_msun[shown] / 1e14, found.median_msun(name)[shown] / 1e14
+        axis.plot(true, estimated, _MARKERS[name], color=_COLOURS[name], ms=3, alpha=0.6)
+        axis.plot([1.5, 8], [1.5, 8], "k-", lw=0.8)
+        axis.set(xlabel="true M$_{200c}$ [10$^{14}$ M$_\\odot$]")
+        axis.set_title(name, fontsize=9)
+    upper[0].set_ylabel("estimated M$_{200c}$ [10$^{14}$ M$_\\odot$]")
+    figure.suptitle(
+        f"above the first {min(300, len(found))} of {len(found):,} irregular clusters", fontsize=10
     )
-    left.legend(frameon=False, fontsize=8)
-    _histograms(right, found, evaluation.metrics.irregular[-1])
-    right.set(xlabel="ln(M$_{est}$ / M$_{true}$)", ylabel="probability density")
+    _histograms(lower, found, evaluation.metrics.irregular[-1])
+    for axis in lower:
+        axis.set_xlabel("ln(M$_{est}$ / M$_{true}$)")
+    lower[0].set_ylabel("probability density")
     return figure

@@ -11,16 +11,15 @@ from szmass_cli.errors import InputError, did_you_mean
 from szmass_cli.network.bundle.metadata import HASHED, HISTORY, METADATA, WEIGHTS, AnyMetadata
 from szmass_cli.system.files import sha256_of
 from szmass_cli.system.hdf5 import own_array, reading
+from szmass_cli.system.presets import models_folder
 
 
 def shipped_models() -> dict[str, Path]:
     """Return the folders of the models that come with szmass, by name."""
-    here = Path(__file__).resolve().parents[2]
-    # inside the wheel, or beside the package in a source checkout
-    for folder in (here / "models", here.parent / "models"):
-        if folder.is_dir():
-            return {p.parent.name: p.parent for p in sorted(folder.glob(f"*/{METADATA}"))}
-    return {}
+    folder = models_folder()
+    if folder is None:
+        return {}
+    return {p.parent.name: p.parent for p in sorted(folder.glob(f"*/{METADATA}"))}
 
 
 def find_bundle(model: str | Path) -> Path:

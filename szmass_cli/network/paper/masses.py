@@ -65,6 +65,17 @@ class CalibratedMasses:
             wanted[uncertain] = self._marginal(*rows, self._change).percentiles(self._percents)
         return wanted, own_median
 
+    def posterior(
+        self, raw_mass_msun: np.ndarray, redshift: np.ndarray, redshift_err: np.ndarray
+    ) -> MassPosterior:
+        """Return the posteriors of n clusters under the requested prior; parameters as for the masses."""
+        found = self._at(raw_mass_msun, redshift, self._change)
+        uncertain = redshift_err > 0
+        if uncertain.any():
+            rows = raw_mass_msun[uncertain], redshift[uncertain], redshift_err[uncertain]
+            found.density[uncertain] = self._marginal(*rows, self._change).density
+        return found
+
     def _at(self, raw_mass_msun: np.ndarray, redshift: np.ndarray, change: PriorChange) -> MassPosterior:
         posterior = self._calibration.posterior(raw_mass_msun, redshift)
         return posterior.reweighted(change.ln_ratio(posterior.ln_mass, redshift))

@@ -12,8 +12,9 @@ from szmass_cli.maps import open_map
 from szmass_cli.maps.reader import open_mask
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN
-from szmass_cli.physics.profiles import BeamedProfile, cluster_scales
+from szmass_cli.physics.profiles import BeamedProfile, ClusterScales, cluster_scales
 from szmass_cli.simulation.figures.fieldpatches import PatchGrid, lay_patches, positions_deg, sample_patch
+from szmass_cli.sky.fieldshapes import PeakImages, bearing, field_peaks
 from szmass_cli.sky.mask import shallowness
 from szmass_cli.sky.measured import (
     MeasuredSpectra,
@@ -149,19 +150,22 @@ class FieldSignal:
     band : Band
         Whose response, beam and pixels the signal is seen through.
     truth : astropy.table.Table
-        Masses, redshifts, amplitudes, stretches, temperatures and painted positions; see `truth_table`.
+        Masses, redshifts, amplitudes, stretches, temperatures and painted positions; see `truth_table`. Where
+        it tells shapes, these are those of the signal.
     """
 
     def __init__(self, config: SurveyConfig, band: Band, truth: Table):
         model = config.clusters.sz_model(config.sky.cosmology.build())
         scales = cluster_scales(np.asarray(truth["M200c_true"]) * 1e14, np.asarray(truth["redshift"]), model)
-        scales = scales.stretched(np.log(np.asarray(truth["stretch_true"])))
-        self._size_arcmin = scales.theta500_arcmin
-        uk_per_y = band.response.tsz_uk_per_y(np.asarray(truth["kT_true"]))
-        self._central_uk = uk_per_y * scales.y_scale * truth["amplitude_true"]
-        self._profile = BeamedProfile(band.optics)
-        self._reach_arcmin = 5.0 * self._size_arcmin + 5.0 * band.beam.fwhm_arcmin
-        ra, dec = np.radians(truth["ra_painted"]), np.radians(truth["dec_painted"])
+        if "profile_true" in truth.colnames:
+            self._images: _RoundImages | PeakImages
+            field = field_peaks(truth, scales, model)
+            self._images = PeakImages(band, field.peaks)
+            self._ra_deg, self._dec_deg = field.ra_deg, field.dec_deg
+        else:
+            self._images = _RoundImages(band, scales, truth)
+            self._ra_deg, self._dec_deg = np.asarray(truth["ra_painted"]), np.asarray(truth["dec_painted"])
+        ra, dec = np.radians(self._ra_deg), np.radians(self._dec_deg)
         self._where = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
     def on(self, directions: np.ndarray) -> np.ndarray:
@@ -170,9 +174,27 @@ class FieldSignal:
         middle = directions[directions.shape[0] // 2, directions.shape[1] // 2]
         radius = np.linalg.norm(directions - middle, axis=-1).max()
         apart = np.linalg.norm(self._where - middle, axis=-1)
-        for i in np.flatnonzero(apart < radius + self._reach_arcmin * ARCMIN):
+        for i in np.flatnonzero(apart < radius + self._images.reach_arcmin * ARCMIN):
             chord = np.linalg.norm(directions - self._where[i], axis=-1)
-            near = chord < self._reach_arcmin[i] * ARCMIN
+            near = chord < self._images.reach_arcmin[i] * ARCMIN
             theta_arcmin = 2.0 * np.arcsin(chord[near] / 2.0) / ARCMIN
-            signal[near] += self._central_uk[i] * self._profile(self._size_arcmin[i], theta_arcmin)
+            angle = bearing(*positions_deg(directions[near]), self._ra_deg[i], self._dec_deg[i])
+            signal[near] += self._images.at(int(i), theta_arcmin, angle)
         return signal
+
+
+class _RoundImages:
+    """Images of the round clusters of a truth table."""
+
+    def __init__(self, band: Band, scales: ClusterScales, truth: Table):
+        scales = scales.stretched(np.log(np.asarray(truth["stretch_true"])))
+        self._size_arcmin = scales.theta500_arcmin
+        uk_per_y = band.response.tsz_uk_per_y(np.asarray(truth["kT_true"]))
+        self._central_uk = uk_per_y * scales.y_scale * truth["amplitude_true"]
+        self._profile = BeamedProfile(band.optics)
+        self.reach_arcmin = 5.0 * self._size_arcmin + 5.0 * band.beam.fwhm_arcmin
+
+    def at(self, index: int, distance_arcmin: np.ndarray, bearing_rad: np.ndarray) -> np.ndarray:
+        """Return the image [µK] of a cluster at distances from its centre, the same in all directions."""
+        del bearing_rad
+        return self._central_uk[index] * self._profile(self._size_arcmin[index], distance_arcmin)

@@ -112,7 +112,9 @@ class FieldObjects:
         ]
         source = MemberSource(self._objects, self._bands, model, self._light)
         members = source.draw(clusters.m200c_msun, clusters.redshift, rng)
-        self.over_gas = source.over_gas(members, scales, clusters.m200c_msun, clusters.redshift, amplitude)
+        over_gas = source.over_gas(members, scales, clusters.m200c_msun, clusters.redshift, amplitude)
+        self._scales, self._painted_deg = scales, painted_deg
+        self._beside_gas = amplitude[:, None] * over_gas
         size = scales.theta500_arcmin[members.cluster]
         near = _offset(
             painted_deg[0][members.cluster],
@@ -184,7 +186,7 @@ class FieldObjects:
         return PlacedHalos(ra_deg, dec_deg, scales, self._light.brightness(scales, flux, redshift))
 
     def paint(self, sky: np.ndarray, pixels: Pixels, index: int, progress: Progress) -> None:
-        """Add sources and halos to the map of a band, in place.
+        """Add sources, halos, and dust and motion of the clusters to the map of a band, in place.
 
         Parameters
         ----------
@@ -208,6 +210,8 @@ class FieldObjects:
             cold = replace(halos.scales, kt_kev=0.0)
             gas_uk = band.response.tsz_uk_per_y() * halos.scales.y_scale
             painter.paint(sky, pixels, centres, cold, halos.brightness[:, index] / gas_uk, progress)
+        centres = pixels.to_frame(*self._painted_deg)
+        painter.paint(sky, pixels, centres, self._scales, self._beside_gas[:, index], progress)
 
 
 def with_contents(truth: Table, objects: FieldObjects) -> Table:

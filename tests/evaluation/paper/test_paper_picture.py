@@ -6,7 +6,7 @@ import pytest
 
 from szmass_cli.evaluation.figures import paper as pictures
 from szmass_cli.evaluation.figures.paper import save_paper_figures
-from szmass_cli.evaluation.figures.training import loss_figure
+from szmass_cli.evaluation.figures.training import MSE_LOSS, loss_figure
 from szmass_cli.evaluation.paper.estimators import BEST_POSSIBLE, ESTIMATORS, NETWORK
 from szmass_cli.evaluation.paper.measure import Estimated, MeanMaps, mass_rows
 from szmass_cli.evaluation.paper.metrics import PaperMetrics
@@ -88,7 +88,10 @@ def test_figure_3_shows_the_mean_maps_and_their_difference(evaluation):
         np.testing.assert_array_equal(cutout, sums.example_uk)
         np.testing.assert_allclose(true, sums.mean_true_uk)
         np.testing.assert_allclose(found, sums.mean_estimated_uk(NETWORK))
-        np.testing.assert_allclose(residual, -0.02 * sums.mean_true_uk, atol=1e-9)
+        peak = np.abs(sums.mean_true_uk).max()
+        np.testing.assert_allclose(residual, -2.0 * sums.mean_true_uk / peak, atol=1e-9)
+    labels = [axis.get_ylabel() for axis in figure.axes]
+    assert labels.count("per cent of the true peak") == 3 and labels.count("µK") == 9
 
 
 def test_figure_3_has_north_up_and_east_to_the_left(evaluation):
@@ -115,13 +118,13 @@ def test_figure_4_shows_each_mass_with_its_error_and_bias(evaluation):
 
 def test_figure_5_states_the_width_of_every_histogram(evaluation):
     figure = pictures._scatter_figure(evaluation)
-    assert len(figure.axes) == 2
-    for axis, comparison in zip(figure.axes, evaluation.metrics.scatter, strict=True):
-        texts = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert len(figure.axes) == 2 * len(ESTIMATORS)
+    for row, comparison in enumerate(evaluation.metrics.scatter):
+        axes = figure.axes[3 * row : 3 * row + 3]
         each = (comparison.network, comparison.matched_filter, comparison.best_possible)
-        for text, name, scatter in zip(texts, ESTIMATORS, each, strict=True):
-            assert text == f"{name}: {scatter.gaussian_sigma:.3f}"
-        assert f"{comparison.sz_scatter_ln:g}" in axis.get_title() and "600" in axis.get_title()
+        for axis, name, scatter in zip(axes, ESTIMATORS, each, strict=True):
+            assert axis.get_title() == f"{name}: σ of a Gaussian fit {scatter.gaussian_sigma:.3f}"
+        assert f"{comparison.sz_scatter_ln:g}" in axes[0].get_ylabel() and "600" in axes[0].get_ylabel()
 
 
 def test_the_densities_are_of_all_clusters(evaluation):
@@ -130,24 +133,26 @@ def test_the_densities_are_of_all_clusters(evaluation):
     half[::2] /= 10.0  # ln ratios above 2
     found = Estimated(half, evaluation.scatter[0].percentiles_msun)
     figure = pictures._scatter_figure(PaperResults(evaluation.metrics, [found, evaluation.scatter[1]]))
-    for axis, inside in zip(figure.axes, (0.5, 1.0), strict=True):
+    for axis, inside in zip(figure.axes, [0.5] * 3 + [1.0] * 3, strict=True):
         for steps in axis.patches:
             values, edges, _ = steps.get_data()
             assert np.sum(values * np.diff(edges)) == pytest.approx(inside, abs=0.01)
 
 
 def test_figure_6_shows_at_most_300_clusters_and_counts_all(evaluation):
-    left, right = pictures._irregular_figure(evaluation).axes
-    assert [line.get_label() for line in left.lines[:3]] == list(ESTIMATORS)
-    for line, name in zip(left.lines, ESTIMATORS, strict=False):
-        np.testing.assert_allclose(line.get_xdata(), evaluation.irregular.m200c_msun[:300] / 1e14)
-        np.testing.assert_allclose(line.get_ydata(), evaluation.irregular.median_msun(name)[:300] / 1e14)
-    assert "300 of 400" in left.get_title()
-    assert len(right.patches) == 3
+    figure = pictures._irregular_figure(evaluation)
+    for axis, name in zip(figure.axes, ESTIMATORS, strict=False):
+        points = axis.lines[0]
+        np.testing.assert_allclose(points.get_xdata(), evaluation.irregular.m200c_msun[:300] / 1e14)
+        np.testing.assert_allclose(points.get_ydata(), evaluation.irregular.median_msun(name)[:300] / 1e14)
+        assert axis.get_title() == name
+    assert "300 of 400" in figure.get_suptitle()
+    assert [len(axis.patches) for axis in figure.axes[3:]] == [2, 2, 1]
 
 
 def test_the_loss_curve_has_both_losses(tmp_path):
-    axis = loss_figure(HISTORY).axes[0]
+    axis = loss_figure(HISTORY, MSE_LOSS).axes[0]
+    assert axis.get_ylabel() == MSE_LOSS
     training, validation = axis.lines
     np.testing.assert_array_equal(training.get_xdata(), [1, 2, 3])
     np.testing.assert_allclose(training.get_ydata(), [2.0, 1.0, 2 / 3])
