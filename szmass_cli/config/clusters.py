@@ -216,8 +216,9 @@ class ClusterConfig(Strict):
     def realistic(self) -> Self:
         """Return the same clusters with profiles, ellipses and second peaks as real ones have them.
 
-        A cool core in one of three (REXCESS: 10 of 33, and 12 disturbed, Arnaud et al. 2010); the shares of other
-        profiles, the scatter of slopes and the correlations are ESTIMATES. Irregular clusters stay as they are.
+        A third of the clusters of REXCESS have cool cores and a third are disturbed (Arnaud et al. 2010); the
+        shares of profiles here, the scatter of slopes and the correlations are ESTIMATES. Irregular clusters
+        stay as they are.
         """
         if self.shape.kind == "irregular":
             return self

@@ -148,7 +148,7 @@ class CutoutSimulator:
         bare = self.observer.draw(rng, size)[:n]
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
         image = self.observer.observe(bare, signals.all)
-        return _labelled(image, signals, m200c[:n], redshift[:n], bare.errors.arrays() | signals.shapes)
+        return _labelled(image, signals, m200c[:n], redshift[:n], {**bare.errors.arrays(), **signals.shapes})
 
     def _with_objects(
         self,
@@ -163,7 +163,7 @@ class CutoutSimulator:
         signals = self._signals.draw(clusters, m200c, redshift, rng, len(m200c))
         painted, contents = objects.draw(bare.image_uk, signals, m200c, redshift, rng)
         image = self.observer.observe(bare, painted + signals.all)
-        further = bare.errors.arrays() | signals.shapes | contents.arrays()
+        further = {**bare.errors.arrays(), **signals.shapes, **contents.arrays()}
         return _labelled(image, signals, m200c, redshift, further)
 
     def blocks(
