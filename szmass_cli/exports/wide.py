@@ -49,9 +49,9 @@ def wide_table(source: Path | Table, posteriors: Path | None) -> Table:
         return table
     curves = read_posteriors(posteriors)
     if len(curves) != len(table):
-        name = source if isinstance(source, Path) else IN_MEMORY
+        path = source if isinstance(source, Path) else IN_MEMORY
         raise InputError(
-            f"{name} has {len(table):,} rows, {posteriors} has {len(curves):,}.",
+            f"{path} has {len(table):,} rows, {posteriors} has {len(curves):,}.",
             "Give the catalogue that the likelihoods were written with.",
         )
     for name, values in (_quantiles(curves.posterior) | _curves(curves)).items():
