@@ -69,6 +69,7 @@ def estimate(
     relativistic: bool | None = None,
     sz_scatter: float | None = None,
     concentration_scatter: float | None = None,
+    sources: str | Path | None = None,
     percentiles: Sequence[float] = ALWAYS,
     mass_def: str | Sequence[str] = "200c",
     prior: str | None = None,
@@ -111,6 +112,8 @@ def estimate(
     noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter
         Properties of sky and clusters stated in place of the model's own, see
         `szmass_cli.estimation.request.SkyRequest`; the position error is in arcmin.
+    sources : path, optional
+        Catalogue of point sources, whose fluxes are marginalised over.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_def : str or sequence of str
@@ -182,7 +185,14 @@ def estimate(
         map_requests(_each(map, Path), settings),
         _table_or_path(catalog),
         str(model),
-        SkyRequest(noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter),
+        SkyRequest(
+            noise_correlation,
+            position_error,
+            relativistic,
+            sz_scatter,
+            concentration_scatter,
+            None if sources is None else str(Path(sources).absolute()),
+        ),
         percentiles=percentiles,
         mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
         prior=prior,

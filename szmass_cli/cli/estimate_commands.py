@@ -144,6 +144,15 @@ def estimate(
             help="Error of the positions along each axis. [default: the catalogue's, or none]",
         ),
     ] = None,
+    sources: Annotated[
+        Path | None,
+        typer.Option(
+            "--sources",
+            rich_help_panel=CLUSTERS,
+            metavar="CATALOG",
+            help="Point sources, by position: their fluxes are marginalised over.",
+        ),
+    ] = None,
     relativistic: Annotated[
         bool | None,
         typer.Option(
@@ -320,7 +329,14 @@ def estimate(
         map_requests(map_files, settings),
         catalog,
         model,
-        SkyRequest(noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter),
+        SkyRequest(
+            noise_correlation,
+            position_error,
+            relativistic,
+            sz_scatter,
+            concentration_scatter,
+            None if sources is None else str(sources.absolute()),
+        ),
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=mass_definitions(mass_def),
         prior=prior,
