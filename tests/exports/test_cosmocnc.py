@@ -41,6 +41,7 @@ def test_sigma8_of_a_mock_survey_is_recovered_within_its_error(tmp_path, capsys)
     catalog = mock_survey(AREA, np.random.default_rng(1))
     szmass_cli.export(catalog, tmp_path / "counts", "cosmocnc", area=AREA)
     told = json.loads((tmp_path / "counts" / "parameters.json").read_text())
+    counts = cosmocnc.cluster_number_counts()  # before the defaults are used: it adds to them
     settings = cosmocnc.cnc_params_default | told["cnc_params"]
     settings |= {
         "survey_sr": str(tmp_path / "counts" / "survey_sr.py"),
@@ -53,7 +54,6 @@ def test_sigma8_of_a_mock_survey_is_recovered_within_its_error(tmp_path, capsys)
     }
     scaling = cosmocnc.scaling_relation_params_default | told["scal_rel_params"]
     cosmology = cosmocnc.cosmo_params_default | told["cosmo_params"] | {"m_nu": 0.0}
-    counts = cosmocnc.cluster_number_counts()
     counts.cnc_params, counts.scal_rel_params, counts.cosmo_params = settings, scaling, cosmology
     counts.initialise()
     counts.cosmology.power_spectrum = power = CambPower()
