@@ -3,9 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from szmass_cli.api import estimate, population, read_posteriors, view
+    from szmass_cli.api import estimate, export, population, read_posteriors, view
 
-__all__ = ["BATCH_SIZE", "DEFAULT_MODEL", "__version__", "estimate", "population", "read_posteriors", "view"]
+__all__ = [
+    "BATCH_SIZE",
+    "DEFAULT_MODEL",
+    "__version__",
+    "estimate",
+    "export",
+    "population",
+    "read_posteriors",
+    "view",
+]
 
 __version__ = "0.1.0"
 
@@ -21,7 +30,7 @@ N_EVALUATED = 10_000
 
 def __getattr__(name: str) -> Any:
     """Load the public functions when they are first asked for: they bring numpy, astropy and more."""
-    if name in ("estimate", "population", "read_posteriors", "view"):
+    if name in ("estimate", "export", "population", "read_posteriors", "view"):
         from szmass_cli import api
 
         return getattr(api, name)

@@ -18,6 +18,9 @@ from szmass_cli.estimation.request import Request, SkyRequest, map_requests
 from szmass_cli.estimation.run import estimate_catalog
 from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.estimation.settled import ALWAYS
+from szmass_cli.exports.run import LEAST_SNR, Target
+from szmass_cli.exports.run import Request as ExportRequest
+from szmass_cli.exports.run import export as run_export
 from szmass_cli.physics.bandnames import effective_frequency_ghz
 from szmass_cli.pictures.measurement import Measurement
 from szmass_cli.pictures.report import check_report, write_report
@@ -30,7 +33,15 @@ from szmass_cli.system.progress import Progress, silent
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["chosen_executor", "estimate", "mass_definitions", "population", "read_posteriors", "view"]
+__all__ = [
+    "chosen_executor",
+    "estimate",
+    "export",
+    "mass_definitions",
+    "population",
+    "read_posteriors",
+    "view",
+]
 
 T = TypeVar("T")
 PerMap = Union[T, Mapping[float | str, T], None]  # noqa: UP007 - generic aliases need Union
@@ -58,6 +69,7 @@ def estimate(
     relativistic: bool | None = None,
     sz_scatter: float | None = None,
     concentration_scatter: float | None = None,
+    sources: str | Path | None = None,
     percentiles: Sequence[float] = ALWAYS,
     mass_def: str | Sequence[str] = "200c",
     prior: str | None = None,
@@ -100,6 +112,8 @@ def estimate(
     noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter
         Properties of sky and clusters stated in place of the model's own, see
         `szmass_cli.estimation.request.SkyRequest`; the position error is in arcmin.
+    sources : path, optional
+        Catalogue of point sources, whose fluxes are marginalised over.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_def : str or sequence of str
@@ -171,7 +185,14 @@ def estimate(
         map_requests(_each(map, Path), settings),
         _table_or_path(catalog),
         str(model),
-        SkyRequest(noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter),
+        SkyRequest(
+            noise_correlation,
+            position_error,
+            relativistic,
+            sz_scatter,
+            concentration_scatter,
+            None if sources is None else str(Path(sources).absolute()),
+        ),
         percentiles=percentiles,
         mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
         prior=prior,
@@ -297,6 +318,66 @@ def view(
     source = masses if isinstance(masses, Table) else Path(masses)
     moved = _each(map, Path) or {}
     return Measurement.open(source, moved if isinstance(moved, dict) else {0.0: moved})
+
+
+def export(
+    catalog: "str | Path | Table | DataFrame",
+    output: str | Path,
+    to: str,
+    *,
+    area: float | None = None,
+    depths: str | Path | None = None,
+    snr_above: float = LEAST_SNR,
+    posteriors: str | Path | None = None,
+    suffix: str = "",
+    model: str | Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a catalogue in the form that another program reads, as `szmass export` does.
+
+    Parameters
+    ----------
+    catalog : path, astropy.table.Table or pandas.DataFrame
+        What `estimate` returned or wrote.
+    output : path
+        A ``.csv`` file for ``csv-wide``, a folder for the others.
+    to : str
+        ``cosmocnc``, ``nemo`` or ``csv-wide``.
+    area : float, optional
+        Area of the survey [deg^2], taken to be of one depth.
+    depths : path, optional
+        In place of the area: areas and noises of ỹ0, a table as nemo's ``RMSTab.fits``.
+    snr_above : float
+        Clusters above this S/N are counted.
+    posteriors : path, optional
+        For ``csv-wide``: file of likelihoods of the same rows.
+    suffix : str
+        Suffix of the catalogue's columns that szmass added.
+    model : str or path, optional
+        Model of the catalogue; by default the one that it names.
+    overwrite : bool
+        Whether an existing output may be replaced.
+
+    Raises
+    ------
+    SzmassError
+        One of its subclasses, with the message and hint that the command prints.
+
+    Examples
+    --------
+    >>> szmass_cli.export("masses.fits", "counts", "cosmocnc", area=12_000)  # doctest: +SKIP
+    """
+    request = ExportRequest(
+        _table_or_path(catalog),
+        Target.parse(to),
+        area,
+        None if depths is None else Path(depths),
+        snr_above,
+        None if posteriors is None else Path(posteriors),
+        suffix,
+        None if model is None else str(model),
+    )
+    run_export(request, Path(output), overwrite)
 
 
 def mass_definitions(text: str) -> list[str]:

@@ -51,6 +51,7 @@ SKY_OPTIONS = {
     "relativistic",
     "sz_scatter",
     "concentration_scatter",
+    "sources",
 }
 RUN_OPTIONS = {"executor", "resume", "overwrite", "progress"}
 """Options of `estimate_catalog` itself; the others are the request's."""

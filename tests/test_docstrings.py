@@ -73,7 +73,9 @@ VERBS = frozenset(
 """The verbs that docstrings of functions open with, in alphabetical order; a new one is added here."""
 
 # Files with functions that cli/app.py registers as commands: their docstrings are the text of ``--help``.
-COMMANDS = frozenset(["cli/estimate_commands.py", "cli/info_command.py", "cli/population.py"])
+COMMANDS = frozenset(
+    ["cli/estimate_commands.py", "cli/export.py", "cli/info_command.py", "cli/population.py"]
+)
 
 
 def documented(path: Path) -> Iterator[tuple[str, str]]:

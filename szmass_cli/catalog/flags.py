@@ -31,6 +31,8 @@ class Flag(enum.IntFlag):
     8192   CENTRAL_SOURCE                a point source seems to sit on the cluster and fill in its signal
     16384  OFF_CENTRE                    the signal seems to be centred elsewhere than the position given
     32768  BAND_MISSING                  the map of a band has no data there; the mass is of the others
+    65536  UNCALIBRATED_MAP              the map is not as stated, or its noise could not be measured
+    131072  SOURCES                      fluxes of known sources in the cutout are marginalised over
     =====  ============================  ==============================================================
     """
 
@@ -50,6 +52,8 @@ class Flag(enum.IntFlag):
     CENTRAL_SOURCE = 8192
     OFF_CENTRE = 16384
     BAND_MISSING = 32768
+    UNCALIBRATED_MAP = 65536
+    SOURCES = 131072
 
 
 _MEANINGS = {
@@ -69,6 +73,8 @@ _MEANINGS = {
     Flag.CENTRAL_SOURCE: "a point source seems to sit on the cluster and fill in its signal",
     Flag.OFF_CENTRE: "the signal seems to be centred elsewhere than the position given",
     Flag.BAND_MISSING: "the map of a band has no data there; the mass is of the others",
+    Flag.UNCALIBRATED_MAP: "the map is not as stated, or its noise could not be measured",
+    Flag.SOURCES: "fluxes of known sources in the cutout are marginalised over",
 }
 
 

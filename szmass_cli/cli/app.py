@@ -7,6 +7,7 @@ import typer
 
 from szmass_cli import DEFAULT_MODEL, N_EVALUATED
 from szmass_cli.cli.estimate_commands import estimate, merge
+from szmass_cli.cli.export import export
 from szmass_cli.cli.info_command import info
 from szmass_cli.cli.options import (
     CONFIG_HELP,
@@ -55,6 +56,7 @@ def _root(
 app.command()(estimate)
 app.command()(merge)
 app.command()(population)
+app.command()(export)
 app.command()(show)
 
 

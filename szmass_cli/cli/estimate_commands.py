@@ -144,6 +144,15 @@ def estimate(
             help="Error of the positions along each axis. [default: the catalogue's, or none]",
         ),
     ] = None,
+    sources: Annotated[
+        Path | None,
+        typer.Option(
+            "--sources",
+            rich_help_panel=CLUSTERS,
+            metavar="CATALOG",
+            help="Point sources, by position: their fluxes are marginalised over.",
+        ),
+    ] = None,
     relativistic: Annotated[
         bool | None,
         typer.Option(
@@ -262,6 +271,14 @@ def estimate(
             help="Measure one share of N; `szmass merge` joins them.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            rich_help_panel=RUNS,
+            help="Say what is understood and how long it will take; write nothing.",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -286,9 +303,10 @@ def estimate(
     """
     from szmass_cli.api import chosen_executor, mass_definitions
     from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, unit_of
-    from szmass_cli.cli.reports import print_estimates, print_shard
+    from szmass_cli.cli.reports import print_estimates, print_rehearsal, print_shard
     from szmass_cli.cli.terminal import progress_display
     from szmass_cli.errors import UsageError
+    from szmass_cli.estimation.rehearsal import rehearse
     from szmass_cli.estimation.request import Request, SkyRequest, map_requests
     from szmass_cli.estimation.run import estimate_catalog, estimate_shard
     from szmass_cli.estimation.runplan import Shard
@@ -311,7 +329,14 @@ def estimate(
         map_requests(map_files, settings),
         catalog,
         model,
-        SkyRequest(noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter),
+        SkyRequest(
+            noise_correlation,
+            position_error,
+            relativistic,
+            sz_scatter,
+            concentration_scatter,
+            None if sources is None else str(sources.absolute()),
+        ),
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=mass_definitions(mass_def),
         prior=prior,
@@ -329,6 +354,9 @@ def estimate(
         if shard is not None:
             raise UsageError("--report: a shard has no report.", "Give it to szmass merge.")
         check_report(report, overwrite, output, posteriors, *request.files)
+    if dry_run:
+        print_rehearsal(rehearse(request, output, overwrite), output, as_json=as_json)
+        return
     if shard is not None:
         share = Shard.parse(shard)
         with progress_display(quiet) as progress:

@@ -143,6 +143,11 @@ class BandMap:
         return self.sky_map.instrument.facts
 
     @property
+    def is_filtered_unknown(self) -> bool:
+        """Return whether maps of the survey are filtered, and no transfer function is given."""
+        return self.facts is not None and self.facts.filtered != "" and self.transfer is None
+
+    @property
     def beam_source(self) -> str:
         """Return where the beam is from: ``option``, ``header``, ``survey`` or ``assumed``."""
         return short_source(self.sources.get("beam"))
@@ -181,8 +186,11 @@ class BandMap:
         notes = [*self.sky_map.assumptions, *self.weights.notes, *self.said]
         if self.facts is not None:
             notes += [*self.facts.notes, *self._filled_in]
-            if self.facts.filtered and self.transfer is None:
-                notes.append(f"{self.request.path.name}: {self.facts.filtered}: --transfer gives it.")
+            if self.is_filtered_unknown:
+                notes.append(
+                    f"{self.request.path.name}: {self.facts.filtered}: --transfer gives it. Without it "
+                    "masses are too low, and every row is flagged UNCALIBRATED_MAP."
+                )
         if self.beam is not None and self.sky_map.pixel_arcmin > COARSE_PIXELS * width_arcmin(self.beam):
             fwhm = width_arcmin(self.beam)
             notes.append(

@@ -92,7 +92,7 @@ def _option(name: str, value: Any) -> list[str]:
         return [f"--{name}", ",".join(map(_text, value))]
     if name == "model":
         value = model_name(value)
-    elif name == "mass-scale" and Path(value).is_file():
+    elif name == "sources" or (name == "mass-scale" and Path(value).is_file()):
         value = Path(value).resolve()
     return [f"--{name}", _text(value)]
 

@@ -11,6 +11,7 @@ from szmass_cli.estimation.oddities import Oddities
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.seen import Fitted, y_score
 from szmass_cli.estimation.settled import Wanted
+from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import Scatter, Weighed
@@ -20,6 +21,7 @@ from szmass_cli.likelihood.positions import PositionLikelihood
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.skymodel import SkyModel
+from szmass_cli.likelihood.sources import SourceMarginal
 from szmass_cli.network.massmodel import MassModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.posterior.inference import inferred
@@ -54,6 +56,8 @@ class Assumptions:
         Change from the model's own prior to the requested one.
     largest_position_error_arcmin : float
         Largest position error of all rows of the run; 0 where all positions are exact.
+    sources : SourceList, optional
+        Point sources whose fluxes are marginalised over.
     """
 
     sky: SkyModel
@@ -61,6 +65,7 @@ class Assumptions:
     redshifts: tuple[float, float]
     change: PriorChange
     largest_position_error_arcmin: float
+    sources: SourceList | None = None
 
 
 class LikelihoodMeter:
@@ -145,6 +150,7 @@ class InstrumentMeter:
         self._oddities = Oddities(self._likelihood, self._scores, (float(masses[0]), float(masses[1])))
         largest = assumptions.largest_position_error_arcmin
         self._positions = PositionLikelihood(self._likelihood, largest) if largest > 0.0 else None
+        self._sources = None if assumptions.sources is None else SourceMarginal(self._likelihood)
 
     def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
         """Measure the rows of a strip, from the cutouts (n, 40, 40, f) of all bands of the run."""
@@ -192,7 +198,7 @@ class InstrumentMeter:
         return [np.flatnonzero(group == number) for number in range(group.max() + 1)]
 
     def _weigh(self, strip: Strip, ratio: np.ndarray) -> Weighed:
-        """Return the products of hole-filled cutouts with the inverse covariance."""
+        """Return the products of hole-filled cutouts with C^-1, marginalised over the known sources."""
         likelihood = self._likelihood
         images_uk, bad = strip.images_uk[..., self._bands], strip.bad[..., self._bands]
         holes = np.flatnonzero(bad.any(axis=(1, 2, 3)))
@@ -200,7 +206,19 @@ class InstrumentMeter:
             depths = [likelihood.depths(level) for level in likelihood.depths.levels(ratio[holes])]
             images_uk = images_uk.copy()
             images_uk[holes] = filled(images_uk[holes], bad[holes], depths, likelihood.symmetry)
-        return likelihood.weigh(images_uk, ratio)
+        weighed, known = likelihood.weigh(images_uk, ratio), self._assumptions.sources
+        if self._sources is None or known is None:
+            return weighed
+        return self._sources(weighed, known.near(strip.rows.ra_deg, strip.rows.dec_deg))
+
+    def _source_flags(self, rows: Rows) -> np.ndarray:
+        """Return the flags (n,) of rows that have known sources in their cutouts."""
+        flags = np.zeros(len(rows), np.int32)
+        if self._sources is not None and self._assumptions.sources is not None:
+            placed = self._assumptions.sources.near(rows.ra_deg, rows.dec_deg)
+            flags[placed.row[placed.is_on_cluster]] |= int(Flag.CENTRAL_SOURCE)
+            flags[self._sources.which(placed).row] |= int(Flag.SOURCES)
+        return flags
 
     def _measure(self, weighed: Weighed, strip: Strip, wanted: Wanted) -> Measured:
         rows, assumptions = strip.rows, self._assumptions
@@ -212,7 +230,7 @@ class InstrumentMeter:
         own_median = inference.own.percentiles((50.0,))[:, 0]
         lost = ~np.isfinite(own_median)
         median = np.where(lost, 1e14, own_median)
-        flags = self._oddities(weighed, median, rows)
+        flags = self._oddities(weighed, median, rows) | self._source_flags(rows)
         flags[lost] |= Flag.NONFINITE
         fitted = vars(observables(self._likelihood, weighed, median, rows.redshift))
         found = replace(

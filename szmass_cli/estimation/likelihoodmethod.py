@@ -1,9 +1,13 @@
 """Models of any instrument: a Gaussian likelihood built from the maps' properties, and a network."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from szmass_cli.catalog import Flag
+from szmass_cli.errors import UsageError
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.completion import NotKnown
 from szmass_cli.estimation.depthcheck import check_ivar
@@ -19,6 +23,7 @@ from szmass_cli.estimation.looks import (
 from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import RedshiftLimits, Rows
 from szmass_cli.estimation.settled import Settled, Wanted
+from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.estimation.strips import Strip, cut_strip
 from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.skymodel import SkyModel
@@ -92,6 +97,11 @@ class LikelihoodMethod:
             own.concentration_ln if request.concentration_scatter is None else request.concentration_scatter,
         )
 
+    @cached_property
+    def sources(self) -> SourceList | None:
+        """Return the point sources that are known; None where no catalogue is given."""
+        return None if self._request.sources is None else SourceList.read(Path(self._request.sources))
+
     def open_maps(self, requests: Sequence[MapRequest]) -> tuple[BandMap, ...]:
         """Open the maps of a run and sort them by frequency.
 
@@ -138,6 +148,7 @@ class LikelihoodMethod:
                     f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
                     "that of the atmosphere; --noise-correlation states it."
                 )
+        notes += self._source_notes(rows)
         return Settled(tuple(noise), tuple(sources), tuple(pixels), correlation), tuple(notes)
 
     def _noise(self, one: BandMap, look: Look, side: float, sky: SkyModel) -> tuple[str, str]:
@@ -155,9 +166,32 @@ class LikelihoodMethod:
             return f"{ASSUMED_NOISE_UK_ARCMIN:g}", "assumed"
         return f"{found.white_uk_arcmin:g}", "measured"
 
+    def _source_notes(self, rows: Rows) -> list[str]:
+        """Return a note on the known sources in the cutouts of rows.
+
+        Raises
+        ------
+        UsageError
+            Positions are uncertain: where a cluster is not known, nothing tells which sources are on it.
+        """
+        if self.sources is None:
+            return []
+        if np.any(rows.position_err_arcmin > 0.0):
+            raise UsageError(
+                "--sources: known sources are not marginalised over together with uncertain positions.",
+                "Leave --sources out, or mask them with --mask; or leave position errors out.",
+            )
+        placed = self.sources.near(rows.ra_deg, rows.dec_deg)
+        on_cluster = np.unique(placed.row[placed.is_on_cluster]).size
+        return [
+            f"{len(self.sources)} known sources: {np.unique(placed.row).size} of {len(rows)} rows have some "
+            f"in their cutouts, {on_cluster} on the cluster. Their fluxes are marginalised over; in one "
+            "band, not those of sources on clusters."
+        ]
+
     def flags(self, maps: Sequence[BandMap]) -> int:
-        """Return 0: no flag is common to all rows."""
-        return 0
+        """Return the flag of all rows where a map is known to be filtered, and nothing says how."""
+        return int(Flag.UNCALIBRATED_MAP) if any(one.is_filtered_unknown for one in maps) else 0
 
     def cut(self, maps: Sequence[BandMap], rows: Rows) -> Strip:
         """Return the cutouts of a strip of rows, with the beams of the maps."""
@@ -175,6 +209,7 @@ class LikelihoodMethod:
             self._bundle.metadata.trained_redshift,
             self.prior_change(wanted.prior, wanted.scale),
             wanted.largest_position_error_arcmin,
+            self.sources,
         )
         model = MassModel.from_bundle(self._bundle, wanted.batch_size)
         instrument = Instrument(bands, settled.noise_correlation)

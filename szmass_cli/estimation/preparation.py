@@ -30,7 +30,8 @@ from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle, read_bundle
 from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
-from szmass_cli.system.files import check_not_an_input, check_writable
+from szmass_cli.system.fileparts import file_of
+from szmass_cli.system.files import check_not_an_input, check_writable, sha256_of
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,7 @@ def _identity(request: Request, bundle: AnyBundle, catalog: Catalog, bench: Benc
         "maps": [band_map.identity for band_map in bench.maps],
         "instrument": job.settled.stated(),
         "sky": asdict(job.sky),
+        "sources": job.sky.sources and sha256_of(file_of(Path(job.sky.sources))),
         "catalogue": catalog.sha256(),
         "columns of the catalogue": dict(sorted(catalog.roles.items())),
         "model": bundle.sha256,

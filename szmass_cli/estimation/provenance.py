@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from szmass_cli import __version__
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
@@ -62,6 +63,7 @@ KEYWORDS = {
     "SZM_PERR": ("position error [']", "position error along each axis [arcmin], where an option states it"),
     "SZM_RELA": ("relativistic", "relativistic corrections, where an option states them"),
     "SZM_SCAT": ("SZ scatter", "scatter of ln(SZ amplitude), where an option or the mass scale states it"),
+    "SZM_SRCS": ("sources", "catalogue of point sources, where there is one"),
     "SZM_CSCA": ("scatter of ln(c500)", "scatter of ln(c500) at fixed Y500, where an option states it"),
 }
 """What each keyword holds: in two words, and in full."""
@@ -177,6 +179,7 @@ def _of_sky(run: Run) -> Meta:
         "SZM_RELA": None if sky.relativistic is None else str(sky.relativistic),
         "SZM_SCAT": sky.sz_scatter,
         "SZM_CSCA": sky.concentration_scatter,
+        "SZM_SRCS": None if sky.sources is None else Path(sky.sources).name,
     }
     return {key: value for key, value in stated.items() if value is not None}
 

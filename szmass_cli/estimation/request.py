@@ -151,6 +151,8 @@ class SkyRequest:
         Log-normal scatter of the SZ amplitude at fixed mass.
     concentration_scatter : float, optional
         Log-normal scatter of the profiles' concentration at fixed Y500.
+    sources : str, optional
+        Catalogue of point sources whose fluxes are marginalised over.
     """
 
     noise_correlation: float | None = None
@@ -158,6 +160,7 @@ class SkyRequest:
     relativistic: bool | None = None
     sz_scatter: float | None = None
     concentration_scatter: float | None = None
+    sources: str | None = None
 
     def __post_init__(self) -> None:
         ranges = {
@@ -259,6 +262,7 @@ class Request:
     def files(self) -> list[Path]:
         """Return all files that are read, but for the model's."""
         own = [file_of(self.catalog)] if isinstance(self.catalog, Path) else []
+        own += [] if self.sky.sources is None else [file_of(Path(self.sky.sources))]
         return own + [file for one in self.maps for file in one.files]
 
     def scale(self) -> MassScale | None:

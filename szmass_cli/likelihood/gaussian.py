@@ -65,18 +65,23 @@ class Weighed:
         The distinct depths of these cutouts.
     depth_of : numpy.ndarray, shape (n,)
         Index into `depths` for each cutout.
+    lost : numpy.ndarray, shape (n, pairs, N_FINE), optional
+        By how much t_i^T C^-1 t_j of each cutout is less than that of its depth, see `sources`.
     """
 
     fields_uk: np.ndarray
     weighted: np.ndarray
     depths: tuple[Depth, ...]
     depth_of: np.ndarray
+    lost: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.depth_of)
 
     def __getitem__(self, rows: np.ndarray) -> "Weighed":
-        return Weighed(self.fields_uk[:, rows], self.weighted[:, rows], self.depths, self.depth_of[rows])
+        lost = None if self.lost is None else self.lost[rows]
+        fields, weighted = self.fields_uk[:, rows], self.weighted[:, rows]
+        return Weighed(fields, weighted, self.depths, self.depth_of[rows], lost)
 
 
 @dataclass(frozen=True)
@@ -189,12 +194,20 @@ class GaussianLikelihood:
         pairs, spectrum = spectra_pairs(len(self.instrument)), placed.spectrum
         tables = np.stack([depth.fisher for depth in weighed.depths], axis=1)
         products = read_tables(list(tables), weighed.depth_of, placed.low, placed.upper)
+        if weighed.lost is not None:
+            of_rows = np.arange(len(weighed)), placed.low, placed.upper
+            lost = read_tables(list(np.moveaxis(weighed.lost, 1, 0)), *of_rows)
+            products = [whole - part for whole, part in zip(products, lost, strict=True)]
         fisher = sum(spectrum[i] * spectrum[j] * p for (i, j), p in zip(pairs, products, strict=True))
         return fisher * placed.y_scale**2
 
     def _projections(self, weighed: Weighed) -> list[np.ndarray]:
         """Return t^T C^-1 d of unit clusters in each band, (n, N_FINE)."""
-        even = weighed.weighted[0].reshape(len(weighed), self.symmetry.n_pixels, -1)
+        return self.projections_of(weighed.weighted[0])
+
+    def projections_of(self, even: np.ndarray) -> list[np.ndarray]:
+        """Return the products of unit clusters in each band (n, N_FINE) with even fields (n, q f)."""
+        even = even.reshape(len(even), self.symmetry.n_pixels, -1)
         with one_blas_thread():
             return [
                 self.templates.fine(even[:, :, band] @ self.templates.even[:, :, band].T)

@@ -76,4 +76,4 @@ def without_cluster(likelihood: GaussianLikelihood, weighed: Weighed, cluster: B
         for index, depth in enumerate(weighed.depths):
             rows = np.flatnonzero(weighed.depth_of == index)
             weighted[0, rows] -= signal[rows] @ depth.inverse[0]
-    return Weighed(fields, weighted, weighed.depths, weighed.depth_of)
+    return Weighed(fields, weighted, weighed.depths, weighed.depth_of, weighed.lost)

@@ -45,6 +45,11 @@ class Templates:
         self._fine = np.linspace(low, high, N_FINE)
         self._to_fine = CubicSpline(self.ln_size, np.eye(N_SIZES))(self._fine)
 
+    @property
+    def n_fine(self) -> int:
+        """Return the number of sizes between which products are interpolated."""
+        return self._fine.size
+
     def spectrum(self, kt_kev: np.ndarray | float) -> np.ndarray:
         """Return the signal of gas of temperature kT [keV] over that of cold gas, (..., f)."""
         kt = np.asarray(kt_kev, float)

@@ -53,6 +53,13 @@ class PlaneImages:
         size = theta500_arcmin * ARCMIN
         radial = size**2 * form_factor(self._radii * size)
         form = radial[self._low] * (1.0 - self._upper) + radial[self._low + 1] * self._upper
+        return self._image(form, north_arcmin, west_arcmin)
+
+    def of_point(self, north_arcmin: float, west_arcmin: float) -> np.ndarray:
+        """Return the image (40, 40) [1/sr] of a point source of unit flux at a place [arcmin]."""
+        return self._image(1.0, north_arcmin, west_arcmin)
+
+    def _image(self, form: np.ndarray | float, north_arcmin: float, west_arcmin: float) -> np.ndarray:
         axis = pixel_offsets_arcmin()
         y, x = ((axis - offset) * ARCMIN for offset in (north_arcmin, west_arcmin))
         phase_y, phase_x = np.outer(y, self._nodes), np.outer(x, self._nodes)

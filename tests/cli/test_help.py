@@ -50,6 +50,7 @@ OPTIONS = {
             "--ivar",
             "--mask",
             "--survey",
+            "--sources",
             "--block-rows",
             "--workers",
             "--scheduler",

@@ -191,3 +191,14 @@ def test_the_day_is_that_of_the_begin_however_often_a_run_is_resumed(field, meas
     assert resumed.read_bytes() == whole.read_bytes()
     later = measure(field.map_path, field.catalog_path, whole, overwrite=True)
     assert later.meta["SZM_DATE"] == "1970-01-11"
+
+
+def test_paths_that_were_relative_are_absolute_in_the_command(field, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sources.csv").touch()
+    (tmp_path / "mine.yaml").write_text("one_minus_b: 0.8")
+    sky = SkyRequest(sources="sources.csv")
+    request = Request((MapRequest(field.map_path),), field.catalog_path, sky=sky, mass_scale="mine.yaml")
+    words = shlex.split(command_of(request))
+    for option, name in (("--sources", "sources.csv"), ("--mass-scale", "mine.yaml")):
+        assert words[words.index(option) + 1] == str(tmp_path / name)

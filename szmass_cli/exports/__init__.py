@@ -1,0 +1,1 @@
+"""Catalogues for the programs that come next: cosmology from counts, and flat tables."""
