@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union
 
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.catalog.inmemory import table_from_frame
+from szmass_cli.catalog.inmemory import table_from_frame, table_from_positions
 from szmass_cli.catalog.tables.common import joined
 from szmass_cli.catalog.tables.csvtable import TEXT, typed
 from szmass_cli.errors import UsageError
@@ -21,6 +25,7 @@ from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.exports.run import LEAST_SNR, Target
 from szmass_cli.exports.run import Request as ExportRequest
 from szmass_cli.exports.run import export as run_export
+from szmass_cli.maps.inmemory import on_disk
 from szmass_cli.physics.bandnames import effective_frequency_ghz
 from szmass_cli.pictures.measurement import Measurement
 from szmass_cli.pictures.report import check_report, write_report
@@ -28,7 +33,7 @@ from szmass_cli.posterior.posteriorfile import read_posteriors
 from szmass_cli.samples.run import infer
 from szmass_cli.samples.sample import Request as PopulationRequest
 from szmass_cli.samples.tables import population_table
-from szmass_cli.system.progress import Progress, silent
+from szmass_cli.system.progress import Progress, listening, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -49,8 +54,8 @@ PerMap = Union[T, Mapping[float | str, T], None]  # noqa: UP007 - generic aliase
 
 
 def estimate(
-    map: str | Path | Mapping[float | str, str | Path],
-    catalog: "str | Path | Table | DataFrame",
+    map: Any,
+    catalog: Any,
     output: str | Path | None = None,
     *,
     model: str | Path = DEFAULT_MODEL,
@@ -87,18 +92,22 @@ def estimate(
     scheduler: str | None = None,
     resume: bool = True,
     overwrite: bool = False,
-    progress: Progress = silent,
+    progress: Progress | bool = False,
 ) -> Table:
     """Return masses for every cluster of a catalogue, from maps, as `szmass estimate` does without shards.
 
     Parameters
     ----------
-    map : path or mapping
+    map : path, map in memory, or mapping
         CAR, any other WCS image, or HEALPix. For several bands, one map each, keyed by frequency [GHz] or
-        band name: ``{98: "a.fits", "f150": "b.fits"}``; frames, pixels, units and holes may differ.
-    catalog : path, astropy.table.Table or pandas.DataFrame
+        band name: ``{98: "a.fits", "f150": "b.fits"}``; frames, pixels, units and holes may differ. In
+        memory: a pixell ``ndmap``, an astropy ``NDData`` with a WCS, ``(array, WCS)``, or ``(array, "G")``
+        for HEALPix in RING order, with C, G or E for its frame. It is a temporary file while it is measured.
+    catalog : path, astropy.table.Table, pandas.DataFrame, astropy.coordinates.SkyCoord, mapping or array
         A CSV, ECSV, FITS, VOTable, Parquet or other text file, or a table, which is not modified. A
-        DataFrame's index becomes a column unless it merely counts the rows.
+        DataFrame's index becomes a column unless it merely counts the rows. A mapping is of names to
+        arrays, quantities or positions: ``{"position": SkyCoord(...), "redshift": [0.7]}``; an array of
+        shape (n, 2) or (n, 3) holds right ascension, declination [deg, ICRS] and redshift.
     output : path, optional
         Catalogue to write; the suffix determines the format. Without it nothing is written, and an
         interrupted run cannot be resumed.
@@ -108,7 +117,8 @@ def estimate(
         Frequency [GHz] or band name, such as ``f150``, of a single map; by default from its header.
     passband, units, beam, pixel_window, transfer, noise, ivar, mask, survey
         Properties of the map, see `szmass_cli.estimation.request.MapRequest`; for several maps, one value
-        for all or a mapping by frequency. Noise is in µK-arcmin, ``"w,l_knee,slope"`` or a file.
+        for all or a mapping by frequency. Noise is in µK-arcmin, ``"w,l_knee,slope"`` or a file. Frequency,
+        beam, noise and position error may be quantities; masks and inverse variances may be in memory.
     noise_correlation, position_error, relativistic, sz_scatter, concentration_scatter
         Properties of sky and clusters stated in place of the model's own, see
         `szmass_cli.estimation.request.SkyRequest`; the position error is in arcmin.
@@ -146,7 +156,7 @@ def estimate(
         Address of a Dask cluster to run on.
     resume, overwrite, progress
         Whether to use parts of an interrupted run, to replace an existing output, and what to call with the
-        progress, see `szmass_cli.estimation.run.estimate_catalog`.
+        progress, see `szmass_cli.estimation.run.estimate_catalog`; True prints it.
 
     Returns
     -------
@@ -169,54 +179,58 @@ def estimate(
     >>> noise = {98: "14,2000,-3.5", 150: "14,3000,-3.5"}
     >>> szmass_cli.estimate(maps, clusters, beam={98: 2.1, 150: 1.4}, noise=noise)  # doctest: +SKIP
     """
-    settings = {
-        "frequency_ghz": None if freq is None else effective_frequency_ghz(freq),
-        "passband": _each(passband, Path),
-        "units": _each(units, str),
-        "beam": _each(beam, lambda value: str(value) if isinstance(value, Path) else value),
-        "pixel_window": pixel_window,
-        "transfer": _each(transfer, Path),
-        "noise": _each(noise, lambda value: str(value) if isinstance(value, Path) else value),
-        "ivar": _each(ivar, Path),
-        "mask": _each(mask, Path),
-        "survey": _each(survey, str),
-    }
-    request = Request(
-        map_requests(_each(map, Path), settings),
-        _table_or_path(catalog),
-        str(model),
-        SkyRequest(
-            noise_correlation,
-            position_error,
-            relativistic,
-            sz_scatter,
-            concentration_scatter,
-            None if sources is None else str(Path(sources).absolute()),
-        ),
-        percentiles=percentiles,
-        mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
-        prior=prior,
-        mass_scale=None if mass_scale is None else str(mass_scale),
-        mass_bias=mass_bias,
-        posteriors=None if posteriors is None else Path(posteriors),
-        suffix=suffix,
-        flag_names=flag_names,
-        columns=column,
-        batch_size=batch_size,
-        block_rows=block_rows,
-    )
-    if report is not None:
-        check_report(Path(report), overwrite, output, posteriors, *request.files)
-    estimates = estimate_catalog(
-        request,
-        None if output is None else Path(output),
-        executor=chosen_executor(workers, scheduler),
-        resume=resume,
-        overwrite=overwrite,
-        progress=progress,
-    )
-    if report is not None:
-        write_report(Measurement.of(estimates), Path(report), report_columns, overwrite, progress)
+    with ExitStack() as stack:
+        maps, ivars, masks = (stack.enter_context(on_disk(one)) for one in (map, ivar, mask))
+        settings = {
+            "frequency_ghz": None if freq is None else effective_frequency_ghz(plain(freq, "GHz")),
+            "passband": _each(passband, Path),
+            "units": _each(units, str),
+            "beam": _each(beam, lambda value: _text_or_number(value, "arcmin")),
+            "pixel_window": pixel_window,
+            "transfer": _each(transfer, Path),
+            "noise": _each(noise, lambda value: _text_or_number(value, "uK arcmin")),
+            "ivar": _each(ivars, Path),
+            "mask": _each(masks, Path),
+            "survey": _each(survey, str),
+        }
+        error_arcmin = plain(position_error, "arcmin")
+        request = Request(
+            map_requests(_each(maps, Path), settings),
+            _table_or_path(catalog),
+            str(model),
+            SkyRequest(
+                noise_correlation,
+                error_arcmin,
+                relativistic,
+                sz_scatter,
+                concentration_scatter,
+                None if sources is None else str(Path(sources).absolute()),
+            ),
+            percentiles=percentiles,
+            mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,
+            prior=prior,
+            mass_scale=None if mass_scale is None else str(mass_scale),
+            mass_bias=mass_bias,
+            posteriors=None if posteriors is None else Path(posteriors),
+            suffix=suffix,
+            flag_names=flag_names,
+            columns=column,
+            batch_size=batch_size,
+            block_rows=block_rows,
+        )
+        if report is not None:
+            check_report(Path(report), overwrite, output, posteriors, *request.files)
+        told = listening(progress)
+        estimates = estimate_catalog(
+            request,
+            None if output is None else Path(output),
+            executor=chosen_executor(workers, scheduler),
+            resume=resume,
+            overwrite=overwrite,
+            progress=told,
+        )
+        if report is not None:
+            write_report(Measurement.of(estimates), Path(report), report_columns, overwrite, told)
     table = estimates.catalog.table
     if estimates.catalog.source == TEXT:
         table = typed(table)
@@ -393,10 +407,33 @@ def _table_or_path(catalog: Any) -> Path | Table:
         return Path(catalog)
     if hasattr(catalog, "iloc"):  # pandas is not imported for those who do not use it
         return table_from_frame(catalog)
+    if isinstance(catalog, SkyCoord | Mapping | np.ndarray):
+        return table_from_positions(catalog)
     raise UsageError(
         f"catalog: a {type(catalog).__name__} is no catalogue.",
-        "Give a file, an astropy Table or a pandas DataFrame.",
+        "Give a file, an astropy Table, a pandas DataFrame, a SkyCoord, or arrays.",
     )
+
+
+def plain(value: Any, unit: str) -> Any:
+    """Return a quantity as a number in a unit; anything else as it is.
+
+    Raises
+    ------
+    UsageError
+        It cannot be converted.
+    """
+    if not isinstance(value, u.Quantity):
+        return value
+    try:
+        return float(value.to_value(u.Unit(unit)))
+    except (u.UnitConversionError, TypeError) as error:
+        raise UsageError(f"{value}: not in {unit}: {error}", f"Give it in {unit}.") from error
+
+
+def _text_or_number(value: Any, unit: str) -> Any:
+    """Return a path as text, a quantity as a number, and anything else as it is."""
+    return str(value) if isinstance(value, Path) else plain(value, unit)
 
 
 def _each(value, change: Callable[[Any], Any]):

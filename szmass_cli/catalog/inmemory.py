@@ -1,11 +1,12 @@
 """Tables that scripts give, as if they had been read from a file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, Table
 
 from szmass_cli.catalog.tables.common import as_text, changed, holds_text, is_missing
@@ -35,6 +36,44 @@ def own_copy(table: Table, path: Path) -> Table:
 def _as_read(column: Column) -> Column:
     is_text = column.dtype.kind == "O" and holds_text(column)
     return as_text(column) if is_text else native(column)
+
+
+def table_from_positions(positions: Any) -> Table:
+    """Return positions, with or without more columns, as a table.
+
+    Parameters
+    ----------
+    positions : astropy.coordinates.SkyCoord, mapping or numpy.ndarray, shape (n, 2) or (n, 3)
+        Positions in any frame; a mapping of names to arrays, quantities or such positions; or right
+        ascensions, declinations [deg, ICRS] and redshifts.
+
+    Raises
+    ------
+    InputError
+        An array has another shape, or a mapping's columns are not of one length.
+    """
+    if isinstance(positions, SkyCoord):
+        return Table(_icrs(positions))
+    if isinstance(positions, Mapping):
+        columns: dict[str, Any] = {}
+        for name, values in positions.items():
+            columns |= _icrs(values) if isinstance(values, SkyCoord) else {str(name): np.atleast_1d(values)}
+        try:
+            return Table(columns)
+        except ValueError as error:
+            raise InputError(f"the table: {error}", "Give as many values in each column.") from error
+    values = np.asarray(positions)
+    if values.ndim != 2 or values.shape[1] not in (2, 3) or values.dtype.kind not in "fiu":
+        raise InputError(
+            f"the table: an array of {values.dtype} and shape {values.shape} holds no positions.",
+            "Give right ascension and declination [deg], and redshift if known, as (n, 2) or (n, 3).",
+        )
+    return Table(dict(zip(("ra", "dec", "redshift"), values.T, strict=False)))
+
+
+def _icrs(positions: SkyCoord) -> dict[str, np.ndarray]:
+    icrs = positions.icrs
+    return {"ra": np.atleast_1d(icrs.ra.deg), "dec": np.atleast_1d(icrs.dec.deg)}
 
 
 def table_from_frame(frame: "DataFrame") -> Table:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.estimation.request import MapRequest, Request, SkyRequest
+from szmass_cli.maps.inmemory import was_in_memory
 from szmass_cli.network.bundle.bundle import shipped_models
 from szmass_cli.system.fileparts import file_of
 from szmass_cli.system.shelltext import shell_line
@@ -37,7 +38,7 @@ def command_of(request: Request) -> str:
         The request, with everything filled in that was left to szmass.
     """
     maps = [one.resolved() for one in request.maps]
-    in_files = isinstance(request.catalog, Path) and all(file_of(one.path).exists() for one in maps)
+    in_files = isinstance(request.catalog, Path) and all(_stays(one) for one in maps)
     if not in_files or len({one.pixel_window for one in maps}) > 1:
         return ""
     assert isinstance(request.catalog, Path)
@@ -55,6 +56,11 @@ def command_of(request: Request) -> str:
         return shell_line(words)
     except ValueError:
         return ""
+
+
+def _stays(request: MapRequest) -> bool:
+    """Return whether the files of a map are there when the run is over."""
+    return file_of(request.path).exists() and not any(map(was_in_memory, request.files))
 
 
 def _of_maps(maps: Sequence[MapRequest]) -> list[str]:

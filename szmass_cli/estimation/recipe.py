@@ -13,6 +13,7 @@ from szmass_cli.estimation.bench import Bench, Job, inputs_identity
 from szmass_cli.estimation.method import Method, method_of
 from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.settled import Settled, Wanted
+from szmass_cli.maps.inmemory import was_in_memory
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
@@ -183,6 +184,13 @@ def reopened(recipe: Recipe, moved: Mapping[float, Path], beside: Path | None) -
         notes.append(f"The model {recipe.model} has changed since.")
     method = method_of(bundle, recipe.sky)
     places = _places(recipe, moved)
+    for index, measured in enumerate(recipe.maps):
+        if was_in_memory(measured.path) and index not in places:
+            band = f"{recipe.identities[index]['frequency']:g}"
+            raise InputError(
+                f"The map at {band} GHz was in memory when it was measured.",
+                f"Give its file: --map {band}=FILE.",
+            )
     requests = [
         replace(one, path=places[index]) if index in places else _found(one, beside)
         for index, one in enumerate(recipe.maps)

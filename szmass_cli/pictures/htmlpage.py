@@ -31,7 +31,7 @@ th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px soli
 .panels figure { margin: 0; } figcaption { font-size: .76rem; color: var(--soft); line-height: 1.25; }
 .panels img, .panels svg { width: 100%; aspect-ratio: 1; display: block; border: 1px solid var(--line);
   image-rendering: pixelated; }
-.made td + td + td { word-break: break-all; }
+.made td + td + td { overflow-wrap: anywhere; }
 ul { margin: .3rem 0; padding-left: 1.2rem; }
 """
 

@@ -230,5 +230,8 @@ class Measurement:
             for one, noise in zip(self.bench.maps, self.recipe.settled.noise, strict=True)
         )
         meta = {key: self.meta.get(key, "") for key in ("SZM_MODL", "SZM_VER", "SZM_PRI")}
-        changed = f"; {' '.join(self.notes)}" if self.notes and "SZM_NOTE" not in self.meta else ""
-        return f"szmass {meta['SZM_VER']}, model {meta['SZM_MODL']}, prior {meta['SZM_PRI']}; {maps}{changed}"
+        said = list(self.notes) if "SZM_NOTE" not in self.meta else []
+        if self.meta.get("SZM_RCAL"):
+            said.append("Posterior, likelihood and interval are those before the recalibration.")
+        model = f"szmass {meta['SZM_VER']}, model {meta['SZM_MODL']}, prior {meta['SZM_PRI']}"
+        return "; ".join([model, maps, *said])

@@ -303,6 +303,8 @@ def _flagged_table(measurement: Measurement) -> Html:
 def _provenance(measurement: Measurement) -> Html:
     """Return all that the metadata say of the run."""
     said = {key: value for key, value in measurement.meta.items() if str(key).startswith(PREFIX)}
-    rows = [(KEYWORDS.get(key, (key,))[0], key, value) for key, value in said.items() if str(value) != ""]
+    rows = [
+        (KEYWORDS.get(key, (key,))[0], key, value) for key, value in said.items() if str(value).strip(" ,")
+    ]
     listed = element("div", table(("", "key", "value"), rows, frozenset()), class_="made")
     return joined([element("h2", "How it was made", id="made"), listed])
