@@ -230,7 +230,8 @@ class Measurement:
             for one, noise in zip(self.bench.maps, self.recipe.settled.noise, strict=True)
         )
         meta = {key: self.meta.get(key, "") for key in ("SZM_MODL", "SZM_VER", "SZM_PRI")}
-        said = list(self.notes) if "SZM_NOTE" not in self.meta else []
+        # those of the run itself are in the metadata; what has changed since is not
+        said = [] if self.meta.get("SZM_NOTE") == " ".join(self.notes) else list(self.notes)
         if self.meta.get("SZM_RCAL"):
             said.append("Posterior, likelihood and interval are those before the recalibration.")
         model = f"szmass {meta['SZM_VER']}, model {meta['SZM_MODL']}, prior {meta['SZM_PRI']}"

@@ -9,6 +9,7 @@ from szmass_cli.maps import open_map
 from szmass_cli.simulation.field import simulate_survey_field
 from szmass_cli.simulation.figures.field import plot_field
 from szmass_cli.simulation.figures.fieldpatches import lay_patches, positions_deg, sample_patch
+from szmass_cli.simulation.figures.fieldscores import patch_scores
 from szmass_cli.simulation.figures.fieldspectra import FieldSignal, field_spectra
 from szmass_cli.sky.patch import Patch
 
@@ -55,6 +56,18 @@ def test_the_clusters_are_where_the_catalogue_says(simulated):
     assert signal.min() < -60
     assert patch[around].mean() < 0.6 * signal[around].mean()
     assert abs((patch - signal)[around].mean()) < 40
+
+
+def test_the_score_image_shows_the_clusters_where_they_are(simulated):
+    """In standard deviations of bare sky: about one all over, and far more in the middle of the heaviest."""
+    config, field, _ = simulated
+    scores = patch_scores(config, field.paths.maps, 0, field.truth)
+    size = len(scores.score)
+    inner = scores.score[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4]
+    assert 0.8 < 1.4826 * np.median(np.abs(inner)) < 1.25
+    column, row = ((scores.clusters_deg.T / scores.half_deg + 1.0) / 2.0 * size - 0.5).round().astype(int)
+    found = [scores.score[y - 1 : y + 2, x - 1 : x + 2].max() for x, y in zip(column, row, strict=True)]
+    assert len(found) >= 5 and np.median(found[:5]) > 4.0
 
 
 @pytest.mark.parametrize("dec_deg", [-80, -30, 0, 60])

@@ -10,6 +10,7 @@ from astropy.table import Table
 from szmass_cli.config import FieldConfig, SurveyConfig
 from szmass_cli.maps import SkyMap, open_map
 from szmass_cli.physics.bands import Band
+from szmass_cli.simulation.figures.fieldscores import PatchScores, draw_scores, patch_scores
 from szmass_cli.simulation.figures.fieldspectra import field_spectra, seen_instrument
 from szmass_cli.simulation.figures.spectra import InputSpectra, draw_spectra
 from szmass_cli.sky.measured import MeasuredSpectra
@@ -73,15 +74,21 @@ def plot_field(
     part, paths = config.with_frequencies(frequencies[chosen].tolist()), [maps[i] for i in chosen]
     spectra = field_spectra(part, paths, mask, truth, progress)
     progress("picture", 0, 1)
-    figure = draw_picture(part, [open_map(path) for path in paths], truth, spectra)
+    reference = chosen.index(nearest[0])
+    scores = patch_scores(part, paths, reference, truth)
+    figure = draw_picture(part, [open_map(path) for path in paths], truth, spectra, scores)
     save_picture(figure, picture, overwrite)
     progress("picture", 1, 1)
 
 
 def draw_picture(
-    config: SurveyConfig, maps: Sequence[SkyMap], truth: Table, spectra: MeasuredSpectra | None
+    config: SurveyConfig,
+    maps: Sequence[SkyMap],
+    truth: Table,
+    spectra: MeasuredSpectra | None,
+    scores: PatchScores | None = None,
 ) -> "Figure":
-    """Draw the whole figure: a row for each map, and the spectra if the field is large enough for any."""
+    """Draw the whole figure: a row for each map; where there is room, a patch's score image, and spectra."""
     from matplotlib.figure import Figure
 
     bands = config.sky.build_bands()
@@ -90,12 +97,17 @@ def draw_picture(
     n_columns = len(bands) if aspect * len(bands) < _MAP_WIDTH / _MAP_HEIGHT * 1.5 else 1
     n_rows = -(-len(bands) // n_columns)
     row_height = min(_MAP_WIDTH / n_columns / aspect, _MAP_HEIGHT) + 1.0
-    heights = [row_height * n_rows] + ([4.6] if spectra is not None else [])
+    heights = [row_height * n_rows]
+    heights += [5.6] if scores is not None else []
+    heights += [4.6] if spectra is not None else []
     figure = Figure(figsize=(_WIDTH_INCHES, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     panels = parts[0].subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, sky_map, band in zip(panels, maps, bands, strict=True):
         draw_map(axes, sky_map, band, config.field, truth)
+    if scores is not None:
+        reference = min(bands, key=lambda band: abs(np.log(band.frequency_ghz / REFERENCE_GHZ)))
+        draw_scores(parts[1], scores, f"{reference.frequency_ghz:g} GHz")
     if spectra is not None:
         ell_max = max(1.2 * float(spectra.ell[-1]), 3000.0)
         draw_spectra(parts[-1], InputSpectra.of(config.sky, seen_instrument(config), ell_max), [spectra])
