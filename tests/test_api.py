@@ -13,7 +13,7 @@ import szmass_cli
 from szmass_cli.cli.estimate_commands import estimate as command
 from szmass_cli.errors import InputError, OutputError, UsageError
 
-ONLY_OF_THE_COMMAND = {"files", "maps", "shard", "as_json", "quiet", "verbose"}
+ONLY_OF_THE_COMMAND = {"files", "maps", "shard", "dry_run", "as_json", "quiet", "verbose"}
 ONLY_OF_SCRIPTS = {"map", "catalog", "progress"}
 
 
