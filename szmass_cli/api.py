@@ -70,6 +70,7 @@ def estimate(
     ivar: PerMap[str | Path] = None,
     mask: PerMap[str | Path] = None,
     survey: PerMap[str] = None,
+    split: PerMap[tuple[str | Path, str | Path]] = None,
     position_error: float | None = None,
     relativistic: bool | None = None,
     sz_scatter: float | None = None,
@@ -115,7 +116,7 @@ def estimate(
         Name of a shipped model, or folder of a model bundle.
     freq : float or str, optional
         Frequency [GHz] or band name, such as ``f150``, of a single map; by default from its header.
-    passband, units, beam, pixel_window, transfer, noise, ivar, mask, survey
+    passband, units, beam, pixel_window, transfer, noise, ivar, mask, survey, split
         Properties of the map, see `szmass_cli.estimation.request.MapRequest`; for several maps, one value
         for all or a mapping by frequency. Noise is in µK-arcmin, ``"w,l_knee,slope"`` or a file. Frequency,
         beam, noise and position error may be quantities; masks and inverse variances may be in memory.
@@ -192,6 +193,7 @@ def estimate(
             "ivar": _each(ivars, Path),
             "mask": _each(masks, Path),
             "survey": _each(survey, str),
+            "split": _each(split, lambda pair: (Path(pair[0]), Path(pair[1]))),
         }
         error_arcmin = plain(position_error, "arcmin")
         request = Request(

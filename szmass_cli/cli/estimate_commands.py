@@ -95,7 +95,7 @@ def estimate(
             rich_help_panel=MAPS,
             metavar="NOISE",
             help="White noise, uK-arcmin; or w,l_knee,slope; or a file of l and N_l [uK^2]; or GHZ=NOISE. "
-            "[default: white, measured]",
+            "[default: measured in the map]",
         ),
     ] = None,
     noise_correlation: Annotated[
@@ -133,6 +133,15 @@ def estimate(
             metavar="NAME",
             help="Whose map it is, for band, beam, pixels and unit: act, so, spt-3g, sptpol, spt-sz, szmass; "
             "or none; or GHZ=NAME. [default: by header and name]",
+        ),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--split",
+            rich_help_panel=MAPS,
+            metavar="MAP,MAP",
+            help="Two splits of the map, in whose difference its noise is measured; or GHZ=MAP,MAP.",
         ),
     ] = None,
     position_error: Annotated[
@@ -302,7 +311,7 @@ def estimate(
     where an interrupted run stopped.
     """
     from szmass_cli.api import chosen_executor, mass_definitions
-    from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, unit_of
+    from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, split_of, unit_of
     from szmass_cli.cli.reports import print_estimates, print_rehearsal, print_shard
     from szmass_cli.cli.terminal import progress_display
     from szmass_cli.errors import UsageError
@@ -323,6 +332,7 @@ def estimate(
         "ivar": per_map(ivar, "--ivar", Path),
         "mask": per_map(mask, "--mask", Path),
         "survey": per_map(survey, "--survey", str),
+        "split": per_map(split, "--split", split_of),
     }
     map_files, catalog = input_files(files, maps)
     request = Request(

@@ -100,3 +100,11 @@ def beam_of(text: str) -> float | str:
             "Give the full width at half maximum, such as 1.4, or a table of B(theta) or B_ell.",
         )
     return width_arcmin
+
+
+def split_of(text: str) -> tuple[Path, Path]:
+    """Return the two files that ``--split`` names."""
+    first, separator, second = text.partition(",")
+    if not (separator and first and second) or "," in second:
+        raise UsageError(f"--split {text}: not two maps.", "For example --split half1.fits,half2.fits.")
+    return Path(first), Path(second)

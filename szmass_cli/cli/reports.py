@@ -87,6 +87,7 @@ def _summary(estimates: Estimates, output: Path) -> dict:
         "maps": list(estimates.bands),
         "mass_scale": estimates.meta["SZM_MSCL"] or None,
         "notes": list(estimates.notes),
+        "noise_regions": list(estimates.noise),
         "output": str(output),
         "posteriors": None if estimates.posteriors is None else str(estimates.posteriors),
     }

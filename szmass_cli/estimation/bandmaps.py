@@ -67,6 +67,8 @@ class BandMap:
         Fraction of each mode that the map's filter preserves; None for an unfiltered map.
     said : tuple of str
         Notes for the user about the frequency.
+    splits : tuple of SkyMap
+        Two maps of the same sky with noises of their own; empty without them.
     """
 
     request: MapRequest
@@ -78,6 +80,7 @@ class BandMap:
     passband: Passband | None
     transfer: IsotropicTransfer | PlaneTransfer | None
     said: tuple[str, ...] = ()
+    splits: tuple[SkyMap, ...] = ()
 
     @classmethod
     def open(cls, request: MapRequest, model_frequency_ghz: float | None = None) -> "BandMap":
@@ -124,8 +127,9 @@ class BandMap:
         if beam is not None:
             check_resolution(sky_map, width_arcmin(beam))
         transfer = None if request.transfer is None else read_transfer(request.transfer)
+        splits = () if request.split is None else _splits(request, sky_map)
         sources = {**full.sources, "frequency": source}
-        return cls(request, sky_map, weights, frequency_ghz, beam, sources, passband, transfer, said)
+        return cls(request, sky_map, weights, frequency_ghz, beam, sources, passband, transfer, said, splits)
 
     @property
     def name(self) -> str:
@@ -178,6 +182,7 @@ class BandMap:
             self.passband,
             pixel_arcmin,
             self.transfer,
+            self.sky_map.units.label == "y",
         )
 
     @property
@@ -250,6 +255,7 @@ class BandMap:
             "parts of files": [
                 split_part(file)[1] for file in (request.path, request.mask, request.ivar) if file
             ],
+            "splits": [quick_identity(file_of(file)) for file in request.split or ()],
         }
 
 
@@ -269,6 +275,31 @@ def width_arcmin(beam: AnyBeam) -> float:
 def _beam(given: float | str) -> AnyBeam:
     """Return a beam given by its FWHM [arcmin], or by a file."""
     return read_beam(given) if isinstance(given, str) else Beam(given)
+
+
+def _splits(request: MapRequest, sky_map: SkyMap) -> tuple[SkyMap, ...]:
+    """Open the splits of a map, on pixels like its own.
+
+    Raises
+    ------
+    InputError
+        A split has other pixels than the map, or is of Compton y.
+    """
+    assert request.split is not None
+    if sky_map.units.label == "y":
+        raise InputError(
+            f"{request.path}: what is left of the sky in a map of Compton y is noise too, and the difference "
+            "of its splits does not have it.",
+            "Leave --split out: the noise is measured in the map itself.",
+        )
+    splits = tuple(open_map(path, units=request.units) for path in request.split)
+    for path, one in zip(request.split, splits, strict=True):
+        if one.description != sky_map.description:
+            raise InputError(
+                f"{path} does not match {request.path}: {one.description}, and not {sky_map.description}.",
+                "Splits are maps of the same sky on the same pixels.",
+            )
+    return splits
 
 
 def _check_passband(request: MapRequest, passband: Passband, frequency_ghz: float) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Semaphore
@@ -18,6 +18,7 @@ from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.seen import Seen
 from szmass_cli.estimation.settled import Settled, Wanted
+from szmass_cli.estimation.strips import Strip
 from szmass_cli.network.backend import one_thread_per_operation
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.physics.noise import NoiseLevel
@@ -135,12 +136,20 @@ class Bench:
         """
         assert self._meter is not None  # made ready
         with self._cutting:
-            strip = self._method.cut(self.maps, rows)
+            strip = self._cut(rows)
         found = nothing_measured(strip, self.job.wanted, self._white_uk_arcmin)
         measurable = strip.measurable
         if measurable.size:
             found.put(measurable, self._meter(strip[measurable]))
         return found
+
+    def _cut(self, rows: Rows) -> Strip:
+        """Return the cutouts of a strip, with the noise of its rows as far as it is known."""
+        strip, measured = self._method.cut(self.maps, rows), self.job.settled.measured
+        if measured is None:
+            return strip
+        noise = measured.noise_uk_arcmin(strip.noise_uk_arcmin, rows.ra_deg, rows.dec_deg)
+        return replace(strip, noise_uk_arcmin=noise)
 
     def view(self, row: Rows) -> Seen:
         """Return images and curves of a single row; its numbers are those that measuring it gives.
@@ -151,6 +160,6 @@ class Bench:
             The one row.
         """
         assert self._meter is not None  # made ready
-        strip = self._method.cut(self.maps, row)
+        strip = self._cut(row)
         with one_blas_thread():
             return Seen.of(strip, self._meter.view(strip) if strip.measurable.size else None)

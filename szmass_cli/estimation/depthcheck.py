@@ -47,10 +47,15 @@ def check_ivar(one: BandMap, look: Look, band: Band, sky: SkyModel) -> None:
     most = float(np.sqrt(white**2 + red * (white / band.noise_uk_arcmin) ** 2))
     if white / np.sqrt(OFF_BY) < measured < most * np.sqrt(OFF_BY):
         return
+    raise in_another_unit(one, white, measured)
+
+
+def in_another_unit(one: BandMap, by_ivar_uk_arcmin: float, measured_uk_arcmin: float) -> InputError:
+    """Return the error of inverse variances that say another noise than is measured in the map."""
     assert one.weights.ivar is not None  # or there were no noise by it
     unit = one.sky_map.units.label
-    raise InputError(
+    return InputError(
         f"{one.weights.ivar.path}: by these inverse variances the noise of {one.request.path.name} is "
-        f"{white:.3g} µK-arcmin, and {measured:.3g} are measured in it.",
+        f"{by_ivar_uk_arcmin:.3g} µK-arcmin, and {measured_uk_arcmin:.3g} are measured in it.",
         f"They are hardly in 1/{unit}^2: convert them, or state their unit in BUNIT; or give --noise alone.",
     )

@@ -12,14 +12,8 @@ from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.completion import NotKnown
 from szmass_cli.estimation.depthcheck import check_ivar
 from szmass_cli.estimation.likelihoodmeter import Assumptions, LikelihoodMeter
-from szmass_cli.estimation.looks import (
-    Look,
-    check_plausible,
-    look_at,
-    measured_noise,
-    pixel_side_arcmin,
-    sky_rms_uk,
-)
+from szmass_cli.estimation.looks import check_plausible, look_at, pixel_side_arcmin, sky_rms_uk
+from szmass_cli.estimation.noisesettling import ASSUMED_NOISE_UK_ARCMIN, settled_noise
 from szmass_cli.estimation.request import MapRequest, SkyRequest
 from szmass_cli.estimation.rows import RedshiftLimits, Rows
 from szmass_cli.estimation.settled import Settled, Wanted
@@ -33,12 +27,6 @@ from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.posterior.massscale import MassScale, check_scale_of_model
 from szmass_cli.posterior.priors import Prior, PriorChange
-
-NOISE_CORRELATION = 0.9
-"""Of the atmosphere's noise between bands, as forecasts have it (Simons Observatory 2019, JCAP 02, 056)."""
-
-ASSUMED_NOISE_UK_ARCMIN = 10.0
-"""White noise of a map whose noise nobody states, and of which no cutout is whole: ACT's and SPT's depth."""
 
 
 class LikelihoodMethod:
@@ -126,45 +114,18 @@ class LikelihoodMethod:
 
     def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
         """Return noise and pixel size of the maps around the clusters, with notes for the user."""
-        sky, notes = self.sky, []
-        noise, sources, pixels = [], [], []
+        sky, sides, looks = self.sky, [], []
         for one in maps:
             look = look_at(one, rows)
             side = pixel_side_arcmin(one.sky_map, look.rows) if one.request.pixel_window else 0.0
-            level, source = self._noise(one, look, side, sky)
-            band = one.band(NoiseLevel.parse(level), side)
+            band = one.band(one.noise or NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), side)
             check_plausible(one.sky_map, look.rms_uk, sky_rms_uk(sky, band))
-            check_ivar(one, look, band, sky)
-            notes += _noise_notes(one, level, source)
-            noise.append(level)
-            sources.append(source)
-            pixels.append(side)
-        red = [NoiseLevel.parse(level).red is not None for level in noise]
-        correlation = self._request.noise_correlation
-        if correlation is None:
-            correlation = NOISE_CORRELATION
-            if sum(red) > 1:
-                notes.append(
-                    f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
-                    "that of the atmosphere; --noise-correlation states it."
-                )
-        notes += self._source_notes(rows)
-        return Settled(tuple(noise), tuple(sources), tuple(pixels), correlation), tuple(notes)
-
-    def _noise(self, one: BandMap, look: Look, side: float, sky: SkyModel) -> tuple[str, str]:
-        """Return the noise of a map in the form of ``--noise``, and its source."""
-        if one.request.noise is not None:
-            return str(one.request.noise), "option"
-        by_ivar = one.noise_uk_arcmin(look.rows)
-        if by_ivar is not None:
-            known = by_ivar[np.isfinite(by_ivar)]
-            white = f"{np.median(known) if known.size else ASSUMED_NOISE_UK_ARCMIN:.3g}"
-            return white + _shape_by_survey(one), "ivar"
-        band = one.band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), side)
-        found = measured_noise(look, band, sky, one.sky_map.pixel_arcmin)
-        if found is None:
-            return f"{ASSUMED_NOISE_UK_ARCMIN:g}", "assumed"
-        return f"{found.white_uk_arcmin:g}", "measured"
+            if one.noise is not None:
+                check_ivar(one, look, band, sky)
+            looks.append(look)
+            sides.append(side)
+        settled, notes = settled_noise(maps, rows, looks, sides, sky, self._request.noise_correlation)
+        return settled, (*notes, *self._source_notes(rows))
 
     def _source_notes(self, rows: Rows) -> list[str]:
         """Return a note on the known sources in the cutouts of rows.
@@ -212,28 +173,6 @@ class LikelihoodMethod:
             self.sources,
         )
         model = MassModel.from_bundle(self._bundle, wanted.batch_size)
-        instrument = Instrument(bands, settled.noise_correlation)
+        plane = None if settled.measured is None else settled.measured.plane
+        instrument = Instrument(bands, settled.noise_correlation, plane_noise=plane)
         return LikelihoodMeter(instrument, model, assumptions, wanted)
-
-
-def _shape_by_survey(one: BandMap) -> str:
-    """Return knee and slope of the 1/f noise that the map's survey publishes, as ``--noise`` has them."""
-    published = None if one.facts is None else one.facts.noise
-    if published is None or "," not in published.value:
-        return ""
-    return "," + published.value.partition(",")[2]
-
-
-def _noise_notes(one: BandMap, level: str, source: str) -> list[str]:
-    """Return notes about the noise of a map."""
-    if source == "measured":
-        return [
-            f"The noise of the map at {one.name} was not given: white, {level} µK-arcmin, as measured in its "
-            "cutouts. --noise or --ivar states it, 1/f noise included."
-        ]
-    if source == "assumed":
-        return [
-            f"The noise of the map at {one.name} was not given, and no whole cutout was found to measure it "
-            f"in: {level} µK-arcmin was assumed. --noise or --ivar states it."
-        ]
-    return []

@@ -144,6 +144,7 @@ def prepared(request: Request, shares: int = 1) -> Run:
     rows, notes = catalog_rows(catalog, method.redshifts, request.sky.position_error_arcmin)
     rows = replace(rows, flags=rows.flags | method.flags(maps))
     settled, found = method.settled(maps, rows)
+    rows = replace(rows, flags=rows.flags | settled.flags)
     batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
     block_rows = min(request.block_rows, -(-len(catalog) // shares))
     request = replace(request, batch_size=batch_size, block_rows=block_rows)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from szmass_cli import __version__
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
@@ -57,8 +58,10 @@ KEYWORDS = {
     "SZM_IVRH": ("ivar SHA-256", "its SHA-256"),
     "SZM_NOIS": ("noise", "noise [µK-arcmin], `w,l_knee,slope` or a file; `ivar`: row by row"),
     "SZM_NOMD": ("noise, typical", "the same, but with `ivar` the median white noise around the rows"),
-    "SZM_NOSR": ("noise from", "`option`, `ivar`, `measured`, `assumed` or `model`"),
+    "SZM_NOSR": ("noise from", "`option`, `measured`, in `cutouts`, `ivar`, `assumed` or `model`"),
     "SZM_NOIH": ("noise SHA-256", "SHA-256 of the noise file"),
+    "SZM_SPLT": ("splits", "files of the splits in whose difference the noise was measured"),
+    "SZM_NREG": ("noise regions", "RA and Dec [deg] of regions, and the white noise of each by band"),
     "SZM_NCOR": ("noise correlation", "correlation of the 1/f noise between bands, of several"),
     "SZM_PERR": ("position error [']", "position error along each axis [arcmin], where an option states it"),
     "SZM_RELA": ("relativistic", "relativistic corrections, where an option states them"),
@@ -106,6 +109,8 @@ def provenance(run: Run, sha256: Sequence[Mapping[str, str]], begun: str) -> Met
         meta[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
     if len(maps) > 1:
         meta["SZM_NCOR"] = settled.noise_correlation
+    if settled.measured is not None:
+        meta["SZM_NREG"] = "; ".join(_region_in_words(one) for one in settled.measured.regions())
     return meta | _of_sky(run) | {RECIPE_KEY: recipe_of(run).to_json()}
 
 
@@ -125,7 +130,7 @@ def recipe_of(run: Run) -> Recipe:
         model_name(str(run.bundle.path)),
         run.bundle.sha256,
         job.sky,
-        replace(job.settled, noise=tuple(noise)),
+        replace(job.settled, noise=tuple(noise), measured=None),
         job.wanted,
         tuple(run.request.mass_definitions),
         dict(run.catalog.roles),
@@ -235,7 +240,14 @@ def _of_map(one: BandMap, settled: Settled, index: int, sha256: Mapping[str, str
         "SZM_NOMD": _noise(settled.noise[index]),
         "SZM_NOSR": settled.noise_source[index],
         "SZM_NOIH": digests["noise"],
+        "SZM_SPLT": ", ".join(path.name for path in request.split or ()),
     }
+
+
+def _region_in_words(region: dict[str, Any]) -> str:
+    """Return the centre [deg] of a region, and its white noise by band [µK-arcmin]."""
+    white = " ".join(f"{value:g}" for value in region["white_uk_arcmin"])
+    return f"{region['ra_deg']:g} {region['dec_deg']:g}: {white}"
 
 
 def _noise(stated: str) -> str | float:

@@ -205,6 +205,8 @@ def reopened(recipe: Recipe, moved: Mapping[float, Path], beside: Path | None) -
             )
         if changed:
             notes.append(f"{one.request.path.name} is not what was measured: {', '.join(changed)} differ.")
+    if "measured" in recipe.settled.noise_source:
+        notes.append("Noise that was measured in the maps is shown as its white level, knee and slope only.")
     wanted = replace(recipe.wanted, batch_size=fitting_batch_size(bundle.recipe.network))
     resolved = tuple(one.request.resolved() for one in maps)
     identity = inputs_identity(maps, bundle.sha256)

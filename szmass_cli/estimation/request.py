@@ -53,6 +53,9 @@ class MapRequest:
     survey : str, optional
         Survey whose adapter gives what is not stated, or ``none``; by default the one that recognises the
         map.
+    split : tuple of two paths, optional
+        Two maps of the same sky with noises of their own, such as of two halves of the data: the noise is
+        measured in half their difference.
     """
 
     path: Path
@@ -66,6 +69,7 @@ class MapRequest:
     ivar: Path | None = None
     mask: Path | None = None
     survey: str | None = None
+    split: tuple[Path, Path] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.beam, float | int) and not 0.01 <= self.beam < 600.0:
@@ -76,6 +80,10 @@ class MapRequest:
             self.noise_level()
         if self.survey is not None:
             check_survey(self.survey)
+        if self.split is not None and self.noise is not None:
+            raise UsageError(
+                "--split and --noise are both given: splits are for measuring the noise.", "Leave one out."
+            )
 
     def noise_level(self) -> NoiseLevel | None:
         """Return the stated noise, None where none is stated.
@@ -106,7 +114,8 @@ class MapRequest:
     @property
     def files(self) -> list[Path]:
         """Return all files of the map that are read."""
-        maps = [file_of(file) for file in (self.path, self.ivar, self.mask) if file is not None]
+        given = (self.path, self.ivar, self.mask, *(self.split or ()))
+        maps = [file_of(file) for file in given if file is not None]
         return [*maps, *(file for file in self.tables.values() if file is not None)]
 
     def resolved(self) -> "MapRequest":
@@ -121,18 +130,23 @@ class MapRequest:
             noise=self.noise if noise is None else str(noise.resolve()),
             ivar=self.ivar and self.ivar.resolve(),
             mask=self.mask and self.mask.resolve(),
+            split=self.split and (self.split[0].resolve(), self.split[1].resolve()),
         )
 
     def stated(self) -> dict[str, Any]:
         """Return the request in JSON form."""
-        return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(self.resolved()).items()}
+        values = asdict(self.resolved())
+        if self.split is not None:
+            values["split"] = [str(path) for path in values["split"]]
+        return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
 
     @classmethod
     def from_stated(cls, stated: dict[str, Any]) -> "MapRequest":
         """Return the request whose JSON form is `stated`."""
         names = ("path", "passband", "transfer", "ivar", "mask")
         paths = {name: stated[name] and Path(stated[name]) for name in names}
-        return cls(**{**stated, **paths})
+        split = stated["split"] and tuple(Path(path) for path in stated["split"])
+        return cls(**{**stated, **paths, "split": split})
 
 
 @dataclass(frozen=True)

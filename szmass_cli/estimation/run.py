@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -54,6 +55,8 @@ class Estimates:
         Frequency, unit, beam and noise of each map, see `provenance.maps_in_numbers`.
     run : Run
         The opened maps and model that they were measured with.
+    noise : tuple of dict
+        Regions in which noise was measured, with what was found there; see `MeasuredNoise.regions`.
     """
 
     catalog: Catalog
@@ -64,6 +67,7 @@ class Estimates:
     posteriors: Path | None
     bands: tuple[dict[str, str | float], ...]
     run: Run
+    noise: tuple[dict[str, Any], ...] = ()
 
     def flag_counts(self) -> dict[str, int]:
         """Return the number of rows that carry each flag, for the flags that occur."""
@@ -268,5 +272,6 @@ def _estimates(run: Run, parts: Parts, measured: Measured, hashed: Mapping[Path,
     table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change, stated)
     meta = provenance(run, sha256_of_maps(run, hashed), parts.begun)
     in_words, in_numbers = maps_in_words(run), maps_in_numbers(run)
-    posteriors = run.request.posteriors
-    return Estimates(run.catalog, table, meta, run.notes, in_words, posteriors, in_numbers, run)
+    posteriors, noise = run.request.posteriors, run.bench.job.settled.measured
+    regions = () if noise is None else tuple(noise.regions())
+    return Estimates(run.catalog, table, meta, run.notes, in_words, posteriors, in_numbers, run, regions)

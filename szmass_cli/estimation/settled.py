@@ -1,14 +1,90 @@
 """Properties of the maps determined before the measurement: plain data, the same for all workers."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
+import numpy as np
+
+from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.physics.planenoise import PlaneNoise
 from szmass_cli.posterior.grid import N_GRID
 from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior
 
 ALWAYS = (16.0, 50.0, 84.0)
 """Percentiles that are always written: the error bars and the median."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredNoise:
+    """Noise as it was measured in regions around the rows.
+
+    Parameters
+    ----------
+    plane : PlaneNoise
+        Power of the noise of all f bands at the typical depth.
+    stated_uk_arcmin : numpy.ndarray, shape (f,)
+        What the inverse variances say of that depth [µK-arcmin]; NaN without them.
+    ra_deg, dec_deg : numpy.ndarray, shape (p,)
+        Centres of the regions, ICRS [deg].
+    region_uk_arcmin : numpy.ndarray, shape (p, f)
+        White noise of each region [µK-arcmin].
+    even : numpy.ndarray of bool, shape (f,)
+        Whether all rows of a band without inverse variances have the typical depth, not that of their region.
+    """
+
+    plane: PlaneNoise
+    stated_uk_arcmin: np.ndarray
+    ra_deg: np.ndarray
+    dec_deg: np.ndarray
+    region_uk_arcmin: np.ndarray
+    even: np.ndarray
+
+    @property
+    def white_uk_arcmin(self) -> np.ndarray:
+        """Return the white noise of each band at the typical depth, (f,) [µK-arcmin]."""
+        return np.sqrt(self.plane.white_uk2_sr) / ARCMIN
+
+    def noise_uk_arcmin(self, by_ivar: np.ndarray, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+        """Return the white noise (n, f) of rows: by inverse variances (n, f), else by their region.
+
+        Parameters
+        ----------
+        by_ivar : numpy.ndarray, shape (n, f)
+            What the inverse variances say [µK-arcmin]; NaN where they say nothing.
+        ra_deg, dec_deg : numpy.ndarray, shape (n,)
+            Positions of the rows, ICRS [deg].
+        """
+        nearest = np.argmax(_unit(ra_deg, dec_deg) @ _unit(self.ra_deg, self.dec_deg).T, axis=1)
+        of_region = np.where(self.even, self.white_uk_arcmin, self.region_uk_arcmin[nearest])
+        scaled = by_ivar * self.white_uk_arcmin / self.stated_uk_arcmin
+        return np.where(np.isfinite(scaled), scaled, of_region)
+
+    def stated(self) -> dict[str, Any]:
+        """Return the noise in JSON form, its table by its digest."""
+        digest = sha256(np.ascontiguousarray(self.plane.power_uk2_sr).tobytes()).hexdigest()
+        return {
+            "plane": digest,
+            "stated": [float(f"{value:.6g}") for value in self.stated_uk_arcmin],
+            "regions": self.regions(),
+        }
+
+    def regions(self) -> list[dict[str, Any]]:
+        """Return the centre and white noise of each region, for people and JSON."""
+        return [
+            {
+                "ra_deg": round(float(ra), 3),
+                "dec_deg": round(float(dec), 3),
+                "white_uk_arcmin": [float(f"{value:.3g}") for value in white],
+            }
+            for ra, dec, white in zip(self.ra_deg, self.dec_deg, self.region_uk_arcmin, strict=True)
+        ]
+
+
+def _unit(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -20,21 +96,29 @@ class Settled:
     noise : tuple of str
         Noise of each band, in the form of the option ``--noise``.
     noise_source : tuple of str
-        Source of the noise of each band: ``option``, ``ivar``, ``measured``, ``assumed`` or ``model``.
+        Source of the noise of each band: ``option``, ``ivar``, ``measured`` in regions, in ``cutouts``,
+        ``assumed`` or ``model``.
     pixel_arcmin : tuple of float
         Pixel side of each band if pixels are averages over their area; 0 for point-sampled pixels.
     noise_correlation : float
         Correlation of the 1/f noise between any two bands.
+    measured : MeasuredNoise, optional
+        The noise where it was measured in the maps; None where it was stated or assumed.
+    flags : int
+        Bits of `szmass_cli.catalog.flags.Flag` that what was found raises for every row.
     """
 
     noise: tuple[str, ...]
     noise_source: tuple[str, ...]
     pixel_arcmin: tuple[float, ...]
     noise_correlation: float
+    measured: MeasuredNoise | None = None
+    flags: int = 0
 
     def stated(self) -> dict[str, Any]:
         """Return the properties in JSON form."""
-        return asdict(self)
+        simple = {name: value for name, value in vars(self).items() if name != "measured"}
+        return simple if self.measured is None else {**simple, "measured": self.measured.stated()}
 
 
 @dataclass(frozen=True)

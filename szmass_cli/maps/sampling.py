@@ -52,7 +52,7 @@ def sample(
     local = pixels - low
     if window_status.any():
         status = _around(window_status, local)
-        window = _fill(window, window_status != 0)
+        window = fill_from_nearest(window, window_status != 0)
     else:
         status = np.zeros(nowhere.shape, np.uint8)
     status[nowhere] = PixelStatus.OUTSIDE
@@ -106,7 +106,7 @@ def _around(status: np.ndarray, local: np.ndarray) -> np.ndarray:
     return south | status[row + 1, column] | status[row + 1, column + 1]
 
 
-def _fill(window: np.ndarray, bad: np.ndarray) -> np.ndarray:
+def fill_from_nearest(window: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """Give pixels without data their nearest neighbour's value: a spline rings less than at a step."""
     if not bad.any():
         return window

@@ -8,6 +8,7 @@ import numpy as np
 from szmass_cli.physics.beams import ARCMIN, AnyBeam
 from szmass_cli.physics.noise import RedNoise
 from szmass_cli.physics.passbands import Passband
+from szmass_cli.physics.planenoise import PlaneNoise
 from szmass_cli.physics.stripes import Stripes
 from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer
 
@@ -39,6 +40,9 @@ class Band:
         Side of the map's pixels where they are means over their area and the beam does not say so; else 0.
     transfer : IsotropicTransfer or PlaneTransfer, optional
         Of the filter that the map went through.
+    sky_free : bool
+        Whether CMB and foregrounds were taken out of the map, as from maps of Compton y; what is left of them
+        counts as noise.
     """
 
     frequency_ghz: float
@@ -48,6 +52,7 @@ class Band:
     passband: Passband | None = None
     pixel_arcmin: float = 0.0
     transfer: IsotropicTransfer | PlaneTransfer | None = None
+    sky_free: bool = False
 
     @property
     def response(self) -> Passband:
@@ -128,11 +133,14 @@ class Instrument:
         Correlation of the red noise between any two bands, 0 to 1.
     stripes : Stripes, optional
         How directions share the red noise; otherwise all alike.
+    plane_noise : PlaneNoise, optional
+        Noise as it was measured, in place of the bands' red noise.
     """
 
     bands: tuple[Band, ...]
     noise_correlation: float = 0.0
     stripes: Stripes | None = None
+    plane_noise: PlaneNoise | None = None
 
     def __len__(self) -> int:
         return len(self.bands)
@@ -149,11 +157,13 @@ class Instrument:
 
     @property
     def is_mirror_symmetric(self) -> bool:
-        """Return whether filters and stripes are the same when east and west change places."""
+        """Return whether all is the same when east and west, or north and south, change places."""
+        noise = self.plane_noise is None or self.plane_noise.mirror_symmetric
         stripes = self.stripes is None or self.stripes.mirror_symmetric
         filters = [band.plane_transfer for band in self.bands if band.plane_transfer is not None]
-        return stripes and all(one.mirror_symmetric for one in filters)
+        return noise and stripes and all(one.mirror_symmetric for one in filters)
 
     def only(self, chosen: tuple[int, ...]) -> "Instrument":
         """Return the instrument with some of its bands."""
-        return replace(self, bands=tuple(self.bands[index] for index in chosen))
+        noise = None if self.plane_noise is None else self.plane_noise.only(chosen)
+        return replace(self, bands=tuple(self.bands[index] for index in chosen), plane_noise=noise)

@@ -14,6 +14,9 @@ from szmass_cli.system.inputs import read_arrays, read_table
 LARGEST = 1.5
 """No filter amplifies a mode by more than this; larger values mean that a file is not a transfer function."""
 
+LEAST_REACH = 3000.0
+"""Multipole that a plane has to reach: most of the signal of clusters is below it."""
+
 MIRROR_TOLERANCE = 1e-6
 """Left-right differences below this fraction of the largest value count as none."""
 
@@ -156,6 +159,15 @@ def _read_plane(path: str | Path) -> PlaneTransfer:
             _PLANE_FORMAT,
         )
     columns, rows = _ascending(ell_x, "ell_x", path), _ascending(ell_y, "ell_y", path)
+    reach = min(
+        np.abs(axis[[order[0], order[-1]]]).min() for axis, order in ((ell_x, columns), (ell_y, rows))
+    )
+    if reach < LEAST_REACH:
+        raise InputError(
+            f"The transfer function {path} ends at a multipole of {reach:g}, and clusters have signal beyond "
+            f"{LEAST_REACH:g}: it is of another grid, or not in multipoles.",
+            "ell_x and ell_y are 2 pi times cycles per radian, of both signs.",
+        )
     tf = _checked(tf, path, _PLANE_FORMAT)[np.ix_(rows, columns)]
     return PlaneTransfer(ell_x[columns], ell_y[rows], tf)
 

@@ -6,6 +6,7 @@ from scipy.special import j0
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.physics.planenoise import PlaneNoise
 from szmass_cli.physics.quadrature import panel_nodes
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.stripelags import striped_lags
@@ -35,6 +36,8 @@ def sky_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray:
 
 def red_noise_lags_uk2(power: SkyPower, instrument: Instrument) -> np.ndarray | None:
     """Return the covariance of red noise, see `sky_lags_uk2`; None where no band has any."""
+    if instrument.plane_noise is not None:
+        return _plane_noise_lags(instrument.plane_noise)
     if all(band.red_noise is None for band in instrument.bands):
         return None
     measured = _measure(power.ell) * red_noise_cl_uk2_sr(instrument, power.ell)
@@ -108,7 +111,19 @@ def _plane_lags(power: SkyPower, instrument: Instrument) -> np.ndarray:
     plain *= optics[:, None] * optics[None, :]
     # right ascension grows eastwards, columns westwards
     filters = [plane_filters(instrument, -sign * ell_x, ell_y) for sign in (1.0, -1.0)]
-    sides = [plain * one[:, None] * one[None, :] for one in filters]
+    return _lags_of_sides(nodes, weights, [plain * one[:, None] * one[None, :] for one in filters])
+
+
+def _plane_noise_lags(noise: PlaneNoise) -> np.ndarray:
+    """Return the covariance of the correlated part of measured noise, see `sky_lags_uk2`."""
+    nodes, weights = wave_nodes(noise.ell_max)
+    # right ascension grows eastwards, columns westwards
+    sides = [noise.correlated_uk2_sr(-sign * nodes[None, :], nodes[:, None]) for sign in (1.0, -1.0)]
+    return _lags_of_sides(nodes, weights, sides)
+
+
+def _lags_of_sides(nodes: np.ndarray, weights: np.ndarray, sides: list[np.ndarray]) -> np.ndarray:
+    """Return lags (f, f, 79, 79) of power (f, f, n, n) at nodes of rows and columns, and at -columns."""
     arc = np.arange(N_PIXELS) * PIXEL_ARCMIN * ARCMIN
     cosine, sine = (wave(np.outer(arc, nodes)) * weights / (2.0 * np.pi) for wave in (np.cos, np.sin))
     even = 2.0 * cosine @ (sides[0] + sides[1]) @ cosine.T

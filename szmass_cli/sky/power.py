@@ -88,7 +88,9 @@ class SkyPower:
         """
         ell = tabulated_ell(max(band.beam.ell_max for band in bands))
         none = np.zeros((len(bands), len(bands), ell.size))
-        return cls(ell, cl_from_dl(ell, sum(sky_dl_uk2(config, ell, bands, cmb_dl).values(), none)))
+        dl = sum(sky_dl_uk2(config, ell, bands, cmb_dl).values(), none)
+        shows = np.array([not band.sky_free for band in bands])
+        return cls(ell, cl_from_dl(ell, dl * np.outer(shows, shows)[:, :, None]))
 
     @property
     def n_bands(self) -> int:

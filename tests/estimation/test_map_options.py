@@ -222,8 +222,9 @@ def test_a_noise_that_is_not_the_map_s_is_seen(field, measure, noise):
 
 def test_a_noise_that_nobody_states_is_measured(field, measure, measured):
     estimates = measure(field.map_path, field.catalog_path, noise=None)
-    assert estimates.meta["SZM_NOSR"] == "measured" and 4.5 < estimates.meta["SZM_NOIS"] < 5.5
-    assert "as measured in its cutouts" in " ".join(estimates.notes)
+    assert estimates.meta["SZM_NOSR"] == "measured"
+    assert 4.5 < float(estimates.meta["SZM_NOIS"].split(",")[0]) < 5.5
+    assert "was measured in" in " ".join(estimates.notes)
     assert np.abs(change(estimates, measured)).max() < 0.05
 
 

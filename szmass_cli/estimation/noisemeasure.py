@@ -1,0 +1,315 @@
+"""The noise of maps, measured in them: in regions around the rows, without what is known of the sky."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import fft, ndimage
+
+from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.noiseregions import LEAST_BLANK, Region, regions_around
+from szmass_cli.estimation.rows import Rows
+from szmass_cli.maps.patches import PatchGrid
+from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.planenoise import PlaneNoise, passed_noise, shape_of_filter
+from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer
+from szmass_cli.sky.lags import plane_filters
+from szmass_cli.sky.noisefit import BinnedPower, NoiseShape, fitted_noise, relative_depth
+from szmass_cli.sky.patchpower import PlaneModes
+from szmass_cli.sky.planeratio import (
+    WINDOW_CORRELATION,
+    PlaneModel,
+    PlaneRatio,
+    measured_noise_plane,
+)
+from szmass_cli.sky.power import SkyPower
+from szmass_cli.system.blas import one_blas_thread
+
+OF_NYQUIST = 0.6
+"""Finer waves than this fraction of what pixels can hold are changed by interpolation."""
+
+HIGHEST_ELL = 15_000.0
+PASSED = 0.5
+"""Noise is fitted to modes of which filters leave more than this in power."""
+
+FAINTEST = 0.02
+"""Of the power at `ELL_OF_CLUSTERS`: where less is left, maps were smoothed, and no noise can be seen."""
+
+ELL_OF_CLUSTERS = 4500.0
+N_RINGS = 28
+STANDS_OUT_SIGMA = 5.0
+SEEN, WELL_SEEN = 0.02, 0.3
+"""Of the window: sources are looked for where it is larger than the one, and the brighter of them below the
+other."""
+
+HALF_BLANK = 0.5
+"""Of the blank sky that regions begin with: sources may take as much of it."""
+
+STOPPED, JUDGED_BY = 0.1, 4
+"""Power that filters leave where it is looked whether noise went through them, and the regions looked at."""
+
+FAR_OFF = 6.0
+"""Regions whose noise variance is further than this from the typical one are no part of the map."""
+
+UNEVEN = 0.05
+"""Regions whose noise variances differ by more have their own depths where no inverse variances are given."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegionPower:
+    """The modes of a region, and the power that the sky has under its window.
+
+    Parameters
+    ----------
+    region : Region
+        What was cut out of the maps.
+    modes : numpy.ndarray, shape (m, f)
+        Transform of its f maps, whose squares are power [µK^2 sr].
+    sky : numpy.ndarray, shape (m, f, f)
+        Mean power [µK^2 sr] of the sky, as beams and filters leave it.
+    broad : numpy.ndarray, shape (n, n)
+        Window of the large scales, see `PlaneModes.transform`.
+    """
+
+    region: Region
+    modes: np.ndarray
+    sky: np.ndarray
+    broad: np.ndarray
+
+    @property
+    def power(self) -> np.ndarray:
+        """Return the power of each mode between bands, (m, f, f) [µK^2 sr]."""
+        return (self.modes[:, :, None] * self.modes[:, None, :].conj()).real
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseMeasurement:
+    """Noise as it was measured.
+
+    Parameters
+    ----------
+    shape : NoiseShape
+        White noise, knee, slope and correlation of the bands, at the depth `reference`.
+    plane : PlaneNoise
+        The same noise as its power in the plane of multipoles.
+    reference_uk_arcmin : numpy.ndarray, shape (f,)
+        What inverse variances say of that depth; NaN without.
+    regions : tuple of Region
+        Where it was measured.
+    depth : numpy.ndarray, shape (p, f)
+        Noise variance of each region over that of `shape`.
+    modes : PlaneModes
+        Multipoles of the regions' modes.
+    powers : tuple of RegionPower
+        Modes of the regions.
+    """
+
+    shape: NoiseShape
+    plane: PlaneNoise
+    reference_uk_arcmin: np.ndarray
+    regions: tuple[Region, ...]
+    depth: np.ndarray
+    modes: PlaneModes
+    powers: tuple[RegionPower, ...]
+
+
+class NoiseMeter:
+    """Measures the noise of the maps of a run.
+
+    Parameters
+    ----------
+    maps : sequence of BandMap, length f
+        The opened maps.
+    instrument : Instrument
+        Their bands; the noise of these is not used.
+    sky : SkyPower
+        Power of the sky before any beam, between the bands; 0 for maps of Compton y.
+    """
+
+    def __init__(self, maps: Sequence[BandMap], instrument: Instrument, sky: SkyPower):
+        self._maps, self._instrument, self._sky = maps, instrument, sky
+
+    def __call__(self, rows: Rows) -> NoiseMeasurement | None:
+        """Return the noise around the rows of a catalogue; None where no region has enough blank sky."""
+        with one_blas_thread():
+            regions = regions_around(self._maps, rows)
+            return self._measured(regions) if regions else None
+
+    def _measured(self, regions: list[Region]) -> NoiseMeasurement | None:
+        modes = self._modes(regions[0].grid)
+        lags = modes.lags(self.sky_power(*modes.box()))
+        powers = [self._power(modes, lags, one) for one in regions]
+        modes = self._where_there_is_power(modes, powers)
+        powers = [self._power(modes, lags, one) for one in regions]
+        shape = fitted_noise(self._binned(modes, powers, self._depths(regions)[1]))
+        # once more without what stands out against this noise
+        filters = self._matched(modes, shape)
+        cleaned = [_without_sources(one, filters) for one in regions]
+        known = list(zip(regions, powers, cleaned, strict=True))
+        powers = [old if new is one else self._power(modes, lags, new) for one, old, new in known]
+        powers = [one for one in powers if one.region.blank > HALF_BLANK * LEAST_BLANK]
+        return self._of_powers(modes, powers) if powers else None
+
+    def _of_powers(self, modes: PlaneModes, totals: list[RegionPower]) -> NoiseMeasurement:
+        powers = [_of_difference(modes, one) for one in totals]
+        reference, depth = self._depths([one.region for one in powers])
+        binned = self._binned(modes, powers, depth)
+        shape = fitted_noise(binned)
+        found = relative_depth(binned, shape)
+        typical = np.median(found, axis=0)
+        unknown = np.isnan(reference)
+        ordinary = np.all(np.abs(np.log(found / typical)[:, unknown]) < np.log(FAR_OFF), axis=1)
+        if not ordinary.all():
+            kept = [one for one, usual in zip(totals, ordinary, strict=True) if usual]
+            return self._of_powers(modes, kept)
+        if np.any(np.std(found[:, unknown], axis=0) > UNEVEN):
+            depth = np.where(unknown, found / typical, depth)
+            shape = fitted_noise(replace(binned, depth=depth))
+        plane = self._plane(modes, powers, depth, shape)
+        regions = tuple(one.region for one in powers)
+        return NoiseMeasurement(shape, plane, reference, regions, depth, modes, tuple(totals))
+
+    def _modes(self, grid: PatchGrid) -> PlaneModes:
+        coarsest = max(one.sky_map.pixel_arcmin for one in self._maps)
+        step = 360.0 / grid.side_deg
+        highest = min(HIGHEST_ELL, OF_NYQUIST * 180.0 * 60.0 / coarsest)
+        return PlaneModes(grid.n_pixels, grid.pixel_arcmin, (1.6 * step, highest))
+
+    def _power(self, modes: PlaneModes, lags: np.ndarray, region: Region) -> RegionPower:
+        # what the sky has under any window is known; of a sky that is not, holes must not spread the power
+        unknown = all(band.sky_free for band in self._instrument.bands)
+        broad = region.broad if unknown else region.window
+        found = modes.transform(region.images_uk, region.window, broad)
+        return RegionPower(region, found, modes.windowed(lags, broad), broad)
+
+    def sky_power(self, ell_x: np.ndarray, ell_y: np.ndarray) -> np.ndarray:
+        """Return the power of the sky (f, f, ...) [µK^2 sr] in the maps, as beams and filters leave it."""
+        ell_x, ell_y = np.broadcast_arrays(ell_x, ell_y)
+        ell = np.hypot(ell_x, ell_y)
+        power = self._sky.cl(ell.ravel()).reshape(len(self._instrument), len(self._instrument), *ell.shape)
+        passed = np.stack([band.optics.b_ell(ell) for band in self._instrument.bands])
+        passed = passed * plane_filters(self._instrument, ell_x, ell_y)
+        return power * passed[:, None] * passed[None, :]
+
+    def _no_sky(self, ell_x: np.ndarray, ell_y: np.ndarray) -> np.ndarray:
+        """Return the power of the sky in the difference of splits: none."""
+        return np.zeros((len(self._instrument),) * 2 + np.broadcast_shapes(ell_x.shape, ell_y.shape))
+
+    def _where_there_is_power(self, modes: PlaneModes, powers: list[RegionPower]) -> PlaneModes:
+        """Return modes up to where a map was smoothed so much that nothing is left."""
+        ell = modes.ell
+        near = np.abs(ell / ELL_OF_CLUSTERS - 1.0) < 0.1
+        mean = np.mean([np.abs(one.modes) ** 2 for one in powers], axis=0)
+        for edge in np.arange(5000.0, modes.ell_range[1], 500.0):
+            ring = (ell >= edge) & (ell < edge + 500.0)
+            if ring.any() and np.any(mean[ring].mean(axis=0) < FAINTEST * mean[near].mean(axis=0)):
+                return replace(modes, ell_range=(modes.ell_range[0], float(edge)))
+        return modes
+
+    def _depths(self, regions: list[Region]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the typical depth (f,) by inverse variances, and the regions' variances (p, f) over it."""
+        stated = np.array([one.depth() for one in regions])
+        # NaN where one region has none
+        reference = np.median(stated, axis=0)
+        return reference, np.where(np.isfinite(reference), (stated / reference) ** 2, 1.0)
+
+    def passes(self, modes: PlaneModes) -> np.ndarray:
+        """Return which modes (m,) the filters of all bands leave enough of."""
+        passed = [shape_of_filter(band.transfer, modes.ell_x, modes.ell_y) for band in self._instrument.bands]
+        return np.all(np.square(passed) > PASSED, axis=0)
+
+    def _binned(self, modes: PlaneModes, powers: list[RegionPower], depth: np.ndarray) -> BinnedPower:
+        members = self._rings(modes)
+        return BinnedPower(
+            np.array([modes.ell[member].mean() for member in members]),
+            np.array([member.sum() for member in members]) / WINDOW_CORRELATION,
+            _means([one.power for one in powers], members),
+            _means([one.sky for one in powers], members),
+            depth,
+        )
+
+    def _rings(self, modes: PlaneModes) -> list[np.ndarray]:
+        """Return which modes (m,) lie in each of some rings, of those that filters pass."""
+        edges = np.geomspace(*modes.ell_range, N_RINGS + 1)
+        ring = np.where(self.passes(modes), np.digitize(modes.ell, edges) - 1, -1)
+        return [ring == index for index in range(N_RINGS) if np.count_nonzero(ring == index) >= 4]
+
+    def _matched(self, modes: PlaneModes, shape: NoiseShape) -> np.ndarray:
+        """Return matched filters for point sources (f, n, n) in the transform of a region."""
+        ell_x, ell_y = (axis[..., ::2] if axis.shape[0] == 1 else axis[::2] for axis in modes.box())
+        ell = np.hypot(ell_x, ell_y)
+        total = self.sky_power(ell_x, ell_y) + shape.power_uk2_sr(ell)
+        beams = [band.optics.b_ell(ell) for band in self._instrument.bands]
+        filters = np.array([beam / total[band, band] for band, beam in enumerate(beams)])
+        filters[:, 0, 0] = 0.0
+        return filters
+
+    def _plane(
+        self, modes: PlaneModes, powers: list[RegionPower], depth: np.ndarray, shape: NoiseShape
+    ) -> PlaneNoise:
+        sky = self.sky_power if powers[0].region.difference_uk is None else self._no_sky
+        model = PlaneModel(
+            sky, shape.power_uk2_sr, shape.white_uk2_sr, self._noise_filters(modes, powers, shape)
+        )
+        lags = modes.lags(model.filtered_noise(*np.broadcast_arrays(*modes.box())))
+        ratio = PlaneRatio(modes.ell_x, modes.ell_y, len(self._instrument))
+        for one, variance in zip(powers, depth, strict=True):
+            noise = modes.windowed(lags, one.broad)
+            root = np.sqrt(variance)
+            ratio.add(one.modes, one.sky + noise * root[:, None] * root[None, :])
+        return measured_noise_plane(ratio, model, max(modes.ell_range[1], HIGHEST_ELL))
+
+    def _noise_filters(self, modes: PlaneModes, powers: list[RegionPower], shape: NoiseShape) -> tuple:
+        """Return the filter of each band's noise: that of its sky where that is likelier, else None."""
+        filters: list[IsotropicTransfer | PlaneTransfer | None] = []
+        noise = shape.power_uk2_sr(np.hypot(*modes.box()))
+        for band, one in enumerate(self._instrument.bands):
+            if one.transfer is None:
+                filters.append(None)
+                continue
+            stopped = np.square(shape_of_filter(one.transfer, modes.ell_x, modes.ell_y)) < STOPPED
+            costs = []
+            for transfer in (None, one.transfer):
+                passed = passed_noise(transfer, *modes.box())
+                lags = modes.lags((noise[band, band] * passed**2)[None, None])
+                cost = 0.0
+                for region in powers[:JUDGED_BY]:
+                    expected = modes.windowed(lags, region.broad)[stopped, 0, 0]
+                    expected = expected + region.sky[stopped, band, band]
+                    power = np.abs(region.modes[stopped, band]) ** 2
+                    cost += float(np.sum(power / expected + np.log(expected)))
+                costs.append(cost)
+            filters.append(one.transfer if costs[1] < costs[0] else None)
+        return tuple(filters)
+
+
+def _means(values: list[np.ndarray], members: list[np.ndarray]) -> np.ndarray:
+    """Return the means (p, b, f, f) over members of rings of values (m, f, f) of p regions."""
+    return np.array([[one[member].mean(axis=0) for member in members] for one in values])
+
+
+def _of_difference(modes: PlaneModes, total: RegionPower) -> RegionPower:
+    """Return the power of half the difference of splits, without a sky; the map's where there are none."""
+    difference = total.region.difference_uk
+    if difference is None:
+        return total
+    region = total.region
+    found = modes.transform(difference, region.window, region.broad)
+    return RegionPower(region, found, np.zeros_like(total.sky), region.broad)
+
+
+def _without_sources(region: Region, filters: np.ndarray) -> Region:
+    """Return a region without what stands out of any band behind its matched filter (f, n, n)."""
+    window = region.window
+    seen = window > SEEN
+    offsets = region.grid.offsets_arcmin
+    for image, matched in zip(region.images_uk, filters, strict=True):
+        weighted = (image - np.average(image, weights=window)) * window
+        found = np.abs(fft.ifft2(fft.fft2(weighted) * matched).real) / np.maximum(window, WELL_SEEN)
+        peaks = seen & (found > STANDS_OUT_SIGMA * 1.4826 * np.median(found[window > WELL_SEEN]))
+        labels, count = ndimage.label(peaks)
+        if count:
+            middle = np.array(ndimage.center_of_mass(peaks, labels, np.arange(1, count + 1)))
+            row, column = np.rint(middle).astype(int).T
+            region = region.without(offsets[row], offsets[column])
+    return region

@@ -1,0 +1,197 @@
+"""Noise measured in maps of known power: level, depth, splits, filters, and maps that cannot be used."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from mocknoise import ARCMIN, drawn, plane, rows_within, write_car
+
+from szmass_cli.catalog import Flag
+from szmass_cli.errors import InputError, UsageError
+from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.looks import look_at
+from szmass_cli.estimation.noiseregions import regions_around
+from szmass_cli.estimation.noisesettling import settled_noise
+from szmass_cli.estimation.request import MapRequest
+from szmass_cli.network.bundle.bundle import read_bundle
+from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import Beam
+
+N = 480
+WHITE_UK_ARCMIN, KNEE, SLOPE = 12.0, 4000.0, -3.5
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return read_bundle("survey").sky_model
+
+
+@pytest.fixture(scope="module")
+def seen(sky):
+    """Sky of 4 x 4 degrees behind a beam of 1.4', and two noises of its kind, not yet scaled."""
+    rng = np.random.default_rng(7)
+    ell = np.hypot(*plane(N))
+    band = Band(150.0, Beam(1.4), 1.0)
+    power = sky.power((band,)).cl(ell.ravel())[0, 0].reshape(N, N)
+    noise = (WHITE_UK_ARCMIN * ARCMIN) ** 2 * (1.0 + (np.maximum(ell, 100.0) / KNEE) ** SLOPE)
+    signal = drawn(power * band.optics.b_ell(ell) ** 2, rng)
+    return signal, drawn(noise, rng), drawn(noise, rng)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, seen):
+    """A map with its splits, inverse variances, filtered and scaled."""
+    folder = tmp_path_factory.mktemp("noise")
+    signal, one, other = seen
+    whole = signal + one
+    write_car(folder / "map.fits", whole)
+    write_car(folder / "half1.fits", whole + other)
+    write_car(folder / "half2.fits", whole - other)
+    write_car(folder / "ivar.fits", np.full((N, N), (0.5 / WHITE_UK_ARCMIN) ** 2))
+    write_car(folder / "ivar_in_k.fits", np.full((N, N), 30.0 * (0.5 / WHITE_UK_ARCMIN) ** 2))
+    ell_x, _ = plane(N)
+    passed = np.abs(ell_x) > 300.0
+    write_car(folder / "filtered.fits", np.fft.ifft2(np.fft.fft2(whole) * passed).real)
+    write_car(folder / "turned.fits", whole.T)
+    ell = np.unique([*np.arange(-2000.0, 2001.0, 20.0), -3e4, 3e4])
+    step = np.where(np.abs(ell) > 300.0, 1.0, 0.0)
+    np.savez(folder / "filter.npz", ell_x=ell, ell_y=ell, tf=np.tile(step, (ell.size, 1)))
+    np.savez(folder / "small.npz", ell_x=ell / 60.0, ell_y=ell / 60.0, tf=np.tile(step, (ell.size, 1)))
+    return folder
+
+
+def settled(sky, folder, rows=None, name="map.fits", **options):
+    request = MapRequest(folder / name, 150.0, beam=1.4, units="uK", **options)
+    one = BandMap.open(request)
+    rows = rows_within(1.8, 25) if rows is None else rows
+    return settled_noise([one], rows, [look_at(one, rows)], [0.0], sky, None)
+
+
+def words_of(found):
+    return [float(number) for number in found.noise[0].split(",")]
+
+
+@pytest.mark.parametrize("kind", ["map", "splits", "ivar"])
+def test_white_noise_and_knee_are_those_of_the_map(sky, folder, kind):
+    """To 3 per cent in the white level; the power that knee and slope make at l = 2000 to 25 per cent."""
+    options = {
+        "map": {},
+        "splits": {"split": (folder / "half1.fits", folder / "half2.fits")},
+        "ivar": {"ivar": folder / "ivar.fits"},
+    }[kind]
+    found, notes = settled(sky, folder, **options)
+    white, knee, slope = words_of(found)
+    assert found.noise_source == ("measured",) and found.flags == 0
+    assert white == pytest.approx(WHITE_UK_ARCMIN, rel=0.03)
+    truth = 1.0 + (2000.0 / KNEE) ** SLOPE
+    assert 1.0 + (2000.0 / knee) ** slope == pytest.approx(truth, rel=0.25)
+    for ell in (2000.0, 3000.0):
+        power = found.measured.plane.total_uk2_sr(ell, 0.0)[0, 0]
+        expected = (WHITE_UK_ARCMIN * ARCMIN) ** 2 * (1.0 + (ell / KNEE) ** SLOPE)
+        assert power == pytest.approx(expected, rel=0.25)
+    assert f"{found.noise[0].split(',')[0]} µK-arcmin" in " ".join(notes)
+    assert ("splits" in " ".join(notes)) == (kind == "splits")
+
+
+def test_the_noise_does_not_depend_on_the_order_of_anything_but_the_catalogue(sky, folder):
+    one, other = (settled(sky, folder)[0] for _ in range(2))
+    assert json.dumps(one.stated()) == json.dumps(other.stated())
+
+
+def test_depth_by_inverse_variances_is_scaled_to_what_is_measured(sky, folder):
+    """Rows of twice the stated noise have twice the measured one; those without weights, the region's."""
+    noise = settled(sky, folder, ivar=folder / "ivar.fits")[0].measured
+    stated = float(noise.stated_uk_arcmin[0])
+    assert stated == pytest.approx(WHITE_UK_ARCMIN, rel=0.01)
+    found = noise.noise_uk_arcmin(np.array([[stated], [2.0 * stated]]), np.full(2, 40.0), np.zeros(2))
+    np.testing.assert_allclose(found[:, 0], noise.white_uk_arcmin[0] * np.array([1.0, 2.0]))
+
+
+def test_bright_sources_and_rows_are_not_taken_for_noise(sky, folder, seen):
+    """Forty sources of 3 mK, and clusters of -1 mK in every row, behind the beam."""
+    rng, rows = np.random.default_rng(3), rows_within(1.8, 25)
+    y, x = rng.uniform(30.0, N - 30.0, (2, 40))
+    x = np.concatenate([x, (N - 1) / 2 - (rows.ra_deg - 40.0) * 120.0])
+    y = np.concatenate([y, (N - 1) / 2 + rows.dec_deg * 120.0])
+    height = np.concatenate([np.full(40, 3000.0), np.full(25, -1000.0)])
+    row, column = np.mgrid[:N, :N]
+    spots = sum(
+        h * np.exp(-4.0 * np.log(2.0) * ((row - b) ** 2 + (column - a) ** 2) / 2.8**2)
+        for a, b, h in zip(x, y, height, strict=True)
+    )
+    write_car(folder / "bright.fits", seen[0] + seen[1] + spots)
+    white, _, _ = words_of(settled(sky, folder, name="bright.fits")[0])
+    assert white == pytest.approx(WHITE_UK_ARCMIN, rel=0.04)
+
+
+def test_a_filter_that_is_not_stated_flags_every_row_and_is_named(sky, folder):
+    found, notes = settled(sky, folder, name="filtered.fits")
+    assert found.flags == Flag.UNCALIBRATED_MAP and found.measured is None
+    said = " ".join(notes)
+    assert "filtered.fits" in said and "|l_x|" in said and "filtered" in said and "--transfer" in said
+
+
+def test_a_filter_that_is_stated_is_not_held_against_the_map(sky, folder):
+    found, _ = settled(sky, folder, name="filtered.fits", transfer=folder / "filter.npz")
+    assert found.flags == 0
+    # noise was filtered with the sky
+    assert (
+        found.measured.plane.total_uk2_sr(100.0, 2000.0)[0, 0]
+        < 0.1 * (found.measured.plane.total_uk2_sr(600.0, 2000.0)[0, 0])
+    )
+
+
+def test_a_transfer_function_of_other_multipoles_is_refused(sky, folder):
+    with pytest.raises(InputError, match=r"small.npz.*another grid"):
+        settled(sky, folder, name="filtered.fits", transfer=folder / "small.npz")
+
+
+def test_a_map_without_the_cmb_is_no_map_of_temperature(sky, folder, seen):
+    write_car(folder / "nothing.fits", seen[1] * 0.3)
+    found, notes = settled(sky, folder, name="nothing.fits")
+    assert found.flags == Flag.UNCALIBRATED_MAP
+    assert "--units y" in " ".join(notes)
+
+
+def test_splits_of_another_sky_are_refused(sky, folder):
+    with pytest.raises(InputError, match="do not match"):
+        settled(sky, folder, split=(folder / "turned.fits", folder / "turned.fits"))
+    write_car(folder / "smaller.fits", np.ones((N // 2, N // 2)) + np.eye(N // 2))
+    with pytest.raises(InputError, match=r"smaller.fits does not match"):
+        settled(sky, folder, split=(folder / "half1.fits", folder / "smaller.fits"))
+    with pytest.raises(UsageError, match="--split and --noise"):
+        settled(sky, folder, split=(folder / "half1.fits", folder / "half2.fits"), noise=10.0)
+
+
+def test_inverse_variances_in_another_unit_are_refused(sky, folder):
+    with pytest.raises(InputError, match=r"ivar_in_k.fits: by these inverse variances"):
+        settled(sky, folder, ivar=folder / "ivar_in_k.fits")
+
+
+def test_no_blank_sky_is_said_and_flagged(sky, folder):
+    crowded = rows_within(1.9, 1500)
+    found, notes = settled(sky, folder, rows=crowded)
+    assert found.flags == Flag.UNCALIBRATED_MAP
+    assert "blank sky" in " ".join(notes) and "--noise" in " ".join(notes)
+
+
+def test_regions_lie_apart_within_the_map_and_hold_no_rows(folder):
+    rows = rows_within(1.9, 40)
+    one = BandMap.open(MapRequest(folder / "map.fits", 150.0, beam=1.4, units="uK"))
+    regions = regions_around([one], rows)
+    assert 2 <= len(regions) <= 16
+    for number, region in enumerate(regions):
+        for other in regions[:number]:
+            assert np.hypot(region.ra_deg - other.ra_deg, region.dec_deg - other.dec_deg) > 1.19
+        grid = region.grid.directions(region.ra_deg, region.dec_deg)
+        for ra, dec in zip(np.radians(rows.ra_deg), np.radians(rows.dec_deg), strict=True):
+            row = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+            near = grid @ row > np.cos(np.radians(4.0 / 60.0))
+            assert not np.any(region.window[near])
+
+
+def test_a_map_of_compton_y_has_no_sky_of_its_own(sky):
+    band = Band(150.0, Beam(1.4), 1.0)
+    assert np.all(sky.power((replace(band, sky_free=True),)).cl_uk2_sr == 0.0)
+    assert np.all(sky.power((band,)).cl_uk2_sr > 0.0)
