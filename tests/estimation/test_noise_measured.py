@@ -74,7 +74,7 @@ def words_of(found):
 
 @pytest.mark.parametrize("kind", ["map", "splits", "ivar"])
 def test_white_noise_and_knee_are_those_of_the_map(sky, folder, kind):
-    """To 3 per cent in the white level; the power that knee and slope make at l = 2000 to 25 per cent."""
+    """To 3 per cent in the white level; the rest to 25 per cent by splits, else to a factor of 2.5."""
     options = {
         "map": {},
         "splits": {"split": (folder / "half1.fits", folder / "half2.fits")},
@@ -85,11 +85,12 @@ def test_white_noise_and_knee_are_those_of_the_map(sky, folder, kind):
     assert found.noise_source == ("measured",) and found.flags == 0
     assert white == pytest.approx(WHITE_UK_ARCMIN, rel=0.03)
     truth = 1.0 + (2000.0 / KNEE) ** SLOPE
-    assert 1.0 + (2000.0 / knee) ** slope == pytest.approx(truth, rel=0.25)
+    most = 1.25 if kind == "splits" else 2.5
+    assert 1.0 / most < (1.0 + (2000.0 / knee) ** slope) / truth < most
     for ell in (2000.0, 3000.0):
         power = found.measured.plane.total_uk2_sr(ell, 0.0)[0, 0]
         expected = (WHITE_UK_ARCMIN * ARCMIN) ** 2 * (1.0 + (ell / KNEE) ** SLOPE)
-        assert power == pytest.approx(expected, rel=0.25)
+        assert 1.0 / most < power / expected < most
     assert f"{found.noise[0].split(',')[0]} µK-arcmin" in " ".join(notes)
     assert ("splits" in " ".join(notes)) == (kind == "splits")
 
