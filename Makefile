@@ -66,6 +66,7 @@ benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/estimate.py
 	$(BIN)/python benchmarks/field.py
 	$(BIN)/python benchmarks/simulate.py
+	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/train.py
 
 model: $(VENV)/.szmass  ## train the shipped default model again (minutes on a GPU, a day on two cores)

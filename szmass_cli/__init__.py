@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from szmass_cli.api import estimate, export, population, read_posteriors, view
+    from szmass_cli.api import estimate, export, inject, population, read_posteriors, view
 
 __all__ = [
     "BATCH_SIZE",
@@ -11,6 +11,7 @@ __all__ = [
     "__version__",
     "estimate",
     "export",
+    "inject",
     "population",
     "read_posteriors",
     "view",
@@ -30,7 +31,7 @@ N_EVALUATED = 10_000
 
 def __getattr__(name: str) -> Any:
     """Load the public functions when they are first asked for: they bring numpy, astropy and more."""
-    if name in ("estimate", "export", "population", "read_posteriors", "view"):
+    if name in ("estimate", "export", "inject", "population", "read_posteriors", "view"):
         from szmass_cli import api
 
         return getattr(api, name)

@@ -16,6 +16,7 @@ from szmass_cli.catalog.inmemory import table_from_frame, table_from_positions
 from szmass_cli.catalog.tables.common import joined
 from szmass_cli.catalog.tables.csvtable import TEXT, typed
 from szmass_cli.errors import UsageError
+from szmass_cli.estimation.checkrequest import CheckRequest
 from szmass_cli.estimation.executors import Executor, in_threads, on_local_workers, on_scheduler
 from szmass_cli.estimation.masstable import as_written
 from szmass_cli.estimation.request import Request, SkyRequest, map_requests
@@ -25,6 +26,9 @@ from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.exports.run import LEAST_SNR, Target
 from szmass_cli.exports.run import Request as ExportRequest
 from szmass_cli.exports.run import export as run_export
+from szmass_cli.injection.study import StudyRequest, study_maps
+from szmass_cli.injection.tables import study_tables
+from szmass_cli.injection.writing import check_study_folder, write_study
 from szmass_cli.maps.inmemory import on_disk
 from szmass_cli.physics.bandnames import effective_frequency_ghz
 from szmass_cli.pictures.measurement import Measurement
@@ -42,6 +46,7 @@ __all__ = [
     "chosen_executor",
     "estimate",
     "export",
+    "inject",
     "mass_definitions",
     "population",
     "read_posteriors",
@@ -82,6 +87,9 @@ def estimate(
     mass_scale: str | Path | None = None,
     mass_bias: float | None = None,
     posteriors: str | Path | None = None,
+    check: int | None = None,
+    recalibrate: bool = False,
+    seed: int = 1,
     report: str | Path | None = None,
     report_columns: Sequence[str] = (),
     suffix: str = "",
@@ -138,6 +146,13 @@ def estimate(
         b: masses are divided by 1 - b, all other things equal.
     posteriors : str or path, optional
         HDF5 file (``.hdf5``) to write the likelihood and posterior of each row to, see `read_posteriors`.
+    check : int, optional
+        Clusters injected at blank positions of the maps to check the error bars, 0 for none; by default 1000,
+        or as many as there is room for. What they show is in the metadata.
+    recalibrate : bool
+        Whether posteriors are shifted and stretched as the check asks for.
+    seed : int
+        Seed of the injected clusters.
     report : str or path, optional
         Page of HTML (``.html``) to write, with summary, charts, pictures of clusters and every flagged row.
     report_columns : sequence of str
@@ -219,6 +234,7 @@ def estimate(
             columns=column,
             batch_size=batch_size,
             block_rows=block_rows,
+            check=CheckRequest.of_options(check, seed, recalibrate),
         )
         if report is not None:
             check_report(Path(report), overwrite, output, posteriors, *request.files)
@@ -394,6 +410,106 @@ def export(
         None if model is None else str(model),
     )
     run_export(request, Path(output), overwrite)
+
+
+def inject(
+    map: str | Path | Mapping[float | str, str | Path],
+    output: str | Path | None = None,
+    *,
+    catalog: "str | Path | Table | DataFrame | None" = None,
+    model: str | Path = DEFAULT_MODEL,
+    freq: float | str | None = None,
+    noise_correlation: float | None = None,
+    pixel_window: bool | None = None,
+    n: int = 2000,
+    tile: float = 10.0,
+    seed: int = 1,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    **settings: Any,
+) -> dict[str, Table]:
+    """Return tables of a study of maps by clusters injected all over them, as `szmass inject` makes it.
+
+    Parameters
+    ----------
+    map : path or mapping
+        One map, or several keyed by frequency [GHz] or band name, see `estimate`.
+    output : path, optional
+        Folder of the study to write; without it nothing is written.
+    catalog : path, astropy.table.Table or pandas.DataFrame, optional
+        Known clusters, which no injected one comes near.
+    model : str or path
+        Name of a shipped model, or folder of a model bundle.
+    freq : float or str, optional
+        Frequency [GHz] or band name of a single map; by default from its header.
+    noise_correlation : float, optional
+        Correlation of the 1/f noise between bands.
+    pixel_window : bool, optional
+        Whether pixels are averages over their area and the beam does not include this.
+    n : int
+        Number of clusters to inject.
+    tile : float
+        Largest side of a tile [deg].
+    seed : int
+        Seed of positions, masses, redshifts and scatter.
+    workers, scheduler, overwrite, progress
+        As for `estimate`.
+    **settings
+        Other properties of the maps: ``passband``, ``units``, ``beam``, ``transfer``, ``noise``, ``ivar``,
+        ``mask``, ``survey`` and ``split``, see `estimate`.
+
+    Returns
+    -------
+    dict of str to astropy.table.Table
+        ``clusters``, ``coverage``, ``completeness``, ``tiles`` and ``selection``.
+
+    Raises
+    ------
+    SzmassError
+        One of its subclasses, with the message and hint that the command prints.
+    """
+    of_maps = _settings(freq, pixel_window, **settings)
+    request = StudyRequest(
+        map_requests(_each(map, Path), of_maps),
+        None if catalog is None else _table_or_path(catalog),
+        str(model),
+        SkyRequest(noise_correlation=noise_correlation),
+        n,
+        seed,
+        tile,
+    )
+    if output is not None:
+        check_study_folder(Path(output), overwrite)
+    study = study_maps(request, executor=chosen_executor(workers, scheduler), progress=progress)
+    if output is not None:
+        write_study(study, Path(output), overwrite)
+    return study_tables(study)
+
+
+def _settings(freq: float | str | None, pixel_window: bool | None, **given: Any) -> dict[str, Any]:
+    """Return the settings of maps in the form that `map_requests` takes."""
+    unknown = sorted(given.keys() - READERS.keys())
+    if unknown:
+        raise UsageError(f"{unknown[0]} is no property of maps.", f"Use {', '.join(READERS)}.")
+    read = {name: _each(value, READERS[name]) for name, value in given.items()}
+    frequency = None if freq is None else effective_frequency_ghz(freq)
+    return {"frequency_ghz": frequency, "pixel_window": pixel_window, **read}
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "passband": Path,
+    "units": str,
+    "beam": lambda value: _text_or_number(value, "arcmin"),
+    "transfer": Path,
+    "noise": lambda value: _text_or_number(value, "uK arcmin"),
+    "ivar": Path,
+    "mask": Path,
+    "survey": str,
+    "split": lambda pair: (Path(pair[0]), Path(pair[1])),
+}
+"""What the values of properties of maps are turned into."""
 
 
 def mass_definitions(text: str) -> list[str]:

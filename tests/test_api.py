@@ -27,7 +27,7 @@ def clusters(field):
 def estimate(field, measured):
     """`szmass_cli.estimate` on the simulated map, with the network that is already built."""
     return lambda catalog, *others, **options: szmass_cli.estimate(
-        field.map_path, catalog, *others, **{"noise": 5, **options}
+        field.map_path, catalog, *others, **{"noise": 5, "check": 0, **options}
     )
 
 

@@ -74,7 +74,13 @@ VERBS = frozenset(
 
 # Files with functions that cli/app.py registers as commands: their docstrings are the text of ``--help``.
 COMMANDS = frozenset(
-    ["cli/estimate_commands.py", "cli/export.py", "cli/info_command.py", "cli/population.py"]
+    [
+        "cli/estimate_commands.py",
+        "cli/export.py",
+        "cli/info_command.py",
+        "cli/inject.py",
+        "cli/population.py",
+    ]
 )
 
 

@@ -9,6 +9,7 @@ from szmass_cli import DEFAULT_MODEL, N_EVALUATED
 from szmass_cli.cli.estimate_commands import estimate, merge
 from szmass_cli.cli.export import export
 from szmass_cli.cli.info_command import info
+from szmass_cli.cli.inject import inject
 from szmass_cli.cli.options import (
     CONFIG_HELP,
     PRESETS,
@@ -58,6 +59,7 @@ app.command()(merge)
 app.command()(population)
 app.command()(export)
 app.command()(show)
+app.command()(inject)
 
 
 @app.command()

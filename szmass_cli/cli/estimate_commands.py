@@ -10,7 +10,7 @@ from szmass_cli.cli.options import SCALES, AsJson, Columns, Model, Overwrite, Qu
 from szmass_cli.cli.reporting import Report, ReportColumns, reported, tell
 
 MAPS, CLUSTERS, GAS = "Maps", "Clusters", "Temperature of the gas"
-OUTPUT, RUNS = "More output", "Long runs"
+CHECK, OUTPUT, RUNS = "Check of the error bars", "More output", "Long runs"
 
 
 def estimate(
@@ -230,6 +230,30 @@ def estimate(
     ] = None,
     report: Report = None,
     report_columns: ReportColumns = None,
+    check: Annotated[
+        int | None,
+        typer.Option(
+            "--check",
+            rich_help_panel=CHECK,
+            metavar="N",
+            help="Clusters injected at blank positions of these maps and measured as the rows are, or 0. "
+            "[default: 1000, or what there is room for]",
+        ),
+    ] = None,
+    recalibrate: Annotated[
+        bool,
+        typer.Option(
+            "--recalibrate",
+            rich_help_panel=CHECK,
+            help="Shift and stretch the error bars by S/N, as the check asks for.",
+        ),
+    ] = False,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", rich_help_panel=CHECK, min=0, max=2**32 - 1, help="Seed of the injected clusters."
+        ),
+    ] = 1,
     flag_names: Annotated[
         bool,
         typer.Option("--flag-names", rich_help_panel=OUTPUT, help="Write the flags in words, too."),
@@ -311,29 +335,30 @@ def estimate(
     where an interrupted run stopped.
     """
     from szmass_cli.api import chosen_executor, mass_definitions
-    from szmass_cli.cli.mapoptions import beam_of, frequency_of, input_files, per_map, split_of, unit_of
+    from szmass_cli.cli.mapoptions import input_files, map_settings
     from szmass_cli.cli.reports import print_estimates, print_rehearsal, print_shard
     from szmass_cli.cli.terminal import progress_display
     from szmass_cli.errors import UsageError
+    from szmass_cli.estimation.checkrequest import CheckRequest
     from szmass_cli.estimation.rehearsal import rehearse
     from szmass_cli.estimation.request import Request, SkyRequest, map_requests
     from szmass_cli.estimation.run import estimate_catalog, estimate_shard
     from szmass_cli.estimation.runplan import Shard
     from szmass_cli.pictures.report import check_report
 
-    settings = {
-        "frequency_ghz": frequency_of(freq),
-        "passband": per_map(passband, "--passband", Path),
-        "units": per_map(units, "--units", unit_of),
-        "beam": per_map(beam, "--beam", beam_of),
-        "pixel_window": pixel_window,
-        "transfer": per_map(transfer, "--transfer", Path),
-        "noise": per_map(noise, "--noise", str),
-        "ivar": per_map(ivar, "--ivar", Path),
-        "mask": per_map(mask, "--mask", Path),
-        "survey": per_map(survey, "--survey", str),
-        "split": per_map(split, "--split", split_of),
-    }
+    settings = map_settings(
+        freq,
+        pixel_window,
+        passband=passband,
+        units=units,
+        beam=beam,
+        transfer=transfer,
+        noise=noise,
+        ivar=ivar,
+        mask=mask,
+        survey=survey,
+        split=split,
+    )
     map_files, catalog = input_files(files, maps)
     request = Request(
         map_requests(map_files, settings),
@@ -358,6 +383,7 @@ def estimate(
         columns=pairs(column),
         batch_size=batch_size,
         block_rows=block_rows,
+        check=CheckRequest.of_options(check, seed, recalibrate),
     )
     executor = chosen_executor(workers, scheduler)
     if report is not None:

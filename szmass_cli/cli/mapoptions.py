@@ -17,10 +17,7 @@ def input_files(files: list[Path], maps: list[str] | None) -> tuple[Path | dict[
                 f"With --map there is one more file, the catalogue; {len(files)} are given.",
                 "For example szmass estimate --map 98=a.fits --map 150=b.fits clusters.csv -o masses.fits.",
             )
-        by_frequency = per_map(maps, "--map", Path)
-        if not isinstance(by_frequency, dict):
-            raise UsageError(f"--map {maps[0]}: not GHZ=MAP.", "For example --map 150=map.fits.")
-        return by_frequency, files[0]
+        return only_maps([], maps), files[0]
     if len(files) != 2:
         raise UsageError(
             f"A map and a catalogue are needed; given: {', '.join(map(str, files))}.",
@@ -33,6 +30,39 @@ def moved_maps(maps: list[str] | None) -> dict[float, Path]:
     """Return where maps are now, by frequency [GHz]; 0 stands for the only one."""
     found = per_map(maps, "--map", Path)
     return found if isinstance(found, dict) else {} if found is None else {0.0: found}
+
+
+def only_maps(files: list[Path], maps: list[str] | None) -> Path | dict[float, Path]:
+    """Return the map, or the maps by frequency [GHz], of a command without a catalogue."""
+    if not maps:
+        if len(files) != 1:
+            raise UsageError(
+                f"One map is needed, or --map for each of several; given: {', '.join(map(str, files))}.",
+                "Usage: szmass inject MAP -o STUDY, or --map 98=a.fits --map 150=b.fits in place of MAP.",
+            )
+        return files[0]
+    if files:
+        raise UsageError(f"--map gives the maps, and {files[0]} is given, too.", "Give it as --map GHZ=FILE.")
+    by_frequency = per_map(maps, "--map", Path)
+    if not isinstance(by_frequency, dict):
+        raise UsageError(f"--map {maps[0]}: not GHZ=MAP.", "For example --map 150=map.fits.")
+    return by_frequency
+
+
+def map_settings(freq: str | None, pixel_window: bool | None, **texts: list[str] | None) -> dict[str, Any]:
+    """Return the settings of `estimation.request.map_requests` that the options of maps state.
+
+    Parameters
+    ----------
+    freq : str, optional
+        Text of ``--freq``.
+    pixel_window : bool, optional
+        Whether ``--pixel-window`` or its contrary is given.
+    **texts : list of str, optional
+        Texts of the options that may be given for each map, by name.
+    """
+    read = {name: per_map(value, f"--{name}", READERS[name]) for name, value in texts.items()}
+    return {"frequency_ghz": frequency_of(freq), "pixel_window": pixel_window, **read}
 
 
 def per_map(texts: list[str] | None, option: str, read: Callable[[str], Any]) -> Any:
@@ -108,3 +138,17 @@ def split_of(text: str) -> tuple[Path, Path]:
     if not (separator and first and second) or "," in second:
         raise UsageError(f"--split {text}: not two maps.", "For example --split half1.fits,half2.fits.")
     return Path(first), Path(second)
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "passband": Path,
+    "units": unit_of,
+    "beam": beam_of,
+    "transfer": Path,
+    "noise": str,
+    "ivar": Path,
+    "mask": Path,
+    "survey": str,
+    "split": split_of,
+}
+"""How the texts of options of maps are read."""

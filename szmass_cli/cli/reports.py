@@ -11,6 +11,7 @@ from rich.table import Table
 
 from szmass_cli.cli.terminal import facts_table, note, stderr
 from szmass_cli.errors import SzmassError
+from szmass_cli.estimation.checkresult import BLIND
 from szmass_cli.estimation.parts import parts_folder
 from szmass_cli.estimation.provenance import KEYWORDS
 from szmass_cli.estimation.recipe import RECIPE_KEY
@@ -26,6 +27,7 @@ from szmass_cli.evaluation.paper.metrics import PaperMetrics
 from szmass_cli.evaluation.report import METRICS
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle
 from szmass_cli.network.bundle.metadata import REPORT, Metadata, PaperMetadata
+from szmass_cli.posterior.coverage import LEAST_SNR, Coverage
 
 WIDTH = 80
 
@@ -56,10 +58,32 @@ def print_estimates(estimates: Estimates, output: Path, *, as_json: bool, quiet:
         table.add_row("S/N above 5", f"{summary['snr_above_5']:,}")
     for name, count in summary["flags"].items():
         table.add_row(name, f"{count:,}", style="yellow")
+    for name, line in _check_rows(estimates):
+        table.add_row(name, line)
     table.add_row("written to", str(output))
     if estimates.posteriors is not None:
         table.add_row("posteriors", str(estimates.posteriors))
     stderr.print(table)
+
+
+def _check_rows(estimates: Estimates) -> list[tuple[str, str]]:
+    """Return what the check by injection found, with what it cannot see."""
+    if estimates.check is None:
+        return []
+    rows = [(f"check, {estimates.check.n:,}", coverage_in_words(estimates.check.found))]
+    if estimates.check.after is not None:
+        rows.append(("recalibrated", coverage_in_words(estimates.check.after)))
+    return [*rows, ("", BLIND)]
+
+
+def coverage_in_words(found: Coverage) -> str:
+    """Return bias and coverage of injected clusters, with their errors."""
+    return (
+        f"bias {found.bias:+.1%} ± {found.bias_err:.1%}; "
+        f"{found.coverage_68:.1%} ± {found.coverage_68_err:.1%} within 68 %, "
+        f"{found.coverage_95:.1%} ± {found.coverage_95_err:.1%} within 95 % "
+        f"({found.n:,} of S/N > {LEAST_SNR:g})"
+    )
 
 
 def _first_mass(estimates: Estimates) -> str:
@@ -86,6 +110,7 @@ def _summary(estimates: Estimates, output: Path) -> dict:
         "prior": estimates.meta["SZM_PRI"],
         "maps": list(estimates.bands),
         "mass_scale": estimates.meta["SZM_MSCL"] or None,
+        "check": None if estimates.check is None else estimates.check.stated(),
         "notes": list(estimates.notes),
         "noise_regions": list(estimates.noise),
         "output": str(output),
@@ -110,6 +135,25 @@ def print_rehearsal(rehearsal: Rehearsal, output: Path, *, as_json: bool) -> Non
     table.add_row("would add", ", ".join(rehearsal.new_columns))
     table.add_row("would write", str(output))
     Console(highlight=False).print(table)
+
+
+def print_study(summary: dict, output: Path, *, as_json: bool, quiet: bool) -> None:
+    """Print the summary of a study: a table to stderr, or JSON to stdout."""
+    if as_json:
+        print(json.dumps({**summary, "output": str(output)}, default=str))
+    if quiet:
+        return
+    for text in summary["notes"]:
+        note(f"note: {text}")
+    table = facts_table()
+    table.add_row("injected", f"{summary['n']:,}, {summary['n_above_snr_3']:,} of them with S/N > 3")
+    table.add_row("area", f"{summary['area_deg2']:,.4g} square degrees, {summary['tiles']} tiles")
+    for name in ("bias", "coverage_68", "coverage_95"):
+        if name in summary:
+            table.add_row(name, f"{summary[name]:+.1%} ± {summary[name + '_err']:.1%}")
+    table.add_row("", BLIND)
+    table.add_row("written to", str(output))
+    stderr.print(table)
 
 
 def print_shard(

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock, Semaphore
 
 import numpy as np
 
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.injected import Injected, Painter, Population
 from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.method import Meter, Method, method_of
 from szmass_cli.estimation.request import MapRequest, SkyRequest
@@ -82,10 +83,11 @@ class Bench:
         self.job, self.maps = job, tuple(maps)
         self._method = method
         self._meter: Meter | None = None
-        self._cutting = Semaphore()
+        self._painter: Painter | None = None
+        self._cutting, self._painting = Semaphore(), Lock()
 
     @cached_property
-    def _white_uk_arcmin(self) -> np.ndarray:
+    def white_uk_arcmin(self) -> np.ndarray:
         """Return the white noise (f,) of the bands [µK-arcmin] where there are no inverse variances."""
         return np.array([NoiseLevel.parse(level).white_uk_arcmin for level in self.job.settled.noise])
 
@@ -93,6 +95,15 @@ class Bench:
     def mass_range_msun(self) -> tuple[float, float]:
         """Return the mass range of the priors, M200c [Msun]."""
         return self._method.mass_range_msun
+
+    @property
+    def population(self) -> Population | None:
+        """Return the clusters that the model's posteriors are of; None where they cannot be checked."""
+        return self._method.population
+
+    def y0_noise(self, theta500_arcmin: np.ndarray, noise_uk_arcmin: np.ndarray) -> np.ndarray:
+        """Return sigma of the central Compton y (k, m) at sizes (m,), for white noises (k, f) of bands."""
+        return self._method.y0_noise(self.maps, self.job.settled, theta500_arcmin, noise_uk_arcmin)
 
     @classmethod
     def open(cls, job: Job) -> "Bench":
@@ -132,15 +143,20 @@ class Bench:
         Parameters
         ----------
         rows : Rows
-            At most a few hundred rows, since all of their cutouts are held in memory.
+            At most a few hundred rows, since all of their cutouts are held in memory. Of injected clusters
+            the signal is added to the cutouts, and curves are kept.
         """
         assert self._meter is not None  # made ready
+        wanted = self.job.wanted
         with self._cutting:
             strip = self._cut(rows)
-        found = nothing_measured(strip, self.job.wanted, self._white_uk_arcmin)
+        if isinstance(rows, Injected):
+            wanted = replace(wanted, curves=True)
+            strip = self._painted(strip, rows)
+        found = nothing_measured(strip, wanted, self.white_uk_arcmin)
         measurable = strip.measurable
         if measurable.size:
-            found.put(measurable, self._meter(strip[measurable]))
+            found.put(measurable, self._meter(strip[measurable], wanted))
         return found
 
     def _cut(self, rows: Rows) -> Strip:
@@ -162,4 +178,11 @@ class Bench:
         assert self._meter is not None  # made ready
         strip = self._cut(row)
         with one_blas_thread():
-            return Seen.of(strip, self._meter.view(strip) if strip.measurable.size else None)
+            return Seen.of(strip, self._meter.view(strip, self.job.wanted) if strip.measurable.size else None)
+
+    def _painted(self, strip: Strip, injected: Injected) -> Strip:
+        """Return cutouts with clusters added; what paints them is made with the first."""
+        with self._painting:
+            if self._painter is None:
+                self._painter = self._method.painter(self.maps, self.job.settled)
+        return self._painter(strip, injected)

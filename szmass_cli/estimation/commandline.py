@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from szmass_cli.estimation.checkrequest import N_CHECKED, NO_CHECK, CheckRequest
 from szmass_cli.estimation.request import MapRequest, Request, SkyRequest
 from szmass_cli.maps.inmemory import was_in_memory
 from szmass_cli.network.bundle.bundle import shipped_models
@@ -21,7 +22,7 @@ OPTIONS = {
 }
 """Names of options that are not those of the fields."""
 
-ELSEWHERE = frozenset(["path", "maps", "catalog", "sky", "block_rows", "posteriors"])
+ELSEWHERE = frozenset(["path", "maps", "catalog", "sky", "check", "block_rows", "posteriors"])
 """Fields that are written otherwise, or on which no byte of the catalogue depends."""
 
 
@@ -52,6 +53,7 @@ def command_of(request: Request) -> str:
     words += _options(request.sky, SkyRequest())
     own = Request(request.maps, request.catalog)
     words += _options(request, own, also=("model", "batch_size"))
+    words += _of_check(request.check)
     try:
         return shell_line(words)
     except ValueError:
@@ -67,6 +69,13 @@ def _of_maps(maps: Sequence[MapRequest]) -> list[str]:
     if len(maps) == 1:
         return [str(maps[0].path)]
     return [word for one in maps for word in ("--map", f"{_text(one.frequency_ghz)}={one.path}")]
+
+
+def _of_check(check: CheckRequest) -> list[str]:
+    """Return the options of the check; the default number stays a default, for maps without room for it."""
+    words = ["--check", str(check.n)] if check.asked or check.n != N_CHECKED else []
+    words += ["--recalibrate"] * check.recalibrate
+    return words + (["--seed", str(check.seed)] if check.n and check.seed != NO_CHECK.seed else [])
 
 
 def _for_its_band(one: MapRequest) -> list[str]:

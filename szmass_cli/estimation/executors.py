@@ -7,7 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from szmass_cli.errors import InputError, SzmassError, UsageError
 from szmass_cli.estimation.bench import Bench, Job
@@ -17,7 +19,14 @@ from szmass_cli.estimation.runplan import Block
 from szmass_cli.network.backend import usable_cores
 from szmass_cli.system.blas import limit_blas_threads, one_blas_thread
 
-Executor = Callable[[Bench, Rows, Sequence[Block]], Iterator[tuple[Block, Measured]]]
+
+class RowsByNumber(Protocol):
+    """Rows of which some can be taken by their numbers."""
+
+    def __getitem__(self, numbers: np.ndarray) -> Rows: ...
+
+
+Executor = Callable[[Bench, RowsByNumber, Sequence[Block]], Iterator[tuple[Block, Measured]]]
 """Measures blocks of rows, and gives each as it finishes, in any order."""
 
 
@@ -42,7 +51,7 @@ def measure_block(job: Job, strips: Sequence[Rows], n_threads: int) -> Measured:
     return join([bench(rows) for rows in strips])
 
 
-def in_threads(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
+def in_threads(bench: Bench, rows: RowsByNumber, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
     """Yield blocks as threads of this process finish them: the `Executor` of a single process.
 
     While some strips pass through the network, others are cut out of the maps.
@@ -72,7 +81,7 @@ def _finished(block: Block, strips: list[Future]) -> tuple[Block, Measured]:
 def on_local_workers(n_workers: int) -> Executor:
     """Return an `Executor` that runs single-threaded processes on this machine."""
 
-    def run(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
+    def run(bench: Bench, rows: RowsByNumber, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
         distributed = _load_distributed()
         import dask
 
@@ -100,7 +109,7 @@ def on_scheduler(address: str) -> Executor:
     The workers must see maps and model under the same paths.
     """
 
-    def run(bench: Bench, rows: Rows, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
+    def run(bench: Bench, rows: RowsByNumber, blocks: Sequence[Block]) -> Iterator[tuple[Block, Measured]]:
         distributed = _load_distributed()
         try:
             client = distributed.Client(address, timeout="30s")
@@ -116,7 +125,7 @@ def on_scheduler(address: str) -> Executor:
 
 
 def _on_client(
-    client: Any, job: Job, rows: Rows, blocks: Sequence[Block]
+    client: Any, job: Job, rows: RowsByNumber, blocks: Sequence[Block]
 ) -> Iterator[tuple[Block, Measured]]:
     """Yield blocks as the workers finish them; the blocks of a lost worker are given to others."""
     distributed = _load_distributed()

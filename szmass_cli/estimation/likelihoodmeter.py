@@ -79,18 +79,9 @@ class LikelihoodMeter:
         Corrects the likelihood with the network, and tabulates posteriors on its grid of ln M200c.
     assumptions : Assumptions
         Sky, scatter, redshifts and priors that hold for all rows of the run.
-    wanted : Wanted
-        Percentiles to compute, and whether curves are kept.
     """
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        model: MassModel,
-        assumptions: Assumptions,
-        wanted: Wanted,
-    ):
-        self._wanted = wanted
+    def __init__(self, instrument: Instrument, model: MassModel, assumptions: Assumptions):
         self._instrument, self._model, self._assumptions = instrument, model, assumptions
         self._made: dict[tuple[int, ...], InstrumentMeter] = {}
         self._lock = Lock()
@@ -100,20 +91,20 @@ class LikelihoodMeter:
         unknown_redshift_nodes(np.zeros(1), np.zeros(1), assumptions.redshifts, change.cosmology)
         self._with(tuple(range(len(instrument))))
 
-    def __call__(self, strip: Strip) -> Measured:
+    def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
         """Measure rows, each with the bands that have data at its position."""
-        found = nothing_measured(strip, self._wanted)
+        found = nothing_measured(strip, wanted)
         sets, which = np.unique(strip.usable, axis=0, return_inverse=True)
         for number, usable in enumerate(sets):
             rows = np.flatnonzero(which.reshape(-1) == number)
             chosen = tuple(int(band) for band in np.flatnonzero(usable))
-            found.put(rows, self._with(chosen)(strip[rows], self._wanted))
+            found.put(rows, self._with(chosen)(strip[rows], wanted))
         return found
 
-    def view(self, strip: Strip) -> Fitted:
+    def view(self, strip: Strip, wanted: Wanted) -> Fitted:
         """Return images and curves of the one row of a strip, with the bands that have data there."""
         chosen = tuple(int(band) for band in np.flatnonzero(strip.usable[0]))
-        return self._with(chosen).view(strip, replace(self._wanted, curves=True))
+        return self._with(chosen).view(strip, replace(wanted, curves=True))
 
     def _with(self, chosen: tuple[int, ...]) -> "InstrumentMeter":
         """Return the meter of a subset of the bands; made at its first use."""

@@ -11,6 +11,7 @@ from szmass_cli.errors import UsageError
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.completion import NotKnown
 from szmass_cli.estimation.depthcheck import check_ivar
+from szmass_cli.estimation.injected import Painter, Population
 from szmass_cli.estimation.likelihoodmeter import Assumptions, LikelihoodMeter
 from szmass_cli.estimation.looks import check_plausible, look_at, pixel_side_arcmin, sky_rms_uk
 from szmass_cli.estimation.noisesettling import ASSUMED_NOISE_UK_ARCMIN, settled_noise
@@ -20,10 +21,11 @@ from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.estimation.strips import Strip, cut_strip
 from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.selection import y0_noise
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.massmodel import MassModel
-from szmass_cli.physics.bands import Instrument
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.posterior.massscale import MassScale, check_scale_of_model
 from szmass_cli.posterior.priors import Prior, PriorChange
@@ -158,12 +160,29 @@ class LikelihoodMethod:
         """Return the cutouts of a strip of rows, with the beams of the maps."""
         return cut_strip(maps, rows)
 
+    @property
+    def population(self) -> Population:
+        """Return the clusters that the posteriors are of."""
+        return Population(self.sky.sz_model, self.scatter, self.mass_range_msun, self.redshifts.trained)
+
+    def painter(self, maps: Sequence[BandMap], settled: Settled) -> Painter:
+        """Return what adds clusters to the cutouts, as the maps with their stated properties show them."""
+        return Painter(_bands(maps, settled), self.sky.sz_model)
+
+    def y0_noise(
+        self,
+        maps: Sequence[BandMap],
+        settled: Settled,
+        theta500_arcmin: np.ndarray,
+        noise_uk_arcmin: np.ndarray,
+    ) -> np.ndarray:
+        """Return sigma of the central Compton y (k, m) at sizes (m,), for white noises (k, f) of bands."""
+        instrument = _instrument(maps, settled)
+        likelihood = self.sky.likelihood(instrument, self.scatter)
+        return y0_noise(likelihood, theta500_arcmin, (noise_uk_arcmin / instrument.noise_uk_arcmin) ** 2)
+
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> LikelihoodMeter:
         """Load the network and return the meter of the cutouts."""
-        bands = tuple(
-            one.band(NoiseLevel.parse(noise), side)
-            for one, noise, side in zip(maps, settled.noise, settled.pixel_arcmin, strict=True)
-        )
         assumptions = Assumptions(
             self.sky,
             self.scatter,
@@ -173,6 +192,18 @@ class LikelihoodMethod:
             self.sources,
         )
         model = MassModel.from_bundle(self._bundle, wanted.batch_size)
-        plane = None if settled.measured is None else settled.measured.plane
-        instrument = Instrument(bands, settled.noise_correlation, plane_noise=plane)
-        return LikelihoodMeter(instrument, model, assumptions, wanted)
+        return LikelihoodMeter(_instrument(maps, settled), model, assumptions)
+
+
+def _instrument(maps: Sequence[BandMap], settled: Settled) -> Instrument:
+    """Return all bands of the maps with their noise."""
+    plane = None if settled.measured is None else settled.measured.plane
+    return Instrument(_bands(maps, settled), settled.noise_correlation, plane_noise=plane)
+
+
+def _bands(maps: Sequence[BandMap], settled: Settled) -> tuple[Band, ...]:
+    """Return the bands of maps with their noise and pixels."""
+    return tuple(
+        one.band(NoiseLevel.parse(noise), side)
+        for one, noise, side in zip(maps, settled.noise, settled.pixel_arcmin, strict=True)
+    )

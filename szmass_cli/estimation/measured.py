@@ -48,6 +48,9 @@ class Measured:
     ln_likelihood: np.ndarray
     density: np.ndarray
 
+    def __getitem__(self, rows: np.ndarray) -> "Measured":
+        return Measured(*(getattr(self, one.name)[rows] for one in fields(self)))
+
     def without_curves(self) -> "Measured":
         """Return the results without the curves, which take a hundred times the memory of the rest."""
         n = len(self.flags)

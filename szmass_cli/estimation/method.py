@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+
 from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.injected import Painter, Population
 from szmass_cli.estimation.likelihoodmethod import LikelihoodMethod
 from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.papermethod import PaperMethod
@@ -20,11 +23,11 @@ from szmass_cli.posterior.priors import Prior, PriorChange
 class Meter(Protocol):
     """Turns cutouts into results; the same cutouts give bitwise identical results."""
 
-    def __call__(self, strip: Strip) -> Measured:
-        """Measure rows that each have data in at least one band."""
+    def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
+        """Measure rows that each have data in at least one band; curves are kept where they are wanted."""
         ...
 
-    def view(self, strip: Strip) -> Fitted:
+    def view(self, strip: Strip, wanted: Wanted) -> Fitted:
         """Return images and curves of the one row of a strip, which has data in at least one band."""
         ...
 
@@ -40,6 +43,11 @@ class Method(Protocol):
     @property
     def mass_range_msun(self) -> tuple[float, float]:
         """Return the mass range of the priors, M200c [Msun]."""
+        ...
+
+    @property
+    def population(self) -> Population | None:
+        """Return the clusters that the posteriors are of; None for a model without a likelihood."""
         ...
 
     def prior_change(self, wanted: Prior | None, scale: MassScale | None) -> PriorChange:
@@ -72,6 +80,23 @@ class Method(Protocol):
 
     def cut(self, maps: Sequence[BandMap], rows: Rows) -> Strip:
         """Return the cutouts of a strip of rows."""
+        ...
+
+    def painter(self, maps: Sequence[BandMap], settled: Settled) -> Painter:
+        """Return what adds clusters to the cutouts, as the maps with their stated properties show them."""
+        ...
+
+    def y0_noise(
+        self,
+        maps: Sequence[BandMap],
+        settled: Settled,
+        theta500_arcmin: np.ndarray,
+        noise_uk_arcmin: np.ndarray,
+    ) -> np.ndarray:
+        """Return sigma of the central Compton y (k, m) at sizes (m,), for white noises (k, f) of bands.
+
+        Only of models that have a population.
+        """
         ...
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> Meter:

@@ -42,7 +42,7 @@ class PaperMeter:
     """
 
     def __init__(self, bundle: PaperBundle, wanted: Wanted, change: PriorChange):
-        self._wanted, self._calibration = wanted, bundle.calibration
+        self._calibration = bundle.calibration
         self._masses = CalibratedMasses(bundle.calibration, wanted.percentiles, change)
         self._predictor = Predictor.from_bundle(bundle, bundle.training_sky(), wanted.batch_size)
         scatter = Scatter(bundle.recipe.clusters.sz_scatter_ln)
@@ -53,7 +53,7 @@ class PaperMeter:
         self._away = pixel_radii_arcmin() > AWAY_ARCMIN
         self._band = bundle.labels.band
 
-    def __call__(self, strip: Strip) -> Measured:
+    def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
         """Measure rows that have data in every band."""
         images_uk, rows = strip.images_uk, strip.rows
         images_uk = filled(images_uk, strip.bad, [self._depth] * len(images_uk), self._likelihood.symmetry)
@@ -72,12 +72,12 @@ class PaperMeter:
         low, high = RMS_RATIO_RANGE
         flags[np.abs(scores).max(axis=(1, 2)) > EXTREME_SIGMA] |= Flag.UNLIKE_TRAINING
         flags[(ratio < low) | (ratio > high)] |= Flag.NOISE_MISMATCH
-        found = nothing_measured(strip, self._wanted)
+        found = nothing_measured(strip, wanted)
         return replace(
             found, m200c_msun=masses, own_prior_median_msun=own_median, flags=flags, **vars(fitted)
         )
 
-    def view(self, strip: Strip) -> Fitted:
+    def view(self, strip: Strip, wanted: Wanted) -> Fitted:
         """Return images and curves of the one row of a strip; the model is the network's SZ map."""
         rows, depths = strip.rows, [self._depth] * len(strip)
         images_uk = filled(strip.images_uk, strip.bad, depths, self._likelihood.symmetry)

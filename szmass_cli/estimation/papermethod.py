@@ -8,6 +8,7 @@ import numpy as np
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
+from szmass_cli.estimation.injected import Painter
 from szmass_cli.estimation.looks import check_plausible, look_at
 from szmass_cli.estimation.papermeter import PaperMeter
 from szmass_cli.estimation.request import MapRequest, SkyRequest
@@ -223,6 +224,25 @@ class PaperMethod:
             noise = strip.noise_uk_arcmin[known, index]
             strip.flags[known] |= np.where(np.isfinite(noise), _noise_flags(noise, band), 0)
         return strip
+
+    @property
+    def population(self) -> None:
+        """Return None: a network that gives percentiles alone has no posterior to be judged."""
+        return None
+
+    def painter(self, maps: Sequence[BandMap], settled: Settled) -> Painter:
+        """Return what adds clusters to the cutouts, behind the model's own beams."""
+        return Painter(self._bundle.bands, self._bundle.sz_model)
+
+    def y0_noise(
+        self,
+        maps: Sequence[BandMap],
+        settled: Settled,
+        theta500_arcmin: np.ndarray,
+        noise_uk_arcmin: np.ndarray,
+    ) -> np.ndarray:
+        """Refuse: a network of one depth says nothing of others."""
+        raise NotImplementedError
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> PaperMeter:
         """Load the network and return the meter of the cutouts."""

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -14,14 +14,17 @@ import numpy as np
 
 from szmass_cli.errors import InputError, OutputError, UsageError
 from szmass_cli.estimation.measured import Measured, join
+from szmass_cli.estimation.recalibrated import as_measured
 from szmass_cli.estimation.runplan import Block, RunPlan, Shard, shard_of
 from szmass_cli.system.files import atomic_path, lock
 from szmass_cli.system.versions import today
 
 PLAN = "plan.json"
-FORMAT = 6
-NAMES = ("posteriors", "suffix", "flag_names")
+FORMAT = 7
+NAMES = ("posteriors", "suffix", "flag_names", "check")
 """Settings of what `szmass merge` writes, on which no measured number depends."""
+
+Change = Callable[[np.ndarray, Measured], Measured]
 
 _OWN = re.compile(r"plan\.json|part-\d+-[0-9a-f]+\.npz|shard-\d+-of-\d+\.lock|\..*\.(part|old).*|\.szmass-.*")
 
@@ -81,7 +84,7 @@ class Parts:
         """Return the blocks that have no finished part."""
         return [block for block in blocks if self.read(block) is None]
 
-    def collect(self, n_rows: int, shards: int | None = None) -> Measured:
+    def collect(self, n_rows: int, shards: int | None = None, changed: Change = as_measured) -> Measured:
         """Return the results of all parts without their curves, in the order of the catalogue.
 
         Parameters
@@ -90,14 +93,16 @@ class Parts:
             Number of rows of the catalogue.
         shards : int, optional
             Number of shards of the run, to name those that have not finished.
+        changed : callable
+            What the results of each part become, from row numbers and results.
 
         Raises
         ------
         InputError
             Parts are missing; the message names them.
         """
-        read = (self.read(block) for block in self.plan.blocks)
-        found = [part and part.without_curves() for part in read]
+        read = ((block, self.read(block)) for block in self.plan.blocks)
+        found = [part and changed(block.rows, part).without_curves() for block, part in read]
         missing = [block.number for block, part in zip(self.plan.blocks, found, strict=True) if part is None]
         if missing:
             raise _incomplete(self.folder, missing, len(found), shards)
@@ -106,7 +111,7 @@ class Parts:
             raise ValueError("the plan does not hold every row once")
         joined = join([part for part in found if part is not None])
         place = np.argsort(rows, kind="stable")
-        return Measured(*(getattr(joined, one.name)[place] for one in fields(Measured)))
+        return joined[place]
 
     def curves(self) -> Iterator[tuple[np.ndarray, Measured]]:
         """Yield the row numbers and results of each part, with one part in memory at a time."""

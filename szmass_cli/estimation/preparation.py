@@ -18,6 +18,7 @@ from szmass_cli.catalog import (
 from szmass_cli.catalog.tables.formats import output_files, read_table
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bench import Bench, Job, inputs_identity
+from szmass_cli.estimation.checkplan import Check, planned_check
 from szmass_cli.estimation.looks import depth_numbers
 from szmass_cli.estimation.masstable import check_mass_definitions, check_percentiles, column_names
 from szmass_cli.estimation.method import method_of
@@ -56,6 +57,8 @@ class Run:
         The rows in blocks, and the fingerprint of the run.
     notes : tuple of str
         Notes for the user: assumptions made, and anything else worth knowing.
+    check : Check, optional
+        Clusters to be injected, None for no check.
     """
 
     request: Request
@@ -66,6 +69,7 @@ class Run:
     change: PriorChange
     plan: RunPlan
     notes: tuple[str, ...]
+    check: Check | None = None
 
     @property
     def new_columns(self) -> list[str]:
@@ -150,7 +154,7 @@ def prepared(request: Request, shares: int = 1) -> Run:
     request = replace(request, batch_size=batch_size, block_rows=block_rows)
     # in steps, so that few rows change the lattice that positions are looked for on
     largest_error = 0.25 * float(np.ceil(np.max(rows.position_err_arcmin, initial=0.0) / 0.25))
-    curves = request.posteriors is not None
+    curves = request.posteriors is not None or request.check.recalibrate
     wanted = Wanted(levels, change.wanted, batch_size, largest_error, curves, scale)
     job = Job(
         tuple(one.request.resolved() for one in maps),
@@ -163,13 +167,15 @@ def prepared(request: Request, shares: int = 1) -> Run:
     bench = Bench(job, method, maps)
     identity = _identity(request, bundle, catalog, bench)
     plan = make_plan(catalog.dec_deg, identity, batch_size, block_rows, depth_numbers(maps, rows))
+    check, of_check = planned_check(request.check, bench, rows, plan, catalog.sha256(), batch_size)
     notes = (
         *(note for band_map in maps for note in band_map.notes),
         *found,
         *notes,
         *_scale_notes(scale, rows),
+        *of_check,
     )
-    return Run(request, bundle, catalog, bench, rows, change, plan, notes)
+    return Run(request, bundle, catalog, bench, rows, change, plan, notes, check)
 
 
 def _scale_notes(scale: MassScale | None, rows: Rows) -> list[str]:

@@ -76,6 +76,7 @@ def rehearse(request: Request, output: Path, overwrite: bool = False) -> Rehears
     usable = np.flatnonzero(np.isfinite(rows.ra_deg + rows.dec_deg + rows.redshift))
     trial = usable[:: max(1, len(usable) // TRIAL_ROWS)][:TRIAL_ROWS]
     n_measured, seconds_per_row = _trial(run, trial) if len(trial) else (0, 0.0)
+    n_injected = 0 if run.check is None else len(run.check.injected)
     return Rehearsal(
         maps_in_words(run),
         maps_in_numbers(run),
@@ -86,7 +87,7 @@ def rehearse(request: Request, output: Path, overwrite: bool = False) -> Rehears
         len(usable),
         len(trial),
         n_measured,
-        seconds_per_row * len(usable) / usable_cores(),
+        seconds_per_row * (len(usable) + n_injected) / usable_cores(),
     )
 
 

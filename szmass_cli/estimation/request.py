@@ -11,6 +11,7 @@ from szmass_cli import DEFAULT_MODEL
 from szmass_cli.config.massscale import MassScaleConfig, load_mass_scale
 from szmass_cli.config.sky import MAX_BANDS
 from szmass_cli.errors import UsageError
+from szmass_cli.estimation.checkrequest import NO_CHECK, CheckRequest
 from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
@@ -236,6 +237,8 @@ class Request:
         rounding errors only.
     block_rows : int
         Number of rows stored in one part; masses do not depend on it.
+    check : CheckRequest
+        How many clusters are injected to check the error bars, and whether masses are corrected for it.
     """
 
     maps: tuple[MapRequest, ...]
@@ -253,6 +256,7 @@ class Request:
     columns: Mapping[str, str] | None = None
     batch_size: int | None = None
     block_rows: int = BLOCK_ROWS
+    check: CheckRequest = NO_CHECK
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.maps) <= MAX_BANDS:
@@ -313,6 +317,7 @@ class Request:
             "catalog": catalog,
             "model": str(model),
             "sky": asdict(self.sky),
+            "check": asdict(self.check),
             "mass_scale": _resolved(self.mass_scale),
             "posteriors": self.posteriors and str(self.posteriors.resolve()),
         }
@@ -337,7 +342,9 @@ def request_from(stated: dict[str, Any]) -> Request:
     maps = tuple(MapRequest.from_stated(one) for one in stated["maps"])
     sky = SkyRequest(**stated["sky"])
     posteriors = stated["posteriors"] and Path(stated["posteriors"])
-    found = {"maps": maps, "catalog": Path(stated["catalog"]), "sky": sky, "posteriors": posteriors}
+    check = CheckRequest(**stated["check"])
+    catalog = Path(stated["catalog"])
+    found = {"maps": maps, "catalog": catalog, "sky": sky, "posteriors": posteriors, "check": check}
     return Request(**{**stated, **found})
 
 

@@ -1,6 +1,7 @@
 """Catalogue rows as prepared for the measurement, before any map is read."""
 
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 
@@ -41,8 +42,14 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ra_deg)
 
-    def __getitem__(self, rows: slice | np.ndarray) -> "Rows":
-        return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
+    def __getitem__(self, rows: slice | np.ndarray) -> Self:
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def rows_at(ra_deg: np.ndarray, dec_deg: np.ndarray) -> Rows:
+    """Return rows of positions (n,) [deg] alone, with redshifts of 0."""
+    zero = np.zeros(len(ra_deg))
+    return Rows(np.asarray(ra_deg), np.asarray(dec_deg), zero, zero, zero, zero.astype(np.int32))
 
 
 @dataclass(frozen=True)

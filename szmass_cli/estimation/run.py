@@ -1,8 +1,8 @@
 """Masses for a catalogue: prepare, measure block by block, write the columns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,16 @@ from szmass_cli.catalog import (
     write_catalog,
 )
 from szmass_cli.errors import InputError
+from szmass_cli.estimation.checkresult import CheckResult
 from szmass_cli.estimation.executors import Executor, in_threads
 from szmass_cli.estimation.filehashes import hashed_meanwhile, sha256_of_maps
 from szmass_cli.estimation.masstable import as_written, mass_table
-from szmass_cli.estimation.measured import Measured
 from szmass_cli.estimation.parts import Parts, PartsInMemory, opened_parts, parts_folder, read_plan
 from szmass_cli.estimation.preparation import Run, check_paths, prepared
 from szmass_cli.estimation.provenance import maps_in_numbers, maps_in_words, provenance
 from szmass_cli.estimation.request import Request, request_from
 from szmass_cli.estimation.runplan import Block, Hashed, Shard, check_unchanged
+from szmass_cli.estimation.stores import Stores
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.posterior.posteriorfile import written_posteriors
 from szmass_cli.system.fileparts import file_of
@@ -57,6 +58,8 @@ class Estimates:
         The opened maps and model that they were measured with.
     noise : tuple of dict
         Regions in which noise was measured, with what was found there; see `MeasuredNoise.regions`.
+    check : CheckResult, optional
+        What the check by injected clusters found, if there was one.
     """
 
     catalog: Catalog
@@ -68,6 +71,7 @@ class Estimates:
     bands: tuple[dict[str, str | float], ...]
     run: Run
     noise: tuple[dict[str, Any], ...] = ()
+    check: CheckResult | None = None
 
     def flag_counts(self) -> dict[str, int]:
         """Return the number of rows that carry each flag, for the flags that occur."""
@@ -123,9 +127,10 @@ def estimate_catalog(
         with _opened(run, output, resume) as parts:
             if output is not None:
                 check_output_holds(run.catalog, run.new_columns, output)
-            _measure(run, parts, run.plan.blocks, executor, progress)
-            estimates = _estimates(run, parts, parts.collect(len(run.rows)), hashed.result())
-            _write(run, parts, estimates, output, overwrite)
+            stores = Stores.of(run, parts)
+            _measure(run, stores, stores.blocks, executor, progress)
+            estimates = _estimates(run, stores, hashed.result)
+            _write(run, stores, estimates, output, overwrite)
             parts.remove()
     return estimates
 
@@ -169,9 +174,9 @@ def estimate_shard(
     run = prepared(request, shares=shard.count)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
         check_output_holds(run.catalog, run.new_columns, output)
-        blocks = shard.share(run.plan.blocks)
-        _measure(run, parts, blocks, executor, progress)
-    return sum(len(block.rows) for block in blocks)
+        stores = Stores.of(run, parts)
+        _measure(run, stores, shard.share(stores.blocks), executor, progress)
+        return sum(len(block.rows) for block in shard.share(run.plan.blocks))
 
 
 def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
@@ -206,23 +211,23 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
             f"Remove {parts_folder(output)} and run the shards again.",
         )
     with opened_parts(output, run.plan, run.stated(), resume=True) as parts:
-        measured = parts.collect(len(run.rows), stated["shards"])
-        estimates = _estimates(run, parts, measured, {})
-        _write(run, parts, estimates, output, overwrite)
+        stores = Stores.of(run, parts)
+        estimates = _estimates(run, stores, dict, stated["shards"])
+        _write(run, stores, estimates, output, overwrite)
         parts.remove()
     return estimates
 
 
-def _write(run: Run, parts: Parts, estimates: Estimates, output: Path | None, overwrite: bool) -> None:
+def _write(run: Run, stores: Stores, estimates: Estimates, output: Path | None, overwrite: bool) -> None:
     """Write the requested files; the file of posteriors appears after the catalogue."""
-    with _posteriors_written(run, parts, estimates, overwrite):
+    with _posteriors_written(run, stores, estimates, overwrite):
         if output is not None:
             columns = as_written(estimates.columns, run.request.suffix, run.request.flag_names)
             write_catalog(run.catalog, columns, output, estimates.meta, overwrite=overwrite)
 
 
 @contextmanager
-def _posteriors_written(run: Run, parts: Parts, estimates: Estimates, overwrite: bool) -> Iterator[None]:
+def _posteriors_written(run: Run, stores: Stores, estimates: Estimates, overwrite: bool) -> Iterator[None]:
     """Write the curves of all parts, if requested; the file appears when the context exits without error."""
     path = run.request.posteriors
     if path is None:
@@ -233,7 +238,9 @@ def _posteriors_written(run: Run, parts: Parts, estimates: Estimates, overwrite:
     # rows without one hold a placeholder, and were marginalised over all redshifts
     redshift = np.where(np.isinf(run.rows.redshift_err), np.nan, run.rows.redshift)
     with written_posteriors(path, ln_mass, redshift, flags, estimates.meta, overwrite) as out:
-        for rows, part in parts.curves():
+        change = stores.change(estimates.check)
+        for rows, measured in stores.parts.curves():
+            part = change(rows, measured)
             out.put(rows, part.ln_likelihood, part.density)
         out.flush()  # or the catalogue would be there, and no room for this
         yield
@@ -246,32 +253,44 @@ def _opened(run: Run, output: Path | None, resume: bool) -> AbstractContextManag
     return opened_parts(output, run.plan, run.stated(), resume=resume)
 
 
-def _measure(run: Run, parts: Parts, blocks: Sequence[Block], executor: Executor, progress: Progress) -> None:
+def _measure(
+    run: Run, stores: Stores, blocks: Sequence[Block], executor: Executor, progress: Progress
+) -> None:
     """Measure the blocks that have no part yet, and store each as it finishes."""
-    pending = parts.pending(blocks)
+    pending = stores.pending(blocks)
     total = sum(len(block.rows) for block in blocks)
     done = total - sum(len(block.rows) for block in pending)
     if not pending:
         return
     if done:
         progress("clusters", done, total)
-    for block, measured in executor(run.bench, run.rows, pending):
+    for block, measured in executor(run.bench, stores.rows, pending):
         for band_map, identity in zip(run.bench.maps, run.plan.identity["maps"], strict=True):
             check_unchanged(band_map.sky_map.path, identity["map"])
             for name in ("mask", "ivar"):
                 if identity[name]:
                     check_unchanged(file_of(getattr(band_map.request, name)), identity[name])
-        parts.write(block, measured)
+        stores.write(block, measured)
         done += len(block.rows)
         progress("clusters", done, total)
 
 
-def _estimates(run: Run, parts: Parts, measured: Measured, hashed: Mapping[Path, Hashed]) -> Estimates:
+def _estimates(
+    run: Run, stores: Stores, hashed: Callable[[], Mapping[Path, Hashed]], shards: int | None = None
+) -> Estimates:
+    """Return the estimates of a run all of whose parts are finished."""
+    check, of_check = stores.check_result()
+    measured = stores.parts.collect(len(run.rows), shards, stores.change(check))
+    run = replace(run, notes=(*run.notes, *of_check))
     levels = run.bench.job.wanted.percentiles
     stated = [one.request.frequency_ghz for one in run.bench.maps]
     table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change, stated)
-    meta = provenance(run, sha256_of_maps(run, hashed), parts.begun)
+    meta = provenance(run, sha256_of_maps(run, hashed()), stores.parts.begun)
+    if check is not None:
+        meta |= check.meta
     in_words, in_numbers = maps_in_words(run), maps_in_numbers(run)
     posteriors, noise = run.request.posteriors, run.bench.job.settled.measured
     regions = () if noise is None else tuple(noise.regions())
-    return Estimates(run.catalog, table, meta, run.notes, in_words, posteriors, in_numbers, run, regions)
+    return Estimates(
+        run.catalog, table, meta, run.notes, in_words, posteriors, in_numbers, run, regions, check
+    )

@@ -55,7 +55,13 @@ class HeldOut:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) -> Recalibration:
+def fit_recalibration(
+    prior_range_msun: tuple[float, float],
+    clusters: HeldOut,
+    n_nodes: tuple[int, int] = N_NODES,
+    snr_nodes: Sequence[float] = SNR_NODES,
+    widths: Sequence[float] = WIDTHS,
+) -> Recalibration:
     """Return the recalibration that maximises the likelihood of the true masses of held-out simulations.
 
     Parameters
@@ -64,6 +70,12 @@ def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) 
         Range of M200c that the masses were drawn from, uniformly in ln M.
     clusters : HeldOut
         Posteriors of simulations not used in training, with their true masses.
+    n_nodes : (int, int)
+        Number of nodes in mean mass and in redshift; 1 where nothing depends on it.
+    snr_nodes : sequence of float
+        Nodes in S/N, ascending.
+    widths : sequence of float
+        Widths to choose from, ascending.
 
     Notes
     -----
@@ -73,9 +85,11 @@ def fit_recalibration(prior_range_msun: tuple[float, float], clusters: HeldOut) 
     """
     third = len(clusters) // 3
     fitted, judged = clusters[third:], clusters[:third]
-    trials = [_fitted(prior_range_msun, fitted, width) for width in WIDTHS]
-    width = WIDTHS[_simplest([_ln_p(trial, judged, FITTED_FLOOR) for trial in trials])]
-    table = _fitted(prior_range_msun, clusters, width)
+    grid = mass_grid(prior_range_msun)
+    nodes = _nodes(grid, clusters.redshift, n_nodes, snr_nodes)
+    trials = [_fitted(prior_range_msun, nodes, fitted, width) for width in widths]
+    width = widths[_simplest([_ln_p(trial, judged, FITTED_FLOOR) for trial in trials])]
+    table = _fitted(prior_range_msun, nodes, clusters, width)
     floor = FLOORS[_simplest([_ln_p(table, clusters, floor) for floor in FLOORS])]
     return replace(table, floor=floor)
 
@@ -90,13 +104,17 @@ def _simplest(ln_p: list[np.ndarray]) -> int:
     return best
 
 
-def _fitted(prior_range_msun: tuple[float, float], clusters: HeldOut, width: float) -> Recalibration:
+Nodes = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _fitted(
+    prior_range_msun: tuple[float, float], nodes: Nodes, clusters: HeldOut, width: float
+) -> Recalibration:
     """Return the recalibration that maximises ln p plus the ln prior of a given width, by Fisher scoring.
 
     In units of its sigma, the information of a Gaussian posterior is 1 for the shift, and 2 for ln stretch.
     """
     grid = mass_grid(prior_range_msun)
-    nodes = _nodes(grid, clusters.redshift)
     shape = tuple(axis.size for axis in nodes)
     if width == 0.0:
         return Recalibration(*nodes, np.zeros(shape), np.ones(shape), prior_range_msun)
@@ -174,11 +192,13 @@ def _read(tables: np.ndarray, position: np.ndarray) -> np.ndarray:
     return tables[rows, low] * (1.0 - upper) + tables[rows, low + 1] * upper
 
 
-def _nodes(grid: np.ndarray, redshift: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _nodes(
+    grid: np.ndarray, redshift: np.ndarray, n_nodes: tuple[int, int], snr_nodes: Sequence[float]
+) -> Nodes:
     """Return the nodes of a recalibration in mass, redshift and S/N."""
     low, high = np.log(redshift.min()), np.log(redshift.max())
-    in_redshift = np.linspace(low, high, N_NODES[1]) if high > low + 1e-6 else np.array([low])
-    return np.linspace(grid[0], grid[-1], N_NODES[0]), in_redshift, np.arcsinh(SNR_NODES)
+    in_redshift = np.linspace(low, high, n_nodes[1]) if high > low + 1e-6 else np.array([low])
+    return np.linspace(grid[0], grid[-1], n_nodes[0]), in_redshift, np.arcsinh(snr_nodes)
 
 
 def _ln_p(table: Recalibration, clusters: HeldOut, floor: float) -> np.ndarray:

@@ -113,7 +113,7 @@ def test_percentiles_are_those_of_brute_force(bundle):
     assumptions = Assumptions(sky, SCATTER, (0.1, 2.0), change, 0.0)
     instrument = Instrument(BANDS, CORRELATION)
     wanted = Wanted(PERCENTS, Prior.FLAT_LOG, 8, 0.0)
-    found = LikelihoodMeter(instrument, MassModel.from_bundle(bundle, 8), assumptions, wanted)(strip)
+    found = LikelihoodMeter(instrument, MassModel.from_bundle(bundle, 8), assumptions)(strip, wanted)
     assert not np.any(found.flags & int(Flag.NONFINITE))
     for row in (2, 3):
         chosen = np.flatnonzero(usable[row])

@@ -14,7 +14,7 @@ from astropy.table import Table
 
 ROWS = 900
 BLOCKS = 8
-OPTIONS = ("--noise", "5", "--block-rows", 128, "-q")
+OPTIONS = ("--noise", "5", "--block-rows", 128, "--check", "0", "-q")
 PATIENCE_S = 120.0
 
 

@@ -1,0 +1,227 @@
+"""Does `estimate --check` say of a map what its own clusters show? Mock fields, wrong in known ways.
+
+A field is simulated with clusters whose masses are even in ln M, as the prior of the model. It is then
+spoiled, or its beam or noise are stated wrongly, and measured: bias and coverage of the catalogue's own
+clusters (S/N above 3), whose true masses are known here, stand beside those of the injected ones.
+
+First comes what a check costs, and a study (`szmass inject`) of twice as many clusters.
+
+Usage: python benchmarks/check.py [WIDTH_DEG HEIGHT_DEG N_CHECKED]
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+import szmass_cli
+from szmass_cli.config import FieldConfig, SurveyConfig, load_config
+from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.posterior.coverage import LEAST_SNR
+from szmass_cli.simulation.field import simulate_survey_field
+from szmass_cli.sky.clusters import draw_masses, draw_redshifts
+
+BEAM_ARCMIN, NOISE_UK_ARCMIN, PIXEL_ARCMIN = 1.0, 20.0, 0.5
+APART_ARCMIN, JITTER_ARCMIN = 22.0, 3.0
+PERCENTILES = (2.5, 16.0, 50.0, 84.0, 97.5)
+Image = np.ndarray
+
+
+def unchanged(image: Image) -> Image:
+    """The map as simulated."""
+    return image
+
+
+def waves(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Multipoles along both axes of a small CAR map, as if it were flat."""
+    step = PIXEL_ARCMIN * ARCMIN / (2.0 * np.pi)
+    return np.fft.fftfreq(shape[0], step)[:, None], np.fft.rfftfreq(shape[1], step)[None, :]
+
+
+def with_red_noise(image: Image) -> Image:
+    """1/f noise with a knee at 4000 and a slope of -3.5, of which nothing is said."""
+    ell = np.maximum(np.hypot(*waves(image.shape)), 300.0)
+    white = np.random.default_rng(5).standard_normal(image.shape) * NOISE_UK_ARCMIN / PIXEL_ARCMIN
+    return image + np.fft.irfft2(np.fft.rfft2(white) * (ell / 4000.0) ** -1.75, s=image.shape)
+
+
+def filtered(image: Image) -> Image:
+    """A high-pass filter along the rows, at 500, of which nothing is said."""
+    _, ell_x = waves(image.shape)
+    return np.fft.irfft2(np.fft.rfft2(image) * (ell_x > 500.0), s=image.shape)
+
+
+def with_sources(image: Image) -> Image:
+    """Point sources of 1 to 50 mJy, N(>S) = 15 (S / 1 mJy)^-1 per square degree, seen by the beam."""
+    rng = np.random.default_rng(6)
+    n = rng.poisson(15.0 * image.size * (PIXEL_ARCMIN / 60.0) ** 2)
+    flux_mjy = np.minimum(1.0 / rng.uniform(size=n), 50.0)
+    # at 150 GHz 1 K of the CMB is 398.6 MJy/sr, and 1 mJy 1e-29 W/m2/Hz
+    uk_arcmin2 = flux_mjy * 1e-29 / (398.6e-20 * ARCMIN**2) * 1e6
+    rows, columns = rng.integers(image.shape[0], size=n), rng.integers(image.shape[1], size=n)
+    points = np.zeros_like(image)
+    np.add.at(points, (rows, columns), uk_arcmin2 / PIXEL_ARCMIN**2)
+    ell = np.hypot(*waves(image.shape))
+    sigma = BEAM_ARCMIN * ARCMIN / np.sqrt(8.0 * np.log(2.0))
+    return image + np.fft.irfft2(np.fft.rfft2(points) * np.exp(-0.5 * (ell * sigma) ** 2), s=image.shape)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a map, or with what is said of it."""
+
+    name: str
+    spoil: Callable[[Image], Image] = unchanged
+    stated: dict[str, Any] = field(default_factory=dict)
+    seen: bool = True
+
+
+FAULTS = (
+    Fault("as stated"),
+    Fault("noise stated half", stated={"noise": 0.5 * NOISE_UK_ARCMIN}),
+    Fault("noise stated twice", stated={"noise": 2.0 * NOISE_UK_ARCMIN}),
+    Fault("undeclared 1/f noise", with_red_noise),
+    Fault("unsubtracted sources", with_sources),
+    Fault("beam stated 10 % wide", stated={"beam": 1.1 * BEAM_ARCMIN}, seen=False),
+    Fault("undeclared filter", filtered, seen=False),
+)
+
+
+def own_numbers(masses: Table, true_1e14: np.ndarray) -> dict[str, float]:
+    """Bias and coverage of the catalogue's own clusters, with errors."""
+    above = np.asarray(masses["sz_snr"]) > LEAST_SNR
+    truth, table = true_1e14[above], masses[above]
+    ln_ratio = np.log(np.asarray(table["M200c"]) / truth)
+    found = {"n": len(truth), "bias": ln_ratio.mean(), "bias_err": ln_ratio.std() / np.sqrt(len(truth))}
+    for name, low, high in (("coverage_68", "p16", "p84"), ("coverage_95", "p2p5", "p97p5")):
+        inside = (table[f"M200c_{low}"] <= truth) & (truth <= table[f"M200c_{high}"])
+        share = float(np.mean(inside))
+        found[name] = share
+        found[f"{name}_err"] = float(np.sqrt(max(share * (1.0 - share), 0.01) / len(truth)))
+    return found
+
+
+def checked_numbers(meta: dict[str, Any]) -> dict[str, float]:
+    """The same of the injected clusters, as the header states them."""
+    keys = {"n": "CHKD", "bias": "CBIA", "bias_err": "CBIE", "coverage_68": "C68", "coverage_68_err": "C68E"}
+    keys |= {"coverage_95": "C95", "coverage_95_err": "C95E"}
+    return {name: meta[f"SZM_{key}"] for name, key in keys.items()}
+
+
+def line(name: str, numbers: dict[str, float]) -> str:
+    """One line of the table."""
+    keys = ("bias", "coverage_68", "coverage_95")
+    parts = [f"{numbers[key]:+7.3f} ± {numbers[f'{key}_err']:.3f}" for key in keys]
+    return f"{name:36s} {numbers['n']:5.0f}  " + "  ".join(parts)
+
+
+def sigmas_apart(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    """By how many standard errors two sets of numbers differ."""
+    return {
+        key: (one[key] - other[key]) / np.hypot(one[f"{key}_err"], other[f"{key}_err"])
+        for key in ("bias", "coverage_68", "coverage_95")
+    }
+
+
+def compare(fault: Fault, path: Path, truth: Table, n_checked: int) -> bool:
+    """Measure one spoiled map, print what its clusters and the check show, return whether they agree."""
+    spoiled = path.with_name("spoiled.fits")
+    with fits.open(path) as hdus:
+        hdus[0].data = fault.spoil(hdus[0].data.astype(float)).astype(np.float32)
+        hdus.writeto(spoiled, overwrite=True)
+    stated: dict[str, Any] = {"noise": NOISE_UK_ARCMIN, "percentiles": PERCENTILES} | fault.stated
+    catalog = truth["name", "ra", "dec", "redshift"]
+    true = np.asarray(truth["M200c_true"])
+    masses = szmass_cli.estimate(spoiled, catalog, check=n_checked, **stated)
+    own, checked = own_numbers(masses, true), checked_numbers(masses.meta)
+    print(line(f"{fault.name}: own clusters", own))
+    print(line("    check", checked))
+    apart = sigmas_apart(own, checked)
+    agree = max(map(abs, apart.values())) <= 2.0
+    words = ", ".join(f"{key} {value:+.1f}" for key, value in apart.items())
+    says = "agree" if agree else "DIFFER" if fault.seen else "differ: not to be seen by injection"
+    print(f"    standard errors apart: {words}: {says}")
+    again = szmass_cli.estimate(spoiled, catalog, check=n_checked, recalibrate=True, **stated)
+    print(line("    own clusters, --recalibrate", own_numbers(again, true)), flush=True)
+    return agree or not fault.seen
+
+
+def costs(path: Path, truth: Table, n_checked: int) -> None:
+    """Print what a check, and a study of twice as many clusters, cost: wall clock, and time of all cores."""
+    catalog = truth["name", "ra", "dec", "redshift"][:64]
+
+    def seconds(function: Callable[[], Any]) -> np.ndarray:
+        start = time.perf_counter(), time.process_time()
+        function()
+        return np.array([time.perf_counter(), time.process_time()]) - start
+
+    def estimate(n: int) -> np.ndarray:
+        return seconds(lambda: szmass_cli.estimate(path, catalog, noise=NOISE_UK_ARCMIN, check=n))
+
+    estimate(0)  # the network is loaded
+    wall, cores = estimate(n_checked) - estimate(0)
+    print(f"check of {n_checked}: {wall:.1f} s, {cores:.1f} s of cores, load {os.getloadavg()[0]:.1f}")
+    n = 2 * n_checked
+    wall, cores = seconds(lambda: szmass_cli.inject(path, noise=NOISE_UK_ARCMIN, n=n))
+    print(f"study of {n}: {wall:.1f} s, {cores:.1f} s of cores, load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+def mock_survey(width_deg: float, height_deg: float) -> SurveyConfig:
+    """The sky of the default model over a field, as an instrument of one band sees it."""
+    shape = FieldConfig(
+        width_deg=width_deg, height_deg=height_deg, center_dec_deg=0.0, pixel_arcmin=PIXEL_ARCMIN
+    )
+    survey = load_config("survey")
+    band = survey.sky.bands[0].model_copy(
+        update={"noise_uk_arcmin": NOISE_UK_ARCMIN, "beam_fwhm_arcmin": BEAM_ARCMIN}
+    )
+    return survey.model_copy(update={"field": shape, "sky": survey.sky.model_copy(update={"bands": (band,)})})
+
+
+def wanted_clusters(survey: SurveyConfig) -> Table:
+    """Clusters on a lattice with jitter: no two in one cutout. Masses and redshifts as the model has them."""
+    rng, shape = np.random.default_rng(7), survey.field
+    axes = [
+        np.arange(-0.5 * size + 0.25, 0.5 * size - 0.25, APART_ARCMIN / 60.0)
+        for size in (shape.width_deg, shape.height_deg)
+    ]
+    ra, dec = (axis.ravel() for axis in np.meshgrid(*axes))
+    jitter = rng.uniform(-JITTER_ARCMIN, JITTER_ARCMIN, (2, ra.size)) / 60.0
+    redshift = draw_redshifts(survey.clusters, rng, ra.size)
+    masses = draw_masses(survey.clusters, rng, ra.size) / 1e14
+    names = [f"MOCK-{number:04d}" for number in range(ra.size)]
+    return Table(
+        {"name": names, "ra": ra + jitter[0], "dec": dec + jitter[1], "redshift": redshift, "M200c": masses}
+    )
+
+
+def main() -> None:
+    width, height, n_checked = (
+        float(text) for text in (sys.argv[1:] + ["16", "10", "1000"][len(sys.argv) - 1 :])
+    )
+    survey = mock_survey(width, height)
+    wanted, load = wanted_clusters(survey), os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, load {load:.1f}; {width:g} x {height:g} deg, {len(wanted)} clusters")
+    print(f"{'':36s}     n  {'bias':17s}  {'within 68 %':17s}  within 95 %")
+    start, fine = time.perf_counter(), True
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "field.fits"
+        wanted.write(path.with_suffix(".csv"))
+        truth = simulate_survey_field(survey, path, seed=8, catalog=path.with_suffix(".csv")).truth
+        costs(path, truth, int(n_checked))
+        for fault in FAULTS:
+            fine &= compare(fault, path, truth, int(n_checked))
+    print(f"{time.perf_counter() - start:.0f} s")
+    sys.exit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The study of maps: what the folder holds, and that its numbers are those of the injected clusters."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+import szmass_cli
+from szmass_cli.errors import OutputError, UsageError
+from szmass_cli.estimation.checkresult import BLIND
+from szmass_cli.physics.profiles import projected_shape
+
+TABLES = ("clusters", "coverage", "completeness", "tiles", "selection")
+
+
+@pytest.fixture(scope="module")
+def study(field, measure, tmp_path_factory):
+    """The study of the field, and its tables as they were returned."""
+    folder = tmp_path_factory.mktemp("injection") / "study"
+    options = {"catalog": field.catalog_path, "noise": 5, "n": 150, "tile": 2.0}
+    return folder, szmass_cli.inject(field.map_path, folder, **options)
+
+
+def test_the_folder_holds_tables_in_two_formats_figures_and_a_summary(study):
+    folder, tables = study
+    names = {f"{name}.ecsv" for name in TABLES} | {"study.fits", "study.json", "selection.npz"}
+    names |= {f"{name}.png" for name in ("coverage", "completeness", "selection")}
+    assert {path.name for path in folder.iterdir()} == names
+    for name in TABLES:
+        assert len(Table.read(folder / f"{name}.ecsv")) == len(tables[name])
+    with fits.open(folder / "study.fits") as hdus:
+        assert [hdu.name for hdu in hdus[1:]] == [name.upper() for name in TABLES]
+        assert hdus[0].header["SZM_MODL"] == "survey"
+    summary = json.loads((folder / "study.json").read_text())
+    assert summary["n"] == len(tables["clusters"]) and summary["does_not_see"] == BLIND
+
+
+def test_completeness_counts_the_injected_clusters(study):
+    _, tables = study
+    clusters, cells = tables["clusters"], tables["completeness"]
+    cell = cells[(cells["tile"] == "all") & (cells["snr_cut"] == 5.0)][-1]
+    inside = (clusters["M200c_true"] >= cell["M200c_low"]) & (clusters["M200c_true"] < cell["M200c_high"])
+    inside &= (clusters["redshift"] >= cell["redshift_low"]) & (clusters["redshift"] < cell["redshift_high"])
+    assert cell["n"] == inside.sum() and cell["n_above"] == (clusters["sz_snr"][inside] > 5.0).sum()
+    assert cell["completeness"] == cell["n_above"] / cell["n"]
+
+
+def test_masses_hold_and_completeness_rises(study):
+    _, tables = study
+    whole = tables["coverage"][0]
+    assert whole["tile"] == "all" and whole["n"] == (tables["clusters"]["sz_snr"] > 3.0).sum()
+    assert abs(whole["coverage_68"] - 0.68) < 3.5 * whole["coverage_68_err"]
+    assert abs(whole["bias"]) < 3.5 * whole["bias_err"]
+    heavy = tables["clusters"]["M200c_true"] > 8.0
+    light = tables["clusters"]["M200c_true"] < 1.0
+    assert np.mean(tables["clusters"]["sz_snr"][heavy] > 5.0) > 0.9
+    assert np.mean(tables["clusters"]["sz_snr"][light] > 5.0) < 0.1
+
+
+def test_the_noise_of_y0_is_that_of_the_injected_clusters(study):
+    """y0_err of a cluster of known size is sigma(theta500) of its tile."""
+    _, tables = study
+    clusters, selection = tables["clusters"], tables["selection"]
+    assert set(selection.colnames[1:]) == set(tables["tiles"]["tile"])
+    with np.load(study[0] / "selection.npz") as stored:
+        assert stored["sigma_y0"].shape == (len(tables["tiles"]), len(selection))
+        np.testing.assert_allclose(stored["sigma_y0"][0], selection[selection.colnames[1]])
+        np.testing.assert_allclose(stored["skyfracs"] * 41252.96, tables["tiles"]["area_deg2"], rtol=1e-6)
+    bright = clusters[clusters["sz_snr"] > 8.0]
+    sizes, noise = selection["theta500_arcmin"], selection[selection.colnames[1]]
+    assert np.all(np.asarray(noise) > 0.0) and float(projected_shape(0.0)) > 1.0
+    assert np.nanmin(bright["y0_err"]) > 0.95 * noise.min()
+    assert np.nanmax(bright["y0_err"]) < 1.05 * noise[sizes <= 0.6].max()
+
+
+def test_a_folder_that_is_taken_is_kept(study, field, tmp_path):
+    folder, _ = study
+    with pytest.raises(OutputError, match="already there"):
+        szmass_cli.inject(field.map_path, folder, noise=5)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_text("miaow")
+    with pytest.raises(OutputError, match="not a study"):
+        szmass_cli.inject(field.map_path, tmp_path / "photos", noise=5, overwrite=True)
+
+
+def test_wrong_requests_are_refused(field, szmass_fork, tmp_path):
+    with pytest.raises(UsageError, match="--n 5"):
+        szmass_cli.inject(field.map_path, noise=5, n=5)
+    with pytest.raises(UsageError, match="no likelihood"):
+        szmass_cli.inject(field.map_path, model="paper")
+    with pytest.raises(UsageError, match="colour is no property"):
+        szmass_cli.inject(field.map_path, colour="blue")
+    done = szmass_fork("inject", field.map_path, field.map_path, "-o", "study", cwd=tmp_path)
+    assert done.code == 2 and "One map is needed" in done.err
+
+
+def test_the_command_has_the_options_of_maps(szmass_fork, tmp_path):
+    told = szmass_fork("inject", "--help", cwd=tmp_path)
+    assert told.code == 0
+    for option in ("--map", "--beam", "--noise", "--ivar", "--mask", "--transfer", "--tile", "--catalog"):
+        assert option in told.out
+    assert "--sz-scatter" not in told.out
