@@ -22,7 +22,7 @@ class ObjectsConfig(Strict):
     correlated_halos: bool = Field(False, description="halos around each cluster, the two-halo term")
     min_halo_m200c_msun: MassMsun = 3e13
     max_halo_m200c_msun: MassMsun = 5e14
-    halo_mass_bias: float = Field(0.3, ge=-0.5, le=0.7, description="b of halos: gas of (1 - b) M500c")
+    halo_mass_bias: float = Field(0.35, ge=-0.5, le=0.7, description="b of halos: gas of (1 - b) M500c")
     cluster_radio: float = Field(0.0, ge=0, le=20, description="radio galaxies in clusters, times as seen")
     cluster_dust: float = Field(0.0, ge=0, le=20, description="dust in clusters and halos, times as seen")
     uncertainty_ln: float = Field(
