@@ -128,7 +128,8 @@ def test_injected_clusters_are_apart_from_rows_and_from_each_other(injected):
 def test_masked_and_weightless_places_are_not_blank(field, tmp_path):
     with fits.open(field.map_path) as hdus:
         header, shape = hdus[0].header, hdus[0].data.shape
-    mask, ivar = np.ones(shape, np.float32), np.ones(shape, np.float32)
+    mask = np.ones(shape, np.float32)
+    ivar = np.full(shape, (0.5 / 5.0) ** 2, np.float32)  # 5 µK-arcmin in pixels of 0.5'
     mask[:, : shape[1] // 2] = 0.0
     ivar[: shape[0] // 2] = 0.0
     paths = {"mask": tmp_path / "mask.fits", "ivar": tmp_path / "ivar.fits"}
