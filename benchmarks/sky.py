@@ -81,12 +81,13 @@ def show_power() -> None:
             "field": FieldConfig(width_deg=20, height_deg=10, pixel_arcmin=0.5, center_dec_deg=-20),
         }
     )
-    ratios, errors = [], []
+    ratios, errors, ells = [], [], np.zeros(0)
     for seed in range(5, 5 + POWER_FIELDS):
         with tempfile.TemporaryDirectory() as folder:
             written = simulate_survey_field(config, Path(folder) / "field.fits", seed=seed, n_clusters=1)
             spectra = field_spectra(config, written.paths.maps, written.paths.mask, written.truth)
         assert spectra is not None
+        ells = spectra.ell
         ratios.append(spectra.measured / spectra.expected)
         errors.append(spectra.error / spectra.expected)
     ratio = np.mean(ratios, axis=0)
@@ -97,7 +98,7 @@ def show_power() -> None:
     names = [f"{band.frequency_ghz:.0f}" for band in config.sky.bands]
     pairs = [(i, j) for i in range(len(names)) for j in range(i, len(names))]
     print("   ell  " + " ".join(f"{names[i]:>5}x{names[j]:<5}" for i, j in pairs) + "   error of 150 x 150")
-    for index, ell in enumerate(spectra.ell):
+    for index, ell in enumerate(ells):
         if 1900 <= ell <= 8500:
             row = " ".join(f"{ratio[pair][index]:11.3f}" for pair in pairs)
             print(f"{ell:6.0f}  {row}   {error[1, 1, index]:.3f}")
