@@ -42,6 +42,7 @@ _PLANE_EDGES = np.array(
 _PLANE_DEG, _PLANE_PIXEL_ARCMIN, _N_PLANES = 20.0, 1.5, 12
 
 _OTHER_HALOS = "The cutouts hold other halos,\nwhich the input does not."
+_MEMBERS = "The cutouts hold dust, radio galaxies\nand surroundings of the clusters,\nwhich the input does not."
 
 
 def plot_cutouts(
@@ -163,7 +164,8 @@ def draw_picture(
     given = InputSpectra.of(part.sky, part.sky.build_instrument(), float(_CUTOUT_EDGES[-1]))
     shape = config.clusters.shape
     others = isinstance(shape, IrregularShape) and shape.other_halos
-    draw_spectra(parts[-1], given, spectra, _OTHER_HALOS if others else "")
+    note = _OTHER_HALOS if others else _MEMBERS if config.sky.objects.has_any else ""
+    draw_spectra(parts[-1], given, spectra, note)
     return figure
 
 
