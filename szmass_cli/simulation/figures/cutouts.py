@@ -42,7 +42,7 @@ _PLANE_EDGES = np.array(
 _PLANE_DEG, _PLANE_PIXEL_ARCMIN, _N_PLANES = 20.0, 1.5, 12
 
 _OTHER_HALOS = "The cutouts hold other halos,\nwhich the input does not."
-_MEMBERS = "The cutouts hold dust, radio galaxies\nand surroundings of the clusters,\nwhich the input does not."
+_MEMBERS = "The cutouts hold the clusters' own dust,\nradio galaxies and surroundings,\nthe input does not."
 
 
 def plot_cutouts(
