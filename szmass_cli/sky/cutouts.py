@@ -52,6 +52,8 @@ class CutoutBlock:
     filled : numpy.ndarray, shape (n, f), optional
         Where objects are painted: the share of the cluster's signal that its own radio galaxies, dust and
         motion take away in each band; see `szmass_cli.sky.objects.cutoutobjects.Contents`.
+    filled_radio : numpy.ndarray, shape (n, f), optional
+        The same of radio galaxies alone.
     radio_mjy, dust_mjy, velocity_km_s : numpy.ndarray, shape (n,), optional
         Flux densities at 150 GHz of the cluster's radio galaxies and dust [mJy], and its velocity.
     profile, stretch, outer_slope, axis_ratio, position_angle_deg, elongation : numpy.ndarray, (n,), optional
@@ -70,6 +72,7 @@ class CutoutBlock:
     calibration: np.ndarray | None = None
     beam_error: np.ndarray | None = None
     filled: np.ndarray | None = None
+    filled_radio: np.ndarray | None = None
     radio_mjy: np.ndarray | None = None
     dust_mjy: np.ndarray | None = None
     velocity_km_s: np.ndarray | None = None

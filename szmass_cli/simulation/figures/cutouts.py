@@ -9,6 +9,7 @@ from szmass_cli.config import IrregularShape, SurveyConfig
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.bands import Band
 from szmass_cli.simulation.figures.components import ComponentImages, draw_components
+from szmass_cli.simulation.figures.contents import draw_contents, read_filled
 from szmass_cli.simulation.figures.cutoutfile import ShownClusters, read_shown_clusters, read_skies
 from szmass_cli.simulation.figures.spectra import InputSpectra, draw_spectra
 from szmass_cli.sky.fields import plane_fields
@@ -98,7 +99,9 @@ def plot_cutouts(
         _cutout_spectra(part, read_skies(cutouts, shown, config.cutouts.apodisation_arcmin)),
     ]
     progress("picture", 0, 1)
-    figure = draw_picture(config, bands, reference, clusters, components, spectra, shown)
+    figure = draw_picture(
+        config, bands, reference, clusters, components, spectra, shown, read_filled(cutouts)
+    )
     save_picture(figure, picture, overwrite)
     progress("picture", 1, 1)
 
@@ -148,18 +151,23 @@ def draw_picture(
     components: ComponentImages,
     spectra: list[MeasuredSpectra],
     shown: list[int],
+    filled: np.ndarray | None = None,
 ) -> "Figure":
-    """Draw the whole figure: components, the file's images in all bands if there are several, and spectra."""
+    """Draw the whole figure: components, images in all bands, what is painted, and spectra."""
     from matplotlib.figure import Figure
 
-    several = len(bands) > 1
+    several, painted = len(bands) > 1, filled is not None
     n_rows = len(clusters.m200c_msun)
-    heights = [2.35 * n_rows + 0.9, *([2.7] if several else []), 4.4]
+    heights = [2.35 * n_rows + 0.9, *([2.7] if several else []), *([3.2] if painted else []), 4.4]
     figure = Figure(figsize=(13.0, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     draw_component_rows(parts[0], clusters, components, f"{bands[reference].frequency_ghz:g} GHz")
     if several:
         draw_bands(parts[1], clusters.image[-1], bands)
+    if filled is not None:
+        name = f"{bands[reference].frequency_ghz:g} GHz"
+        rng = np.random.Generator(np.random.PCG64DXSM(0))
+        draw_contents(parts[-2], config.sky, filled[:, reference], name, rng)
     part = config.with_frequencies([bands[i].frequency_ghz for i in shown])
     given = InputSpectra.of(part.sky, part.sky.build_instrument(), float(_CUTOUT_EDGES[-1]))
     shape = config.clusters.shape

@@ -31,6 +31,8 @@ class Contents:
     filled : numpy.ndarray, shape (n, f)
         Share of the cluster's SZ signal that its own radio galaxies, dust and motion take away in each band:
         -(t . c) / (t . t) of their image c and the cluster's t. Negative where they add to it.
+    filled_radio : numpy.ndarray, shape (n, f)
+        The same of its radio galaxies alone.
     radio_mjy, dust_mjy : numpy.ndarray, shape (n,)
         Flux densities at 150 GHz of the cluster's radio galaxies, before any removal, and of its dust.
     velocity_km_s : numpy.ndarray, shape (n,)
@@ -38,6 +40,7 @@ class Contents:
     """
 
     filled: np.ndarray
+    filled_radio: np.ndarray
     radio_mjy: np.ndarray
     dust_mjy: np.ndarray
     velocity_km_s: np.ndarray
@@ -163,13 +166,14 @@ class CutoutObjects:
         members = self._members.draw(m200c_msun, redshift, rng)
         over_gas = self._members.over_gas(members, scales, m200c_msun, redshift, signals.amplitude)
         own = signals.own
-        added = own * over_gas[:, None, None, :].astype(np.float32)
-        self.add_radio(added, members, scales, signals.offset_arcmin)
+        of_radio = np.zeros_like(own)
+        self.add_radio(of_radio, members, scales, signals.offset_arcmin)
+        added = own * over_gas[:, None, None, :].astype(np.float32) + of_radio
         image += added
-        square = np.einsum("nijf,nijf->nf", own, own, dtype=float)
-        filled = -np.einsum("nijf,nijf->nf", own, added, dtype=float) / np.maximum(square, 1e-30)
         radio_mjy = np.bincount(members.cluster, members.radio_mjy, len(image))
-        return Contents(filled, radio_mjy, members.dust_mjy, members.velocity_km_s)
+        return Contents(
+            _filled(own, added), _filled(own, of_radio), radio_mjy, members.dust_mjy, members.velocity_km_s
+        )
 
     def add_radio(
         self, image: np.ndarray, members: Members, scales: ClusterScales, offset_arcmin: np.ndarray | None
@@ -193,6 +197,12 @@ class CutoutObjects:
         west = offset[cluster, 1] + size * members.west_r500
         row, column = (np.rint(2.0 * (MIDDLE + x / PIXEL_ARCMIN)).astype(np.int64) for x in (north, west))
         self._add_points(image, cluster, row, column, members.radio_uk_arcmin2)
+
+
+def _filled(own: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """Return the share (n, f) of signals (n, 40, 40, f) that what is added takes away."""
+    square = np.einsum("nijf,nijf->nf", own, own, dtype=float)
+    return -np.einsum("nijf,nijf->nf", own, added, dtype=float) / np.maximum(square, 1e-30)
 
 
 def _add(
