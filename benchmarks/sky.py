@@ -21,6 +21,7 @@ from szmass_cli.config import (
     REALISTIC_OBJECTS,
     FieldConfig,
     MassFunctionMasses,
+    SkyKind,
     SurveyConfig,
     VolumeRedshifts,
     load_config,
@@ -243,7 +244,7 @@ def drawn_two_halo_y(m200c, z, theta_arcmin, surroundings, light) -> np.ndarray:
 
 def show_speed() -> None:
     """Time realistic cutouts of three bands and a realistic field of three bands."""
-    config = realistic("spt-3g")
+    config = load_config("spt-3g").with_sky(SkyKind.REALISTIC)
     simulator = CutoutSimulator(config)
     simulator.block(config.clusters, block_generator(1, Stream.USER, 0))
     n, workers = 256 * 16, len(os.sched_getaffinity(0))

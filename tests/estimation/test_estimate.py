@@ -321,7 +321,6 @@ def test_without_a_redshift_column_masses_are_marginalised(field, measure, measu
     ("worth_uk", "unit", "option"),
     [
         (1e3, "mK_CMB", None),
-        (tsz_uk_per_y(150.0), None, "y"),
         (1e6, "uK", "K"),  # the header is wrong, as that of the SPT map is
     ],
 )
@@ -334,6 +333,19 @@ def test_units(field, measure, measured, tmp_path, worth_uk, unit, option):
     estimates = measure(tmp_path / "map.fits", field.catalog_path, units=option)
     assert np.abs(ln_ratio(estimates, measured)).max() < 1e-4
     assert estimates.meta["SZM_UNSR"] == ("option" if option else "header")
+
+
+def test_a_map_of_temperature_that_is_said_to_be_one_of_y_is_flagged_row_by_row(
+    field, measure, measured, tmp_path
+):
+    """A map of y has no CMB and no foregrounds: what is left of them here is unlike any noise."""
+    data, header = read_field(field)
+    del header["BUNIT"]
+    fits.writeto(tmp_path / "map.fits", data / tsz_uk_per_y(150.0), header)
+    estimates = measure(tmp_path / "map.fits", field.catalog_path, units="y")
+    assert estimates.meta["SZM_UNSR"] == "option"
+    assert np.all(np.asarray(estimates.columns["szmass_flags"]) & Flag.NOISE_MISMATCH)
+    assert not np.any(np.asarray(measured.columns["szmass_flags"]) & Flag.NOISE_MISMATCH)
 
 
 def cube(data, header, path):
