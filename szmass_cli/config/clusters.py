@@ -218,10 +218,11 @@ class ClusterConfig(Strict):
 
         A third of the clusters of REXCESS have cool cores and a third are disturbed (Arnaud et al. 2010); the
         shares of profiles here, the scatter of slopes and the correlations are ESTIMATES. Irregular clusters
-        stay as they are.
+        stay as they are, but for other halos, which the sky has.
         """
-        if self.shape.kind == "irregular":
-            return self
+        if isinstance(self.shape, IrregularShape):
+            alone = self.shape.model_copy(update={"other_halos": False})
+            return self.model_copy(update={"shape": alone})
         changes = {
             "profiles": ProfileWeights(a10=0.4, cool_core=0.2, disturbed=0.2, battaglia2012=0.2),
             "outer_slope_scatter": 0.4,

@@ -26,7 +26,7 @@ class ObjectsConfig(Strict):
     cluster_radio: float = Field(0.0, ge=0, le=20, description="radio galaxies in clusters, times as seen")
     cluster_dust: float = Field(0.0, ge=0, le=20, description="dust in clusters and halos, times as seen")
     uncertainty_ln: float = Field(
-        0.0, ge=0, le=2, description="rms ln of a factor on both, drawn for each cutout or field"
+        0.0, ge=0, le=2, description="rms ln of a factor on each of them, drawn for each cluster"
     )
     velocity_km_s: float = Field(0.0, ge=0, le=2000, description="rms of clusters along the line of sight")
     lensing: bool = Field(False, description="of the CMB by the cluster")
@@ -45,12 +45,16 @@ class ObjectsConfig(Strict):
         return self.radio > 0.0 or self.dusty > 0.0
 
     @property
+    def has_halos(self) -> bool:
+        """Return whether halos are painted, unrelated ones or those around clusters."""
+        return self.halos or self.correlated_halos
+
+    @property
     def has_any(self) -> bool:
         """Return whether anything is painted."""
         return (
             self.has_sources
-            or self.halos
-            or self.correlated_halos
+            or self.has_halos
             or self.cluster_radio > 0.0
             or self.cluster_dust > 0.0
             or self.velocity_km_s > 0.0

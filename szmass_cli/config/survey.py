@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from szmass_cli.config.base import Strict
-from szmass_cli.config.clusters import ClusterConfig
+from szmass_cli.config.clusters import ClusterConfig, IrregularShape
 from szmass_cli.config.instruments import InstrumentsConfig
 from szmass_cli.config.network import CalibrationConfig, NetworkConfig, TrainingConfig
 from szmass_cli.config.objects import REALISTIC_OBJECTS, ObjectsConfig
@@ -54,6 +54,15 @@ class SurveyConfig(Strict):
                 raise ConfigError(f"--freq: there is no band at {wanted:g} GHz.", f"There are {there}.")
             chosen[nearest] = bands[nearest]
         return self.model_copy(update={"sky": self.sky.model_copy(update={"bands": tuple(chosen.values())})})
+
+    @model_validator(mode="after")
+    def _halos_once(self) -> Self:
+        shape, objects = self.clusters.shape, self.sky.objects
+        if isinstance(shape, IrregularShape) and shape.other_halos and objects.has_halos:
+            raise ValueError(
+                "clusters.shape.other_halos and sky.objects.halos are the same halos: set one to false"
+            )
+        return self
 
     def with_sky(self, kind: SkyKind) -> Self:
         """Return the survey with Gaussian foregrounds, or with everything as it is published.

@@ -13,6 +13,7 @@ from szmass_cli.sky.objects.cutoutobjects import CutoutObjects
 from szmass_cli.sky.objects.halos import halo_light
 from szmass_cli.sky.objects.remainder import gaussian_power
 from szmass_cli.sky.observing import CutoutObserver, ErrorModel
+from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.signals import Signals, signal_source
 
 BLOCK = 256
@@ -123,13 +124,16 @@ class CutoutSimulator:
         self._cosmology = config.sky.cosmology.build()
         model = config.clusters.sz_model(self._cosmology)
         light = halo_light(config.sky.objects, self.bands, model)
-        self.power = gaussian_power(config.sky, self.bands, light)
+        self.power = SkyPower.from_config(config.sky, self.bands)
         self.sky = CutoutSky(self.power, self.instrument)
+        # what is drawn is all of the sky, or what is left of it beside the objects; filters know all of it
+        power, sky = self.power, self.sky
+        if config.sky.objects.has_any:
+            power = gaussian_power(config.sky, self.bands, light)
+            sky = CutoutSky(power, self.instrument)
         errors = ErrorModel(config.sky.observing, self.bands, config.sky.build_beam_modes())
-        self.observer = CutoutObserver(self.sky, self.power, errors)
-        self._objects = (
-            CutoutObjects(config.sky, self.sky, model, light) if config.sky.objects.has_any else None
-        )
+        self.observer = CutoutObserver(sky, power, errors)
+        self._objects = CutoutObjects(config.sky, sky, model, light) if config.sky.objects.has_any else None
         self.stamps = ClusterStamps(self.bands, model)
         self._signals = signal_source(config.clusters, self.bands, self.stamps, model)
 

@@ -9,11 +9,12 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from szmass_cli.config import MassFunctionMasses, SurveyConfig
+from szmass_cli.errors import ConfigError
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.counts import DEG2_PER_SR
 from szmass_cli.physics.profiles import ClusterScales, SzModel
 from szmass_cli.sky.abundance import halo_abundance
-from szmass_cli.sky.fieldclusters import FieldClusters
+from szmass_cli.sky.fieldclusters import EDGE_DEG, FieldClusters, expected_number
 from szmass_cli.sky.objects.halos import HALO_REDSHIFTS, GasAndDust, Surroundings, halo_light
 from szmass_cli.sky.objects.members import MemberSource
 from szmass_cli.sky.objects.pointpainter import PointPainter
@@ -22,6 +23,8 @@ from szmass_cli.sky.painting import ClusterPainter
 from szmass_cli.sky.patch import Patch
 from szmass_cli.sky.pixels import Pixels
 from szmass_cli.system.progress import Progress
+
+MAX_SOURCES = 5_000_000
 
 SURROUNDINGS_ARCMIN = 30.0
 """How far from a cluster its correlated halos are drawn in a field."""
@@ -145,15 +148,24 @@ class FieldObjects:
 
     def _blank_sources(self, rng: np.random.Generator) -> PlacedSources:
         kinds = source_kinds(self._config.sky, self._bands)
-        drawn = draw_sources(kinds, self._objects, self._patch.area_sr * DEG2_PER_SR, rng)
+        area_deg2 = self._patch.area_sr * DEG2_PER_SR
+        expected = area_deg2 * sum(kind.counts.per_deg2(self._objects.faintest_mjy, 1e3) for kind in kinds)
+        if expected > MAX_SOURCES:
+            raise ConfigError(
+                f"sky.objects: the field holds {expected:,.0f} sources above "
+                f"{self._objects.faintest_mjy:g} mJy, more than {MAX_SOURCES:,}.",
+                "Raise sky.objects.faintest_mjy, or make the field smaller.",
+            )
+        drawn = draw_sources(kinds, self._objects, area_deg2, rng)
         brightness = drawn.brightness.reshape(len(drawn), len(self._bands))
         return PlacedSources(*self._patch.random_positions(rng, len(drawn)), brightness, drawn.removed)
 
     def _unrelated(self, clusters: FieldClusters, rng: np.random.Generator) -> PlacedHalos:
-        """Draw the halos below the clusters that the field has as many of as the mass function says."""
+        """Draw unrelated halos: those below the clusters, where the field has all of these that there are."""
         low, high = self._objects.min_halo_m200c_msun, self._objects.max_halo_m200c_msun
         masses = self._config.field_clusters.masses
-        if isinstance(masses, MassFunctionMasses):
+        expected = expected_number(self._config, self._patch.inner(EDGE_DEG))
+        if isinstance(masses, MassFunctionMasses) and _is_complete(len(clusters), expected):
             high = min(high, max(masses.min_m200c_msun, low * 1.001))
         abundance = halo_abundance(self._model.cosmology, (low, high), HALO_REDSHIFTS)
         n = rng.poisson(abundance.total_per_sr * self._patch.area_sr)
@@ -212,6 +224,11 @@ class FieldObjects:
             painter.paint(sky, pixels, centres, cold, halos.brightness[:, index] / gas_uk, progress)
         centres = pixels.to_frame(*self._painted_deg)
         painter.paint(sky, pixels, centres, self._scales, self._beside_gas[:, index], progress)
+
+
+def _is_complete(n_clusters: int, expected: float | None) -> bool:
+    """Return whether a field has as many clusters as the mass function says, but for chance."""
+    return expected is not None and n_clusters > 0.8 * expected - 3.0 * np.sqrt(expected)
 
 
 def with_contents(truth: Table, objects: FieldObjects) -> Table:

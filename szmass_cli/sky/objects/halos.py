@@ -20,6 +20,9 @@ from szmass_cli.sky.abundance import halo_abundance
 HALO_REDSHIFTS = (0.05, 2.5)
 """Of unrelated halos: nearer ones are wider than a cutout, farther ones too few to matter."""
 
+HALO_SIZES_ARCMIN = (0.2, 20.0)
+"""theta500 of painted halos: images of them are tabulated between these."""
+
 N_REDSHIFTS, N_MASSES, N_DUST = 16, 60, 60
 """Nodes of tables: the density of halos, interpolated between redshifts, is right to 1 per cent."""
 
@@ -47,8 +50,13 @@ class GasAndDust:
     dust_number: float
 
     def scales(self, m200c_msun: np.ndarray, redshift: np.ndarray) -> ClusterScales:
-        """Return the sizes and Compton scales of halos (h,)."""
-        return cluster_scales(m200c_msun, redshift, self.model)
+        """Return the sizes and Compton scales of halos (h,), sizes beyond `HALO_SIZES_ARCMIN` as its ends.
+
+        The signal of the whole halo stays what it is.
+        """
+        scales = cluster_scales(m200c_msun, redshift, self.model)
+        size = np.clip(scales.theta500_arcmin, *HALO_SIZES_ARCMIN)
+        return ClusterScales(size, scales.y_scale * (scales.theta500_arcmin / size) ** 2, scales.kt_kev)
 
     def dust_mjy(self, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Return the mean flux densities of halos at 150 GHz, (h,) [mJy]."""

@@ -11,6 +11,7 @@ from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.profiles import form_factor
+from szmass_cli.sky.objects.halos import HALO_SIZES_ARCMIN
 
 REACH_FWHM = 2.2
 """Objects are painted up to this many widths of the beam outside of a cutout: a millionth is left there."""
@@ -24,7 +25,7 @@ FAINT = 2e-4
 N_RADIAL = 12_000
 """Multipoles between which beams are interpolated: 5 to 10 apart."""
 
-SIZES_ARCMIN = np.geomspace(0.2, 20.0, 48)
+SIZES_ARCMIN = np.geomspace(*HALO_SIZES_ARCMIN, 48)
 """theta500 of tabulated halos: 10 per cent apart; between two of them images are right to 0.1 per cent."""
 
 

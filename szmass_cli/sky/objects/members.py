@@ -85,7 +85,7 @@ class MemberSource:
         m200c_msun, redshift : numpy.ndarray, shape (n,)
             The clusters [Msun].
         rng : numpy.random.Generator
-            Draws the common uncertainty, then radio galaxies, dust and velocities.
+            Draws the uncertainty of each cluster, then radio galaxies, dust and velocities.
         """
         objects, n = self._objects, len(redshift)
         m500c_msun = m500c_from_m200c(m200c_msun, redshift, self._model.cosmology)

@@ -6,6 +6,7 @@ import numpy as np
 
 from szmass_cli.config import SkyConfig
 from szmass_cli.physics.bands import Band
+from szmass_cli.physics.counts import FAINTEST_MJY
 from szmass_cli.physics.spectra import cl_from_dl
 from szmass_cli.sky.objects.halos import GasAndDust, halo_power_uk2_sr
 from szmass_cli.sky.objects.sources import source_kinds
@@ -36,9 +37,9 @@ def gaussian_power(
 
     Notes
     -----
-    Total power less that of the painted objects. Where objects have more power than the foreground that they
-    are part of, as their spectrum or shape is another one, nothing of it is left: negative eigenvalues
-    between bands count as zero.
+    Of sources those that are too faint to be painted are left. Of the foregrounds that halos are part of,
+    their power less that of the halos: where halos have more, as their spectrum or shape is another one,
+    nothing is left, and negative eigenvalues between bands count as zero.
     """
     total = SkyPower.from_config(config, bands, cmb_dl)
     objects = config.objects
@@ -49,9 +50,8 @@ def gaussian_power(
     parts = {name: cl_from_dl(ell, dl) for name, dl in sky_dl_uk2(without_cmb, ell, bands).items()}
     cmb = total.cl_uk2_sr - sum(parts.values(), none)
     for kind in source_kinds(config, bands):
-        high = objects.removed_above_mjy
-        painted = kind.power_uk2_sr(objects.faintest_mjy, high)[:, :, None]
-        parts[kind.name] = _positive(parts[kind.name] - painted)
+        faint = kind.power_uk2_sr(FAINTEST_MJY, objects.faintest_mjy)
+        parts[kind.name] = faint[:, :, None] * np.ones(ell.size)
     if objects.halos:
         there = [name for name in HALO_PARTS if name in parts]
         before = sum((parts.pop(name) for name in there), none)

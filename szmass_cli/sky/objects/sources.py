@@ -8,6 +8,7 @@ import numpy as np
 from szmass_cli.config import ObjectsConfig, SkyConfig
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.counts import (
+    BRIGHTEST_MJY,
     FAINTEST_MJY,
     FluxCounts,
     dusty_counts,
@@ -148,17 +149,15 @@ def draw_sources(
     rng : numpy.random.Generator
         Draws the number, fluxes, spectral indices and residuals of each kind.
     """
-    high = objects.removed_above_mjy
-    if objects.removal_error > 0.0:
-        high = max(high, BRIGHTEST_REMOVED_MJY)
     flux, brightness = [], []
     for kind in kinds:
-        n = rng.poisson(kind.counts.per_deg2(objects.faintest_mjy, high) * area_deg2)
-        flux.append(kind.counts.draw_mjy(rng, n, objects.faintest_mjy, high))
+        n = rng.poisson(kind.counts.per_deg2(objects.faintest_mjy, BRIGHTEST_MJY) * area_deg2)
+        flux.append(kind.counts.draw_mjy(rng, n, objects.faintest_mjy, BRIGHTEST_MJY))
         brightness.append(kind.brightness(flux[-1], rng))
     n_bands = kinds[0].ln_frequency.size if kinds else 0
     all_flux = np.concatenate([*flux, np.zeros(0)])
     all_brightness = np.concatenate([*brightness, np.zeros((0, n_bands))])
     removed = all_flux > objects.removed_above_mjy
     left = objects.removal_error * rng.standard_normal(all_brightness.shape)
+    left[all_flux > max(BRIGHTEST_REMOVED_MJY, objects.removed_above_mjy)] = 0.0
     return Sources(all_flux, np.where(removed[:, None], left * all_brightness, all_brightness), removed)
