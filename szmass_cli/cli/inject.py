@@ -25,6 +25,7 @@ def with_map_options(command: Callable[..., None]) -> Callable[..., None]:
     own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
     last = next(index for index, one in enumerate(own) if one.name == "n")
     together = [*own[:last], *of_maps.values(), *own[last:]]
+    # inspect reads the attribute, which the type of functions does not have
     command.__signature__ = signature.replace(parameters=together)  # type: ignore[attr-defined]
     hints = get_type_hints(estimate, include_extras=True)
     command.__annotations__ = {

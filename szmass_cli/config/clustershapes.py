@@ -12,6 +12,7 @@ _WEIGHTS: dict[str, Any] = {
 }
 
 
+# a base class that is made at run time, so that there is a key for each profile, is none to mypy
 class ProfileWeights(create_model("_ProfileWeights", __base__=Strict, **_WEIGHTS)):  # type: ignore[misc]
     """Fraction of the clusters that have each profile of `PROFILES`, all with the same mean Y500."""
 

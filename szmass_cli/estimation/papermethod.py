@@ -241,8 +241,17 @@ class PaperMethod:
         theta500_arcmin: np.ndarray,
         noise_uk_arcmin: np.ndarray,
     ) -> np.ndarray:
-        """Refuse: a network of one depth says nothing of others."""
-        raise NotImplementedError
+        """Refuse: a network of one depth says nothing of others.
+
+        Raises
+        ------
+        UsageError
+            Always.
+        """
+        raise UsageError(
+            "--model: a network of one depth has no noise of Compton y at other depths and sizes.",
+            "Give a model with a likelihood, such as --model survey.",
+        )
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> PaperMeter:
         """Load the network and return the meter of the cutouts."""

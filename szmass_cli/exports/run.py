@@ -198,6 +198,7 @@ def _write_nemo(request: Request, rows: SurveyRows, folder: Path) -> int:
 def _write_cosmocnc(request: Request, rows: SurveyRows, folder: Path) -> int:
     clusters = catalogue_arrays(rows, request.least_snr)
     bundle = read_sz_model(rows.catalog, request.model)
+    # numpy types its keywords as if they were all its own options
     np.savez(folder / "catalogue.npz", **clusters)  # type: ignore[arg-type]
     np.savez(folder / "selection.npz", **selection_arrays(rows))  # type: ignore[arg-type]
     _write_json(folder / PARAMETERS, parameters(bundle, request.least_snr, rows))

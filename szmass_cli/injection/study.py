@@ -65,7 +65,7 @@ class StudyRequest:
     maps: tuple[MapRequest, ...]
     catalog: Path | Table | None = None
     model: str = DEFAULT_MODEL
-    sky: SkyRequest = SkyRequest()  # noqa: RUF009 - frozen
+    sky: SkyRequest = SkyRequest()  # noqa: RUF009 - frozen, so that one default serves all
     n: int = N_STUDIED
     seed: int = 1
     tile_deg: float = 10.0
