@@ -79,6 +79,13 @@ def train(
             "--workers", min=0, help="Processes that simulate. On a GPU all cores but one, on a CPU none."
         ),
     ] = None,
+    simulations: Annotated[
+        Path | None,
+        typer.Option(
+            "--simulations",
+            help="Folder that keeps stored cutouts (`training.cutouts: stored`) for other runs of the same.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -107,7 +114,7 @@ def train(
         if finish:
             bundle = run_finish(settings, output, overwrite, progress)
         else:
-            bundle = run_train(settings, output, resume, overwrite, progress, workers)
+            bundle = run_train(settings, output, resume, overwrite, progress, workers, simulations)
     print_bundle(bundle, as_json=as_json, quiet=quiet)
 
 

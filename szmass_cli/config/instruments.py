@@ -29,13 +29,17 @@ class InstrumentsConfig(Strict):
     max_slope: float = Field(-2.5, ge=-8, lt=0)
     noise_correlation: float = Field(0.9, ge=0, le=1, description="of red noise; in every second")
     filtered: float = Field(0.3, ge=0, le=1, description="fraction behind a high-pass filter")
+    along_scans: float = Field(1.0 / 3.0, ge=0, le=1, description="of these, filters of one direction")
     striped: float = Field(0.0, ge=0, le=1, description="fraction with 1/f noise in stripes")
     depths: int = Field(2, ge=1, le=8, description="of each instrument")
     depth_ratio: float = Field(2.0, ge=1, le=10, description="largest noise variance over the least")
 
+    min_removed_above_mjy: float = Field(3.0, ge=0.5, le=1e3, description="painted sources, by survey")
+    max_removed_above_mjy: float = Field(12.0, ge=0.5, le=1e3)
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        for what in ("bands", "frequency_ghz", "beam_fwhm_arcmin", "noise_uk_arcmin", "slope"):
+        for what in ("bands", "removed_above_mjy", "frequency_ghz", "beam_fwhm_arcmin", "noise_uk_arcmin", "slope"):
             if getattr(self, f"min_{what}") > getattr(self, f"max_{what}"):
                 raise ValueError(f"min_{what} must not exceed max_{what}")
         return self

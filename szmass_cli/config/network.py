@@ -30,7 +30,13 @@ class TrainingConfig(Strict):
     """How the network is trained."""
 
     seed: int = Field(1, ge=0, lt=2**32)
-    cutouts: Literal["fresh", "fixed"] = "fresh"
+    sky: Literal["as_stated", "realistic"] = Field(
+        "as_stated", description="of corrections; realistic: as `--sky realistic`, on what the sky states"
+    )
+    cutouts: Literal["fresh", "fixed", "stored"] = Field(
+        "fresh", description="stored: new ones for some epochs, then the same ones seen in mirrors"
+    )
+    stored_epochs: int = Field(1, ge=1, le=100_000, description="epochs of new cutouts where they are stored")
     cutouts_per_epoch: int = Field(20_480, ge=2, le=100_000_000)
     validation_cutouts: int = Field(2_048, ge=2, le=10_000_000)
     batch_size: int = Field(64, ge=1, le=65_536)

@@ -81,6 +81,19 @@ class SurveyConfig(Strict):
         return self.model_copy(update={"sky": self.sky.model_copy(update=bare)})
 
     @property
+    def drawn(self) -> Self:
+        """Return the survey whose sky training draws: as it is stated, or realistic."""
+        return self.with_sky(SkyKind.REALISTIC) if self.training.sky == "realistic" else self
+
+    @property
+    def simulations(self) -> str:
+        """Return all that the simulations of a training follow from, as YAML text."""
+        parts = self.model_dump(mode="json", include={"sky", "clusters", "instruments", "network", "training"})
+        network, training = parts.pop("network"), parts.pop("training")
+        drawn = {name: training[name] for name in ("seed", "sky", "cutouts_per_epoch", "validation_cutouts")}
+        return yaml.safe_dump({**parts, "head": network["head"], **drawn})
+
+    @property
     def data_files(self) -> list[Path]:
         """Return where the files lie that the configuration names: beams, passbands, noise, filters."""
         return self.sky.files

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import softmax
 
 from szmass_cli.geometry import N_PIXELS
+from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import COMPONENTS, ScoreImages
@@ -22,7 +23,7 @@ IMAGE_SIDE = N_PIXELS // 2
 IMAGES = ("tsz", *(f"{name} without the cluster" for name in COMPONENTS))
 """Channels of the images."""
 
-N_CURVES = 3 * N_MASSES + 1
+N_CURVES = 4 * N_MASSES + 1
 """Numbers that are shown beside the images."""
 
 IMAGE_SCALE, SNR_SCALE = 3.0, 2.0
@@ -37,9 +38,10 @@ class Features:
     ----------
     images : numpy.ndarray, shape (n, 20, 20, 4), float32
         arcsinh of score images over 3, see `IMAGES`, in pixels of 0.5'.
-    curves : numpy.ndarray, shape (n, 73), float32
+    curves : numpy.ndarray, shape (n, 97), float32
         At `mass_nodes`: arcsinh of ln L less its largest value; arcsinh of half the S/N found, p / F^1/2; the
-        same of that expected, F^1/2. Last ln z.
+        same of that expected, F^1/2. Then ln z, and arcsinh of what a possible source in the middle adds to
+        ln L at these masses, see `CentralSource`.
     ln_likelihood : numpy.ndarray, shape (n, m)
         ln L on the grid of posteriors, its largest value 0.
     snr : numpy.ndarray, shape (n,)
@@ -78,6 +80,7 @@ def reference_band(instrument: Instrument) -> int:
 def features(
     likelihood: GaussianLikelihood,
     scores: ScoreImages,
+    source: CentralSource,
     weighed: Weighed,
     redshift: np.ndarray,
     ln_mass_grid: np.ndarray,
@@ -91,6 +94,8 @@ def features(
         Gives ln L, matched filters and, through its model, the sizes of clusters.
     scores : ScoreImages
         Score images of the same likelihood.
+    source : CentralSource
+        Possible sources in the middle, of the same likelihood.
     weighed : Weighed
         The n cutouts with their products with the inverse covariance.
     redshift : numpy.ndarray, shape (n,)
@@ -115,7 +120,7 @@ def features(
     mean = _MeanCluster.of(likelihood, projection, fisher, scales, at_nodes)
     return Features(
         np.arcsinh(_halved(images) / IMAGE_SCALE).astype(np.float32),
-        _curves(projection, fisher, at_nodes, redshift),
+        _curves(projection, fisher, at_nodes, redshift, source.ln_gain(weighed, scales)),
         ln_likelihood,
         best.snr,
         mean.image,
@@ -129,7 +134,11 @@ def _halved(images: np.ndarray) -> np.ndarray:
 
 
 def _curves(
-    projection: np.ndarray, fisher: np.ndarray, ln_likelihood: np.ndarray, redshift: np.ndarray
+    projection: np.ndarray,
+    fisher: np.ndarray,
+    ln_likelihood: np.ndarray,
+    redshift: np.ndarray,
+    ln_gain: np.ndarray,
 ) -> np.ndarray:
     expected = np.sqrt(fisher)
     columns = [
@@ -137,6 +146,7 @@ def _curves(
         np.arcsinh(projection / expected / SNR_SCALE),
         np.arcsinh(expected / SNR_SCALE),
         np.log(redshift)[:, None],
+        np.arcsinh(ln_gain),
     ]
     return np.concatenate(columns, axis=1).astype(np.float32)
 

@@ -38,9 +38,11 @@ class SkyModel:
 
     def power(self, bands: tuple[Band, ...]) -> SkyPower:
         """Return the power of the sky between bands, before any beam."""
-        return SkyPower.from_config(
-            self.config.sky, bands, lambda ell: np.interp(ell, CMB_ELL, self.cmb_dl_uk2)
-        )
+        return SkyPower.from_config(self.config.sky, bands, self.cmb_dl)
+
+    def cmb_dl(self, ell: np.ndarray) -> np.ndarray:
+        """Return D_ell [µK^2] of the CMB at multipoles."""
+        return np.interp(ell, CMB_ELL, self.cmb_dl_uk2)
 
     @cached_property
     def sz_model(self) -> SzModel:

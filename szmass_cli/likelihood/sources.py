@@ -8,6 +8,7 @@ the sources of a cutout, of images S and variances V, Woodbury's identity gives
 so that the products C^-1 d change, and t^T C^-1 t by what sources take from clusters; C^-1 itself is kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -137,6 +138,20 @@ class SourceMarginal:
             images += [image * spectrum for spectrum in spectra]
             variances += list(self._variances) if near else [FREE_MJY**2] * n_bands
         return np.array(images), np.array(variances)
+
+
+def point_images_uk(bands: Sequence[Band], uk_arcmin2: np.ndarray) -> np.ndarray:
+    """Return a point source in the middle of a cutout behind the beams of bands, (40, 40, f) [µK].
+
+    Parameters
+    ----------
+    bands : sequence of Band, length f
+        Beams, pixels and filters.
+    uk_arcmin2 : numpy.ndarray, shape (f,)
+        Its temperature times solid angle in each band [µK arcmin^2].
+    """
+    images = [_ImageOfPoint(band)(0.0, 0.0) / uk_per_mjy(band.frequency_ghz) for band in bands]
+    return np.stack(images, axis=-1) * uk_arcmin2
 
 
 class _ImageOfPoint:

@@ -48,7 +48,7 @@ def build_correction(config: NetworkConfig) -> "keras.Model":
     Returns
     -------
     keras.Model
-        From ``images`` (n, 20, 20, 4) and ``curves`` (n, 73) of `Features` to ``g`` (n, 24) at `mass_nodes`
+        From ``images`` (n, 20, 20, 4) and ``curves`` (n, 97) of `Features` to ``g`` (n, 24) at `mass_nodes`
         and ``y`` (n, 40, 40, 1), what is to be added to `Features.y_map` over `Features.y_sigma`.
     """
     keras = load_keras()
@@ -60,7 +60,12 @@ def build_correction(config: NetworkConfig) -> "keras.Model":
     hidden = layers.Concatenate(dtype="float32")([*seen, inputs["curves"]])
     for _ in range(2):
         hidden = _dense(hidden, HIDDEN, kernel_initializer="lecun_normal", activation="selu")
-    g = _dense(hidden, N_MASSES, kernel_initializer="zeros", name="g")
+    # what a source in the middle would change is known: how far it is to be believed is learnt
+    believed = _dense(hidden, 1, kernel_initializer="zeros")
+    gain = keras.ops.sinh(inputs["curves"][:, -N_MASSES:])
+    g = layers.Add(name="g", dtype="float32")(
+        [_dense(hidden, N_MASSES, kernel_initializer="zeros"), believed * gain]
+    )
     large = layers.UpSampling2D(N_PIXELS // IMAGE_SIDE, interpolation="bilinear")(maps.decoded)
     y = layers.Identity(name="y", dtype="float32")(output_maps(large, 1))
     return keras.Model(inputs, {"g": g, "y": y}, name="correction")

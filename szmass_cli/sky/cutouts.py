@@ -1,12 +1,13 @@
 """Labelled training cutouts: drawn in blocks, each from its own random stream."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
+from szmass_cli.physics.bands import Instrument
 from szmass_cli.sky.clusters import ClusterStamps, draw_masses, draw_redshifts
 from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.sky.objects.cutoutobjects import CutoutObjects
@@ -116,24 +117,35 @@ class CutoutSimulator:
     ----------
     config : SurveyConfig
         Its ``sky`` section, and from ``clusters`` shape and SZ relation; each draw says which clusters.
+    instrument : Instrument, optional
+        Bands that see this sky in place of the configuration's own.
+    cmb_dl : callable, optional
+        D_ell [µK^2] of the CMB at multipoles, where it is known; computed by CAMB otherwise.
     """
 
-    def __init__(self, config: SurveyConfig):
-        self.instrument = config.sky.build_instrument()
+    def __init__(
+        self,
+        config: SurveyConfig,
+        instrument: Instrument | None = None,
+        cmb_dl: Callable[..., np.ndarray] | None = None,
+    ):
+        objects, observing = config.sky.objects, config.sky.observing
+        self.instrument = instrument or config.sky.build_instrument()
         self.bands = self.instrument.bands
         self._cosmology = config.sky.cosmology.build()
         model = config.clusters.sz_model(self._cosmology)
-        light = halo_light(config.sky.objects, self.bands, model)
-        self.power = SkyPower.from_config(config.sky, self.bands)
+        light = halo_light(objects, self.bands, model)
+        self.power = SkyPower.from_config(config.sky, self.bands, cmb_dl)
         self.sky = CutoutSky(self.power, self.instrument)
         # what is drawn is all of the sky, or what is left of it beside the objects; filters know all of it
         power, sky = self.power, self.sky
-        if config.sky.objects.has_any:
-            power = gaussian_power(config.sky, self.bands, light)
+        if objects.has_any:
+            power = gaussian_power(config.sky, self.bands, light, cmb_dl)
             sky = CutoutSky(power, self.instrument)
-        errors = ErrorModel(config.sky.observing, self.bands, config.sky.build_beam_modes())
+        modes = [observing.build_beam_modes(band.beam, None) for band in self.bands]
+        errors = ErrorModel(observing, self.bands, config.sky.build_beam_modes() if instrument is None else modes)
         self.observer = CutoutObserver(sky, power, errors)
-        self._objects = CutoutObjects(config.sky, sky, model, light) if config.sky.objects.has_any else None
+        self._objects = CutoutObjects(config.sky, sky, model, light) if objects.has_any else None
         self.stamps = ClusterStamps(self.bands, model)
         self._signals = signal_source(config.clusters, self.bands, self.stamps, model)
 
@@ -151,27 +163,44 @@ class CutoutSimulator:
         redshift = draw_redshifts(clusters, rng, size, first, self._cosmology)
         m200c = draw_masses(clusters, rng, size, first, redshift, self._cosmology)
         if self._objects is not None:
-            return self._with_objects(self._objects, clusters, m200c, redshift, rng)[:n]
+            # a whole block, as what is painted on one cutout depends on the draws for all
+            return self.cutouts(clusters, m200c, redshift, rng)[:n]
         bare = self.observer.draw(rng, size)[:n]
         signals = self._signals.draw(clusters, m200c, redshift, rng, n)
         image = self.observer.observe(bare, signals.all)
         return _labelled(image, signals, m200c[:n], redshift[:n], {**bare.errors.arrays(), **signals.shapes})
 
-    def _with_objects(
+    def cutouts(
         self,
-        objects: CutoutObjects,
         clusters: ClusterConfig,
-        m200c: np.ndarray,
+        m200c_msun: np.ndarray,
         redshift: np.ndarray,
         rng: np.random.Generator,
+        stated_depth: float = 1.0,
     ) -> CutoutBlock:
-        """Return a whole block, as what is painted on one cutout depends on the draws for all."""
-        bare = self.observer.draw(rng, len(m200c))
-        signals = self._signals.draw(clusters, m200c, redshift, rng, len(m200c))
-        painted, contents = objects.draw(bare.image_uk, signals, m200c, redshift, rng)
-        image = self.observer.observe(bare, painted + signals.all)
-        further = {**bare.errors.arrays(), **signals.shapes, **contents.arrays()}
-        return _labelled(image, signals, m200c, redshift, further)
+        """Return cutouts of clusters of given masses and redshifts.
+
+        Parameters
+        ----------
+        clusters : ClusterConfig
+            Scatter and shapes of the clusters.
+        m200c_msun, redshift : numpy.ndarray, shape (n,)
+            The clusters [Msun].
+        rng : numpy.random.Generator
+            Draws sky, noise, signals and objects, in this order.
+        stated_depth : float
+            Noise of these cutouts over the instrument's, as an inverse variance would state it; the depth
+            that errors of observing draw comes on top.
+        """
+        n = len(m200c_msun)
+        bare = self.observer.draw(rng, n, stated_depth)
+        signals = self._signals.draw(clusters, m200c_msun, redshift, rng, n)
+        painted, further = signals.all, {**bare.errors.arrays(), **signals.shapes}
+        if self._objects is not None:
+            added, contents = self._objects.draw(bare.image_uk, signals, m200c_msun, redshift, rng)
+            painted, further = added + painted, {**further, **contents.arrays()}
+        image = self.observer.observe(bare, painted)
+        return _labelled(image, signals, m200c_msun, redshift, further)
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0

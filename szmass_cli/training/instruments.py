@@ -24,9 +24,6 @@ LEAST_KNEE = 100.0
 HIGH_PASS_ELL = (100.0, 1000.0)
 """Where high-pass filters begin, drawn evenly."""
 
-ALONG_SCANS = 1.0 / 3.0
-"""Fraction of filters that act on one component of the multipole, as those of scans in one direction."""
-
 STRIPED, STRIPE_WIDTH_DEG = (0.1, 0.6), (8.0, 30.0)
 """Fraction of the 1/f power that is in stripes, and how their directions spread, drawn evenly."""
 
@@ -48,9 +45,7 @@ def draw_instruments(config: InstrumentsConfig, n: int, rng: np.random.Generator
 
 def _draw_useful(config: InstrumentsConfig, rng: np.random.Generator, attempts: int = 1000) -> Instrument:
     """Return an instrument with a band that sees clusters, or any where the ranges do not allow for one."""
-    numbers = np.arange(config.min_bands, config.max_bands + 1)
-    # many bands are costly, and teach nothing about single ones
-    n_bands = int(rng.choice(numbers, p=(1.0 / numbers) / np.sum(1.0 / numbers)))
+    n_bands = int(rng.integers(config.min_bands, config.max_bands + 1))
     for _ in range(attempts):
         instrument = _draw(config, n_bands, rng)
         if any(_is_useful(band) for band in instrument.bands):
@@ -66,7 +61,7 @@ def _is_useful(band: Band) -> bool:
 
 def _draw(config: InstrumentsConfig, n_bands: int, rng: np.random.Generator) -> Instrument:
     frequencies = _draw_frequencies(config, n_bands, rng)
-    transfer = _draw_filter(rng) if rng.random() < config.filtered else None
+    transfer = _draw_filter(rng, config.along_scans) if rng.random() < config.filtered else None
     bands = []
     for frequency in frequencies:
         fwhm = _evenly_in_ln(rng, *config.beam_range_arcmin)
@@ -97,13 +92,21 @@ def _draw_frequencies(config: InstrumentsConfig, n_bands: int, rng: np.random.Ge
             return [round(float(frequency), 3) for frequency in np.exp(ln_frequency)]
 
 
-def _draw_filter(rng: np.random.Generator) -> IsotropicTransfer | PlaneTransfer:
-    """Return a smooth high-pass filter, of the multipole or of its component along right ascension."""
+def _draw_filter(rng: np.random.Generator, along_scans: float) -> IsotropicTransfer | PlaneTransfer:
+    """Return a smooth high-pass filter, of the multipole or of its component along right ascension.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws where it begins.
+    along_scans : float
+        Fraction of filters that act on one component, as those of scans in one direction.
+    """
     edge = rng.uniform(*HIGH_PASS_ELL)
     width = 0.1 * edge
     ell = np.concatenate([np.linspace(0.0, 3.0 * edge, 61), [1e5]])
     passed = 1.0 / (1.0 + np.exp(-np.clip((ell - edge) / width, -30.0, 30.0)))
-    if rng.random() >= ALONG_SCANS:
+    if rng.random() >= along_scans:
         return IsotropicTransfer(ell, passed)
     either = np.concatenate([-ell[:0:-1], ell])
     return PlaneTransfer(

@@ -35,6 +35,7 @@ def train(
     overwrite: bool = False,
     progress: Progress = silent,
     n_workers: int | None = None,
+    simulations: Path | None = None,
 ) -> AnyBundle:
     """Train a network for a survey and write it as a bundle.
 
@@ -53,6 +54,9 @@ def train(
         Called with each task, how much of it is done, and the total.
     n_workers : int, optional
         Processes that simulate; by default as many as the device wants. The cutouts are the same.
+    simulations : Path, optional
+        Folder in which stored cutouts are kept for other runs of the same simulations; by default they lie
+        with the checkpoints, and go with them.
 
     Returns
     -------
@@ -72,7 +76,15 @@ def train(
     device = training_device(config.training)
     n_workers = device.n_feeding_processes if n_workers is None else n_workers
     network, state = fit(
-        config, head.simulator, head.lesson, workshop.checkpoints, resume, progress, device, n_workers
+        config,
+        head.simulator,
+        head.lesson,
+        workshop.checkpoints,
+        resume,
+        progress,
+        device,
+        n_workers,
+        simulations,
     )
     return workshop.complete(network, state, progress)
 

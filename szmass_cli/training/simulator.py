@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from szmass_cli.config import ClusterConfig, ObservingConfig
+from szmass_cli.config import ClusterConfig, SurveyConfig
+from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.depth import LN_STEP
 from szmass_cli.likelihood.features import LabelledFeatures, features, reference_band
 from szmass_cli.likelihood.scores import ScoreImages
@@ -15,45 +16,37 @@ from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.grid import mass_grid
 from szmass_cli.sky.clusters import draw_masses, draw_redshifts, mass_range
-from szmass_cli.sky.cutouts import Stream, block_generator
-from szmass_cli.sky.observing import ErrorModel
-from szmass_cli.sky.signals import signal_source
-from szmass_cli.system.blas import one_blas_thread
+from szmass_cli.sky.cutouts import CutoutSimulator, Stream, block_generator
 from szmass_cli.training.instruments import draw_instruments
 
 TOGETHER = 64
 """Cutouts of one instrument and depth in a block of training."""
 
 
-def _error_model(observing: ObservingConfig, instrument: Instrument) -> ErrorModel:
-    """Return errors of calibration and beams; the depths of random instruments are drawn elsewhere."""
-    observing = observing.model_copy(update={"min_noise_factor": 1.0, "max_noise_factor": 1.0})
-    modes = [observing.build_beam_modes(band.beam, None) for band in instrument.bands]
-    return ErrorModel(observing, instrument.bands, modes)
-
-
 class InstrumentFeatures:
-    """Draws cutouts of one instrument on a Gaussian sky, and gives their features.
+    """Draws cutouts of one instrument, and gives their features.
 
     Parameters
     ----------
     sky_model : SkyModel
-        Power of the sky and the SZ signal of its clusters.
+        The sky, painted objects included, and the SZ signal of its clusters; its power is what likelihoods
+        assume.
     instrument : Instrument
         Bands, beams, filters and noise of the maps.
+    removed_above_mjy : float, optional
+        Flux at 150 GHz above which this survey's sources are removed; that of the sky otherwise.
     """
 
-    def __init__(self, sky_model: SkyModel, instrument: Instrument):
+    def __init__(self, sky_model: SkyModel, instrument: Instrument, removed_above_mjy: float | None = None):
         self._config = sky_model.config
         self._likelihood = sky_model.likelihood(instrument)
-        self._scores = ScoreImages(self._likelihood)
+        self._scores, self._source = ScoreImages(self._likelihood), CentralSource(self._likelihood)
         self._cosmology = self._config.sky.cosmology.build()
-        bands, stamps = instrument.bands, self._likelihood.templates.images
-        self._signals = signal_source(self._config.clusters, bands, stamps, sky_model.sz_model)
-        self._errors = _error_model(self._config.sky.observing, instrument)
+        self._cutouts = CutoutSimulator(
+            _seen_by_survey(self._config.drawn, removed_above_mjy), instrument, sky_model.cmb_dl
+        )
         self._reference = reference_band(instrument)
         self._ln_mass = mass_grid(mass_range(self._config.clusters))
-        self._factors: dict[int, np.ndarray] = {}
 
     def draw(
         self, clusters: ClusterConfig, rng: np.random.Generator, n: int, level: int = 0
@@ -73,31 +66,29 @@ class InstrumentFeatures:
         """
         redshift = draw_redshifts(clusters, rng, n, cosmology=self._cosmology)
         m200c = draw_masses(clusters, rng, n, redshift=redshift, cosmology=self._cosmology)
-        signals = self._signals.draw(clusters, m200c, redshift, rng, n)
-        images = self._sky(rng, n, level) + signals.all
-        images = self._errors.distort(images, signals.all, self._errors.draw(rng, n))
-        ratio = np.full((n, images.shape[-1]), np.exp(LN_STEP * level))
-        weighed = self._likelihood.weigh(images, ratio)
-        seen = features(self._likelihood, self._scores, weighed, redshift, self._ln_mass)
-        return LabelledFeatures(seen, m200c, redshift, self._true_y(signals.own, m200c, redshift))
-
-    def _sky(self, rng: np.random.Generator, n: int, level: int) -> np.ndarray:
-        """Return cutouts of sky and noise (n, 40, 40, f) [µK], whose covariance is the likelihood's own."""
-        symmetry = self._likelihood.symmetry
-        with one_blas_thread():
-            if level not in self._factors:
-                n_bands = len(self._likelihood.instrument)
-                covariance = self._likelihood.depths.covariance(np.full(n_bands, np.exp(LN_STEP * level)))
-                self._factors[level] = np.linalg.cholesky(covariance).astype(np.float32)
-            factor = self._factors[level]
-            white = rng.standard_normal((len(factor), n, factor.shape[-1]), dtype=np.float32)
-            return symmetry.unfold(white @ factor.swapaxes(1, 2))
+        variance_ratio = np.exp(LN_STEP * level)
+        drawn = clusters.realistic() if self._config.training.sky == "realistic" else clusters
+        block = self._cutouts.cutouts(drawn, m200c, redshift, rng, float(np.sqrt(variance_ratio)))
+        weighed = self._likelihood.weigh(block.image, np.full((n, block.image.shape[-1]), variance_ratio))
+        seen = features(self._likelihood, self._scores, self._source, weighed, redshift, self._ln_mass)
+        return LabelledFeatures(seen, m200c, redshift, self._true_y(block.sz, m200c, redshift))
 
     def _true_y(self, own_uk: np.ndarray, m200c: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         response = self._likelihood.instrument.bands[self._reference].response
         scales = cluster_scales(m200c, redshift, self._likelihood.model)
         uk_per_y = np.broadcast_to(response.tsz_uk_per_y(scales.kt_kev), m200c.shape)
         return own_uk[..., self._reference] / uk_per_y[:, None, None].astype(np.float32)
+
+
+def _seen_by_survey(config: SurveyConfig, removed_above_mjy: float | None) -> SurveyConfig:
+    """Return the sky that a survey sees: its sources removed to its own flux, depths as it states them."""
+    sky = config.sky
+    # a survey's own depth is stated for each cutout: see `InstrumentFeatures.draw`
+    known = {"min_noise_factor": 1.0, "max_noise_factor": 1.0}
+    changes = {"observing": sky.observing.model_copy(update=known)}
+    if removed_above_mjy is not None:
+        changes["objects"] = sky.objects.model_copy(update={"removed_above_mjy": removed_above_mjy})
+    return config.model_copy(update={"sky": sky.model_copy(update=changes)})
 
 
 class FeatureSimulator:
@@ -124,6 +115,11 @@ class FeatureSimulator:
         }
         self._instruments = {
             stream: draw_instruments(config, n, block_generator(config.seed, stream, 0))
+            for stream, n in counts.items()
+        }
+        lowest, highest = np.log([config.min_removed_above_mjy, config.max_removed_above_mjy])
+        self._removed_above_mjy = {
+            stream: np.exp(block_generator(config.seed, stream, 1).uniform(lowest, highest, n))
             for stream, n in counts.items()
         }
         half = 0.5 * np.log(config.depth_ratio) / LN_STEP
@@ -200,7 +196,10 @@ class FeatureSimulator:
     def _features(self, stream: Stream, index: int) -> InstrumentFeatures:
         key = stream, index
         if key not in self._kept:
-            self._kept[key] = InstrumentFeatures(self.sky_model, self._instruments[stream][index])
+            has_sources = self.sky_model.config.drawn.sky.objects.has_sources
+            removed_above_mjy = float(self._removed_above_mjy[stream][index]) if has_sources else None
+            instrument = self._instruments[stream][index]
+            self._kept[key] = InstrumentFeatures(self.sky_model, instrument, removed_above_mjy)
         self._kept.move_to_end(key)
         n_kept = self._in_epoch if stream == Stream.TRAINING else 1
         while len(self._kept) > n_kept:

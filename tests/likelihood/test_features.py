@@ -5,6 +5,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from szmass_cli.config import parse_config
+from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import (
     IMAGE_SIDE,
     LabelledFeatures,
@@ -42,7 +43,7 @@ class Survey:
     def __init__(self, instrument, n=400, seed=1, bare=False):
         rng = np.random.default_rng(seed)
         self.likelihood = SKY.likelihood(instrument)
-        self.scores = ScoreImages(self.likelihood)
+        self.scores, self.source = ScoreImages(self.likelihood), CentralSource(self.likelihood)
         self.m200c = np.exp(rng.uniform(np.log(1e14), np.log(1.5e15), n))
         self.redshift = np.exp(rng.uniform(np.log(0.2), np.log(1.2), n))
         scales = cluster_scales(self.m200c, self.redshift, self.likelihood.model)
@@ -55,7 +56,7 @@ class Survey:
 
     def features(self, rows=slice(None), **options):
         weighed = self.likelihood.weigh(self.images[rows])
-        return features(self.likelihood, self.scores, weighed, self.redshift[rows], GRID, **options)
+        return features(self.likelihood, self.scores, self.source, weighed, self.redshift[rows], GRID, **options)
 
 
 @pytest.fixture(scope="module")

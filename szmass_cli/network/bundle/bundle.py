@@ -144,7 +144,8 @@ def read_history(bundle: AnyBundle) -> list[dict[str, float]]:
 
 def different_cutouts(training: TrainingConfig, n_epochs: int) -> int:
     """Return how many different cutouts there are in a number of epochs."""
-    return training.cutouts_per_epoch * (n_epochs if training.cutouts == "fresh" else min(n_epochs, 1))
+    different = {"fresh": n_epochs, "fixed": 1, "stored": training.stored_epochs}[training.cutouts]
+    return training.cutouts_per_epoch * min(n_epochs, different)
 
 
 def training_in_words(bundle: AnyBundle) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.network.backend import load_keras
+from szmass_cli.network.fit.blockstore import BlockStore
 from szmass_cli.network.fit.lessons import Lesson
 from szmass_cli.sky.cutouts import Stream, block_generator
 
@@ -116,8 +118,87 @@ class FixedCutouts:
             yield self._lesson(self._all[order[start : start + self._size]])
 
 
-Source = FreshCutouts | FixedCutouts
-SOURCES: dict[str, type[Source]] = {"fresh": FreshCutouts, "fixed": FixedCutouts}
+class StoredCutouts:
+    """New cutouts for some epochs, each block kept in a file; then all of them again, seen in mirrors.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        Says how many blocks an epoch has, and how many epochs are drawn.
+    draw : callable
+        Draws blocks by their numbers.
+    store : BlockStore
+        Holds the blocks that are there, of this run or of another of the same simulations.
+    """
+
+    TOGETHER = 8
+    """Blocks among which cutouts are mixed where they are seen again."""
+
+    def __init__(self, teacher: Teacher, draw: Draw, store: BlockStore):
+        training = teacher.config.training
+        self._n_blocks, self._n_epochs = teacher.blocks_per_epoch, training.stored_epochs
+        self._seed, self._size = training.seed, training.batch_size
+        self._draw, self._store = draw, store
+
+    def epoch(self, index: int) -> Iterator[Batch]:
+        again, place = divmod(index, self._n_epochs)
+        numbers = np.arange(place * self._n_blocks, (place + 1) * self._n_blocks)
+        if again == 0:
+            return rebatch(map(self._block, numbers), self._size)
+        # the salt keeps orders and mirrors apart from the cutouts' streams
+        order = block_generator(self._seed, Stream.TRAINING, again, salt=2).permutation(
+            self._n_epochs * self._n_blocks
+        )
+        rng = block_generator(self._seed, Stream.TRAINING, index, salt=3)
+        return rebatch(self._mixed(order[numbers], rng), self._size)
+
+    def _mixed(self, numbers: np.ndarray, rng: np.random.Generator) -> Iterator[Batch]:
+        mapped = load_keras().tree.map_structure
+        for start in range(0, len(numbers), self.TOGETHER):
+            blocks = [self._block(number) for number in numbers[start : start + self.TOGETHER]]
+            together = mapped(lambda *parts: np.concatenate(parts), *blocks)
+            order = rng.permutation(_length(together))
+            mirror = rng.integers(0, 8, len(order))
+            yield mapped(lambda array, order=order, mirror=mirror: mirrored(array[order], mirror), together)
+
+    def _block(self, number: int) -> Batch:
+        return self._store.block(f"{number:05d}", lambda: self._draw(int(number)))
+
+
+def mirrored(array: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Return images (n, s, s, c) turned and seen in mirrors, each by its number (n,) from 0 to 7.
+
+    Arrays of other dimensions are returned as they are.
+    """
+    if array.ndim != 4:
+        return array
+    found = np.empty_like(array)
+    for number in range(8):
+        rows = mirror == number
+        images = np.rot90(array[rows], number % 4, axes=(1, 2))
+        found[rows] = images[:, ::-1] if number > 3 else images
+    return found
+
+
+Source = FreshCutouts | FixedCutouts | StoredCutouts
+
+
+def source_of(teacher: Teacher, draw: Draw, folder: Path) -> Source:
+    """Return where a run's cutouts come from.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        Its configuration says which kind it is.
+    draw : callable
+        Draws blocks by their numbers, here or elsewhere.
+    folder : Path
+        Where blocks that are kept lie.
+    """
+    kind = teacher.config.training.cutouts
+    if kind == "stored":
+        return StoredCutouts(teacher, draw, BlockStore(folder, teacher.config.simulations))
+    return FixedCutouts(teacher, draw) if kind == "fixed" else FreshCutouts(teacher, draw)
 
 
 def rebatch(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:

@@ -9,11 +9,15 @@ from szmass_cli.config import SurveyConfig
 from szmass_cli.likelihood.features import N_MASSES, LabelledFeatures
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.correction import build_correction, interpolation
-from szmass_cli.posterior.grid import mass_grid, normalised
+from szmass_cli.posterior.grid import ln_density_at, mass_grid, normalised
 from szmass_cli.sky.clusters import mass_range
 
 if TYPE_CHECKING:
     import keras
+
+
+FLOOR = 1e-3
+"""Probability that losses spread evenly over all masses, as `fit_recalibration` does."""
 
 
 class Lesson(Protocol):
@@ -53,8 +57,9 @@ class CorrectionLesson:
 
     Notes
     -----
-    With q the posterior of the Gaussian likelihood, the corrected one is q e^g / sum q e^g: the loss is
-    ln sum q e^g - g(true mass), minus what is gained in ln p, in nats; 0 without a correction.
+    With q the posterior of the Gaussian likelihood, the corrected one is p = q e^g / sum q e^g: the loss is
+    minus what is gained in ln [(1 - f) p + f u] at the true mass, in nats, with u the prior and f = 0.001, so
+    that no outlier counts more than by its ln; 0 without a correction.
     """
 
     judged_by, counts_untrained = "g_loss", True
@@ -66,15 +71,19 @@ class CorrectionLesson:
     def __call__(self, block: LabelledFeatures) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return the inputs of `build_correction`, and its targets.
 
-        ``g`` (n, 24 + m): weights of a cubic spline at the true mass, and the posterior without correction;
-        ``y`` (n, 40, 40, 1): what is missing in the map, over its error.
+        ``g`` (n, 25 + m): weights of a cubic spline at the true mass, ln of the posterior over the prior
+        there, and the posterior, without correction; ``y`` (n, 40, 40, 1): what is missing in the map, over
+        its error.
         """
         seen = block.features
-        at_truth = interpolation(self._ln_mass, np.log(block.m200c)).T
+        ln_true = np.log(block.m200c)
+        at_truth = interpolation(self._ln_mass, ln_true).T
         exact = normalised(seen.ln_likelihood)
+        width = self._ln_mass.size * (self._ln_mass[1] - self._ln_mass[0])
+        over_prior = ln_density_at(self._ln_mass, exact, ln_true) + np.log(width)
         missing = (block.y_map - seen.y_map) / seen.y_sigma[:, None, None]
         inputs = {"images": seen.images, "curves": seen.curves}
-        g = np.concatenate([at_truth, exact], axis=1).astype(np.float32)
+        g = np.concatenate([at_truth, over_prior[:, None], exact], axis=1).astype(np.float32)
         return inputs, {"g": g, "y": missing[..., None].astype(np.float32)}
 
     def build(self, synchronised: bool = False) -> "keras.Model":
@@ -107,10 +116,16 @@ class _MinusGain:
 
     def __call__(self, targets, g):
         ops = load_keras().ops
-        at_truth, exact = targets[:, :N_MASSES], targets[:, N_MASSES:]
+        at_truth, before, exact = (
+            targets[:, :N_MASSES],
+            targets[:, N_MASSES],
+            targets[:, N_MASSES + 1 :],
+        )
         on_grid = ops.matmul(g, ops.convert_to_tensor(self.to_grid))
         norm = ops.logsumexp(on_grid + ops.log(ops.maximum(exact, 1e-30)), axis=1)
-        return norm - ops.sum(at_truth * g, axis=1)
+        after = before + ops.sum(at_truth * g, axis=1) - norm
+        floor, share = np.log(FLOOR), np.log1p(-FLOOR)
+        return ops.logaddexp(share + before, floor) - ops.logaddexp(share + after, floor)
 
 
 def mean_square_of_each(targets, outputs):

@@ -11,9 +11,10 @@ from szmass_cli.config import SurveyConfig, TrainingConfig
 from szmass_cli.errors import ConfigError, Interrupted, SzmassError
 from szmass_cli.network.backend import backend_name, dtype_policy, load_keras, on_jax
 from szmass_cli.network.fit.averaging import WeightAverage
+from szmass_cli.network.fit.blockstore import BlockStore
 from szmass_cli.network.fit.checkpoints import Checkpoints, TrainingState
 from szmass_cli.network.fit.course import Course
-from szmass_cli.network.fit.dataset import SOURCES, Batch, Simulator, Source, Teacher, joined
+from szmass_cli.network.fit.dataset import Batch, Simulator, Source, Teacher, joined, source_of
 from szmass_cli.network.fit.device import Device, training_device
 from szmass_cli.network.fit.feeding import fed_by
 from szmass_cli.network.fit.interrupt import EndOfEpoch
@@ -71,6 +72,7 @@ def fit(
     progress: Progress = silent,
     device: Device | None = None,
     n_workers: int = 0,
+    simulations: Path | None = None,
 ) -> tuple["keras.Model", TrainingState]:
     """Train a network until its validation loss stops improving or its epochs are used up.
 
@@ -92,6 +94,8 @@ def fit(
         Where to train; all GPUs or the CPU by default.
     n_workers : int
         Processes that simulate; 0 simulates in this one. The cutouts are the same.
+    simulations : Path, optional
+        Where stored cutouts are kept; beside the checkpoints otherwise.
 
     Returns
     -------
@@ -118,7 +122,8 @@ def fit(
     if state.epoch:
         checkpoints.restore(state.epoch, variables)
 
-    validation = _validation_set(config, simulator, lesson)
+    simulations = simulations or folder / "simulations"
+    validation = _validation_set(config, simulator, lesson, simulations)
     if not state.history and lesson.counts_untrained:
         # epoch 0: what is worse than no training at all is not kept
         state.best_loss = _untrained_loss(model, validation, lesson)
@@ -127,7 +132,7 @@ def fit(
     steps = STEPS[backend_name()](model, average, validation, training.batch_size)
     n_blocks = teacher.blocks_per_epoch * training.max_epochs
     with fed_by(teacher, n_workers, n_blocks) as draw:
-        source = SOURCES[training.cutouts](teacher, draw)
+        source = source_of(teacher, draw, simulations)
         while not _is_finished(state, training):
             with EndOfEpoch() as end:
                 row = _epoch(
@@ -193,10 +198,16 @@ def _is_finished(state: TrainingState, training: TrainingConfig) -> bool:
     return state.epoch >= training.max_epochs or state.epochs_without_gain >= training.stop_after_epochs
 
 
-def _validation_set(config: SurveyConfig, simulator: Simulator, lesson: Lesson):
+def _validation_set(config: SurveyConfig, simulator: Simulator, lesson: Lesson, simulations: Path) -> Batch:
     training = config.training
-    blocks = simulator.blocks(config.clusters, training.validation_cutouts, training.seed, Stream.VALIDATION)
-    return lesson(joined(blocks))
+
+    def draw() -> Batch:
+        n, seed = training.validation_cutouts, training.seed
+        return lesson(joined(simulator.blocks(config.clusters, n, seed, Stream.VALIDATION)))
+
+    if training.cutouts == "stored":
+        return BlockStore(simulations, config.simulations).block("validation", draw)
+    return draw()
 
 
 def _epoch(
