@@ -13,7 +13,7 @@ from szmass_cli.sky.cutoutsky import CutoutSky
 from szmass_cli.sky.objects.cutoutobjects import CutoutObjects
 from szmass_cli.sky.objects.halos import halo_light
 from szmass_cli.sky.objects.remainder import gaussian_power
-from szmass_cli.sky.observing import CutoutObserver, ErrorModel
+from szmass_cli.sky.observing import BareCutouts, CutoutObserver, ErrorModel
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.signals import Signals, signal_source
 
@@ -145,6 +145,7 @@ class CutoutSimulator:
         modes = [observing.build_beam_modes(band.beam, None) for band in self.bands]
         errors = ErrorModel(observing, self.bands, config.sky.build_beam_modes() if instrument is None else modes)
         self.observer = CutoutObserver(sky, power, errors)
+        self.gaussian_power = power
         self._objects = CutoutObjects(config.sky, sky, model, light) if objects.has_any else None
         self.stamps = ClusterStamps(self.bands, model)
         self._signals = signal_source(config.clusters, self.bands, self.stamps, model)
@@ -171,36 +172,48 @@ class CutoutSimulator:
         return _labelled(image, signals, m200c[:n], redshift[:n], {**bare.errors.arrays(), **signals.shapes})
 
     def cutouts(
+        self, clusters: ClusterConfig, m200c_msun: np.ndarray, redshift: np.ndarray, rng: np.random.Generator
+    ) -> CutoutBlock:
+        """Return cutouts of clusters of given masses (n,) [Msun] and redshifts (n,)."""
+        bare = self.observer.draw(rng, len(m200c_msun))
+        return self.painted(bare, clusters, m200c_msun, redshift, rng)[0]
+
+    def painted(
         self,
+        bare: BareCutouts,
         clusters: ClusterConfig,
         m200c_msun: np.ndarray,
         redshift: np.ndarray,
         rng: np.random.Generator,
-        stated_depth: float = 1.0,
-    ) -> CutoutBlock:
-        """Return cutouts of clusters of given masses and redshifts.
+    ) -> tuple[CutoutBlock, np.ndarray]:
+        """Return cutouts with all that is painted on them, and with the clusters' gas alone.
 
         Parameters
         ----------
+        bare : BareCutouts
+            Gaussian sky and noise of n cutouts.
         clusters : ClusterConfig
             Scatter and shapes of the clusters.
         m200c_msun, redshift : numpy.ndarray, shape (n,)
             The clusters [Msun].
         rng : numpy.random.Generator
-            Draws sky, noise, signals and objects, in this order.
-        stated_depth : float
-            Noise of these cutouts over the instrument's, as an inverse variance would state it; the depth
-            that errors of observing draw comes on top.
+            Draws signals, then objects.
+
+        Returns
+        -------
+        block : CutoutBlock
+            The cutouts with their labels.
+        clean_uk : numpy.ndarray, shape (n, 40, 40, f), float32
+            The same cutouts without sources, dust, neighbours, motion and lensing [µK].
         """
-        n = len(m200c_msun)
-        bare = self.observer.draw(rng, n, stated_depth)
-        signals = self._signals.draw(clusters, m200c_msun, redshift, rng, n)
-        painted, further = signals.all, {**bare.errors.arrays(), **signals.shapes}
+        signals = self._signals.draw(clusters, m200c_msun, redshift, rng, len(m200c_msun))
+        further = {**bare.errors.arrays(), **signals.shapes}
+        clean = image = self.observer.observe(bare, signals.all)
         if self._objects is not None:
             added, contents = self._objects.draw(bare.image_uk, signals, m200c_msun, redshift, rng)
-            painted, further = added + painted, {**further, **contents.arrays()}
-        image = self.observer.observe(bare, painted)
-        return _labelled(image, signals, m200c_msun, redshift, further)
+            further |= contents.arrays()
+            image = self.observer.observe(bare, added + signals.all)
+        return _labelled(image, signals, m200c_msun, redshift, further), clean
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0, salt: int = 0

@@ -170,29 +170,22 @@ class CutoutObserver:
     def __init__(self, sky: CutoutSky, power: SkyPower, model: ErrorModel):
         self._sky, self._power, self._model = sky, power, model
 
-    def draw(self, rng: np.random.Generator, n: int, stated_depth: float = 1.0) -> BareCutouts:
-        """Draw n independent cutouts of sky and noise.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Draws errors, noise and sky.
-        n : int
-            Number of cutouts.
-        stated_depth : float
-            Noise over the instrument's, which is no error as likelihoods are told of it.
-        """
-        errors = self._model.draw(rng, n)
-        if errors.depth is None and stated_depth == 1.0:
+    def draw(self, rng: np.random.Generator, n: int) -> BareCutouts:
+        """Draw n independent cutouts of sky and noise."""
+        errors = self.errors(rng, n)
+        if errors.depth is None:
             return BareCutouts(self._sky.draw(rng, n), errors)
         sky, red = self._apart
         noise = rng.standard_normal((n, N_PIXELS, N_PIXELS, sky.n_bands), dtype=np.float32)
         noise *= self._sky.noise_uk
         if red is not None:
             noise += red.draw_sky(rng, n)
-        depth = np.full(n, stated_depth) if errors.depth is None else stated_depth * errors.depth
-        noise *= depth[:, None, None, None].astype(np.float32)
+        noise *= errors.depth[:, None, None, None].astype(np.float32)
         return BareCutouts(noise + sky.draw_sky(rng, n), errors)
+
+    def errors(self, rng: np.random.Generator, n: int) -> Errors:
+        """Draw by how much n cutouts fall short."""
+        return self._model.draw(rng, n)
 
     def observe(self, bare: BareCutouts, painted_uk: np.ndarray) -> np.ndarray:
         """Return cutouts (n, 40, 40, f) with what is painted on them, behind the beams as they are [µK]."""

@@ -40,17 +40,21 @@ class CorrectionHead:
         masses = mass_range(self._config.clusters)
         network = build_correction(self._config.network)
         set_weights(network, weights, "the model")
-        held_out = self._held_out(Corrector(network, mass_grid(masses)), progress)
-        write_bundle(folder, facts, self._sky_model, weights, fit_recalibration(masses, held_out))
+        corrected, alone = self._held_out(Corrector(network, mass_grid(masses)), progress)
+        tables = fit_recalibration(masses, corrected), fit_recalibration(masses, alone)
+        write_bundle(folder, facts, self._sky_model, weights, *tables)
 
-    def _held_out(self, corrector: Corrector, progress: Progress) -> HeldOut:
-        """Return corrected posteriors of simulations of instruments that training did not see."""
+    def _held_out(self, corrector: Corrector, progress: Progress) -> tuple[HeldOut, HeldOut]:
+        """Return posteriors of simulations of instruments that training did not see: corrected, and not."""
         config = self._config
-        total, done, parts = config.calibration.cutouts, 0, []
+        total, done = config.calibration.cutouts, 0
+        parts: tuple[list[HeldOut], list[HeldOut]] = ([], [])
         for block in self.simulator.blocks(config.clusters, total, config.training.seed, Stream.CALIBRATION):
             seen = block.features
-            density = normalised(seen.ln_likelihood + corrector(seen).g)
-            parts.append(HeldOut(density, np.log(block.m200c), block.redshift, seen.snr))
+            for part, ln_density in zip(
+                parts, (seen.ln_likelihood + corrector(seen).g, seen.ln_likelihood), strict=True
+            ):
+                part.append(HeldOut(normalised(ln_density), np.log(block.m200c), block.redshift, seen.snr))
             done += len(block)
             progress("calibration", done, total)
-        return HeldOut.concatenate(parts)
+        return HeldOut.concatenate(parts[0]), HeldOut.concatenate(parts[1])

@@ -8,7 +8,7 @@ import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.likelihood.centralsource import CentralSource
-from szmass_cli.likelihood.depth import LN_STEP
+from szmass_cli.likelihood.depth import LN_STEP, Depths
 from szmass_cli.likelihood.features import LabelledFeatures, features, reference_band
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.skymodel import SkyModel
@@ -17,6 +17,8 @@ from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.grid import mass_grid
 from szmass_cli.sky.clusters import draw_masses, draw_redshifts, mass_range
 from szmass_cli.sky.cutouts import CutoutSimulator, Stream, block_generator
+from szmass_cli.sky.observing import BareCutouts
+from szmass_cli.system.blas import one_blas_thread
 from szmass_cli.training.instruments import draw_instruments
 
 TOGETHER = 64
@@ -45,6 +47,8 @@ class InstrumentFeatures:
         self._cutouts = CutoutSimulator(
             _seen_by_survey(self._config.drawn, removed_above_mjy), instrument, sky_model.cmb_dl
         )
+        self._depths = Depths(self._cutouts.gaussian_power, instrument, self._likelihood.templates)
+        self._factors: dict[int, np.ndarray] = {}
         self._reference = reference_band(instrument)
         self._ln_mass = mass_grid(mass_range(self._config.clusters))
 
@@ -66,12 +70,25 @@ class InstrumentFeatures:
         """
         redshift = draw_redshifts(clusters, rng, n, cosmology=self._cosmology)
         m200c = draw_masses(clusters, rng, n, redshift=redshift, cosmology=self._cosmology)
-        variance_ratio = np.exp(LN_STEP * level)
         drawn = clusters.realistic() if self._config.training.sky == "realistic" else clusters
-        block = self._cutouts.cutouts(drawn, m200c, redshift, rng, float(np.sqrt(variance_ratio)))
-        weighed = self._likelihood.weigh(block.image, np.full((n, block.image.shape[-1]), variance_ratio))
+        bare = BareCutouts(self._sky_and_noise(rng, n, level), self._cutouts.observer.errors(rng, n))
+        block, _ = self._cutouts.painted(bare, drawn, m200c, redshift, rng)
+        ratio = np.full((n, block.image.shape[-1]), np.exp(LN_STEP * level))
+        weighed = self._likelihood.weigh(block.image, ratio)
         seen = features(self._likelihood, self._scores, self._source, weighed, redshift, self._ln_mass)
         return LabelledFeatures(seen, m200c, redshift, self._true_y(block.sz, m200c, redshift))
+
+    def _sky_and_noise(self, rng: np.random.Generator, n: int, level: int) -> np.ndarray:
+        """Return cutouts of Gaussian sky and noise at one depth (n, 40, 40, f) [µK]."""
+        symmetry = self._likelihood.symmetry
+        with one_blas_thread():
+            if level not in self._factors:
+                n_bands = len(self._likelihood.instrument)
+                covariance = self._depths.covariance(np.full(n_bands, np.exp(LN_STEP * level)))
+                self._factors[level] = np.linalg.cholesky(covariance).astype(np.float32)
+            factor = self._factors[level]
+            white = rng.standard_normal((len(factor), n, factor.shape[-1]), dtype=np.float32)
+            return symmetry.unfold(white @ factor.swapaxes(1, 2))
 
     def _true_y(self, own_uk: np.ndarray, m200c: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         response = self._likelihood.instrument.bands[self._reference].response

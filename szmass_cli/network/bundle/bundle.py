@@ -22,6 +22,7 @@ from szmass_cli.network.bundle.files import read_history as history_in
 from szmass_cli.network.bundle.metadata import (
     CALIBRATION,
     METADATA,
+    OF_LIKELIHOOD,
     RECIPE,
     Metadata,
     PaperMetadata,
@@ -64,6 +65,8 @@ class Bundle:
         Recalibration of the model's posteriors.
     sky_model : SkyModel
         The sky that its likelihoods assume, whatever the instrument.
+    of_likelihood : Recalibration, optional
+        Recalibration of the likelihood alone, on the same simulations: what the model is compared with.
     """
 
     path: Path
@@ -72,6 +75,7 @@ class Bundle:
     weights: list[np.ndarray]
     recalibration: Recalibration
     sky_model: SkyModel
+    of_likelihood: Recalibration | None = None
 
     @cached_property
     def ln_mass(self) -> np.ndarray:
@@ -123,12 +127,23 @@ def read_bundle(model: str | Path) -> AnyBundle:
         cmb = table.pop("cmb_dl_uk2").astype(float)
         if cmb.shape != CMB_ELL.shape or not np.isfinite(cmb).all():
             raise ValueError(f"cmb_dl_uk2 is no table of {CMB_ELL.size} numbers")
-        low, high = table.pop("prior_range_msun")
-        floor = float(table.pop("floor"))
-        recalibration = Recalibration(**table, prior_range_msun=(float(low), float(high)), floor=floor)
+        alone = {
+            name.removeprefix(OF_LIKELIHOOD): table.pop(name)
+            for name in list(table)
+            if name.startswith(OF_LIKELIHOOD)
+        }
+        recalibration = _recalibration(table)
+        of_likelihood = _recalibration(alone) if alone else None
         facts = stated(recipe)
     check_facts(path, metadata, facts)
-    return Bundle(path, metadata, recipe, weights, recalibration, SkyModel(recipe, cmb))
+    return Bundle(path, metadata, recipe, weights, recalibration, SkyModel(recipe, cmb), of_likelihood)
+
+
+def _recalibration(table: dict[str, np.ndarray]) -> Recalibration:
+    """Return a recalibration from the arrays of a bundle's file."""
+    low, high = table.pop("prior_range_msun")
+    floor = float(table.pop("floor"))
+    return Recalibration(**table, prior_range_msun=(float(low), float(high)), floor=floor)
 
 
 def read_history(bundle: AnyBundle) -> list[dict[str, float]]:

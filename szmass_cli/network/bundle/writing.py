@@ -16,6 +16,7 @@ from szmass_cli.network.bundle.metadata import (
     CALIBRATION,
     HASHED,
     METADATA,
+    OF_LIKELIHOOD,
     RECIPE,
     WEIGHTS,
     AnyMetadata,
@@ -45,6 +46,7 @@ def write_bundle(
     sky_model: SkyModel,
     weights: list[np.ndarray],
     recalibration: Recalibration,
+    of_likelihood: Recalibration | None = None,
 ) -> None:
     """Write the files of a bundle into an existing folder; the metadata, which seal it, come last.
 
@@ -61,11 +63,17 @@ def write_bundle(
         In the order of `szmass_cli.network.weights.model_variables`; kernels are rounded to half precision.
     recalibration : Recalibration
         Of its posteriors; its range of masses is that of the recipe.
+    of_likelihood : Recalibration, optional
+        Of the likelihood alone, which evaluations compare the model with.
     """
     write_recipe(folder, sky_model.config)
     recipe = parse_config((folder / RECIPE).read_text(), str(folder / RECIPE), folder)  # as it will be read
     write_weights(folder, weights, {})
-    write_table(folder / CALIBRATION, recalibration, {"cmb_dl_uk2": sky_model.cmb_dl_uk2})
+    others = {"cmb_dl_uk2": sky_model.cmb_dl_uk2}
+    if of_likelihood is not None:
+        for field in fields(of_likelihood):
+            others[OF_LIKELIHOOD + field.name] = np.asarray(getattr(of_likelihood, field.name), float)
+    write_table(folder / CALIBRATION, recalibration, others)
     metadata = Metadata(format_version=2, **sealing(folder, HASHED), **stated(recipe), **facts)
     write_metadata(folder, metadata)
 

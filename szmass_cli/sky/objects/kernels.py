@@ -6,6 +6,8 @@ from functools import cached_property
 
 import numpy as np
 from scipy import fft
+from scipy.interpolate import CubicSpline
+from scipy.special import j0
 
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
 from szmass_cli.physics.bands import Band
@@ -24,6 +26,9 @@ FAINT = 2e-4
 
 N_RADIAL = 12_000
 """Multipoles between which beams are interpolated: 5 to 10 apart."""
+
+N_RADII = 500
+"""Distances between which circular images are interpolated: a sixth of a pixel apart."""
 
 SIZES_ARCMIN = np.geomspace(*HALO_SIZES_ARCMIN, 48)
 """theta500 of tabulated halos: 10 per cent apart; between two of them images are right to 0.1 per cent."""
@@ -100,6 +105,39 @@ class KernelLattice:
                 image[..., index] = whole[np.ix_(near, near)]
         return images
 
+    @property
+    def is_circular(self) -> bool:
+        """Return whether no band is filtered along a direction."""
+        return all(band.plane_transfer is None for band in self.bands)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Return whether a band is filtered: the periodic box of `images` is large then."""
+        return any(band.transfer is not None for band in self.bands)
+
+    def profiles(
+        self,
+        forms: Sequence[Callable[[np.ndarray], np.ndarray]],
+        bessel: Callable[[np.ndarray], np.ndarray],
+        radii_arcmin: np.ndarray,
+    ) -> np.ndarray:
+        """Return integrals of l dl / 2 pi over circular optics, forms and a Bessel function, (n, r, f).
+
+        Parameters
+        ----------
+        forms : sequence of callable, length n
+            Of the multipole.
+        bessel : callable
+            `scipy.special.j0` or `j1`, of multipole times radius.
+        radii_arcmin : numpy.ndarray, shape (r,)
+            Distances from the middle, up to a degree: multipoles are summed in steps of 5.
+        """
+        highest = max(band.beam.ell_max for band in self.bands)
+        ell = np.arange(2.5, highest, 5.0)
+        waves = bessel(np.outer(ell, radii_arcmin * ARCMIN)) * (ell * 5.0 / (2.0 * np.pi))[:, None]
+        shapes = np.stack([form(ell) for form in forms])
+        return np.stack([(shapes * band.optics.b_ell(ell)) @ waves for band in self.bands], axis=-1)
+
     @cached_property
     def points(self) -> "Kernels":
         """Return images of a source of 1 µK arcmin^2 [µK].
@@ -114,6 +152,9 @@ class KernelLattice:
     def halos(self) -> "Kernels":
         """Return images of clusters of `SIZES_ARCMIN` of unit central scale."""
 
+        if self.is_filtered and self.is_circular:
+            return Kernels.of(self._circular_halos())
+
         def of_size(size: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
             def form(ell_y: np.ndarray, ell_x: np.ndarray) -> np.ndarray:
                 return size**2 * form_factor(np.hypot(ell_y, ell_x) * size)
@@ -121,6 +162,20 @@ class KernelLattice:
             return form
 
         return Kernels.of(self.images([of_size(size) for size in SIZES_ARCMIN * ARCMIN]))
+
+    def _circular_halos(self) -> np.ndarray:
+        """Return what `images` would, without a box."""
+
+        def of_size(size: float) -> Callable[[np.ndarray], np.ndarray]:
+            return lambda ell: size**2 * form_factor(ell * size)
+
+        axis = PIXEL_ARCMIN * np.arange(-(N_PIXELS + self.margin), N_PIXELS + self.margin + 1)
+        radius = np.hypot(axis[:, None], axis[None, :])
+        radii = np.linspace(0.0, float(radius.max()), N_RADII)
+        profiles = self.profiles([of_size(size) for size in SIZES_ARCMIN * ARCMIN], j0, radii)
+        distinct, where = np.unique(radius.round(9), return_inverse=True)
+        at = CubicSpline(radii, profiles, axis=1)(distinct).astype(np.float32)
+        return at[:, where.reshape(radius.shape)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 from astropy import constants, units
-from scipy.special import sici
+from scipy.special import j1, sici
 
-from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
+from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN, pixel_offsets_arcmin
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.cosmology import Cosmology, angular_diameter_distance_mpc, r200_mpc
 from szmass_cli.sky.cutoutsky import CutoutSky
@@ -78,6 +78,21 @@ def on_cutout(images: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(images[:, near, near])
 
 
+def _circular_dipoles(lattice: KernelLattice, along: int) -> np.ndarray:
+    """Return the change for a unit gradient along an axis, (sizes, 40, 40, f), without a box."""
+
+    def of_scale(scale: float) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda ell: tabulated_nfw_form(ell * scale) / ell
+
+    north, west = np.meshgrid(pixel_offsets_arcmin(), pixel_offsets_arcmin(), indexing="ij")
+    radius = np.hypot(north, west)
+    distinct, where = np.unique(radius.round(9), return_inverse=True)
+    forms = [of_scale(scale) for scale in SCALES_ARCMIN * ARCMIN]
+    profiles = lattice.profiles(forms, j1, distinct)[:, where.reshape(radius.shape)]
+    dipole = -2.0 * (north, west)[along] / radius
+    return (profiles * dipole[None, :, :, None]).astype(np.float32)
+
+
 class LensKernels:
     """Dipoles that clusters of tabulated sizes make of a gradient of the CMB, behind beams.
 
@@ -96,6 +111,8 @@ class LensKernels:
     @staticmethod
     def _table(lattice: KernelLattice, along: int) -> np.ndarray:
         """Return the change for a unit gradient along an axis, (sizes, 40, 40, f)."""
+        if lattice.is_filtered and lattice.is_circular:
+            return _circular_dipoles(lattice, along)
 
         def of_scale(scale: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
             def form(ell_y: np.ndarray, ell_x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,107 @@
+"""Test sets of the realistic sky, as Markdown."""
+
+from szmass_cli.evaluation.markdown import table
+from szmass_cli.evaluation.realistic.rows import ESTIMATORS, CellRow, Measured, RealisticRow
+
+CALLED = {
+    "likelihood": "Gaussian likelihood",
+    "recalibrated": "recalibrated",
+    "network": "model",
+    "clean": "no contamination",
+}
+"""What tables call `ESTIMATORS`."""
+
+EXPLAINED = (
+    "Of clusters with S/N above 3. Gaussian likelihood: exact on a Gaussian sky, marginalised over the scatter "
+    "of profiles. Recalibrated: the same, shifted and stretched by maximum likelihood on the simulations that "
+    "the model was recalibrated on; what a matched filter can do at best. No contamination: the Gaussian "
+    "likelihood of the same cutouts without sources, dust, neighbours, motion and lensing. ln p: of the true "
+    "ln M [nats]; rms and median of ln(M_est / M_true): S/N above 5; wild: off by more than 0.7 in ln M."
+)
+
+GAINS_EXPLAINED = (
+    "Model against the recalibrated likelihood, cutout by cutout, with standard errors. Share: gain in ln p "
+    "over that of cutouts without contamination. Wild: change of the number of clusters off by over 0.7."
+)
+
+
+def realistic_tables(rows: tuple[RealisticRow, ...]) -> list[str]:
+    """Return all that a report says of the realistic sky, paragraph by paragraph."""
+    parts = ["## The realistic sky", estimator_table(rows), EXPLAINED]
+    parts += ["### Gains", gain_table(rows), GAINS_EXPLAINED]
+    parts += ["### Coverage in cells of S/N, redshift and mass", cell_table(rows)]
+    return parts
+
+
+def estimator_table(rows: tuple[RealisticRow, ...]) -> str:
+    """Return how good each estimator is, a test set and an estimator a row."""
+    lines = []
+    for row in rows:
+        for name in ESTIMATORS:
+            of = row.estimators[name]
+            lines.append(
+                [
+                    f"{row.name}: {CALLED[name]}",
+                    f"{of.ln_p:+.3f}",
+                    f"{of.rms_bright:.3f}",
+                    f"{of.median_bright:+.3f}",
+                    f"{of.coverage_68:.3f}",
+                    f"{of.coverage_95:.3f}",
+                    f"{100 * of.beyond_3_sigma:.2f} %",
+                    f"{100 * of.wild:.2f} %",
+                ]
+            )
+    return table(["", "ln p", "rms", "median", "in 68.3 %", "in 95.4 %", "> 3 sigma", "wild"], lines)
+
+
+def gain_table(rows: tuple[RealisticRow, ...]) -> str:
+    """Return what the model gains, a test set and a group of clusters a row."""
+    lines = []
+    for row in rows:
+        for gain in row.gains:
+            share = gain.ln_p.value / gain.possible if gain.possible > 0.0 else float("nan")
+            lines.append(
+                [
+                    f"{row.name}, {gain.clusters}",
+                    f"{gain.n_clusters:,}",
+                    f"{gain.ln_p.value:+.4f} ± {gain.ln_p.error:.4f}",
+                    f"{100 * share:.0f} %",
+                    _percent(gain.rms),
+                    _percent(gain.wild),
+                ]
+            )
+    return table(["", "clusters", "ln p", "share", "rms", "wild"], lines)
+
+
+def cell_table(rows: tuple[RealisticRow, ...]) -> str:
+    """Return the least and the most that holds, and the largest bias, over the cells of each test set."""
+    lines = []
+    for row in rows:
+        if not row.cells:
+            continue
+        covered = [cell.coverage_68 for cell in row.cells]
+        bright = [cell for cell in row.cells if cell.snr[0] >= 5.0]
+        worst = max(bright, key=lambda cell: abs(cell.median.value), default=None)
+        lines.append(
+            [
+                row.name,
+                str(len(row.cells)),
+                f"{min(covered):.3f} to {max(covered):.3f}",
+                "" if worst is None else f"{worst.median.value:+.3f} ± {worst.median.error:.3f}",
+                "" if worst is None else _cell(worst),
+                f"{row.tarp:.3f}",
+            ]
+        )
+    headings = ["", "cells", "in 68.3 %", "largest median", "where", "TARP"]
+    return table(headings, lines)
+
+
+def _cell(cell: CellRow) -> str:
+    return (
+        f"S/N > {cell.snr[0]:g}, z {cell.redshift[0]:g}-{cell.redshift[1]:g}, "
+        f"{cell.m200c_msun[0] / 1e14:g}-{cell.m200c_msun[1] / 1e14:g}e14 Msun"
+    )
+
+
+def _percent(found: Measured) -> str:
+    return f"{100 * found.value:+.1f} ± {100 * found.error:.1f} %"
