@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from szmass_cli.evaluation.instruments.rows import CaseRow, MassBiasRow
+from szmass_cli.evaluation.realistic.rows import RealisticRow
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class InstrumentsMetrics:
         Of clusters drawn from the mass function, under that prior.
     mismatch : tuple of CaseRow
         Of maps that are not as stated.
+    realistic : tuple of RealisticRow
+        Surveys of the realistic sky, beside what a matched filter can do and what could be gained at most.
     """
 
     model: str
@@ -71,7 +74,8 @@ class InstrumentsMetrics:
     variations: tuple[CaseRow, ...] = ()
     mass_function: tuple[PriorRow, ...] = ()
     mismatch: tuple[CaseRow, ...] = ()
-    format_version: Literal[3] = 3
+    realistic: tuple[RealisticRow, ...] = ()
+    format_version: Literal[4] = 4
 
     @property
     def leaks(self) -> bool:

@@ -36,6 +36,8 @@ from szmass_cli.evaluation.instruments.variations import (
     position_cases,
     scan_filter,
 )
+from szmass_cli.evaluation.realistic.run import realistic_rows
+from szmass_cli.evaluation.realistic.testsets import RealisticCase, realistic_cases
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.posterior.grid import probability_below
 from szmass_cli.posterior.priors import Prior, PriorChange
@@ -117,6 +119,9 @@ class InstrumentsBench:
         judged = {case.name: self._judged(case, n, index, case.name) for index, case in enumerate(cases)}
         together = Judged.concatenate(list(judged.values()))
         detected = together.model.below[together.snr > MIN_SNR]
+        realistic = realistic_cases(self._sky)
+        if config is not None:
+            realistic = [RealisticCase.of(self._sky, config, name)]
         metrics = InstrumentsMetrics(
             self._bundle.metadata.name,
             self._bundle.sha256,
@@ -124,6 +129,7 @@ class InstrumentsBench:
             tuple(CaseRow.of(case.name, judged[case.name], case.is_told_the_truth) for case in cases),
             pit_histogram(detected) if detected.size else (),
             mass_bias_rows(together),
+            realistic=realistic_rows(self._bundle, realistic, n, self._seed, self._progress),
         )
         return InstrumentsEvaluation(metrics, judged)
 

@@ -3,6 +3,7 @@
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
 from szmass_cli.evaluation.instruments.rows import CaseRow
 from szmass_cli.evaluation.instruments.suspicion import SUSPECT
+from szmass_cli.evaluation.realistic.tables import realistic_tables
 from szmass_cli.evaluation.markdown import leak_warning, table
 
 EXPLAINED = (
@@ -15,7 +16,9 @@ EXPLAINED = (
 def summary(metrics: InstrumentsMetrics) -> str:
     """Return the numbers as Markdown tables."""
     parts = [f"# How good {metrics.model} is", _introduction(metrics)]
-    parts += ["## Surveys", posterior_table(metrics.surveys), EXPLAINED, "## By S/N", snr_table(metrics)]
+    if metrics.realistic:
+        parts += realistic_tables(metrics.realistic)
+    parts += ["## Surveys of a Gaussian sky", posterior_table(metrics.surveys), EXPLAINED, "## By S/N", snr_table(metrics)]
     if any(row.gain for row in metrics.surveys):
         parts += ["## What several bands are worth", gain_table(metrics)]
     if metrics.bias:

@@ -19,6 +19,9 @@ RECIPE, WEIGHTS, CALIBRATION, METADATA, REPORT, CARD, HISTORY = (
     "README.md",
     "history.json",
 )
+OF_LIKELIHOOD = "of_likelihood_"
+"""Before the names of arrays of the recalibration of the likelihood alone, in `CALIBRATION`."""
+
 HASHED = (RECIPE, WEIGHTS, CALIBRATION)
 
 
