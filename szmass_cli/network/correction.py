@@ -30,7 +30,7 @@ LEVELS = 3
 CORE_PIXELS = 6
 """Side of the middle of the decoded maps that the head averages, 3'."""
 
-HIDDEN = 64
+HIDDEN = 128
 """Units of each of the two hidden layers of the head."""
 
 INPUT_SHAPES = {"images": (IMAGE_SIDE, IMAGE_SIDE, len(IMAGES)), "curves": (N_CURVES,)}
