@@ -33,6 +33,7 @@ class Flag(enum.IntFlag):
     32768  BAND_MISSING                  the map of a band has no data there; the mass is of the others
     65536  UNCALIBRATED_MAP              the map is not as stated, or its noise could not be measured
     131072  SOURCES                      fluxes of known sources in the cutout are marginalised over
+    262144  PRIOR_DOMINATED              the data allow the lowest masses: the prior sets the lower end
     =====  ============================  ==============================================================
     """
 
@@ -54,6 +55,7 @@ class Flag(enum.IntFlag):
     BAND_MISSING = 32768
     UNCALIBRATED_MAP = 65536
     SOURCES = 131072
+    PRIOR_DOMINATED = 262144
 
 
 _MEANINGS = {
@@ -75,6 +77,7 @@ _MEANINGS = {
     Flag.BAND_MISSING: "the map of a band has no data there; the mass is of the others",
     Flag.UNCALIBRATED_MAP: "the map is not as stated, or its noise could not be measured",
     Flag.SOURCES: "fluxes of known sources in the cutout are marginalised over",
+    Flag.PRIOR_DOMINATED: "the data allow the lowest masses: the prior sets the lower end",
 }
 
 

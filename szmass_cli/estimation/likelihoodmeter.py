@@ -224,6 +224,7 @@ class InstrumentMeter:
         median = np.where(lost, 1e14, own_median)
         flags = self._oddities(weighed, median, rows) | self._source_flags(rows)
         flags[lost] |= Flag.NONFINITE
+        flags[inference.is_prior_dominated & ~lost] |= Flag.PRIOR_DOMINATED
         fitted = vars(observables(self._likelihood, weighed, median, rows.redshift))
         found = replace(
             nothing_measured(strip, wanted),

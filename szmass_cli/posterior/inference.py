@@ -10,6 +10,9 @@ from szmass_cli.posterior.masses import MassPosterior, mixture
 from szmass_cli.posterior.priors import PriorChange, ln_prior
 from szmass_cli.posterior.redshift import redshift_nodes, unknown_redshift_nodes
 
+PRIOR_DOMINATED_LN = 2.0
+"""Difference in ln likelihood, two sigma of a Gaussian, up to which the lowest masses are allowed."""
+
 LEAST_DENSITY = 1e-300
 """Probability of a cell below which its likelihood is no longer told apart from nothing."""
 
@@ -28,6 +31,16 @@ class Inference:
 
     own: MassPosterior
     wanted: MassPosterior
+
+    @property
+    def is_prior_dominated(self) -> np.ndarray:
+        """Return whether the lowest masses of the grid are within 2 of the largest ln likelihood, (n,).
+
+        Where they are, no signal at all would do: the lower end of the posterior is the prior's.
+        """
+        density = self.own.density
+        with np.errstate(invalid="ignore"):
+            return density[:, 0] > np.exp(-PRIOR_DOMINATED_LN) * density.max(axis=1)
 
     def ln_likelihood(self, change: PriorChange, redshift: np.ndarray) -> np.ndarray:
         """Return ln of the likelihood of each mass, up to a constant in each row, (n, m).

@@ -8,6 +8,7 @@ from szmass_cli.config import parse_config
 from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import (
     IMAGE_SIDE,
+    N_CURVES,
     LabelledFeatures,
     features,
     mass_nodes,
@@ -74,7 +75,7 @@ def test_shapes_do_not_depend_on_the_number_of_bands(seen):
     for found, n in ((seen, 400), (two, 8)):
         assert len(found) == n
         assert found.images.shape == (n, IMAGE_SIDE, IMAGE_SIDE, 4) and found.images.dtype == np.float32
-        assert found.curves.shape == (n, 73) and found.curves.dtype == np.float32
+        assert found.curves.shape == (n, N_CURVES) and found.curves.dtype == np.float32
         assert found.ln_likelihood.shape == (n, 400)
         for name in ("images", "curves", "ln_likelihood", "snr", "y_map", "y_sigma"):
             assert np.isfinite(getattr(found, name)).all(), name

@@ -8,7 +8,7 @@ from szmass_cli.likelihood.features import IMAGE_SIDE, N_CURVES, Features, Label
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.correction import Corrector, build_correction, interpolation
-from szmass_cli.network.fit.lessons import CorrectionLesson
+from szmass_cli.network.fit.lessons import FLOOR, CorrectionLesson
 from szmass_cli.network.massmodel import MassModel
 from szmass_cli.posterior.grid import ln_density_at, mass_grid, normalised
 from szmass_cli.posterior.recalibration import Recalibration
@@ -30,7 +30,7 @@ def made_up(n, seed=1):
         rng.uniform(0, 1e-4, (n, 40, 40)).astype(np.float32),
         rng.uniform(1e-6, 1e-5, n),
     )
-    ln_mass = centre + 0.2 * rng.standard_normal(n)
+    ln_mass = np.clip(centre + 0.2 * rng.standard_normal(n), GRID[0], GRID[-1])
     return LabelledFeatures(seen, np.exp(ln_mass), rng.uniform(0.2, 1.2, n), seen.y_map * 1.1)
 
 
@@ -106,7 +106,12 @@ def test_the_loss_is_what_is_lost_in_ln_p(block, recipe):
     corrected = normalised(block.features.ln_likelihood + g @ interpolation(GRID, GRID))
     exact = normalised(block.features.ln_likelihood)
     ln_mass = np.log(block.m200c)
-    gain = ln_density_at(GRID, corrected, ln_mass) - ln_density_at(GRID, exact, ln_mass)
+    width = GRID.size * (GRID[1] - GRID[0])
+    after, before = (
+        np.log((1.0 - FLOOR) * np.exp(ln_density_at(GRID, density, ln_mass)) + FLOOR / width)
+        for density in (corrected, exact)
+    )
+    gain = after - before
     np.testing.assert_allclose(np.asarray(loss(targets["g"], g)), -gain, atol=3e-3)
     np.testing.assert_allclose(np.asarray(loss(targets["g"], 0.0 * g)), 0.0, atol=1e-5)
     # a constant changes no posterior

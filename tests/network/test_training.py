@@ -179,7 +179,7 @@ def run(monkeypatch, tmp_path):
         monkeypatch.setattr(training, "compiled_model", lambda *_: (model, NoAverage()))
         monkeypatch.setattr(training, "_validation_set", lambda *_: (None, None))
         monkeypatch.setattr(training, "_untrained_loss", lambda *_: untrained)
-        monkeypatch.setattr(training, "SOURCES", {"fresh": lambda *_: None})
+        monkeypatch.setattr(training, "source_of", lambda *_: None)
         monkeypatch.setattr(training, "STEPS", {"tensorflow": ScriptedSteps})
         config = SurveyConfig(training=TrainingConfig(**settings))
         _, state = fit(config, Blocks(), Judged(), tmp_path / "run.training", resume)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from szmass_cli.evaluation.instruments.judging import Network, Posteriors, Verdict
+from szmass_cli.evaluation.instruments.suspicion import Suspicion
 from szmass_cli.evaluation.realistic.testsets import RealisticCase, drawn_blocks
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.posterior.grid import probability_below
@@ -41,6 +42,8 @@ class Opinions:
         Of the posterior of a Gaussian sky of cutouts without contamination.
     nearer : numpy.ndarray, shape (n,)
         Probability of the model's posterior to be nearer to a random point than the truth is.
+    suspect : numpy.ndarray of bool, shape (n,)
+        Whether `szmass estimate` would raise a flag of `SUSPECT`.
     """
 
     ln_mass: np.ndarray
@@ -52,6 +55,7 @@ class Opinions:
     network: Verdict
     clean: Verdict
     nearer: np.ndarray
+    suspect: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ln_mass)
@@ -100,6 +104,7 @@ def opinions(
     ln_mass = network.recalibration.ln_mass
     posteriors = Posteriors(case.told, ln_mass, network)
     alone = Posteriors(case.told, ln_mass)
+    suspicion = Suspicion(case.told, posteriors.likelihood, ln_mass)
     band = reference_band([band.frequency_ghz for band in case.instrument.bands])
     parts, done = [], 0
     rng = block_generator(seed, Stream.TEST, 0, salt + REFERENCES)
@@ -116,7 +121,9 @@ def opinions(
         filled = np.zeros(len(block)) if block.filled_radio is None else block.filled_radio[:, band]
         truth = np.log(block.m200c), block.redshift, answer.snr, filled
         verdicts = (Verdict.of(posterior, block.m200c) for posterior in of)
-        parts.append(Opinions(*truth, *verdicts, _nearer(answer.posterior, truth[0], rng)))
+        median = answer.posterior.percentiles((50.0,))[:, 0]
+        suspect = suspicion(answer.weighed, median, block.redshift)
+        parts.append(Opinions(*truth, *verdicts, _nearer(answer.posterior, truth[0], rng), suspect))
         done += len(block)
         report(done)
     return Opinions.concatenate(parts)

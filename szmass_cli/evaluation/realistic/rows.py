@@ -151,6 +151,52 @@ class CellRow:
 
 
 @dataclass(frozen=True)
+class FlagRow:
+    """How flags and errors go together, of clusters with S/N above 5.
+
+    Parameters
+    ----------
+    wrong : int
+        Clusters whose mean is over 3 sigma off.
+    wrong_flagged, right_flagged : float
+        Fraction of them, and of all others, that are flagged.
+    rms_ratio : tuple of Measured
+        rms of mean ln M less the truth of clusters without a flag, over that of all, less 1, in each bin of
+        `SNR_EDGES`.
+    """
+
+    wrong: int
+    wrong_flagged: float
+    right_flagged: float
+    rms_ratio: tuple[Measured, ...]
+
+    @classmethod
+    def of(cls, seen: Opinions) -> "FlagRow":
+        """Return the row of at least one cluster."""
+        off = seen.network.mean - seen.ln_mass
+        bright = seen.snr > BRIGHT_SNR
+        wrong = bright & (np.abs(off) > 3.0 * seen.network.sigma)
+        right = bright & ~wrong
+        ratios = []
+        for low, high in pairwise(SNR_EDGES):
+            inside = np.flatnonzero((seen.snr >= low) & (seen.snr < high))
+            own, clear = off[inside], ~seen.suspect[inside]
+            ratios.append(
+                _relative(
+                    lambda rows, own=own, clear=clear: _rms(own[rows][clear[rows]]),
+                    lambda rows, own=own: _rms(own[rows]),
+                    inside.size,
+                )
+            )
+        return cls(
+            int(wrong.sum()),
+            float(seen.suspect[wrong].mean()) if wrong.any() else float("nan"),
+            float(seen.suspect[right].mean()) if right.any() else float("nan"),
+            tuple(ratios),
+        )
+
+
+@dataclass(frozen=True)
 class RealisticRow:
     """One test set of the realistic sky.
 
@@ -170,6 +216,8 @@ class RealisticRow:
         Fractions of clusters by the network's probability of lower masses, in equal bins.
     tarp : float
         Largest departure of the expected coverage from its level, see `tarp_departure`.
+    flags : FlagRow
+        How flags and errors go together.
     """
 
     name: str
@@ -180,6 +228,7 @@ class RealisticRow:
     cells: tuple[CellRow, ...]
     pit: tuple[float, ...]
     tarp: float
+    flags: FlagRow
 
     @classmethod
     def of(cls, name: str, found: Opinions) -> "RealisticRow":
@@ -194,6 +243,7 @@ class RealisticRow:
             tuple(_cells(seen)),
             pit_histogram(seen.network.below),
             tarp_departure(seen.nearer),
+            FlagRow.of(seen),
         )
 
 
@@ -261,7 +311,7 @@ def _rms(off: np.ndarray) -> float:
 def _relative(ours: Callable, theirs: Callable, n: int) -> Measured:
     """Return one statistic of n clusters over another, less 1, with its error by resampling the clusters."""
     every = np.arange(n)
-    if not theirs(every):
+    if n == 0 or not theirs(every):
         return Measured(float("nan"), float("nan"))
     rng = np.random.default_rng(n)
     drawn = [rng.integers(0, n, n) for _ in range(N_RESAMPLED)]

@@ -1,7 +1,7 @@
 """Test sets of the realistic sky, as Markdown."""
 
 from szmass_cli.evaluation.markdown import table
-from szmass_cli.evaluation.realistic.rows import ESTIMATORS, CellRow, Measured, RealisticRow
+from szmass_cli.evaluation.realistic.rows import ESTIMATORS, SNR_EDGES, CellRow, Measured, RealisticRow
 
 CALLED = {
     "likelihood": "Gaussian likelihood",
@@ -19,6 +19,11 @@ EXPLAINED = (
     "ln M [nats]; rms and median of ln(M_est / M_true): S/N above 5; wild: off by more than 0.7 in ln M."
 )
 
+FLAGS_EXPLAINED = (
+    "Wrong: S/N above 5 and mean ln M over 3 sigma off. Last columns: rms of rows without a flag over that of "
+    "all rows of a bin of S/N, less 1."
+)
+
 GAINS_EXPLAINED = (
     "Model against the recalibrated likelihood, cutout by cutout, with standard errors. Share: gain in ln p "
     "over that of cutouts without contamination. Wild: change of the number of clusters off by over 0.7."
@@ -30,7 +35,26 @@ def realistic_tables(rows: tuple[RealisticRow, ...]) -> list[str]:
     parts = ["## The realistic sky", estimator_table(rows), EXPLAINED]
     parts += ["### Gains", gain_table(rows), GAINS_EXPLAINED]
     parts += ["### Coverage in cells of S/N, redshift and mass", cell_table(rows)]
+    parts += ["### Flags and wrong rows", flag_table(rows), FLAGS_EXPLAINED]
     return parts
+
+
+def flag_table(rows: tuple[RealisticRow, ...]) -> str:
+    """Return how many wrong and right rows are flagged, a test set a row."""
+    lines = []
+    for row in rows:
+        flags = row.flags
+        lines.append(
+            [
+                row.name,
+                str(flags.wrong),
+                f"{100 * flags.wrong_flagged:.0f} %",
+                f"{100 * flags.right_flagged:.1f} %",
+                *[_percent(ratio) for ratio in flags.rms_ratio],
+            ]
+        )
+    bins = [f"S/N > {low:g}" for low in SNR_EDGES[:-1]]
+    return table(["", "wrong", "flagged", "others flagged", *bins], lines)
 
 
 def estimator_table(rows: tuple[RealisticRow, ...]) -> str:
