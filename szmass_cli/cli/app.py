@@ -10,21 +10,11 @@ from szmass_cli.cli.estimate_commands import estimate, merge
 from szmass_cli.cli.export import export
 from szmass_cli.cli.info_command import info
 from szmass_cli.cli.inject import inject
-from szmass_cli.cli.options import (
-    CONFIG_HELP,
-    PRESETS,
-    AsJson,
-    Frequencies,
-    Model,
-    Overwrite,
-    Quiet,
-    Seed,
-    Verbose,
-    frequencies,
-)
+from szmass_cli.cli.options import CONFIG_HELP, PRESETS, AsJson, Model, Overwrite, Quiet, Seed, Verbose
 from szmass_cli.cli.picture_commands import show
 from szmass_cli.cli.population import population
 from szmass_cli.cli.simulate import simulate_app
+from szmass_cli.cli.train import train
 
 app = typer.Typer(
     name="szmass",
@@ -62,60 +52,7 @@ app.command()(show)
 app.command()(inject)
 
 
-@app.command()
-def train(
-    config: Annotated[str, typer.Option("--config", "-c", help=CONFIG_HELP, autocompletion=PRESETS)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the model bundle.")],
-    freq: Frequencies = None,
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on from a checkpoint, if there is one.")
-    ] = True,
-    finish: Annotated[
-        bool, typer.Option("--finish", help="Make the bundle of the best epoch so far; train no further.")
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", min=0, help="Processes that simulate. On a GPU all cores but one, on a CPU none."
-        ),
-    ] = None,
-    simulations: Annotated[
-        Path | None,
-        typer.Option(
-            "--simulations",
-            help="Folder that keeps stored cutouts (`training.cutouts: stored`) for other runs of the same.",
-        ),
-    ] = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Train a network for a survey: simulate, fit, calibrate, evaluate.
-
-    Runs on all GPUs that TensorFlow finds, on the CPU otherwise; with `KERAS_BACKEND=jax` set, on JAX and
-    one GPU. An interrupted run goes on from its last
-    whole epoch when the same command is given again. Ctrl-C ends the epoch under way and saves it; a second
-    Ctrl-C stops at once. `OUTPUT.training/` holds the loss of each epoch as `log.csv` and for TensorBoard.
-    """
-    from szmass_cli.cli.reports import print_bundle
-    from szmass_cli.cli.terminal import note, progress_display
-    from szmass_cli.config import load_config
-    from szmass_cli.network.fit.device import training_device
-    from szmass_cli.training.run import check
-    from szmass_cli.training.run import finish as run_finish
-    from szmass_cli.training.run import train as run_train
-
-    settings = load_config(config).with_frequencies(frequencies(freq))
-    check(settings, output, overwrite)
-    if not (quiet or finish):
-        note(f"on {training_device(settings.training).description}")
-    with progress_display(quiet) as progress:
-        if finish:
-            bundle = run_finish(settings, output, overwrite, progress)
-        else:
-            bundle = run_train(settings, output, resume, overwrite, progress, workers, simulations)
-    print_bundle(bundle, as_json=as_json, quiet=quiet)
+app.command()(train)
 
 
 @app.command()

@@ -336,7 +336,8 @@ def estimate(
     """
     from szmass_cli.api import chosen_executor, mass_definitions
     from szmass_cli.cli.mapoptions import input_files, map_settings
-    from szmass_cli.cli.reports import print_estimates, print_rehearsal, print_shard
+    from szmass_cli.cli.rehearsals import print_rehearsal
+    from szmass_cli.cli.reports import print_estimates, print_shard
     from szmass_cli.cli.terminal import progress_display
     from szmass_cli.errors import UsageError
     from szmass_cli.estimation.checkrequest import CheckRequest

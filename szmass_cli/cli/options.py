@@ -23,6 +23,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no m
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks with errors.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of all random numbers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON to stdout.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what is understood and how long it will take; write nothing."),
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, as ra=RADeg. Repeatable."),

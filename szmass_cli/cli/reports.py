@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from szmass_cli.estimation.checkresult import BLIND
 from szmass_cli.estimation.parts import parts_folder
 from szmass_cli.estimation.provenance import KEYWORDS
 from szmass_cli.estimation.recipe import RECIPE_KEY
-from szmass_cli.estimation.rehearsal import Rehearsal
 from szmass_cli.estimation.run import Estimates
 from szmass_cli.estimation.runplan import Shard
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
@@ -116,25 +114,6 @@ def _summary(estimates: Estimates, output: Path) -> dict:
         "output": str(output),
         "posteriors": None if estimates.posteriors is None else str(estimates.posteriors),
     }
-
-
-def print_rehearsal(rehearsal: Rehearsal, output: Path, *, as_json: bool) -> None:
-    """Print what a run would do, to stdout."""
-    if as_json:
-        print(json.dumps({"dry_run": True, "output": str(output), **asdict(rehearsal)}))
-        return
-    for text in rehearsal.notes:
-        note(f"note: {text}")
-    table = facts_table()
-    for line in rehearsal.maps:
-        table.add_row("map", line)
-    table.add_row("columns", rehearsal.columns)
-    table.add_row("rows", f"{rehearsal.n_rows:,}, {rehearsal.n_usable:,} with position and redshift")
-    table.add_row("trial", f"{rehearsal.n_measured} of {rehearsal.n_trial} rows have a mass")
-    table.add_row("measuring", f"about {rehearsal.seconds:,.0f} s on this machine, by the trial")
-    table.add_row("would add", ", ".join(rehearsal.new_columns))
-    table.add_row("would write", str(output))
-    Console(highlight=False).print(table)
 
 
 def print_study(summary: dict, output: Path, *, as_json: bool, quiet: bool) -> None:

@@ -1,13 +1,16 @@
 """`szmass simulate`: labelled cutouts and mock survey maps."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from szmass_cli.cli.options import (
+    AsJson,
     Columns,
     Config,
+    DryRun,
     Frequencies,
     Overwrite,
     Plot,
@@ -46,7 +49,9 @@ def simulate_cutouts(
     ] = None,
     column: Columns = None,
     plot: Plot = None,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -55,10 +60,12 @@ def simulate_cutouts(
     With --from-y-map and --halos the clusters are those of your own hydrodynamical simulation: its map,
     without a beam, is put behind the survey's, and sky and noise are added.
     """
+    from szmass_cli.cli.rehearsals import print_simulation_rehearsal
     from szmass_cli.cli.terminal import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.simulation.cutouts import write_cutouts, write_halo_cutouts
     from szmass_cli.simulation.figures.cutouts import plot_cutouts
+    from szmass_cli.simulation.rehearsal import rehearse_cutouts
     from szmass_cli.system.files import check_not_an_input
     from szmass_cli.system.pictures import check_picture_path
 
@@ -68,11 +75,20 @@ def simulate_cutouts(
     source = _halo_source(from_y_map, halos, n)
     if plot is not None:
         check_picture_path(plot, overwrite, output, config, from_y_map, halos)
+    if dry_run:
+        _check_can_be_tried(source)
+        with progress_display(quiet) as progress:
+            found = rehearse_cutouts(
+                settings, output, n=n, workers=workers, overwrite=overwrite, progress=progress
+            )
+        print_simulation_rehearsal(found, as_json=as_json)
+        return
     with progress_display(quiet) as progress:
         if source is None:
             written = write_cutouts(
                 settings, output, seed=seed, n=n, workers=workers, overwrite=overwrite, progress=progress
             )
+            result = {"cutouts": written}
             messages = [f"{written:,} cutouts written to {output}"]
         else:
             counts = write_halo_cutouts(
@@ -84,6 +100,7 @@ def simulate_cutouts(
                 overwrite=overwrite,
                 progress=progress,
             )
+            result = {"cutouts": counts.written, "off_map": counts.off_map, "incomplete": counts.incomplete}
             messages = [
                 f"{counts.written:,} cutouts written to {output}",
                 f"{counts.off_map:,} halos left out: not all of their surroundings are on the map",
@@ -92,8 +109,18 @@ def simulate_cutouts(
         if plot is not None:
             plot_cutouts(settings, output, plot, seed=seed, overwrite=overwrite, progress=progress)
             messages.append(f"Picture written to {plot}")
+    if as_json:
+        print(json.dumps({"output": str(output), **result}))
     for message in [] if quiet else messages:
         note(message)
+
+
+def _check_can_be_tried(source: tuple[Path, Path] | None) -> None:
+    """Refuse a dry run of what is cut out of a user's map, which is read whole before the first cutout."""
+    from szmass_cli.errors import UsageError
+
+    if source is not None:
+        raise UsageError("--dry-run: halos of --from-y-map are not tried.", "Leave --dry-run out.")
 
 
 def _halo_source(y_map: Path | None, halos: Path | None, n: int | None) -> tuple[Path, Path] | None:
@@ -138,7 +165,9 @@ def simulate_field(
     sky: Sky = None,
     seed: Seed = 1,
     plot: Plot = None,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -146,11 +175,13 @@ def simulate_field(
 
     Beside field.fits come field_ivar.fits, field_mask.fits and field_truth.csv.
     """
+    from szmass_cli.cli.rehearsals import print_simulation_rehearsal
     from szmass_cli.cli.terminal import note, progress_display
     from szmass_cli.config import load_config
     from szmass_cli.simulation.field import simulate_survey_field
     from szmass_cli.simulation.fieldfiles import field_paths
     from szmass_cli.simulation.figures.field import plot_field
+    from szmass_cli.simulation.rehearsal import rehearse_field
     from szmass_cli.system.files import check_not_an_input
     from szmass_cli.system.pictures import check_picture_path
 
@@ -161,6 +192,20 @@ def simulate_field(
         check_not_an_input(file, config)
     if plot is not None:
         check_picture_path(plot, overwrite, config, catalog, *files)
+    if dry_run:
+        with progress_display(quiet) as progress:
+            found = rehearse_field(
+                settings,
+                output,
+                seed=seed,
+                catalog=catalog,
+                columns=pairs(column),
+                n_clusters=n_clusters,
+                overwrite=overwrite,
+                progress=progress,
+            )
+        print_simulation_rehearsal(found, as_json=as_json)
+        return
     with progress_display(quiet) as progress:
         field = simulate_survey_field(
             settings,
@@ -183,6 +228,10 @@ def simulate_field(
                 overwrite=overwrite,
                 progress=progress,
             )
+    if as_json:
+        written = {name: [str(one) for one in getattr(field.paths, name)] for name in ("maps", "ivars")}
+        others = {"mask": str(field.paths.mask), "truth": str(field.paths.truth)}
+        print(json.dumps({**written, **others, "clusters": len(field.truth)}))
     if not quiet:
         *maps, truth = field.paths.all
         note(f"{field.description} written to {', '.join(path.name for path in maps)}")

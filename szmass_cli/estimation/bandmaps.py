@@ -15,6 +15,7 @@ from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.runplan import quick_identity
 from szmass_cli.maps.beamexchange import BeamExchange
 from szmass_cli.maps.cutouts import Cutouts, extract_cutouts
+from szmass_cli.maps.fading import Fade
 from szmass_cli.maps.reader import open_map
 from szmass_cli.maps.skymap import SkyMap, check_resolution
 from szmass_cli.maps.surveys import Facts
@@ -69,6 +70,8 @@ class BandMap:
         Notes for the user about the frequency.
     splits : tuple of SkyMap
         Two maps of the same sky with noises of their own; empty without them.
+    fade : Fade, optional
+        How the map fades towards its edges, once it was looked at.
     """
 
     request: MapRequest
@@ -81,6 +84,7 @@ class BandMap:
     transfer: IsotropicTransfer | PlaneTransfer | None
     said: tuple[str, ...] = ()
     splits: tuple[SkyMap, ...] = ()
+    fade: Fade | None = None
 
     @classmethod
     def open(cls, request: MapRequest, model_frequency_ghz: float | None = None) -> "BandMap":

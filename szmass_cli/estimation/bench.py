@@ -12,6 +12,7 @@ import numpy as np
 
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.fades import without_fading
 from szmass_cli.estimation.injected import Injected, Painter, Population
 from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.method import Meter, Method, method_of
@@ -161,7 +162,9 @@ class Bench:
 
     def _cut(self, rows: Rows) -> Strip:
         """Return the cutouts of a strip, with the noise of its rows as far as it is known."""
-        strip, measured = self._method.cut(self.maps, rows), self.job.settled.measured
+        settled = self.job.settled
+        strip, measured = self._method.cut(self.maps, rows), settled.measured
+        strip = without_fading(strip, self.maps, settled.fades)
         if measured is None:
             return strip
         noise = measured.noise_uk_arcmin(strip.noise_uk_arcmin, rows.ra_deg, rows.dec_deg)

@@ -1,6 +1,7 @@
 """Models of any instrument: a Gaussian likelihood built from the maps' properties, and a network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from szmass_cli.errors import UsageError
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.completion import NotKnown
 from szmass_cli.estimation.depthcheck import check_ivar
+from szmass_cli.estimation.fades import fading_notes
 from szmass_cli.estimation.injected import Painter, Population
 from szmass_cli.estimation.likelihoodmeter import Assumptions, LikelihoodMeter
 from szmass_cli.estimation.looks import check_plausible, look_at, pixel_side_arcmin, sky_rms_uk
@@ -23,6 +25,7 @@ from szmass_cli.estimation.strips import Strip, cut_strip
 from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.selection import y0_noise
 from szmass_cli.likelihood.skymodel import SkyModel
+from szmass_cli.maps.fading import measured_fade
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.massmodel import MassModel
 from szmass_cli.physics.bands import Band, Instrument
@@ -126,8 +129,12 @@ class LikelihoodMethod:
                 check_ivar(one, look, band, sky)
             looks.append(look)
             sides.append(side)
-        settled, notes = settled_noise(maps, rows, looks, sides, sky, self._request.noise_correlation)
-        return settled, (*notes, *self._source_notes(rows))
+        fades = [measured_fade(one.sky_map, one.weights, rows.ra_deg, rows.dec_deg) for one in maps]
+        whole = [replace(one, fade=fade) for one, fade in zip(maps, fades, strict=True)]
+        settled, notes = settled_noise(whole, rows, looks, sides, sky, self._request.noise_correlation)
+        if any(fades):
+            settled = replace(settled, fades=tuple(() if fade is None else fade.amplitude for fade in fades))
+        return settled, (*notes, *fading_notes(whole), *self._source_notes(rows))
 
     def _source_notes(self, rows: Rows) -> list[str]:
         """Return a note on the known sources in the cutouts of rows.

@@ -178,6 +178,9 @@ def _cut(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray, rows: np.
         left_out, ivar = patch_weights(one.weights, grid, ra, dec)
         images.append(found[0])
         bad |= found[1] | left_out
+        if one.fade is not None:
+            axis, at = grid.offsets_arcmin, (np.array([ra]), np.array([dec]))
+            bad |= one.fade.left(one.sky_map, one.weights, *at, axis)[0] < 1.0
         halves = [cut_patch(split, grid, ra, dec) for split in one.splits]
         for half in halves:
             if half is None:

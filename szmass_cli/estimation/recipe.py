@@ -122,8 +122,8 @@ _PLAIN = ("identities", "model", "model_sha256", "mass_definitions", "roles", "a
 
 
 def _tuples(value: Any) -> Any:
-    """Return a list of JSON as the tuple that it was."""
-    return tuple(value) if isinstance(value, list) else value
+    """Return a list of JSON as the tuple that it was, and those in it."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def identity_of(band_map: BandMap) -> dict[str, Any]:

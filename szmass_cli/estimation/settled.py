@@ -106,6 +106,8 @@ class Settled:
         The noise where it was measured in the maps; None where it was stated or assumed.
     flags : int
         Bits of `szmass_cli.catalog.flags.Flag` that what was found raises for every row.
+    fades : tuple of tuple of float
+        For each band the amplitudes of its `szmass_cli.maps.fading.Fade`, none where the map does not fade.
     """
 
     noise: tuple[str, ...]
@@ -114,6 +116,7 @@ class Settled:
     noise_correlation: float
     measured: MeasuredNoise | None = None
     flags: int = 0
+    fades: tuple[tuple[float, ...], ...] = ()
 
     def stated(self) -> dict[str, Any]:
         """Return the properties in JSON form."""

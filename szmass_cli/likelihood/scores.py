@@ -2,7 +2,8 @@
 
 For a component of spectrum r the derivative of the ln likelihood with respect to its brightness in a pixel is
 sum_nu r_nu B_nu [C^-1 d]_nu. Over its standard deviation on bare sky it looks alike for all instruments, and
-there is one such image whatever the number of bands.
+there is one such image whatever the number of bands. B_nu is the beam, with what a filter takes of small
+scales: where a map shows no sky, no component can be brighter.
 """
 
 from collections import OrderedDict
@@ -16,7 +17,9 @@ from szmass_cli.likelihood.depth import Depth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
+from szmass_cli.physics.beams import AnyBeam, TabulatedBeam
 from szmass_cli.physics.foregrounds import ForegroundSpectra, band_scaling
+from szmass_cli.physics.transfers import small_scales_left
 from szmass_cli.sky.cutoutsky import cutout_smoothing
 from szmass_cli.sky.symmetry import HALF, all_pixels, operator_blocks
 from szmass_cli.system.blas import one_blas_thread
@@ -26,6 +29,9 @@ SPECTRA = ForegroundSpectra(radio_index=-0.7)
 
 COMPONENTS = ("tsz", "radio", "dusty_poisson")
 """Components of score images, by the names of foregrounds."""
+
+SMALL_SCALES_KEPT = 0.99
+"""Filters that leave more of their amplitude than this at all small scales are no part of score images."""
 
 
 def component_spectrum(name: str, bands: tuple[Band, ...]) -> np.ndarray:
@@ -72,7 +78,7 @@ class ScoreImages:
         self.spectra = {name: component_spectrum(name, bands) for name in COMPONENTS}
         with one_blas_thread():
             self._optics = np.stack(
-                [operator_blocks(cutout_smoothing(band.beam).T, likelihood.symmetry) for band in bands]
+                [operator_blocks(cutout_smoothing(_sharpest(band)).T, likelihood.symmetry) for band in bands]
             )
         self._norms: OrderedDict[int, tuple[Depth, ScoreNorm]] = OrderedDict()
         self._lock = Lock()
@@ -144,3 +150,12 @@ class ScoreImages:
         correlation = tsz / (own[:, None] * own[None, :])
         n_independent = (np.trace(correlation, axis1=1, axis2=2).sum()) ** 2 / np.sum(correlation**2)
         return ScoreNorm(deviation, float(n_independent))
+
+
+def _sharpest(band: Band) -> AnyBeam:
+    """Return the beam of a band, with the small scales that its filter takes away."""
+    if band.transfer is None:
+        return band.beam
+    ell = np.linspace(0.0, band.beam.ell_max, 4000)
+    left = small_scales_left(band.transfer, ell)
+    return band.beam if left.min() > SMALL_SCALES_KEPT else TabulatedBeam(ell, band.beam.b_ell(ell) * left)

@@ -96,6 +96,19 @@ class PlaneTransfer:
         return self._interpolator(np.stack([inside_y, inside_x], axis=-1))
 
 
+def small_scales_left(transfer: IsotropicTransfer | PlaneTransfer, ell: np.ndarray) -> np.ndarray:
+    """Return the amplitude (n,) that a filter leaves of waves as short as those of `ell` (n,), or shorter.
+
+    The most of all directions and of all higher multipoles, over the most of all: 1 but for filters that take
+    small scales away. Where it falls to nothing, a map shows no sky.
+    """
+    angle = np.linspace(0.0, np.pi, 72, endpoint=False)
+    fine = np.linspace(0.0, max(float(ell[-1]), 1.0), 2000)
+    most = np.abs(transfer(np.outer(fine, np.cos(angle)), np.outer(fine, np.sin(angle)))).max(axis=1)
+    left = np.maximum.accumulate(most[::-1])[::-1]
+    return np.interp(ell, fine, left / left[0])
+
+
 def read_transfer(path: str | Path) -> IsotropicTransfer | PlaneTransfer:
     """Read the transfer function of a map.
 

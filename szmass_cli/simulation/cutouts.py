@@ -72,14 +72,24 @@ def write_cutouts(
         If the clusters are irregular and `pitszi` is not installed.
     """
     n = n or config.cutouts.n
-    check_not_an_input(path, *config.data_files)
-    check_suffix(path, SUFFIXES)
-    check_writable(path, overwrite)
+    check_cutout_file(config, path, overwrite)
     simulator = _simulator(config, progress)
     workers = workers or len(os.sched_getaffinity(0))
     blocks = drawn_in_parallel(simulator, config.cutout_clusters, n, seed, workers)
     _write(path, config, simulator, n, seed, blocks, {}, overwrite, progress)
     return n
+
+
+def check_cutout_file(config: SurveyConfig, path: Path, overwrite: bool, *inputs: Path) -> None:
+    """Refuse a file of cutouts that cannot be written, or is an input.
+
+    Raises
+    ------
+    UsageError, OutputError
+    """
+    check_not_an_input(path, *inputs, *config.data_files)
+    check_suffix(path, SUFFIXES)
+    check_writable(path, overwrite)
 
 
 @dataclass(frozen=True)
@@ -132,9 +142,7 @@ def write_halo_cutouts(
     ------
     InputError, UsageError, OutputError
     """
-    check_not_an_input(path, y_map, halos, *config.data_files)
-    check_suffix(path, SUFFIXES)
-    check_writable(path, overwrite)
+    check_cutout_file(config, path, overwrite, y_map, halos)
     bands, cosmology = config.sky.build_bands(), config.sky.cosmology.build()
     check_reach(bands)
     beams = tuple(band.optics for band in bands)

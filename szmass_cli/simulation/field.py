@@ -109,6 +109,26 @@ def simulate_survey_field(
     ------
     InputError, UsageError, OutputError
     """
+    paths = chosen_paths(config, output, catalog, n_clusters, overwrite)
+    clusters = chosen_clusters(config, seed, catalog, columns, n_clusters)
+    simulation = FieldSimulation(config, clusters, seed, progress)
+    of_mask = mask_cards(config.field, seed)
+    with atomic_paths(paths.all, overwrite) as parts:
+        files = FieldPaths(*_grouped(parts, len(simulation.bands)))
+        _write(config, simulation, files, of_mask, seed, progress)
+    return WrittenField(paths, simulation.pixels.description, simulation.truth)
+
+
+def chosen_paths(
+    config: SurveyConfig, output: Path, catalog: Path | None, n_clusters: int | None, overwrite: bool
+) -> FieldPaths:
+    """Return the names of all files of a field, which can be written; see `simulate_survey_field`.
+
+    Raises
+    ------
+    UsageError, OutputError, ConfigError
+        What cannot be, told before any work.
+    """
     if catalog is not None and n_clusters is not None:
         raise UsageError("--catalog and --n-clusters are two sets of clusters.", "Give one of them.")
     paths = field_paths(output, [band.frequency_ghz for band in config.sky.bands])
@@ -119,16 +139,20 @@ def simulate_survey_field(
     for path in paths.all:
         check_writable(path, overwrite)
     _check_disk(config, output)
+    return paths
+
+
+def chosen_clusters(
+    config: SurveyConfig,
+    seed: int,
+    catalog: Path | None,
+    columns: Mapping[str, str] | None,
+    n_clusters: int | None,
+) -> FieldClusters:
+    """Return the clusters of a field: those of a catalogue, or drawn; see `simulate_survey_field`."""
     if catalog is not None:
-        clusters = clusters_from_catalog(catalog, columns)
-    else:
-        clusters = random_clusters(config, block_generator(seed, Stream.USER, 0), n_clusters)
-    simulation = FieldSimulation(config, clusters, seed, progress)
-    of_mask = mask_cards(config.field, seed)
-    with atomic_paths(paths.all, overwrite) as parts:
-        files = FieldPaths(*_grouped(parts, len(simulation.bands)))
-        _write(config, simulation, files, of_mask, seed, progress)
-    return WrittenField(paths, simulation.pixels.description, simulation.truth)
+        return clusters_from_catalog(catalog, columns)
+    return random_clusters(config, block_generator(seed, Stream.USER, 0), n_clusters)
 
 
 def _grouped(parts: list[Path], n_bands: int) -> tuple[tuple[Path, ...], tuple[Path, ...], Path, Path]:

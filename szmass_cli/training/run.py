@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from szmass_cli.config import SurveyConfig
 from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.evaluation.card import model_card
 from szmass_cli.evaluation.report import check_can_be_made, write_report
-from szmass_cli.evaluation.run import evaluate_fully
+from szmass_cli.evaluation.run import Evaluation, evaluate_fully
 from szmass_cli.network.bundle.bundle import AnyBundle, different_cutouts, read_bundle
 from szmass_cli.network.bundle.metadata import CARD, HISTORY, METADATA, REPORT
 from szmass_cli.network.bundle.writing import as_stored
@@ -26,6 +27,7 @@ from szmass_cli.system.files import move_folder
 from szmass_cli.system.progress import Progress, silent
 from szmass_cli.training.checks import check_trainable
 from szmass_cli.training.heads import HEADS, Head
+from szmass_cli.training.keptblocks import KeptBlocks, calibration_key
 
 
 def train(
@@ -36,6 +38,7 @@ def train(
     progress: Progress = silent,
     n_workers: int | None = None,
     simulations: Path | None = None,
+    report: "Report | None" = None,
 ) -> AnyBundle:
     """Train a network for a survey and write it as a bundle.
 
@@ -57,6 +60,8 @@ def train(
     simulations : Path, optional
         Folder in which stored cutouts are kept for other runs of the same simulations; by default they lie
         with the checkpoints, and go with them.
+    report : Report, optional
+        Writes history, report and card into the bundle; by default the full one.
 
     Returns
     -------
@@ -86,17 +91,23 @@ def train(
         n_workers,
         simulations,
     )
-    return workshop.complete(network, state, progress)
+    if not resume:
+        shutil.rmtree(workshop.calibration, ignore_errors=True)
+    return workshop.complete(network, state, progress, report or _report)
 
 
 def finish(
-    config: SurveyConfig, output: Path, overwrite: bool = False, progress: Progress = silent
+    config: SurveyConfig,
+    output: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    report: "Report | None" = None,
 ) -> AnyBundle:
     """Make a bundle of the best model of an unfinished run, without training on.
 
     Parameters
     ----------
-    config, output, overwrite, progress
+    config, output, overwrite, progress, report
         As for `train`, which began the run.
 
     Raises
@@ -106,7 +117,7 @@ def finish(
     """
     workshop = _Workshop.open(config, output, overwrite)
     network, state = best_so_far(config, workshop.head.lesson, workshop.checkpoints)
-    return workshop.complete(network, state, progress)
+    return workshop.complete(network, state, progress, report or _report)
 
 
 @dataclass(frozen=True)
@@ -126,9 +137,14 @@ class _Workshop:
     @property
     def checkpoints(self) -> Path:
         """Return the folder that holds the run's state until it ends."""
-        return self.output.with_name(self.output.name + ".training")
+        return checkpoint_folder(self.output)
 
-    def complete(self, network: Any, state: TrainingState, progress: Progress) -> AnyBundle:
+    @property
+    def calibration(self) -> Path:
+        """Return the folder that holds what the calibration found so far."""
+        return self.checkpoints / "calibration"
+
+    def complete(self, network: Any, state: TrainingState, progress: Progress, report: "Report") -> AnyBundle:
         """Calibrate, write and evaluate a trained network."""
         # as they will be read: calibration and report are those of the rounded weights, in single precision
         weights = [as_stored(np.asarray(v)) for v in model_variables(network)]
@@ -138,12 +154,13 @@ class _Workshop:
             "cutouts_trained_on": different_cutouts(self.config.training, state.best_epoch),
         }
         parent = self.output.parent
+        kept = KeptBlocks(self.calibration, calibration_key(self.config.to_yaml(), weights))
         try:
             with tempfile.TemporaryDirectory(dir=parent, prefix=f".{self.output.name}.") as temporary:
                 part = Path(temporary) / self.output.name
                 part.mkdir()
-                self.head.write(part, facts, weights, progress)
-                _report(part, state, progress)
+                self.head.write(part, facts, weights, kept, progress)
+                report(part, state, progress)
                 move_folder(part, self.output)
         except OSError as error:
             raise SzmassError(
@@ -153,6 +170,11 @@ class _Workshop:
             ) from error
         shutil.rmtree(self.checkpoints, ignore_errors=True)
         return read_bundle(self.output)
+
+
+def checkpoint_folder(output: Path) -> Path:
+    """Return where checkpoints and logs of a bundle's training live until it is written."""
+    return output.with_name(output.name + ".training")
 
 
 def check(config: SurveyConfig, output: Path, overwrite: bool) -> None:
@@ -176,10 +198,21 @@ def check_bundle_folder(output: Path, overwrite: bool) -> None:
     check_can_be_made(output)
 
 
-def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
-    """Evaluate the bundle on fresh cutouts and write its report and card."""
-    bundle = read_bundle(folder)
+def write_history_and_report(
+    folder: Path, state: TrainingState, evaluation: Evaluation, bundle: AnyBundle
+) -> None:
+    """Write what is known of a bundle's training and of its skill, and its card, into its folder."""
     (folder / HISTORY).write_text(json.dumps(state.history, indent=1) + "\n")
-    evaluation = evaluate_fully(folder, N_EVALUATED, bundle.metadata.seed, progress)
     write_report(evaluation, state.history, folder / REPORT)
     (folder / CARD).write_text(model_card(bundle, evaluation.metrics))
+
+
+Report = Callable[[Path, TrainingState, Progress], None]
+"""Evaluates the bundle in a folder on fresh cutouts, and writes history, report and card into it."""
+
+
+def _report(folder: Path, state: TrainingState, progress: Progress) -> None:
+    """Write all that a report shows; see `Report`."""
+    bundle = read_bundle(folder)
+    evaluation = evaluate_fully(folder, N_EVALUATED, bundle.metadata.seed, progress)
+    write_history_and_report(folder, state, evaluation, bundle)

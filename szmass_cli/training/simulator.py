@@ -174,10 +174,11 @@ class FeatureSimulator:
             Training mixes its instruments in each block; validation and calibration have their own, one a
             block.
         first_block : int
-            Number of the first block, counted through all epochs of training.
+            Number of the first block, counted through all epochs of training; of other streams the blocks
+            before it are left out of the n cutouts.
         """
         if stream != Stream.TRAINING:
-            yield from self._one_by_one(clusters, n, seed, stream)
+            yield from self._one_by_one(clusters, n, seed, stream, first_block)
             return
         for index in range(-(-n // self.block_size)):
             number = first_block + index
@@ -197,7 +198,7 @@ class FeatureSimulator:
         return LabelledFeatures.concatenate(parts)[rng.permutation(self.block_size)]
 
     def _one_by_one(
-        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream
+        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first: int
     ) -> Iterator[LabelledFeatures]:
         """Draw equally many cutouts of each instrument, in parts that memory has room for."""
         shares = np.array_split(np.arange(n), len(self._instruments[stream]))
@@ -206,6 +207,8 @@ class FeatureSimulator:
             for start in range(0, share.size, 4 * TOGETHER):
                 rng = block_generator(seed, stream, number, salt=1)
                 number += 1
+                if number <= first:
+                    continue
                 level = int(rng.choice(self._levels))
                 size = min(4 * TOGETHER, share.size - start)
                 yield self._features(stream, index).draw(clusters, rng, size, level)

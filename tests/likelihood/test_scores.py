@@ -1,5 +1,7 @@
 """Score images against the derivative of the likelihood written out with dense matrices."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from closedform import FREQUENCIES, FWHM, HOT, dense_covariance, power_of_two, two_bands
@@ -9,7 +11,7 @@ from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
 from szmass_cli.likelihood.scores import COMPONENTS, ScoreImages, component_spectrum
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import KneeNoise
-from szmass_cli.physics.transfers import PlaneTransfer
+from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer, small_scales_left
 from szmass_cli.sky.cutoutsky import CutoutSky
 
 RATIO = np.exp([0.7, -0.4])
@@ -108,3 +110,20 @@ def test_stripes_at_an_angle_leave_unit_variance(likelihood):
     found = ScoreImages(filtered)(filtered.weigh(images), ("tsz",))
     assert found.var(axis=0).mean() == pytest.approx(1, abs=0.01)
     assert np.abs(found.var(axis=0) - 1).max() < 0.2
+
+
+def test_small_scales_that_a_filter_took_are_no_part_of_images():
+    """Noise that is white up to any multipole stays out of the images of a map without small scales."""
+    ell = np.linspace(0.0, 20_000.0, 401)
+    cut = IsotropicTransfer(ell, (ell < 6000.0).astype(float))
+    assert small_scales_left(cut, np.array([100.0, 5900.0, 7000.0])) == pytest.approx([1.0, 1.0, 0.0])
+    high_pass = IsotropicTransfer(ell, 0.4 * (ell > 500.0))
+    assert small_scales_left(high_pass, np.array([10.0, 300.0, 9000.0])) == pytest.approx([1.0, 1.0, 1.0])
+    bands = tuple(replace(band, transfer=cut) for band in two_bands().bands)
+    filtered = GaussianLikelihood(power_of_two(), Instrument(bands), HOT, Scatter(0.2))
+    noise = 40.0 * np.random.default_rng(1).standard_normal((1, 40, 40, 2))
+    image = ScoreImages(filtered)(filtered.weigh(noise), ("tsz",))[0, :, :, 0]
+    waves = np.abs(np.fft.fft2(image * np.outer(np.hanning(40), np.hanning(40)))) ** 2
+    frequency = 2.0 * np.pi * np.fft.fftfreq(40, np.radians(0.25 / 60.0))
+    waves_ell = np.hypot(frequency[:, None], frequency[None, :])
+    assert waves[waves_ell > 9000.0].mean() < 0.01 * waves[waves_ell < 6000.0].mean()

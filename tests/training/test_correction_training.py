@@ -1,6 +1,7 @@
 """A correction from its configuration to a bundle: tiny, and hardly trained, but all of the way."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -50,10 +51,22 @@ def quick(quick_training):
 
 
 @pytest.fixture(scope="module")
-def trained(survey, tmp_path_factory):
+def calibrating(tmp_path_factory):
+    """Where the run's checkpoints are copied to when its calibration has done its first block of two."""
+    return tmp_path_factory.mktemp("calibrating") / "tiny.training"
+
+
+@pytest.fixture(scope="module")
+def trained(survey, calibrating, tmp_path_factory):
     reports = []
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    bundle = train(survey, folder, progress=lambda *what: reports.append(what))
+
+    def report(task, done, total, detail=""):
+        reports.append((task, done, total))
+        if (task, done) == ("calibration", 256):
+            shutil.copytree(folder.with_name("tiny.training"), calibrating)
+
+    bundle = train(survey, folder, progress=report)
     return bundle, reports
 
 
@@ -70,9 +83,20 @@ def test_training_ends_in_a_bundle_that_names_no_instrument(trained, survey):
         "history.json",
     }
     assert [p.name for p in bundle.path.parent.iterdir()] == ["tiny"]
-    last = {name: (done, total) for name, done, total, *_ in reports}
+    last = {name: (done, total) for name, done, total in reports}
     assert last == {"training": (512, 512), "calibration": (400, 400)}
     assert not {"frequency_ghz", "beam_fwhm_arcmin"} & bundle.metadata.model_dump().keys()
+
+
+def test_an_interrupted_calibration_goes_on_to_the_same_bundle(trained, calibrating, survey, tmp_path):
+    bundle, _ = trained
+    shutil.copytree(calibrating, tmp_path / "tiny.training")
+    reports = []
+    again = train(survey, tmp_path / "tiny", progress=lambda *what: reports.append(what[:3]))
+    assert reports == [("calibration", 400, 400)]
+    for name in ("weights.h5", "calibration.h5", "metadata.json"):
+        assert (again.path / name).read_bytes() == (bundle.path / name).read_bytes(), name
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
 def test_what_is_kept_is_no_worse_than_no_network_on_the_validation_set(trained):
