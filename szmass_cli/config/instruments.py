@@ -39,7 +39,14 @@ class InstrumentsConfig(Strict):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        for what in ("bands", "removed_above_mjy", "frequency_ghz", "beam_fwhm_arcmin", "noise_uk_arcmin", "slope"):
+        for what in (
+            "bands",
+            "removed_above_mjy",
+            "frequency_ghz",
+            "beam_fwhm_arcmin",
+            "noise_uk_arcmin",
+            "slope",
+        ):
             if getattr(self, f"min_{what}") > getattr(self, f"max_{what}"):
                 raise ValueError(f"min_{what} must not exceed max_{what}")
         return self

@@ -55,6 +55,11 @@ class TrainingConfig(Strict):
     mass_pixel_weight: float = Field(300.0, gt=0, description="mass head")
     mass_error: Literal["absolute", "relative"] = Field("absolute", description="mass head")
 
+    def epochs_drawn(self, n_epochs: int) -> int:
+        """Return how many of so many epochs have new cutouts."""
+        most = {"fresh": n_epochs, "fixed": 1, "stored": self.stored_epochs}[self.cutouts]
+        return min(n_epochs, most)
+
     @model_validator(mode="after")
     def _at_least_one_batch(self) -> Self:
         if self.batch_size > self.cutouts_per_epoch:

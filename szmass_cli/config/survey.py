@@ -88,7 +88,9 @@ class SurveyConfig(Strict):
     @property
     def simulations(self) -> str:
         """Return all that the simulations of a training follow from, as YAML text."""
-        parts = self.model_dump(mode="json", include={"sky", "clusters", "instruments", "network", "training"})
+        parts = self.model_dump(
+            mode="json", include={"sky", "clusters", "instruments", "network", "training"}
+        )
         network, training = parts.pop("network"), parts.pop("training")
         drawn = {name: training[name] for name in ("seed", "sky", "cutouts_per_epoch", "validation_cutouts")}
         return yaml.safe_dump({**parts, "head": network["head"], **drawn})

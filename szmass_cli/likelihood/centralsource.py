@@ -1,7 +1,7 @@
 """A radio source of unknown flux in the middle of each cluster: what it may do to the likelihood of masses.
 
-With s the image of a source of 1 mJy, a source of flux S changes t^T C^-1 d to t^T C^-1 (d - S s), and ln L by
-S s^T C^-1 d - S^2 s^T C^-1 s / 2. Summed over fluxes with their frequencies this is the likelihood of a
+With s the image of a source of 1 mJy, a source of flux S changes t^T C^-1 d to t^T C^-1 (d - S s), and ln L
+by S s^T C^-1 d - S^2 s^T C^-1 s / 2. Summed over fluxes with their frequencies this is the likelihood of a
 cluster that may have a source; how frequent sources are at its mass and redshift is for the network to say.
 """
 
@@ -69,7 +69,9 @@ class CentralSource:
         placed = likelihood.placed(scales, nodes)
         found = read_tables(list(crossed), weighed.depth_of, placed.low, placed.upper)
         shared = sum(s * p for s, p in zip(placed.spectrum, found, strict=True)) * placed.y_scale
-        seen = np.einsum("nj,nj->n", weighed.fields_uk[0], np.stack([v for v, _, _ in parts])[weighed.depth_of])
+        seen = np.einsum(
+            "nj,nj->n", weighed.fields_uk[0], np.stack([v for v, _, _ in parts])[weighed.depth_of]
+        )
         square = np.array([squared for _, _, squared in parts])[weighed.depth_of]
 
         def ln_likelihood(flux: float) -> np.ndarray:

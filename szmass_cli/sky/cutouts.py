@@ -143,7 +143,9 @@ class CutoutSimulator:
             power = gaussian_power(config.sky, self.bands, light, cmb_dl)
             sky = CutoutSky(power, self.instrument)
         modes = [observing.build_beam_modes(band.beam, None) for band in self.bands]
-        errors = ErrorModel(observing, self.bands, config.sky.build_beam_modes() if instrument is None else modes)
+        errors = ErrorModel(
+            observing, self.bands, config.sky.build_beam_modes() if instrument is None else modes
+        )
         self.observer = CutoutObserver(sky, power, errors)
         self.gaussian_power = power
         self._objects = CutoutObjects(config.sky, sky, model, light) if objects.has_any else None

@@ -143,7 +143,7 @@ def training_seconds(
         Processes that simulate while the network trains; with none it is done in turns.
     """
     training = config.training
-    n_drawn = n_epochs if training.cutouts == "fresh" else min(n_epochs, 1)
+    n_drawn = training.epochs_drawn(n_epochs)
     drawing = n_drawn * (training.cutouts_per_epoch * trial.cutout + n_instruments * trial.instrument)
     steps = n_epochs * (training.cutouts_per_epoch // training.batch_size) * trial.step
     validation = training.validation_cutouts * (trial.cutout + n_epochs * trial.step / training.batch_size)

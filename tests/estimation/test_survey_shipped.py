@@ -55,7 +55,9 @@ def simulated(likelihood, ln_mass, rng):
 def test_posteriors_are_the_exact_ones_on_a_gaussian_sky(bundle, model, instrument):
     likelihood = bundle.sky_model.likelihood(instrument)
     weighed, mass, redshift = simulated(likelihood, model.ln_mass, np.random.default_rng(20_261_126))
-    seen = features(likelihood, ScoreImages(likelihood), CentralSource(likelihood), weighed, redshift, model.ln_mass)
+    seen = features(
+        likelihood, ScoreImages(likelihood), CentralSource(likelihood), weighed, redshift, model.ln_mass
+    )
     found, exact = model(seen, redshift).posterior.density, normalised(seen.ln_likelihood)
     gap = ln_density_at(model.ln_mass, exact, mass) - ln_density_at(model.ln_mass, found, mass)
     assert gap.mean() < 0.01 + 3.0 * gap.std() / np.sqrt(N)

@@ -57,7 +57,9 @@ class Survey:
 
     def features(self, rows=slice(None), **options):
         weighed = self.likelihood.weigh(self.images[rows])
-        return features(self.likelihood, self.scores, self.source, weighed, self.redshift[rows], GRID, **options)
+        return features(
+            self.likelihood, self.scores, self.source, weighed, self.redshift[rows], GRID, **options
+        )
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
 from szmass_cli.evaluation.instruments.rows import CaseRow
 from szmass_cli.evaluation.instruments.suspicion import SUSPECT
-from szmass_cli.evaluation.realistic.tables import realistic_tables
 from szmass_cli.evaluation.markdown import leak_warning, table
+from szmass_cli.evaluation.realistic.tables import realistic_tables
 
 EXPLAINED = (
     "Of clusters with S/N above 3. Shift: (mean of ln M - exact mean) / exact sigma, rms. Gap: mean ln p of "
@@ -18,7 +18,13 @@ def summary(metrics: InstrumentsMetrics) -> str:
     parts = [f"# How good {metrics.model} is", _introduction(metrics)]
     if metrics.realistic:
         parts += realistic_tables(metrics.realistic)
-    parts += ["## Surveys of a Gaussian sky", posterior_table(metrics.surveys), EXPLAINED, "## By S/N", snr_table(metrics)]
+    parts += [
+        "## Surveys of a Gaussian sky",
+        posterior_table(metrics.surveys),
+        EXPLAINED,
+        "## By S/N",
+        snr_table(metrics),
+    ]
     if any(row.gain for row in metrics.surveys):
         parts += ["## What several bands are worth", gain_table(metrics)]
     if metrics.bias:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.recalibration import Recalibration
 from szmass_cli.sky.cutouts import Stream, block_generator
 from szmass_cli.sky.cutoutsky import reference_band
-
 
 REFERENCES = 1000
 """Added to the salt of a test set for the random points that `tarp_departure` measures from."""
@@ -61,17 +61,17 @@ class Opinions:
         return len(self.ln_mass)
 
     def __getitem__(self, rows: np.ndarray) -> "Opinions":
-        return Opinions(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Opinions(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     @classmethod
     def concatenate(cls, parts: list["Opinions"]) -> "Opinions":
         """Return the clusters of all parts."""
-        joined = []
-        for field in fields(cls):
-            values = [getattr(part, field.name) for part in parts]
-            one = isinstance(values[0], Verdict)
-            joined.append(Verdict.concatenate(values) if one else np.concatenate(values))
-        return cls(*joined)
+
+        def joined(name: str) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return Verdict.concatenate(values) if isinstance(values[0], Verdict) else np.concatenate(values)
+
+        return cls(**{field.name: joined(field.name) for field in fields(cls)})
 
 
 def opinions(
@@ -112,25 +112,30 @@ def opinions(
         ratio = np.ones((len(block), len(case.instrument)))
         answer = posteriors(block.image, block.redshift, ratio)
         recalibrated = of_likelihood(answer.exact.density, block.redshift, answer.snr)
-        of = (
-            answer.exact,
-            MassPosterior(ln_mass, recalibrated),
-            answer.posterior,
-            alone(clean, block.redshift, ratio).exact,
-        )
+        cleaned = alone(clean, block.redshift, ratio).exact
         filled = np.zeros(len(block)) if block.filled_radio is None else block.filled_radio[:, band]
-        truth = np.log(block.m200c), block.redshift, answer.snr, filled
-        verdicts = (Verdict.of(posterior, block.m200c) for posterior in of)
         median = answer.posterior.percentiles((50.0,))[:, 0]
-        suspect = suspicion(answer.weighed, median, block.redshift)
-        parts.append(Opinions(*truth, *verdicts, _nearer(answer.posterior, truth[0], rng), suspect))
+        parts.append(
+            Opinions(
+                ln_mass=np.log(block.m200c),
+                redshift=block.redshift,
+                snr=answer.snr,
+                filled_radio=filled,
+                likelihood=Verdict.of(answer.exact, block.m200c),
+                recalibrated=Verdict.of(MassPosterior(ln_mass, recalibrated), block.m200c),
+                network=Verdict.of(answer.posterior, block.m200c),
+                clean=Verdict.of(cleaned, block.m200c),
+                nearer=_nearer(answer.posterior, np.log(block.m200c), rng),
+                suspect=suspicion(answer.weighed, median, block.redshift),
+            )
+        )
         done += len(block)
         report(done)
     return Opinions.concatenate(parts)
 
 
 def _nearer(posterior: MassPosterior, ln_mass: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the probability (n,) of masses nearer to random points, which depend on the data, than the true."""
+    """Return the probability (n,) of masses nearer than the true one to points that follow the data."""
     mean, sigma = posterior.moments
     point = mean + 2.0 * sigma * rng.standard_normal(len(mean))
     distance = np.abs(ln_mass - point)

@@ -12,11 +12,12 @@ CALLED = {
 """What tables call `ESTIMATORS`."""
 
 EXPLAINED = (
-    "Of clusters with S/N above 3. Gaussian likelihood: exact on a Gaussian sky, marginalised over the scatter "
-    "of profiles. Recalibrated: the same, shifted and stretched by maximum likelihood on the simulations that "
-    "the model was recalibrated on; what a matched filter can do at best. No contamination: the Gaussian "
-    "likelihood of the same cutouts without sources, dust, neighbours, motion and lensing. ln p: of the true "
-    "ln M [nats]; rms and median of ln(M_est / M_true): S/N above 5; wild: off by more than 0.7 in ln M."
+    "Of clusters with S/N above 3. Gaussian likelihood: exact on a Gaussian sky, marginalised over the "
+    "scatter of profiles. Recalibrated: the same, shifted and stretched by maximum likelihood on the "
+    "simulations that the model was recalibrated on; what a matched filter can do at best. No "
+    "contamination: the Gaussian likelihood of the same cutouts without sources, dust, neighbours, motion "
+    "and lensing. ln p: of the true ln M [nats]; rms and median of ln(M_est / M_true): S/N above 5; wild: "
+    "off by more than 0.7 in ln M."
 )
 
 FLAGS_EXPLAINED = (
@@ -25,8 +26,8 @@ FLAGS_EXPLAINED = (
 )
 
 GAINS_EXPLAINED = (
-    "Model against the recalibrated likelihood, cutout by cutout, with standard errors. Share: gain in ln p "
-    "over that of cutouts without contamination. Wild: change of the number of clusters off by over 0.7."
+    "Model against the recalibrated likelihood, cutout by cutout, with standard errors. Share: gain in "
+    "ln p over that of cutouts without contamination. Wild: change of the number of clusters off by over 0.7."
 )
 
 

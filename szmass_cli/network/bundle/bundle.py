@@ -159,8 +159,7 @@ def read_history(bundle: AnyBundle) -> list[dict[str, float]]:
 
 def different_cutouts(training: TrainingConfig, n_epochs: int) -> int:
     """Return how many different cutouts there are in a number of epochs."""
-    different = {"fresh": n_epochs, "fixed": 1, "stored": training.stored_epochs}[training.cutouts]
-    return training.cutouts_per_epoch * min(n_epochs, different)
+    return training.cutouts_per_epoch * training.epochs_drawn(n_epochs)
 
 
 def training_in_words(bundle: AnyBundle) -> str:

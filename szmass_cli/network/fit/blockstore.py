@@ -75,9 +75,7 @@ def _flat(block: Any, prefix: str = "") -> dict[str, np.ndarray]:
     if isinstance(block, np.ndarray):
         return {prefix.rstrip("/"): block}
     items = block.items() if isinstance(block, dict) else enumerate(block)
-    return {
-        path: array for name, value in items for path, array in _flat(value, f"{prefix}{name}/").items()
-    }
+    return {path: array for name, value in items for path, array in _flat(value, f"{prefix}{name}/").items()}
 
 
 def _nested(group: h5py.Group) -> Any:

@@ -144,7 +144,7 @@ class StoredCutouts:
         again, place = divmod(index, self._n_epochs)
         numbers = np.arange(place * self._n_blocks, (place + 1) * self._n_blocks)
         if again == 0:
-            return rebatch(map(self._block, numbers), self._size)
+            return rebatch(map(self._block, map(int, numbers)), self._size)
         # the salt keeps orders and mirrors apart from the cutouts' streams
         order = block_generator(self._seed, Stream.TRAINING, again, salt=2).permutation(
             self._n_epochs * self._n_blocks
@@ -155,14 +155,14 @@ class StoredCutouts:
     def _mixed(self, numbers: np.ndarray, rng: np.random.Generator) -> Iterator[Batch]:
         mapped = load_keras().tree.map_structure
         for start in range(0, len(numbers), self.TOGETHER):
-            blocks = [self._block(number) for number in numbers[start : start + self.TOGETHER]]
+            blocks = [self._block(int(number)) for number in numbers[start : start + self.TOGETHER]]
             together = mapped(lambda *parts: np.concatenate(parts), *blocks)
             order = rng.permutation(_length(together))
             mirror = rng.integers(0, 8, len(order))
             yield mapped(lambda array, order=order, mirror=mirror: mirrored(array[order], mirror), together)
 
     def _block(self, number: int) -> Batch:
-        return self._store.block(f"{number:05d}", lambda: self._draw(int(number)))
+        return self._store.block(f"{number:05d}", lambda: self._draw(number))
 
 
 def mirrored(array: np.ndarray, mirror: np.ndarray) -> np.ndarray:
