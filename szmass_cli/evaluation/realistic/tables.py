@@ -21,8 +21,8 @@ EXPLAINED = (
 )
 
 FLAGS_EXPLAINED = (
-    "Wrong: S/N above 5 and mean ln M over 3 sigma off. Last columns: rms of rows without a flag over that of "
-    "all rows of a bin of S/N, less 1."
+    "Wrong: S/N above 5 and mean ln M over 3 sigma off. Last columns: rms of rows without a flag over that "
+    "of all rows of a bin of S/N, less 1."
 )
 
 GAINS_EXPLAINED = (

@@ -1,0 +1,162 @@
+"""Networks of several sizes and inputs, trained on the same stored cutouts and judged on the same others.
+
+    szmass train --config survey -o DIR --simulations SIMS        draws the cutouts that are needed
+    python benchmarks/recipe.py SIMS [--epochs 1] [--only NAME]
+
+Prints a row for each variant: weights, seconds of training, and the gain in ln p of the truth [nats] on the
+validation set over the Gaussian likelihood, of all clusters and of those with S/N above 3, beside that of the
+likelihood recalibrated by maximum likelihood on the same training cutouts. Errors are those of the mean.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from szmass_cli.config import NetworkConfig, SurveyConfig, load_config
+from szmass_cli.likelihood.features import N_CURVES, N_MASSES, mass_nodes
+from szmass_cli.network.backend import load_keras
+from szmass_cli.network.correction import HIDDEN, build_correction
+from szmass_cli.network.fit.blockstore import BlockStore
+from szmass_cli.network.fit.lessons import FLOOR, CorrectionLesson
+from szmass_cli.posterior.grid import ln_density_at, mass_grid
+from szmass_cli.posterior.recalibrating import HeldOut, fit_recalibration
+from szmass_cli.sky.clusters import mass_range
+
+BATCH = 128
+TOGETHER = 12
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network: how many of the four images it sees, and its size."""
+
+    images: int
+    base_filters: int
+
+
+VARIANTS = {
+    "curves alone": Variant(0, 8),
+    "y score image": Variant(1, 8),
+    "all images, 4 filters": Variant(4, 4),
+    "all images, 8 filters": Variant(4, 8),
+    "all images, 16 filters": Variant(4, 16),
+}
+
+
+def drawn_before(*_: Any) -> Any:
+    """Stand where blocks would be drawn that should be there."""
+    raise SystemExit("This folder lacks blocks: run szmass train with --simulations first.")
+
+
+def built(variant: Variant) -> Any:
+    """Return the network of a variant; what it does not see is zero."""
+    keras = load_keras()
+    inputs = {
+        "images": keras.Input((20, 20, 4), name="images"),
+        "curves": keras.Input((N_CURVES,), name="curves"),
+    }
+    if variant.images:
+        seen = np.zeros(4, np.float32)
+        seen[: variant.images] = 1.0
+        whole = build_correction(NetworkConfig(base_filters=variant.base_filters))
+        outputs = whole({"images": inputs["images"] * seen, "curves": inputs["curves"]})
+        return keras.Model(inputs, {"g": outputs["g"], "y": outputs["y"]})
+    hidden = inputs["curves"]
+    for _ in range(2):
+        hidden = keras.layers.Dense(HIDDEN, kernel_initializer="lecun_normal", activation="selu")(hidden)
+    believed = keras.layers.Dense(1, kernel_initializer="zeros")(hidden)
+    gain = keras.ops.sinh(inputs["curves"][:, -N_MASSES:])
+    g = keras.layers.Dense(N_MASSES, kernel_initializer="zeros")(hidden) + believed * gain
+    nothing = keras.layers.UpSampling2D(2)(inputs["images"][..., :1] * 0.0)
+    return keras.Model(inputs, {"g": g, "y": nothing})
+
+
+def trained(variant: Variant, config: SurveyConfig, store: BlockStore, n_blocks: int, epochs: float) -> Any:
+    """Return the network of a variant after some passes through stored blocks."""
+    keras = load_keras()
+    keras.utils.set_random_seed(config.training.seed)
+    model, size = built(variant), 768
+    steps = int(epochs * n_blocks) * size // BATCH
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=config.training.learning_rate, warmup_steps=steps // 20
+    )
+    adam = keras.optimizers.Adam(rate, global_clipnorm=config.training.gradient_clip_norm)
+    model.compile(adam, **CorrectionLesson(config).losses)
+    numbers = np.arange(int(epochs * n_blocks)) % n_blocks
+    for start in range(0, numbers.size, TOGETHER):
+        blocks = [store.block(f"{k:05d}", drawn_before) for k in numbers[start : start + TOGETHER]]
+        inputs, targets = (
+            {name: np.concatenate([block[which][name] for block in blocks]) for name in blocks[0][which]}
+            for which in (0, 1)
+        )
+        model.fit(inputs, targets, batch_size=BATCH, verbose=0)
+    return model
+
+
+def held_out(block: Any, ln_mass: np.ndarray) -> HeldOut:
+    """Return the posteriors of the likelihood that a lesson's block holds, with the truth."""
+    inputs, targets = block
+    exact = targets["g"][:, N_MASSES + 1 :].astype(float)
+    curves = inputs["curves"]
+    return HeldOut(
+        exact / exact.sum(axis=1, keepdims=True),
+        targets["g"][:, :N_MASSES] @ mass_nodes(ln_mass),
+        np.exp(curves[:, 3 * N_MASSES]),
+        2.0 * np.sinh(curves[:, N_MASSES : 2 * N_MASSES]).max(axis=1),
+    )
+
+
+def ln_p(density: np.ndarray, truth: HeldOut, ln_mass: np.ndarray) -> np.ndarray:
+    """Return ln p of the truth with the floor of the loss, (n,)."""
+    width = ln_mass.size * (ln_mass[1] - ln_mass[0])
+    found = np.exp(ln_density_at(ln_mass, density, truth.ln_mass))
+    return np.log((1.0 - FLOOR) * found + FLOOR / width)
+
+
+def row(name: str, weights: int, seconds: float, gain: np.ndarray, snr: np.ndarray) -> str:
+    """Return a row of the table."""
+    groups = (gain, gain[snr > 3.0])
+    cells = [f"{g.mean():+.4f} ± {g.std() / np.sqrt(g.size):.4f}" for g in groups]
+    return f"| {name} | {weights:,} | {seconds:,.0f} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Train and judge the variants."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("simulations", type=Path)
+    parser.add_argument("--config", default="survey")
+    parser.add_argument("--blocks", type=int, default=96)
+    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--only", choices=VARIANTS, action="append")
+    options = parser.parse_args()
+    config = load_config(options.config)
+    store = BlockStore(options.simulations, config.simulations)
+    ln_mass = mass_grid(mass_range(config.clusters))
+    validation = store.block("validation", drawn_before)
+    truth = held_out(validation, ln_mass)
+    before = ln_p(truth.density, truth, ln_mass)
+    print("| | weights | s | all | S/N > 3 |\n|---|---|---|---|---|")
+    if not options.only:
+        began = time.monotonic()
+        some = range(0, options.blocks, max(1, options.blocks // 24))
+        parts = [held_out(store.block(f"{k:05d}", drawn_before), ln_mass) for k in some]
+        table = fit_recalibration(mass_range(config.clusters), HeldOut.concatenate(parts))
+        after = ln_p(table(truth.density, truth.redshift, truth.snr), truth, ln_mass)
+        print(row("recalibrated likelihood", 0, time.monotonic() - began, after - before, truth.snr))
+    to_grid = CorrectionLesson(config).losses["loss"]["g"].to_grid
+    for name in options.only or VARIANTS:
+        began = time.monotonic()
+        model = trained(VARIANTS[name], config, store, options.blocks, options.epochs)
+        seconds = time.monotonic() - began
+        g = model.predict(validation[0], batch_size=256, verbose=0)["g"] @ to_grid
+        density = truth.density * np.exp(g - g.max(axis=1, keepdims=True))
+        after = ln_p(density / density.sum(axis=1, keepdims=True), truth, ln_mass)
+        print(row(name, model.count_params(), seconds, after - before, truth.snr), flush=True)
+
+
+if __name__ == "__main__":
+    main()
