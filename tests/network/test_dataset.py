@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.config import SurveyConfig, TrainingConfig
-from szmass_cli.network.fit.dataset import SOURCES, FixedCutouts, FreshCutouts, Teacher, rebatch
+from szmass_cli.network.fit.dataset import FixedCutouts, FreshCutouts, Teacher, rebatch
 from szmass_cli.network.paper.inputs import Labels, NetworkInput
 from szmass_cli.network.paper.lesson import Encoder
 from szmass_cli.sky.cutouts import Stream
@@ -43,10 +43,13 @@ def numbered(first, n):
     return {"image": np.zeros((n, 1)), "more": np.ones(n)}, np.arange(first, first + n, dtype=float)
 
 
-@pytest.mark.parametrize("kind", ["fresh", "fixed"])
+KINDS = {"fresh": FreshCutouts, "fixed": FixedCutouts}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n", "size"), [(300, 32), (300, 300), (256, 64), (513, 200)])
 def test_batches_have_one_size_and_a_rest_is_dropped(simulator, kind, n, size):
-    batches = list(source_of(SOURCES[kind], config(n, size), simulator).epoch(0))
+    batches = list(source_of(KINDS[kind], config(n, size), simulator).epoch(0))
     assert [len(m200c) for _, m200c in batches] == [size] * (n // size)
     assert all(image.shape == (size, 40, 40, 1) for image, _ in batches)
 

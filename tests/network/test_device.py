@@ -47,7 +47,7 @@ config = parse_config(Path("recipe.yaml").read_text(), "recipe.yaml")
 
 
 class Cutouts:
-    def __init__(self, teacher, draw):
+    def __init__(self, teacher, draw, folder):
         self.lesson = teacher.lesson
 
     def epoch(self, index):
@@ -78,7 +78,7 @@ class Plain:
         return images / np.float32(600)
 
 
-training.SOURCES = {"fresh": Cutouts}
+training.source_of = Cutouts
 encoder = Encoder(config, Plain(), Labels(600.0, 4.5e14))
 found = {}
 for name, devices in (("one", ["CPU:0"]), ("two", ["CPU:0", "CPU:1"])):
