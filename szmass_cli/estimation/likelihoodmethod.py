@@ -185,13 +185,13 @@ class LikelihoodMethod:
     ) -> np.ndarray:
         """Return sigma of the central Compton y (k, m) at sizes (m,), for white noises (k, f) of bands."""
         instrument = _instrument(maps, settled)
-        likelihood = self.sky.likelihood(instrument, self.scatter)
+        likelihood = self.sky.with_foregrounds(settled.foregrounds).likelihood(instrument, self.scatter)
         return y0_noise(likelihood, theta500_arcmin, (noise_uk_arcmin / instrument.noise_uk_arcmin) ** 2)
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> LikelihoodMeter:
         """Load the network and return the meter of the cutouts."""
         assumptions = Assumptions(
-            self.sky,
+            self.sky.with_foregrounds(settled.foregrounds),
             self.scatter,
             self._bundle.metadata.trained_redshift,
             self.prior_change(wanted.prior, wanted.scale),

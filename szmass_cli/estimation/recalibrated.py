@@ -10,7 +10,7 @@ from szmass_cli.posterior.grid import normalised
 from szmass_cli.posterior.inference import LEAST_DENSITY
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.priors import PriorChange, ln_prior
-from szmass_cli.posterior.recalibration import Recalibration
+from szmass_cli.posterior.tempering import Tempering
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class RowRecalibration:
 
     Parameters
     ----------
-    recalibration : Recalibration
-        Shift and stretch of posteriors under the model's own prior.
+    recalibration : Tempering
+        Shift and power of likelihoods, by S/N.
     change : PriorChange
         Change from the model's own prior to that of the percentiles.
     percentiles : tuple of float
@@ -29,7 +29,7 @@ class RowRecalibration:
         All rows of the catalogue.
     """
 
-    recalibration: Recalibration
+    recalibration: Tempering
     change: PriorChange
     percentiles: tuple[float, ...]
     rows: Rows
@@ -46,7 +46,7 @@ class RowRecalibration:
         ln_mass = self.recalibration.ln_mass
         own_prior = ln_prior(self.change.own, ln_mass, redshift, self.change.cosmology)
         density = normalised(measured.ln_likelihood[known].astype(float) + own_prior)
-        own = MassPosterior(ln_mass, self.recalibration(density, redshift, measured.snr[known]))
+        own = MassPosterior(ln_mass, self.recalibration(density, measured.snr[known]))
         wanted = own if self.change.is_none else own.reweighted(self.change.ln_ratio(ln_mass, redshift))
         masses, medians = measured.m200c_msun.copy(), measured.own_prior_median_msun.copy()
         ln_likelihood, density_of = measured.ln_likelihood.copy(), measured.density.copy()

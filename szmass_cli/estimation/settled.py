@@ -32,6 +32,8 @@ class MeasuredNoise:
         White noise of each region [µK-arcmin].
     even : numpy.ndarray of bool, shape (f,)
         Whether all rows of a band without inverse variances have the typical depth, not that of their region.
+    foregrounds : float
+        Power of the sky's foregrounds over the model's.
     """
 
     plane: PlaneNoise
@@ -40,6 +42,7 @@ class MeasuredNoise:
     dec_deg: np.ndarray
     region_uk_arcmin: np.ndarray
     even: np.ndarray
+    foregrounds: float
 
     @property
     def white_uk_arcmin(self) -> np.ndarray:
@@ -68,6 +71,7 @@ class MeasuredNoise:
             "plane": digest,
             "stated": [float(f"{value:.6g}") for value in self.stated_uk_arcmin],
             "regions": self.regions(),
+            "foregrounds": self.foregrounds,
         }
 
     def regions(self) -> list[dict[str, Any]]:
@@ -117,6 +121,11 @@ class Settled:
     measured: MeasuredNoise | None = None
     flags: int = 0
     fades: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def foregrounds(self) -> float:
+        """Return the power of the sky's foregrounds over the model's: 1 where the noise was not measured."""
+        return 1.0 if self.measured is None else self.measured.foregrounds
 
     def stated(self) -> dict[str, Any]:
         """Return the properties in JSON form."""
