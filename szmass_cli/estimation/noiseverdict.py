@@ -26,7 +26,7 @@ SWAPPED_ELL = (1500.0, 3500.0)
 """Multipoles at which beams show in the CMB of two maps."""
 
 AS_EXPECTED, OFF = 0.06, 0.1
-"""Departures of ln of the power of the CMB in one map over that in another from what beams say: right, wrong."""
+"""Departures of ln of the CMB's power in one map over that in another from what beams say: right, wrong."""
 
 CMB_OVER_NOISE, LEAST_MODES = 5.0, 10.0
 

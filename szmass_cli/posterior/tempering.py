@@ -1,4 +1,4 @@
-"""Likelihoods shifted and tempered by S/N, so that clusters injected into a map are covered as they should be.
+"""Likelihoods shifted and tempered by S/N, so that clusters injected into a map are rightly covered.
 
 Noise that is k times what was stated makes likelihoods too sharp: L^(1/k^2) is the right one. To stretch
 the posterior instead would stretch its prior, and move the many faint clusters that have little else.
