@@ -11,7 +11,7 @@ from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.depthcheck import check_depth, check_ivar
 from szmass_cli.estimation.looks import Look, measured_noise
 from szmass_cli.estimation.noisemeasure import NoiseMeasurement, NoiseMeter
-from szmass_cli.estimation.noiseverdict import advice, ends_of_range, missing_modes, swapped_bands
+from szmass_cli.estimation.noiseverdict import advice, ends_of_range, missing_modes
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.settled import MeasuredNoise, Settled
 from szmass_cli.likelihood.skymodel import SkyModel
@@ -94,7 +94,6 @@ def settled_noise(
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
-            _check_bands(found, chosen, instrument)
         if found is not None and not problems:
             for one, stated, white in zip(
                 chosen, found.reference_uk_arcmin, found.shape.white_uk_arcmin, strict=True
@@ -173,24 +172,6 @@ def _check_splits(found: NoiseMeasurement, maps: Sequence[BandMap]) -> None:
                 f"{100.0 * np.sqrt(left / there):.0f} per cent of its fluctuations.",
                 "Give two splits of this very map, in its unit and with its filter and sources.",
             )
-
-
-def _check_bands(found: NoiseMeasurement, maps: Sequence[BandMap], instrument: Instrument) -> None:
-    """Refuse maps that were given as each other's bands.
-
-    Raises
-    ------
-    InputError
-        The CMB in two maps was seen by each other's beams.
-    """
-    pair = swapped_bands(found, instrument)
-    if pair is not None:
-        one, other = (maps[band] for band in pair)
-        raise InputError(
-            f"{one.request.path.name} and {other.request.path.name} look swapped: the CMB is as sharp in the "
-            f"map at {one.name} as the beam at {other.name} leaves it, and the other way round.",
-            "Check which map is given for which frequency, and --beam.",
-        )
 
 
 def _kept(found: NoiseMeasurement) -> MeasuredNoise:

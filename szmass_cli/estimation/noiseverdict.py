@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from scipy.stats import gamma
@@ -21,14 +20,6 @@ SKY_ELL = (300.0, 3500.0)
 STRIP_ELL_FROM = 700.0
 MISSING = 0.6
 """Less of the power than this is not what a filter leaves that clusters need not know of."""
-
-SWAPPED_ELL = (1500.0, 3500.0)
-"""Multipoles at which beams show in the CMB of two maps."""
-
-AS_EXPECTED, OFF = 0.06, 0.1
-"""Departures of ln of the CMB's power in one map over that in another from what beams say: right, wrong."""
-
-CMB_OVER_NOISE, LEAST_MODES = 5.0, 10.0
 
 CHANCE = 1e-5
 MOST_OF_TOTAL = 0.5
@@ -117,39 +108,6 @@ def _uneven(modes, power: np.ndarray, usable: np.ndarray, n_regions: int) -> Mis
         ratio = float(power[large].mean() / power[small].mean())
         if ratio < MISSING:
             return Missing("modes with l < 500", ratio)
-    return None
-
-
-def swapped_bands(measured: NoiseMeasurement, instrument: Instrument) -> tuple[int, int] | None:
-    """Return two bands whose maps have each other's beams, None where there are none.
-
-    Both maps show the same CMB, so that chance has no part in the ratio of its power.
-    """
-    modes, ell = measured.modes, measured.modes.ell
-    if measured.regions[0].difference_uk is not None:
-        return None
-    power = np.mean([one.power for one in measured.powers], axis=0)
-    sky = np.mean([one.sky for one in measured.powers], axis=0)
-    noise = np.einsum("iim->mi", measured.shape.power_uk2_sr(ell)) * measured.depth.mean(axis=0)
-    beams = [np.square(band.optics.b_ell(ell)) for band in instrument.bands]
-    passed = [shape_of_filter(band.transfer, modes.ell_x, modes.ell_y) ** 2 for band in instrument.bands]
-    has_sky = [band for band, one in enumerate(instrument.bands) if not one.sky_free]
-    for one, other in combinations(has_sky, 2):
-        chosen = (ell > SWAPPED_ELL[0]) & (ell < SWAPPED_ELL[1])
-        for band in (one, other):
-            chosen &= (passed[band] > MOST_OF_TOTAL) & (sky[:, band, band] > CMB_OVER_NOISE * noise[:, band])
-        if np.count_nonzero(chosen) * len(measured.powers) / WINDOW_CORRELATION < LEAST_MODES:
-            continue
-        found, expected = (
-            np.log(values[chosen, one, one].sum() / values[chosen, other, other].sum())
-            for values in (power, sky)
-        )
-        sharper = beams[other][chosen] / beams[one][chosen]
-        swapped = np.log(
-            np.sum(sky[chosen, one, one] * sharper) / np.sum(sky[chosen, other, other] / sharper)
-        )
-        if abs(found - expected) > OFF and abs(found - swapped) < AS_EXPECTED:
-            return one, other
     return None
 
 

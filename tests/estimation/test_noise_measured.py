@@ -175,28 +175,6 @@ def test_inverse_variances_off_by_exactly_ten_are_refused(sky, folder):
         settled(sky, folder, ivar=folder / "ivar_ten.fits")
 
 
-def test_bands_that_are_swapped_are_refused_and_named(sky, folder, seen):
-    """Two maps of one CMB, of 1.4' and of 2.2', given as each other's."""
-    ell = np.hypot(*plane(N))
-    wider = Beam(2.2).b_ell(ell) / Beam(1.4).b_ell(ell)
-    wide = np.fft.ifft2(np.fft.fft2(seen[0]) * wider).real + seen[2]
-    write_car(folder / "wide.fits", wide)
-    rows = rows_within(1.8, 25)
-
-    def settle(names):
-        bands = ((98.0, 2.2), (150.0, 1.4))
-        maps = [
-            BandMap.open(MapRequest(folder / name, ghz, beam=beam, units="uK"))
-            for name, (ghz, beam) in zip(names, bands, strict=True)
-        ]
-        looks = [look_at(one, rows) for one in maps]
-        return settled_noise(maps, rows, looks, [0.0, 0.0], sky, None)[0]
-
-    assert settle(["wide.fits", "map.fits"]).flags == 0
-    with pytest.raises(InputError, match=r"map.fits and wide.fits look swapped"):
-        settle(["map.fits", "wide.fits"])
-
-
 def test_no_blank_sky_is_said_and_flagged(sky, folder):
     crowded = rows_within(1.9, 1500)
     found, notes = settled(sky, folder, rows=crowded)

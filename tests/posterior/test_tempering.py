@@ -63,7 +63,7 @@ def test_only_signal_to_noise_that_enough_clusters_have_is_told_apart():
 
 def test_a_power_stretches_a_gaussian_and_nothing_changes_beyond_the_nodes():
     tempering = Tempering(np.array([3.0, 10.0]), np.array([0.0, 1.0]), np.array([0.25, 1.0]), RANGE)
-    gaussian = normalised(-0.5 * ((GRID - np.log(4e14)) / 0.1) ** 2)[None].repeat(4, axis=0)
+    gaussian = normalised(-0.5 * ((GRID - np.log(4e14)) / 0.1)[None] ** 2).repeat(4, axis=0)
     found = tempering(gaussian, np.array([1.0, 3.0, 10.0, 90.0]))
     mean, sigma = moments(GRID, np.maximum(found - found.min(axis=1, keepdims=True), 0.0))
     np.testing.assert_allclose(found[0], found[1])
