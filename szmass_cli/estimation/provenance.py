@@ -78,7 +78,7 @@ KEYWORDS = {
     "SZM_C68E": ("error of that", "its standard error"),
     "SZM_C95": ("coverage of 95 %", "fraction of true masses within the central 95 per cent"),
     "SZM_C95E": ("error of that", "its standard error"),
-    "SZM_RCAL": ("recalibration", "shift and stretch of posteriors by S/N that `--recalibrate` applied"),
+    "SZM_RCAL": ("recalibration", "shift and stretch of likelihoods by S/N that `--recalibrate` applied"),
     "SZM_RBIA": ("bias with it", "bias of the injected clusters with it, cross-fitted"),
     "SZM_RC68": ("68 % with it", "coverage of 68 per cent with it"),
     "SZM_RC95": ("95 % with it", "coverage of 95 per cent with it"),
