@@ -13,7 +13,7 @@ core: set OMP_NUM_THREADS=1. With --keep likelihoods are stored in a folder, and
 import argparse
 import os
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +146,7 @@ def parts_of(survey: Survey, n: int, seed: int, folder: Path | None) -> list[Moc
 def sample_of(mock: Mock, ln_mass: np.ndarray) -> Sample:
     """Return what `szmass population` reads."""
     curves = Curves(ln_mass, mock.likelihood)
-    return Sample(curves, mock.richness, len(mock.richness), 0, 0, {})
+    return Sample(curves, mock.richness, mock.redshift, len(mock.richness), 0, 0, {})
 
 
 def true_mean(richness: float) -> float:
@@ -235,7 +235,7 @@ def main() -> None:
     report_all(bins, line, together.snr, together.richness)
     found = []
     for rows in np.array_split(np.arange(len(sample)), chosen.realisations):
-        one = Sample(sample.curves[rows], sample.values[rows], len(rows), 0, 0, {})
+        one = replace(sample, curves=sample.curves[rows], values=sample.values[rows], n_rows=len(rows))
         line = fitted_line(one, edges)
         found.append(pulls(binned(one, edges, line), line))
     report_realisations(np.array(found), len(edges) - 1, len(sample) // chosen.realisations)

@@ -19,7 +19,7 @@ from szmass_cli.errors import UsageError
 from szmass_cli.estimation.checkrequest import CheckRequest
 from szmass_cli.estimation.executors import Executor, in_threads, on_local_workers, on_scheduler
 from szmass_cli.estimation.masstable import as_written
-from szmass_cli.estimation.request import Request, SkyRequest, map_requests
+from szmass_cli.estimation.request import Request, SkyRequest, map_requests, wanted_scale
 from szmass_cli.estimation.run import estimate_catalog
 from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.estimation.settled import ALWAYS
@@ -265,6 +265,8 @@ def population(
     snr_above: float | None = None,
     suffix: str = "",
     model: str | Path | None = None,
+    mass_scale: str | Path | None = None,
+    mass_bias: float | None = None,
     progress: Progress = silent,
 ) -> Table:
     """Return mean masses and scatters of a sample in bins of a column, as `szmass population` does.
@@ -288,6 +290,8 @@ def population(
         Suffix of the catalogue's columns that szmass added.
     model : str or path, optional
         Model of the likelihoods, for `snr_above`; by default the one that their file names.
+    mass_scale, mass_bias
+        Scale of the masses, as of `estimate`; by default that of the model, whatever the catalogue's is.
     progress : Progress
         Called with rows read and bins done.
 
@@ -309,7 +313,13 @@ def population(
     """
     rows = None if catalog is None else _table_or_path(catalog)
     request = PopulationRequest(
-        Path(posteriors), by, rows, snr_above, suffix, None if model is None else str(model)
+        Path(posteriors),
+        by,
+        rows,
+        snr_above,
+        suffix,
+        None if model is None else str(model),
+        wanted_scale(None if mass_scale is None else str(mass_scale), mass_bias),
     )
     wanted = bins if isinstance(bins, int) else [float(edge) for edge in bins]
     return population_table(infer(request, wanted, slope, progress))

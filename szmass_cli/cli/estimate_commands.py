@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.cli.options import SCALES, AsJson, Columns, Model, Overwrite, Quiet, Verbose, numbers, pairs
+from szmass_cli.cli.options import (
+    SCALES,
+    AsJson,
+    Columns,
+    Model,
+    Overwrite,
+    Quiet,
+    Verbose,
+    numbers,
+    pairs,
+    surveys_beginning_with,
+)
 from szmass_cli.cli.reporting import Report, ReportColumns, reported, tell
 
 MAPS, CLUSTERS, GAS = "Maps", "Clusters", "Temperature of the gas"
@@ -133,6 +144,7 @@ def estimate(
             metavar="NAME",
             help="Whose map it is, for band, beam, pixels and unit: act, so, spt-3g, sptpol, spt-sz, szmass; "
             "or none; or GHZ=NAME. [default: by header and name]",
+            autocompletion=surveys_beginning_with,
         ),
     ] = None,
     split: Annotated[

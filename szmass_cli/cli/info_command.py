@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.cli.options import AsJson, Verbose, beginning_with
+from szmass_cli.cli.options import AsJson, Verbose, beginning_with, surveys_beginning_with
 from szmass_cli.system.presets import model_names
 
 
@@ -21,7 +21,12 @@ def info(
     ] = None,
     survey: Annotated[
         str | None,
-        typer.Option("--survey", metavar="NAME", help="Whose maps they are. [default: by header and name]"),
+        typer.Option(
+            "--survey",
+            metavar="NAME",
+            help="Whose maps they are. [default: by header and name]",
+            autocompletion=surveys_beginning_with,
+        ),
     ] = None,
     command: Annotated[
         bool, typer.Option("--command", help="Print the command line that makes an output again.")

@@ -14,6 +14,14 @@ def beginning_with(names: Callable[[], list[str]]) -> Callable[[str], list[str]]
     return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
 
 
+def surveys_beginning_with(incomplete: str) -> list[str]:
+    """Return what the shell completes a word of ``--survey`` to, behind GHZ= where there is one."""
+    from szmass_cli.maps.surveys import SURVEY_NAMES
+
+    before, equals, word = incomplete.rpartition("=")
+    return [before + equals + name for name in SURVEY_NAMES if name.startswith(word)]
+
+
 PRESETS, SCALES = beginning_with(preset_names), beginning_with(mass_scale_names)
 CONFIG_HELP = f"YAML file, or a preset: {', '.join(preset_names())}."
 

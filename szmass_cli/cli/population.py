@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from szmass_cli.cli.options import AsJson, Overwrite, Quiet, Verbose, numbers
+from szmass_cli.cli.options import SCALES, AsJson, Overwrite, Quiet, Verbose, numbers
 
 
 def population(
@@ -42,6 +42,19 @@ def population(
         str | None,
         typer.Option("--model", help="Model of the likelihoods, for --snr-above. [default: the file's]"),
     ] = None,
+    mass_scale: Annotated[
+        str | None,
+        typer.Option(
+            "--mass-scale",
+            metavar="NAME|FILE",
+            help="Relation of SZ signal and true mass, as of `szmass estimate`. [default: the model's own]",
+            autocompletion=SCALES,
+        ),
+    ] = None,
+    mass_bias: Annotated[
+        float | None,
+        typer.Option("--mass-bias", metavar="B", help="Masses over 1 - B, all other things equal."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Table to write: CSV, ECSV, FITS, VOTable or Parquet."),
@@ -63,6 +76,7 @@ def population(
     from szmass_cli.catalog import check_output
     from szmass_cli.cli.sampletables import print_population
     from szmass_cli.cli.terminal import note, progress_display
+    from szmass_cli.estimation.request import wanted_scale
     from szmass_cli.samples.figures.bins import population_figure
     from szmass_cli.samples.run import check_edges, infer
     from szmass_cli.samples.sample import Request
@@ -78,7 +92,7 @@ def population(
         check_output(output, overwrite)
     if plot is not None:
         check_picture_path(plot, overwrite, posteriors, catalog, output)
-    request = Request(posteriors, by, catalog, snr_above, suffix, model)
+    request = Request(posteriors, by, catalog, snr_above, suffix, model, wanted_scale(mass_scale, mass_bias))
     with progress_display(quiet) as progress:
         found = infer(request, wanted, slope, progress)
     if output is not None:

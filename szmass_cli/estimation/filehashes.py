@@ -11,8 +11,8 @@ from szmass_cli.estimation.request import MapRequest
 from szmass_cli.estimation.runplan import Hashed, check_unchanged
 from szmass_cli.system.fileparts import file_of
 
-KINDS = ("map", "mask", "ivar")
-"""Files of a band that are large."""
+KINDS = ("map", "mask", "ivar", "split")
+"""Files of a band that are large; of splits there are two."""
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def hashed_meanwhile(maps: Sequence[MapRequest]) -> Iterator[Future[dict[Path, H
     Hashing runs while another core loads the network; started later, it would compete with the measurement.
     """
     unwanted = Event()
-    given = [path for one in maps for path in (one.path, one.mask, one.ivar) if path is not None]
+    given = [path for one in maps for path in _files(one) if path is not None]
 
     def hashed() -> dict[Path, Hashed]:
         # a pipe would keep the thread for ever; it is refused where maps are opened
@@ -34,6 +34,10 @@ def hashed_meanwhile(maps: Sequence[MapRequest]) -> Iterator[Future[dict[Path, H
             yield pool.submit(hashed)
         finally:
             unwanted.set()
+
+
+def _files(request: MapRequest) -> tuple[Path | None, ...]:
+    return request.path, request.mask, request.ivar, *(request.split or ())
 
 
 def sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[dict[str, str]]:
@@ -58,8 +62,15 @@ def sha256_of_maps(run: Run, hashed: Mapping[Path, Hashed]) -> list[dict[str, st
         for kind, path in paths.items():
             if path is not None:
                 digests[kind] = _sha256(file_of(path), identity[kind], known)
+        digests["split"] = ", ".join(_of_file(file_of(path), known) for path in band_map.request.split or ())
         found.append(digests)
     return found
+
+
+def _of_file(path: Path, known: dict[Path, Hashed]) -> str:
+    if path not in known:
+        known[path] = Hashed.of(path)
+    return known[path].sha256
 
 
 def _sha256(path: Path, measured: Mapping, known: dict[Path, Hashed]) -> str:

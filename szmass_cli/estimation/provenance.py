@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from szmass_cli import __version__
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
@@ -13,8 +12,10 @@ from szmass_cli.estimation.looks import SEED
 from szmass_cli.estimation.preparation import Run
 from szmass_cli.estimation.recipe import RECIPE_KEY, Recipe, identity_of
 from szmass_cli.estimation.request import Request
-from szmass_cli.estimation.settled import Settled
+from szmass_cli.estimation.settled import MeasuredNoise, Settled
 from szmass_cli.physics.cosmology import T_CMB_K
+from szmass_cli.posterior.tempering import Tempering
+from szmass_cli.system.files import sha256_of
 from szmass_cli.system.versions import library_versions
 
 Meta = dict[str, str | float]
@@ -32,6 +33,7 @@ KEYWORDS = {
     "SZM_COSM": ("cosmology", "flat cosmology of masses and angular sizes, in numbers"),
     "SZM_PRI": ("prior", "prior of the percentiles, and of `M200c_uncorr` where it is another"),
     "SZM_MSCL": ("mass scale", "mass scale, in numbers; empty for the model's own"),
+    "SZM_MSCH": ("mass scale SHA-256", "SHA-256 of the file of the mass scale, where it is no shipped one"),
     "SZM_SEED": ("seed", "seed of the rows that noise and unit are judged by"),
     "SZM_POST": ("posteriors", "whether `--posteriors` were written"),
     "SZM_NOTE": ("notes", "everything that was assumed"),
@@ -61,12 +63,14 @@ KEYWORDS = {
     "SZM_NOSR": ("noise from", "`option`, `measured`, in `cutouts`, `ivar`, `assumed` or `model`"),
     "SZM_NOIH": ("noise SHA-256", "SHA-256 of the noise file"),
     "SZM_SPLT": ("splits", "files of the splits in whose difference the noise was measured"),
+    "SZM_SPLH": ("splits SHA-256", "their SHA-256"),
     "SZM_NREG": ("noise regions", "RA and Dec [deg] of regions, and the white noise of each by band"),
     "SZM_NCOR": ("noise correlation", "correlation of the 1/f noise between bands, of several"),
     "SZM_PERR": ("position error [']", "position error along each axis [arcmin], where an option states it"),
     "SZM_RELA": ("relativistic", "relativistic corrections, where an option states them"),
     "SZM_SCAT": ("SZ scatter", "scatter of ln(SZ amplitude), where an option or the mass scale states it"),
     "SZM_SRCS": ("sources", "catalogue of point sources, where there is one"),
+    "SZM_SRCH": ("sources SHA-256", "its SHA-256"),
     "SZM_CSCA": ("scatter of ln(c500)", "scatter of ln(c500) at fixed Y500, where an option states it"),
     "SZM_CHK": ("check", "what the check by injection did, and what it cannot see; its numbers follow"),
     "SZM_CHKN": ("injected clusters", "injected clusters that have a mass"),
@@ -86,7 +90,12 @@ KEYWORDS = {
 """What each keyword holds: in two words, and in full."""
 
 
-def provenance(run: Run, sha256: Sequence[Mapping[str, str]], begun: str) -> Meta:
+def provenance(
+    run: Run,
+    sha256: Sequence[Mapping[str, str]],
+    begun: str,
+    recalibration: Tempering | None = None,
+) -> Meta:
     """Return provenance keywords and values; for several bands a value is a comma-separated list.
 
     Parameters
@@ -97,6 +106,8 @@ def provenance(run: Run, sha256: Sequence[Mapping[str, str]], begun: str) -> Met
         SHA-256 digests of the files of each band, see `filehashes.sha256_of_maps`.
     begun : str
         Day on which the run was begun.
+    recalibration : Tempering, optional
+        What was applied to its masses.
     """
     settled, metadata = run.bench.job.settled, run.bundle.metadata
     meta: Meta = {
@@ -124,12 +135,20 @@ def provenance(run: Run, sha256: Sequence[Mapping[str, str]], begun: str) -> Met
     if len(maps) > 1:
         meta["SZM_NCOR"] = settled.noise_correlation
     if settled.measured is not None:
-        meta["SZM_NREG"] = "; ".join(_region_in_words(one) for one in settled.measured.regions())
-    return meta | _of_sky(run) | {RECIPE_KEY: recipe_of(run).to_json()}
+        meta["SZM_NREG"] = regions_in_words(settled.measured)
+    return meta | _of_sky(run) | {RECIPE_KEY: recipe_of(run, recalibration).to_json()}
 
 
-def recipe_of(run: Run) -> Recipe:
-    """Return what is needed to open the maps of a run again and measure rows as it did."""
+def recipe_of(run: Run, recalibration: Tempering | None = None) -> Recipe:
+    """Return what is needed to open the maps of a run again and measure rows as it did.
+
+    Parameters
+    ----------
+    run : Run
+        The prepared run.
+    recalibration : Tempering, optional
+        What was applied to its masses.
+    """
     job, maps = run.bench.job, run.bench.maps
     names = [name.removesuffix(run.request.suffix) for name in run.new_columns]
     files = [one.noise_file for one in job.maps]
@@ -150,6 +169,7 @@ def recipe_of(run: Run) -> Recipe:
         dict(run.catalog.roles),
         tuple(names),
         run.request.suffix,
+        recalibration,
     )
 
 
@@ -191,15 +211,20 @@ def _in_words(one: BandMap, noise: str, noise_source: str) -> str:
 
 
 def _of_sky(run: Run) -> Meta:
-    """Return the properties of the sky stated in place of the model's own."""
+    """Return what is stated of sky and clusters in place of the model's own, with hashes of files."""
     sky = run.bench.job.sky
     stated: dict[str, str | float | None] = {
         "SZM_PERR": sky.position_error_arcmin,
         "SZM_RELA": None if sky.relativistic is None else str(sky.relativistic),
         "SZM_SCAT": sky.sz_scatter,
         "SZM_CSCA": sky.concentration_scatter,
-        "SZM_SRCS": None if sky.sources is None else Path(sky.sources).name,
     }
+    if sky.sources is not None:
+        # as it was read before the measurement
+        stated |= {"SZM_SRCS": Path(sky.sources).name, "SZM_SRCH": run.plan.identity["sources"]}
+    scale = run.request.mass_scale
+    if scale is not None and Path(scale).is_file():
+        stated["SZM_MSCH"] = sha256_of(scale)
     return {key: value for key, value in stated.items() if value is not None}
 
 
@@ -255,13 +280,17 @@ def _of_map(one: BandMap, settled: Settled, index: int, sha256: Mapping[str, str
         "SZM_NOSR": settled.noise_source[index],
         "SZM_NOIH": digests["noise"],
         "SZM_SPLT": ", ".join(path.name for path in request.split or ()),
+        "SZM_SPLH": sha256["split"],
     }
 
 
-def _region_in_words(region: dict[str, Any]) -> str:
-    """Return the centre [deg] of a region, and its white noise by band [µK-arcmin]."""
-    white = " ".join(f"{value:g}" for value in region["white_uk_arcmin"])
-    return f"{region['ra_deg']:g} {region['dec_deg']:g}: {white}"
+def regions_in_words(measured: MeasuredNoise) -> str:
+    """Return the centres [deg] of the regions of measured noise, and white noise by band [µK-arcmin]."""
+    words = []
+    for region in measured.regions():
+        white = " ".join(f"{value:g}" for value in region["white_uk_arcmin"])
+        words.append(f"{region['ra_deg']:g} {region['dec_deg']:g}: {white}")
+    return "; ".join(words)
 
 
 def _noise(stated: str) -> str | float:

@@ -19,6 +19,7 @@ from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
+from szmass_cli.posterior.tempering import Tempering
 from szmass_cli.system.fileparts import file_of
 
 RECIPE_KEY = "SZM_REQ"
@@ -55,6 +56,8 @@ class Recipe:
         Names of the added columns, without the suffix.
     suffix : str
         What was appended to them.
+    recalibration : Tempering, optional
+        What the check by injection asked for, where it was applied to the masses.
     """
 
     maps: tuple[MapRequest, ...]
@@ -68,6 +71,7 @@ class Recipe:
     roles: dict[str, str]
     added: tuple[str, ...]
     suffix: str
+    recalibration: Tempering | None = None
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON; without the batch size, which is chosen for the device."""
@@ -81,6 +85,7 @@ class Recipe:
             "prior": str(wanted.prior),
             "largest_position_error_arcmin": wanted.largest_position_error_arcmin,
             "mass_scale": scale and {"name": scale.name, "config": scale.config.model_dump(mode="json")},
+            "recalibration": self.recalibration and self.recalibration.stated(),
         }
         return json.dumps(stated, sort_keys=True)
 
@@ -103,12 +108,14 @@ class Recipe:
                 float(stated["largest_position_error_arcmin"]),
                 scale=scale and MassScale(scale["name"], MassScaleConfig.model_validate(scale["config"])),
             )
+            change = stated.get("recalibration")
             settled = {name: _tuples(value) for name, value in stated["settled"].items()}
             return cls(
                 maps=tuple(MapRequest.from_stated(one) for one in stated["maps"]),
                 sky=SkyRequest(**stated["sky"]),
                 settled=Settled(**settled),
                 wanted=wanted,
+                recalibration=change and Tempering.from_stated(change),
                 **{name: _tuples(stated[name]) for name in _PLAIN},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -205,8 +212,6 @@ def reopened(recipe: Recipe, moved: Mapping[float, Path], beside: Path | None) -
             )
         if changed:
             notes.append(f"{one.request.path.name} is not what was measured: {', '.join(changed)} differ.")
-    if "measured" in recipe.settled.noise_source:
-        notes.append("Noise that was measured in the maps is shown as its white level, knee and slope only.")
     wanted = replace(recipe.wanted, batch_size=fitting_batch_size(bundle.recipe.network))
     resolved = tuple(one.request.resolved() for one in maps)
     identity = inputs_identity(maps, bundle.sha256)

@@ -284,27 +284,8 @@ class Request:
         return own + [file for one in self.maps for file in one.files]
 
     def scale(self) -> MassScale | None:
-        """Return the mass scale that is asked for, None for that of the model.
-
-        Raises
-        ------
-        UsageError
-            Two are, or the bias leaves no mass.
-        ConfigError
-            The scale's file cannot be used.
-        """
-        if self.mass_bias is None:
-            if self.mass_scale is None:
-                return None
-            return MassScale(Path(self.mass_scale).name, load_mass_scale(self.mass_scale))
-        if self.mass_scale is not None:
-            raise UsageError("--mass-scale and --mass-bias are both given.", "Give one of them.")
-        if not -1.0 <= self.mass_bias <= 0.7:
-            raise UsageError(
-                f"--mass-bias {self.mass_bias:g}: not between -1 and 0.7.",
-                "This is b, not 1 - b: 0.2 to 0.4 as a rule.",
-            )
-        return MassScale("bias", MassScaleConfig(one_minus_b=1.0 - self.mass_bias))
+        """Return the mass scale that is asked for, None for that of the model; see `wanted_scale`."""
+        return wanted_scale(self.mass_scale, self.mass_bias)
 
     def stated(self, model: Path) -> dict[str, Any]:
         """Return the request in JSON form, with absolute paths."""
@@ -397,3 +378,34 @@ def _by_map(name: str, value: Any, frequencies: list[float]) -> dict[float, Any]
             raise UsageError(f"{name} at {key:g} GHz: given twice.", "Give it once for each map.")
         found[near[0]] = one
     return found
+
+
+def wanted_scale(mass_scale: str | None, mass_bias: float | None) -> MassScale | None:
+    """Return the mass scale that two options ask for, None for that of the model.
+
+    Parameters
+    ----------
+    mass_scale : str, optional
+        A shipped scale, or a YAML file.
+    mass_bias : float, optional
+        b: masses are divided by 1 - b.
+
+    Raises
+    ------
+    UsageError
+        Both are given, or the bias leaves no mass.
+    ConfigError
+        The scale's file cannot be used.
+    """
+    if mass_bias is None:
+        if mass_scale is None:
+            return None
+        return MassScale(Path(mass_scale).name, load_mass_scale(mass_scale))
+    if mass_scale is not None:
+        raise UsageError("--mass-scale and --mass-bias are both given.", "Give one of them.")
+    if not -1.0 <= mass_bias <= 0.7:
+        raise UsageError(
+            f"--mass-bias {mass_bias:g}: not between -1 and 0.7.",
+            "This is b, not 1 - b: 0.2 to 0.4 as a rule.",
+        )
+    return MassScale("bias", MassScaleConfig(one_minus_b=1.0 - mass_bias))

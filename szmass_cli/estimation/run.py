@@ -285,7 +285,8 @@ def _estimates(
     levels = run.bench.job.wanted.percentiles
     stated = [one.request.frequency_ghz for one in run.bench.maps]
     table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change, stated)
-    meta = provenance(run, sha256_of_maps(run, hashed()), stores.parts.begun)
+    change = None if check is None else check.recalibration
+    meta = provenance(run, sha256_of_maps(run, hashed()), stores.parts.begun, change)
     if check is not None:
         meta |= check.meta
     in_words, in_numbers = maps_in_words(run), maps_in_numbers(run)

@@ -1,7 +1,7 @@
 """A measured catalogue with the maps and the model that made it, and views of its clusters."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from astropy.table import Table
 from szmass_cli.catalog import FLAGS_COLUMN, Catalog, Flag
 from szmass_cli.errors import InputError, UsageError, did_you_mean
 from szmass_cli.estimation.bench import Bench
+from szmass_cli.estimation.noiseagain import with_measured_noise
 from szmass_cli.estimation.provenance import recipe_of
+from szmass_cli.estimation.recalibrated import recalibrated
 from szmass_cli.estimation.recipe import Recipe, reopened
 from szmass_cli.estimation.rows import Rows, catalog_rows
 from szmass_cli.estimation.run import Estimates
+from szmass_cli.estimation.seen import Fitted
 from szmass_cli.physics.cosmology import m200c_from_m500c
 from szmass_cli.pictures.cluster import Cluster
 from szmass_cli.pictures.output import numbers, read_output
@@ -61,12 +64,12 @@ class Measurement:
     @classmethod
     def of(cls, estimates: Estimates) -> "Measurement":
         """Return a run that has just been made."""
-        run = estimates.run
+        run, check = estimates.run, estimates.check
         return cls(
             estimates.catalog,
             estimates.columns,
             dict(estimates.meta),
-            recipe_of(run),
+            recipe_of(run, None if check is None else check.recalibration),
             run.bench,
             run.rows,
             run.change,
@@ -94,6 +97,7 @@ class Measurement:
         again = reopened(output.recipe, moved or {}, beside)
         error = output.recipe.sky.position_error_arcmin
         rows, _ = catalog_rows(output.catalog, again.method.redshifts, error)
+        again = with_measured_noise(again, rows, output.meta)
         return cls(
             output.catalog,
             output.columns,
@@ -161,7 +165,7 @@ class Measurement:
             row = self.row_of(row)
         row = range(len(self))[row]
         seen = self.bench.ready(THREADS).view(self.rows[np.array([row])])
-        fitted = seen.fitted
+        fitted = seen.fitted and self._as_written(seen.fitted, row)
         nothing, image = np.empty(0), np.full(seen.cutout_uk.shape[:2], np.nan)
         redshift = float(self.rows.redshift[row])
         levels = self.recipe.wanted.percentiles
@@ -198,6 +202,21 @@ class Measurement:
             made_with=self.in_words(),
         )
 
+    def _as_written(self, fitted: Fitted, row: int) -> Fitted:
+        """Return what was fitted to a row with the recalibration that was applied to the catalogue."""
+        recalibration = self.recipe.recalibration
+        if recalibration is None:
+            return fitted
+        redshift = self.rows.redshift[row : row + 1]
+        snr = numbers(self.columns[row : row + 1], "sz_snr")
+        found = recalibrated(recalibration, self.change, redshift, snr, fitted.ln_likelihood[None])
+        return replace(
+            fitted,
+            percentiles_msun=found.wanted.percentiles(self.recipe.wanted.percentiles)[0],
+            density=found.wanted.density[0],
+            ln_likelihood=found.ln_likelihood[0] - found.ln_likelihood[0].max(),
+        )
+
     def _values(self, row: int) -> dict[str, float]:
         """Return the added numbers of a row; NaN where they are masked."""
         one = self.columns[row : row + 1]
@@ -232,7 +251,9 @@ class Measurement:
         meta = {key: self.meta.get(key, "") for key in ("SZM_MODL", "SZM_VER", "SZM_PRI")}
         # those of the run itself are in the metadata; what has changed since is not
         said = [] if self.meta.get("SZM_NOTE") == " ".join(self.notes) else list(self.notes)
-        if self.meta.get("SZM_RCAL"):
+        if self.recipe.recalibration is None and self.meta.get("SZM_RCAL"):  # of an older szmass
             said.append("Posterior, likelihood and interval are those before the recalibration.")
+        elif self.recipe.recalibration is not None:
+            said.append("Posterior, likelihood and interval are recalibrated.")
         model = f"szmass {meta['SZM_VER']}, model {meta['SZM_MODL']}, prior {meta['SZM_PRI']}"
         return "; ".join([model, maps, *said])

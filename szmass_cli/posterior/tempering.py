@@ -6,6 +6,7 @@ the posterior instead would stretch its prior, and move the many faint clusters 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -77,6 +78,26 @@ class Tempering:
         moved = shifted_and_stretched(self.ln_mass, density, mean, sigma, shift, np.ones(len(density)))
         tempered = normalised(power[:, None] * np.log(np.maximum(moved, 1e-300)))
         return (1.0 - FLOOR) * tempered + FLOOR / density.shape[1]
+
+    def stated(self) -> dict[str, Any]:
+        """Return shift and power in JSON form, every number in full."""
+        arrays = {name: getattr(self, name).tolist() for name in ("snr_nodes", "shift", "power")}
+        return {**arrays, "prior_range_msun": list(self.prior_range_msun)}
+
+    @classmethod
+    def from_stated(cls, stated: dict[str, Any]) -> "Tempering":
+        """Return the tempering whose JSON form is given.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It is damaged.
+        """
+        nodes, shift, power = (np.asarray(stated[name], float) for name in ("snr_nodes", "shift", "power"))
+        low, high = map(float, stated["prior_range_msun"])
+        if not nodes.shape == shift.shape == power.shape == (nodes.size,) or np.any(power <= 0.0):
+            raise ValueError("shift and power are no tables by S/N")
+        return cls(nodes, shift, power, (low, high))
 
     @property
     def in_words(self) -> str:

@@ -28,6 +28,8 @@ class Bin:
         Mean of the column; of its logarithm where the slope was asked for.
     population : Population, optional
         Mean and scatter of ln M200c; None where there are too few rows.
+    scale_error : float
+        Error of the mean by the mass scale, which is common to all bins; 0 where it is not stated.
     """
 
     low: float
@@ -35,6 +37,7 @@ class Bin:
     n_rows: int
     centre: float
     population: Population | None
+    scale_error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,10 @@ def _bin(sample: Sample, low: float, high: float, line: Line | None) -> Bin:
         centre = float(np.exp(np.log(values).mean()))
         offset = line.population.coefficients[1] * np.log(values / centre)
     found = inferred_population(sample.curves[rows], np.ones((rows.size, 1)), offset=offset)
-    return Bin(low, high, rows.size, centre, found)
+    scaled, error = sample.scaled, 0.0
+    if scaled is not None and scaled.scale.has_errors:
+        error = scaled.sigma_ln_mass(float(found.coefficients[0]), float(np.median(sample.redshift[rows])))
+    return Bin(low, high, rows.size, centre, found, error)
 
 
 def _notes(request: Request, sample: Sample, edges: list[float]) -> tuple[str, ...]:
@@ -197,6 +203,9 @@ def _notes(request: Request, sample: Sample, edges: list[float]) -> tuple[str, .
         notes.append(f"{sample.n_without:,} rows have no likelihood or no number in {request.by}.")
     if request.least_snr is None:
         notes.append("The sample is taken to be selected without regard to its SZ signal; see --snr-above.")
-    if sample.meta.get("SZM_MSCL"):
-        notes.append("Likelihoods are of the model's own masses: --mass-scale does not change them.")
+    if sample.scaled is None and sample.meta.get("SZM_MSCL"):
+        notes.append(
+            "Likelihoods are of the model's own masses, whatever the catalogue's are: --mass-scale of this "
+            "command puts means on another scale."
+        )
     return tuple(notes)

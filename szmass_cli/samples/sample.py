@@ -12,7 +12,9 @@ from szmass_cli.errors import InputError, UsageError, did_you_mean
 from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 from szmass_cli.physics.sizenoise import SizeNoise
 from szmass_cli.posterior.curves import Curves, relative_likelihood, thinning
+from szmass_cli.posterior.massscale import MassScale, check_scale_of_model
 from szmass_cli.posterior.posteriorfile import LikelihoodRows, opened_likelihoods
+from szmass_cli.samples.scaled import ScaledMasses
 from szmass_cli.samples.selected import SnrCut
 from szmass_cli.system.progress import Progress, silent
 
@@ -40,7 +42,10 @@ class Request:
     suffix : str
         Suffix of the catalogue's columns that szmass added.
     model : str, optional
-        Model of the likelihoods, which a cut in S/N needs; by default the one that their file names.
+        Model of the likelihoods, which a cut in S/N or another scale needs; by default the one that their
+        file names.
+    scale : MassScale, optional
+        Scale of the masses; that of the model otherwise.
     """
 
     posteriors: Path
@@ -49,6 +54,7 @@ class Request:
     least_snr: float | None = None
     suffix: str = ""
     model: str | None = None
+    scale: MassScale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +67,26 @@ class Sample:
         Their likelihoods, and the probability that masses are in the sample where it was cut in S/N.
     values : numpy.ndarray, shape (n,)
         The column it is sorted by.
+    redshift : numpy.ndarray, shape (n,)
+        Redshifts; NaN of rows that have none.
     n_rows, n_without : int
         Rows of the file, and those among them that have no likelihood or no number in the column.
     n_below : int
         Rows with a likelihood below the cut in S/N.
     meta : dict
         Provenance of the likelihoods.
+    scaled : ScaledMasses, optional
+        What the masses of the curves are on, where it is not the scale of the model.
     """
 
     curves: Curves
     values: np.ndarray
+    redshift: np.ndarray
     n_rows: int
     n_without: int
     n_below: int
     meta: dict[str, str | float]
+    scaled: ScaledMasses | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -107,24 +119,53 @@ def read_sample(request: Request, progress: Progress = silent) -> Sample:
             above = columns[SNR + request.suffix] > request.least_snr
             sizes = columns[Y0_ERR + request.suffix] * columns[THETA500 + request.suffix]
             wanted &= np.isfinite(rows.redshift) & np.isfinite(sizes)
-        likelihood, known = _read_likelihoods(rows, wanted & above, progress)
+        scaled = None
+        if request.scale is not None:
+            wanted &= np.isfinite(rows.redshift)
+            scaled = _scaled(request, request.scale, rows, wanted & above)
+        likelihood, known = _read_likelihoods(rows, wanted & above, scaled, progress)
         kept = np.flatnonzero(wanted & above)[known]
         below = int((wanted & ~above).sum())
-        curves = Curves(rows.ln_mass[thinning(rows.ln_mass)], likelihood)
+        ln_mass = rows.ln_mass if scaled is None else scaled.ln_mass
+        curves = Curves(ln_mass[thinning(rows.ln_mass)], likelihood)
         if request.least_snr is not None:
-            curves = _with_cut(curves, request, columns, rows, kept)
-        return Sample(curves, values[kept], len(rows), len(rows) - len(kept) - below, below, rows.meta)
+            curves = _with_cut(curves, request, columns, rows, kept, scaled)
+        without = len(rows) - len(kept) - below
+        return Sample(curves, values[kept], rows.redshift[kept], len(rows), without, below, rows.meta, scaled)
+
+
+def _scaled(
+    request: Request, scale: MassScale, rows: LikelihoodRows, wanted: np.ndarray
+) -> ScaledMasses | None:
+    """Return masses on the scale that is asked for; None where no row is left."""
+    bundle = _bundle(request, rows)
+    check_scale_of_model(bundle.sz_model)
+    if not wanted.any():
+        return None
+    return ScaledMasses(scale, bundle.cosmology, rows.ln_mass, rows.redshift[wanted])
+
+
+def _bundle(request: Request, rows: LikelihoodRows) -> Bundle:
+    """Return the model of the likelihoods."""
+    bundle = read_bundle(request.model or str(rows.meta.get("SZM_MODL")))
+    if not isinstance(bundle, Bundle):
+        raise InputError(f"{request.posteriors}: its model has no likelihood.", "Use the default model.")
+    return bundle
 
 
 def _read_likelihoods(
-    rows: LikelihoodRows, wanted: np.ndarray, progress: Progress
+    rows: LikelihoodRows, wanted: np.ndarray, scaled: ScaledMasses | None, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the thinned likelihoods of wanted rows that have one, and which of the wanted rows these are."""
     kept = thinning(rows.ln_mass)
     likelihood = np.empty((int(wanted.sum()), rows.ln_mass[kept].size), np.float32)
     known, n_read, n_known, n_wanted = np.zeros(len(likelihood), bool), 0, 0, 0
     for block in rows.blocks(BLOCK_ROWS):
-        curves = block[wanted[n_read : n_read + len(block)]][:, kept]
+        chosen = np.flatnonzero(wanted[n_read : n_read + len(block)])
+        curves = block[chosen]
+        if scaled is not None:
+            curves = scaled(curves, rows.redshift[n_read + chosen])
+        curves = curves[:, kept]
         there = np.isfinite(curves).all(axis=1)
         known[n_wanted : n_wanted + len(curves)] = there
         likelihood[n_known : n_known + int(there.sum())] = relative_likelihood(curves[there])
@@ -134,7 +175,12 @@ def _read_likelihoods(
 
 
 def _with_cut(
-    curves: Curves, request: Request, columns: "_Columns", rows: LikelihoodRows, kept: np.ndarray
+    curves: Curves,
+    request: Request,
+    columns: "_Columns",
+    rows: LikelihoodRows,
+    kept: np.ndarray,
+    scaled: ScaledMasses | None,
 ) -> Curves:
     """Return the curves with the probability that each mass is above the cut in S/N."""
     assert request.least_snr is not None
@@ -143,17 +189,16 @@ def _with_cut(
         noise = SizeNoise.fitted(size, error)
     except ValueError as problem:
         raise InputError(f"{columns.name}: {problem}.", "A cut in S/N needs both, and ten rows.") from None
-    bundle = read_bundle(request.model or str(rows.meta.get("SZM_MODL")))
-    if not isinstance(bundle, Bundle):
-        raise InputError(f"{request.posteriors}: its model has no likelihood.", "Use the default model.")
+    bundle = _bundle(request, rows)
     stated = rows.meta.get("SZM_SCAT")
     scatter_ln = bundle.sky_model.scatter.amplitude_ln if stated is None else float(stated)
     cut = SnrCut(request.least_snr, bundle.sz_model, scatter_ln)
     chosen, redshift = np.empty(curves.likelihood.shape, np.float32), rows.redshift[kept]
-    depth = noise.depth(size[kept], error[kept])
+    depth, thin = noise.depth(size[kept], error[kept]), thinning(rows.ln_mass)
     for start in range(0, len(kept), BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
-        chosen[part] = cut.probability(curves.ln_mass, redshift[part], noise, depth[part])
+        chances = cut.probability(rows.ln_mass[thin], redshift[part], noise, depth[part])
+        chosen[part] = chances if scaled is None else scaled(chances, redshift[part], thin)
     return Curves(curves.ln_mass, curves.likelihood, chosen)
 
 

@@ -40,6 +40,11 @@ def population_table(found: Populations) -> Table:
     for (name, text), values in zip(_DESCRIPTIONS.items(), zip(*rows, strict=True), strict=True):
         unit = MASS_UNIT if name == "M200c" else None
         table[name] = Column(np.array(values), unit=unit, description=text)
+    errors = np.array([one.scale_error for one in found.bins])
+    if np.any(errors > 0.0):
+        words = "error of ln_M200c by the mass scale, common to all bins"
+        empty = np.array([one.population is None for one in found.bins])
+        table["ln_M200c_err_sys"] = Column(np.where(empty, np.nan, errors), description=words)
     table.meta.update(_meta(found))
     return table
 
@@ -56,6 +61,7 @@ def _meta(found: Populations) -> dict[str, str | float]:
         "POP_PRI": "flat in ln M200c, in the slope, and in the scatter from {:g} to {:g}".format(
             *SCATTER_RANGE
         ),
+        "POP_MSCL": "" if sample.scaled is None else sample.scaled.scale.in_words(),
         "POP_NOTE": " ".join(found.notes),
     }
     if found.line is not None:

@@ -15,6 +15,7 @@ STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
         ("szmass train --config act", {"act-dr6"}),
         ("szmass estimate --model p", {"paper"}),
         ("szmass estimate --mass-scale act-", {"act-des", "act-kids"}),
+        ("szmass estimate --survey spt", {"spt-3g", "sptpol", "spt-sz"}),
         ("szmass info su", {"survey"}),
         ("szmass eva", {"evaluate"}),
     ],

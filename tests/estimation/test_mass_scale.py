@@ -1,5 +1,7 @@
 """`--mass-scale` and `--mass-bias`, from the command to the columns."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -66,6 +68,7 @@ def test_the_command_takes_a_file_and_shards_remember_it(field, szmass_here, tmp
     )
     np.testing.assert_array_equal(whole["M200c"], shards["M200c"])
     assert whole.meta["SZM_SCAT"] == 0.1 and "mine" in whole.meta["SZM_MSCL"]
+    assert whole.meta["SZM_MSCH"] == hashlib.sha256((tmp_path / "mine.yaml").read_bytes()).hexdigest()
 
 
 def test_uncertain_redshifts_are_told_of_where_the_scale_depends_on_them(field, measure, tmp_path):

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 
 import szmass_cli
 from szmass_cli.errors import InputError, UsageError
+from szmass_cli.estimation.checkrequest import CheckRequest
 from szmass_cli.estimation.recipe import RECIPE_KEY, Recipe
 from szmass_cli.pictures.measurement import Measurement
 
@@ -125,3 +127,59 @@ def test_a_recipe_that_is_damaged_is_an_error(text):
 def test_a_catalogue_that_does_not_say_what_made_it_is_an_error():
     with pytest.raises(InputError, match="does not say what made it"):
         szmass_cli.view(Table({"ra": [1.0], "dec": [2.0]}))
+
+
+# --- what was measured of the maps, and what the check asked for --------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def corrected(field, measure, tmp_path_factory):
+    """Catalogue of an eight times noisier map than stated, recalibrated, with measured columns in full."""
+    folder = tmp_path_factory.mktemp("corrected")
+    with fits.open(field.map_path) as hdus:
+        noise = np.random.default_rng(9).standard_normal(hdus[0].data.shape) * 30.0 / 0.5
+        fits.writeto(folder / "noisy.fits", (hdus[0].data + noise).astype(np.float32), hdus[0].header)
+    check = CheckRequest(200, recalibrate=True)
+    how = {"noise": 8.0, "check": check, "posteriors": folder / "curves.hdf5"}
+    return folder, measure(folder / "noisy.fits", field.catalog_path, folder / "masses.ecsv", **how)
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_views_of_a_recalibrated_run_show_what_was_written(corrected, from_file):
+    folder, estimates = corrected
+    view = szmass_cli.view(folder / "masses.ecsv") if from_file else Measurement.of(estimates)
+    assert view.recipe.recalibration is not None
+    curves = szmass_cli.read_posteriors(folder / "curves.hdf5")
+    cluster, columns = view[7], estimates.columns
+    written = [float(columns[name][7]) for name in FITTED]
+    np.testing.assert_allclose(cluster.m200c_msun / 1e14, written, rtol=1e-4)
+    np.testing.assert_allclose(cluster.density, curves.posterior.density[7], atol=2e-5)
+    likely = curves.ln_likelihood[7] - curves.ln_likelihood[7].max()
+    near = likely > -8.0
+    np.testing.assert_allclose(cluster.ln_likelihood[near], likely[near], atol=2e-3)
+    assert "are recalibrated" in cluster.made_with
+
+
+@pytest.fixture(scope="module")
+def by_measured_noise(field, measure, tmp_path_factory):
+    path = tmp_path_factory.mktemp("measured") / "m.ecsv"
+    return path, measure(field.map_path, field.catalog_path, path, noise=None)
+
+
+def test_measured_noise_is_measured_again_and_not_its_shape_alone(by_measured_noise):
+    path, estimates = by_measured_noise
+    view, of_run = szmass_cli.view(path), estimates.run.bench.job.settled.measured
+    assert of_run is not None and not [note for note in view.notes if "white level" in note]
+    found = view.bench.job.settled.measured.plane.power_uk2_sr
+    np.testing.assert_allclose(found, of_run.plane.power_uk2_sr, rtol=1e-6)
+    for row in (2, 11):
+        written = [float(estimates.columns[name][row]) for name in FITTED]
+        np.testing.assert_allclose(view[row].m200c_msun / 1e14, written, rtol=1e-4)
+
+
+def test_noise_that_is_another_now_is_told(by_measured_noise, field, tmp_path):
+    with fits.open(field.map_path) as hdus:
+        noise = np.random.default_rng(9).standard_normal(hdus[0].data.shape) * 15.0 / 0.5
+        fits.writeto(tmp_path / "noisy.fits", (hdus[0].data + noise).astype(np.float32), hdus[0].header)
+    view = szmass_cli.view(by_measured_noise[0], tmp_path / "noisy.fits")
+    assert any("white level, knee and slope only" in note for note in view.notes)

@@ -1,5 +1,7 @@
 """Likelihoods tempered by S/N: noise that was stated wrongly, against masses that are known."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,13 @@ def test_a_power_stretches_a_gaussian_and_nothing_changes_beyond_the_nodes():
     np.testing.assert_allclose(found[2], found[3])
     assert sigma[1] == pytest.approx(0.2, rel=0.03) and sigma[2] == pytest.approx(0.1, rel=0.03)
     assert mean[2] - mean[1] == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_tempering_is_what_its_json_form_says():
+    one = Tempering(np.array([3.0, 10.0]), np.array([0.1, -0.2]), np.array([0.25, 1.5]), RANGE)
+    again = Tempering.from_stated(json.loads(json.dumps(one.stated())))
+    for name in ("snr_nodes", "shift", "power"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(one, name))
+    assert again.prior_range_msun == RANGE
+    with pytest.raises(ValueError, match="no tables"):
+        Tempering.from_stated(one.stated() | {"shift": [0.1]})

@@ -7,11 +7,13 @@ import pytest
 from astropy.table import Table
 
 import szmass_cli
+from szmass_cli.config.massscale import MassScaleConfig
 from szmass_cli.errors import InputError
-from szmass_cli.physics.cosmology import theta500_arcmin
+from szmass_cli.physics.cosmology import Cosmology, theta500_arcmin
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales
 from szmass_cli.physics.sizenoise import SizeNoise
 from szmass_cli.posterior.grid import mass_grid, normalised
+from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.posteriorfile import written_posteriors
 from szmass_cli.samples.sample import Request, read_sample
 from szmass_cli.samples.selected import SnrCut
@@ -111,12 +113,18 @@ def test_a_file_that_holds_no_likelihoods_is_refused(tmp_path):
         read_sample(Request(tmp_path / "p.hdf5", "redshift"))
 
 
-def test_a_cut_keeps_only_what_is_above_it_and_knows_its_chances(files):
+def with_snr(files):
+    """The catalogue with columns that a cut in S/N needs."""
     table = Table.read(files / "c.csv")
     rng = np.random.default_rng(9)
     table["sz_snr"] = rng.uniform(2.0, 8.0, N)
     table["theta500_arcmin"] = rng.uniform(1.0, 4.0, N)
     table["y0_err"] = 1e-5 * table["theta500_arcmin"] ** -0.5
+    return table
+
+
+def test_a_cut_keeps_only_what_is_above_it_and_knows_its_chances(files):
+    table = with_snr(files)
     sample = read_sample(Request(files / "p.hdf5", "richness", table, least_snr=5.0))
     above = table["sz_snr"] > 5.0
     assert len(sample) == int(above.sum()) - int(above[LOST]) and sample.n_below == N - int(above.sum())
@@ -146,3 +154,59 @@ def test_noise_by_size_is_recovered_through_rows_of_another_depth():
     np.testing.assert_allclose(noise(size), 3e-5 * size**-0.6, rtol=1e-3)
     np.testing.assert_allclose(noise.depth(size, error), depth, rtol=1e-3)
     np.testing.assert_allclose(noise(np.array([0.3, 20.0])), 3e-5 * np.array([0.3, 20.0]) ** -0.6, rtol=0.02)
+
+
+# --- on another mass scale ----------------------------------------------------------------------------------
+
+
+def test_means_move_as_the_mass_scale_says(files):
+    catalog, scale = files / "c.csv", MassScale("bias", MassScaleConfig(one_minus_b=0.7))
+    own = szmass_cli.population(files / "p.hdf5", "richness", [20, 40, 120], catalog=catalog, slope=True)
+    moved = szmass_cli.population(
+        files / "p.hdf5", "richness", [20, 40, 120], catalog=catalog, slope=True, mass_bias=0.3
+    )
+    for before, after in zip(own, moved, strict=True):
+        expected = np.log(scale.m200c(np.exp(before["ln_M200c"]), np.array([0.5]), Cosmology()))[0]
+        assert after["ln_M200c"] == pytest.approx(expected, abs=0.004)
+        assert after["scatter"] == pytest.approx(before["scatter"], rel=0.05)
+    assert moved.meta["POP_MSCL"].startswith("bias: 1-b 0.7") and own.meta["POP_MSCL"] == ""
+    assert moved.meta["POP_SLOP"] == pytest.approx(own.meta["POP_SLOP"], rel=0.03)
+    assert "ln_M200c_err_sys" not in moved.colnames
+
+
+def test_a_scale_that_changes_with_redshift_is_that_of_each_row(tmp_path):
+    """Masses that are alike on the true scale, 1-b of 0.8 to 0.6, are not on that of the model."""
+    table = {"redshift": [0.2, 0.8], "value": [0.8, 0.6], "error": [0.05, 0.05]}
+    (tmp_path / "mine.yaml").write_text(json.dumps({"one_minus_b": table}))
+    scale, rng = (
+        MassScale("mine", MassScaleConfig.model_validate({"one_minus_b": table})),
+        np.random.default_rng(6),
+    )
+    redshift, n = np.linspace(0.21, 0.79, 2000), 2000
+    true = MIDDLE + 0.3 * rng.standard_normal(n)
+    of_model = np.log(scale.m200c(np.exp(GRID[None, ::10]), redshift[:, None], Cosmology()))
+    own = np.array([np.interp(one, x, GRID[::10]) for one, x in zip(true, of_model, strict=True)])
+    found = own + 0.25 * rng.standard_normal(n)
+    ln_likelihood = -0.5 * ((GRID - found[:, None]) / 0.25) ** 2
+    with written_posteriors(
+        tmp_path / "p.hdf5", GRID, redshift, np.zeros(n, int), {"SZM_MODL": "survey"}
+    ) as out:
+        out.put(np.arange(n), ln_likelihood, normalised(ln_likelihood))
+    edges = [0.2, 0.5, 0.8]
+    means = szmass_cli.population(tmp_path / "p.hdf5", "redshift", edges, mass_scale=tmp_path / "mine.yaml")
+    for row in means:
+        assert abs(row["ln_M200c"] - MIDDLE) < 4.0 * row["ln_M200c_err"] < 0.06
+        assert abs(row["scatter"] - 0.3) < 4.0 * row["scatter_err"] < 0.06
+        assert 0.05 < row["ln_M200c_err_sys"] < 0.1
+    plain = szmass_cli.population(tmp_path / "p.hdf5", "redshift", edges)
+    assert plain["ln_M200c"][1] < MIDDLE - 0.3
+
+
+def test_a_cut_in_snr_is_undone_on_another_scale_too(files):
+    """The same clusters are chosen: what was inferred of them moves as every mass does."""
+    columns = {"catalog": with_snr(files), "snr_above": 5.0}
+    own = szmass_cli.population(files / "p.hdf5", "richness", [40, 120], **columns)
+    moved = szmass_cli.population(files / "p.hdf5", "richness", [40, 120], mass_bias=0.3, **columns)
+    scale = MassScale("bias", MassScaleConfig(one_minus_b=0.7))
+    expected = np.log(scale.m200c(np.exp(own["ln_M200c"]), np.array([0.5]), Cosmology()))
+    assert moved["ln_M200c"][0] == pytest.approx(expected[0], abs=0.01)
