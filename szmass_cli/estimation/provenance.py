@@ -71,6 +71,7 @@ KEYWORDS = {
     "SZM_SCAT": ("SZ scatter", "scatter of ln(SZ amplitude), where an option or the mass scale states it"),
     "SZM_SRCS": ("sources", "catalogue of point sources, where there is one"),
     "SZM_SRCH": ("sources SHA-256", "its SHA-256"),
+    "SZM_FIND": ("sources found", "S/N above which sources and neighbouring clusters were looked for"),
     "SZM_CSCA": ("scatter of ln(c500)", "scatter of ln(c500) at fixed Y500, where an option states it"),
     "SZM_CHK": ("check", "what the check by injection did, and what it cannot see; its numbers follow"),
     "SZM_CHKN": ("injected clusters", "injected clusters that have a mass"),
@@ -218,6 +219,7 @@ def _of_sky(run: Run) -> Meta:
         "SZM_RELA": None if sky.relativistic is None else str(sky.relativistic),
         "SZM_SCAT": sky.sz_scatter,
         "SZM_CSCA": sky.concentration_scatter,
+        "SZM_FIND": sky.find_sources,
     }
     if sky.sources is not None:
         # as it was read before the measurement

@@ -151,6 +151,8 @@ class Wanted:
         Whether to keep the likelihood and posterior of each row on the grid of masses.
     scale : MassScale, optional
         Scale of the masses that the prior is of; by default that of the model.
+    n_sources : int
+        Most sources that are kept of each row; 0 where none are looked for.
     """
 
     percentiles: tuple[float, ...]
@@ -159,6 +161,7 @@ class Wanted:
     largest_position_error_arcmin: float
     curves: bool = False
     scale: MassScale | None = None
+    n_sources: int = 0
 
     @property
     def n_masses(self) -> int:

@@ -11,6 +11,7 @@ from skies import separation_arcmin
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
+from szmass_cli.estimation.request import SkyRequest
 from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.physics.spectra import uk_per_mjy
 
@@ -88,6 +89,11 @@ def test_places_of_sources_are_those_of_cutouts():
     np.testing.assert_array_equal(placed.row[order], [0, 0, 1])
     np.testing.assert_allclose(placed.north_arcmin[order], [0.0, 3.0, 0.0], atol=0.02)
     np.testing.assert_allclose(placed.west_arcmin[order], [1.2, 0.0, -3.0], atol=0.01)
+
+
+def test_a_threshold_at_which_noise_is_found_is_refused():
+    with pytest.raises(UsageError, match="--find-sources 2: not between 4 and 100"):
+        SkyRequest(find_sources=2.0)
 
 
 def test_a_catalogue_without_positions_is_refused(tmp_path):
