@@ -220,18 +220,21 @@ def compared(name: str, n_fields: int, n_rows: int) -> None:
                 )
             )
             start = time.process_time()
-            found = NoiseMeter(maps, seen, sky.power(seen.bands))(positions(rng, N_MEASURED_AROUND))
+            found = NoiseMeter(maps, seen, sky)(positions(rng, N_MEASURED_AROUND))
             seconds = time.process_time() - start
             assert found is not None
             rows = positions(rng, n_rows)
             strip = cut_strip(maps, rows)
         print(
-            f"{name}, field {seed}: {len(found.regions)} regions, {seconds:.1f} s; {found.shape}", flush=True
+            f"{name}, field {seed}: {len(found.regions)} regions, {seconds:.1f} s; {found.shape}, "
+            f"foregrounds x {found.foregrounds:g}",
+            flush=True,
         )
         white = found.shape.white_uk_arcmin
         same = tuple(replace(band, noise_uk_arcmin=float(w)) for band, w in zip(bands, white, strict=True))
         instrument = Instrument(same, found.shape.correlation, plane_noise=found.plane)
-        measured = GaussianLikelihood(sky.power(same), instrument, sky.sz_model, SCATTER)
+        brighter = sky.with_foregrounds(found.foregrounds)
+        measured = GaussianLikelihood(brighter.power(same), instrument, sky.sz_model, SCATTER)
         mass = MASSES_MSUN[0] * (MASSES_MSUN[1] / MASSES_MSUN[0]) ** rng.uniform(size=n_rows)
         images = np.asarray(strip.images_uk, float)
         amplitude = np.exp(SCATTER.amplitude_ln * rng.standard_normal(n_rows))

@@ -81,6 +81,7 @@ def estimate(
     sz_scatter: float | None = None,
     concentration_scatter: float | None = None,
     sources: str | Path | None = None,
+    find_sources: float | None = None,
     percentiles: Sequence[float] = ALWAYS,
     mass_def: str | Sequence[str] = "200c",
     prior: str | None = None,
@@ -133,6 +134,8 @@ def estimate(
         `szmass_cli.estimation.request.SkyRequest`; the position error is in arcmin.
     sources : path, optional
         Catalogue of point sources, whose fluxes are marginalised over.
+    find_sources : float, optional
+        S/N above which sources and neighbouring clusters are looked for in the cutouts, and taken out.
     percentiles : sequence of float
         Percentiles of the posterior to write besides 16, 50 and 84.
     mass_def : str or sequence of str
@@ -222,6 +225,7 @@ def estimate(
                 sz_scatter,
                 concentration_scatter,
                 None if sources is None else str(Path(sources).absolute()),
+                find_sources,
             ),
             percentiles=percentiles,
             mass_definitions=mass_definitions(mass_def) if isinstance(mass_def, str) else mass_def,

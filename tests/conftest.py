@@ -52,6 +52,7 @@ SKY_OPTIONS = {
     "sz_scatter",
     "concentration_scatter",
     "sources",
+    "find_sources",
 }
 RUN_OPTIONS = {"executor", "resume", "overwrite", "progress"}
 """Options of `estimate_catalog` itself; the others are the request's."""

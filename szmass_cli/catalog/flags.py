@@ -32,7 +32,7 @@ class Flag(enum.IntFlag):
     16384  OFF_CENTRE                    the signal seems to be centred elsewhere than the position given
     32768  BAND_MISSING                  the map of a band has no data there; the mass is of the others
     65536  UNCALIBRATED_MAP              the map is not as stated, or its noise could not be measured
-    131072  SOURCES                      fluxes of known sources in the cutout are marginalised over
+    131072  SOURCES                      sources or neighbours in the cutout are marginalised over
     262144  PRIOR_DOMINATED              the data allow the lowest masses: the prior sets the lower end
     =====  ============================  ==============================================================
     """
@@ -76,7 +76,7 @@ _MEANINGS = {
     Flag.OFF_CENTRE: "the signal seems to be centred elsewhere than the position given",
     Flag.BAND_MISSING: "the map of a band has no data there; the mass is of the others",
     Flag.UNCALIBRATED_MAP: "the map is not as stated, or its noise could not be measured",
-    Flag.SOURCES: "fluxes of known sources in the cutout are marginalised over",
+    Flag.SOURCES: "sources or neighbours in the cutout are marginalised over",
     Flag.PRIOR_DOMINATED: "the data allow the lowest masses: the prior sets the lower end",
 }
 

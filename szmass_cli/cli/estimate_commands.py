@@ -174,6 +174,15 @@ def estimate(
             help="Point sources, by position: their fluxes are marginalised over.",
         ),
     ] = None,
+    find_sources: Annotated[
+        float | None,
+        typer.Option(
+            "--find-sources",
+            rich_help_panel=CLUSTERS,
+            metavar="SNR",
+            help="Look for sources and neighbours of more S/N, as 5, and take them out.",
+        ),
+    ] = None,
     relativistic: Annotated[
         bool | None,
         typer.Option(
@@ -384,6 +393,7 @@ def estimate(
             sz_scatter,
             concentration_scatter,
             None if sources is None else str(sources.absolute()),
+            find_sources,
         ),
         percentiles=numbers(percentiles, "--percentiles"),
         mass_definitions=mass_definitions(mass_def),

@@ -11,20 +11,14 @@ from szmass_cli.estimation.measured import Measured
 from szmass_cli.posterior.coverage import LEAST_SNR, Coverage
 from szmass_cli.posterior.grid import normalised
 from szmass_cli.posterior.masses import MassPosterior
-from szmass_cli.posterior.recalibrating import HeldOut, fit_recalibration
-from szmass_cli.posterior.recalibration import Recalibration
+from szmass_cli.posterior.recalibrating import HeldOut
+from szmass_cli.posterior.tempering import Tempering, fitted_tempering
 
 SNR_EDGES = (LEAST_SNR, 5.0, 8.0, 15.0, np.inf)
 """Of the ranges of S/N that are looked at one by one."""
 
-WIDTH = 0.5
-"""Standard deviation that shifts and ln stretches may have: wide, as eight numbers are fitted to hundreds."""
-
 LEAST_FOUND = 30
 """Injected clusters above the S/N; with fewer nothing is stated."""
-
-SNR_NODES = (0.0, 4.0, 8.0, 20.0)
-"""S/N at which a recalibration has a shift and a stretch."""
 
 BLIND = (
     "Injection does not see sources, dust and neighbours of real clusters, a gas other than the model's, nor "
@@ -78,18 +72,16 @@ class Judged:
             measured.snr[known],
         )
 
-    def recalibrated(self, recalibration: Recalibration) -> "Judged":
+    def recalibrated(self, recalibration: Tempering) -> "Judged":
         """Return the clusters with other posteriors."""
-        density = recalibration(self.posterior.density, self.redshift, self.snr)
+        density = recalibration(self.posterior.density, self.snr)
         posterior = MassPosterior(self.posterior.ln_mass, density)
         return Judged(posterior, self.m200c_msun, self.redshift, self.snr)
 
-    def fitted(self, prior_range_msun: tuple[float, float]) -> Recalibration:
-        """Return the shift and stretch by S/N that these clusters ask for."""
+    def fitted(self, prior_range_msun: tuple[float, float]) -> Tempering:
+        """Return the shift and power by S/N that these clusters ask for."""
         held_out = HeldOut(self.posterior.density, np.log(self.m200c_msun), self.redshift, self.snr)
-        return fit_recalibration(
-            prior_range_msun, held_out, n_nodes=(1, 1), snr_nodes=SNR_NODES, widths=(WIDTH,)
-        )
+        return fitted_tempering(prior_range_msun, held_out)
 
 
 @dataclass(frozen=True)
@@ -108,7 +100,7 @@ class CheckResult:
         (low, high, Coverage) for each range of S/N that has some.
     mass_range_msun : (float, float)
         Range of M200c that masses were drawn from [Msun].
-    recalibration : Recalibration, optional
+    recalibration : Tempering, optional
         What was applied to the masses of the catalogue.
     after : Coverage, optional
         Bias and coverage with it, each half of the clusters corrected by what the other half asks for.
@@ -119,7 +111,7 @@ class CheckResult:
     found: Coverage
     by_snr: tuple[tuple[float, float, Coverage], ...]
     mass_range_msun: tuple[float, float]
-    recalibration: Recalibration | None = None
+    recalibration: Tempering | None = None
     after: Coverage | None = None
 
     def stated(self) -> dict[str, Any]:
@@ -159,7 +151,7 @@ class CheckResult:
         }
         if self.recalibration is not None and self.after is not None:
             numbers |= {
-                "SZM_RCAL": recalibration_in_words(self.recalibration),
+                "SZM_RCAL": self.recalibration.in_words,
                 "SZM_RC68": _rounded(self.after.coverage_68),
                 "SZM_RC95": _rounded(self.after.coverage_95),
                 "SZM_RBIA": _rounded(self.after.bias),
@@ -230,17 +222,6 @@ def cross_fitted(judged: Judged, prior_range_msun: tuple[float, float]) -> Cover
         ),
     )
     return _coverage(both[np.flatnonzero(both.snr > LEAST_SNR)])
-
-
-def recalibration_in_words(recalibration: Recalibration) -> str:
-    """Return shift and stretch at each S/N in words."""
-    at = ", ".join(f"{snr:g}" for snr in np.sinh(recalibration.snr_nodes))
-    shift = ", ".join(f"{value:.3f}" for value in np.ravel(recalibration.shift))
-    stretch = ", ".join(f"{value:.3f}" for value in np.ravel(recalibration.stretch))
-    return (
-        f"posteriors shifted by {shift} of their sigma and stretched by {stretch} at S/N {at}; "
-        f"floor {recalibration.floor:g}"
-    )
 
 
 def _coverage(judged: Judged) -> Coverage:

@@ -9,8 +9,9 @@ from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN
 
-OFF_BY = 10.0
-"""Inverse variances that are this much off the noise of the map are in another unit."""
+OFF_BY = 7.0
+"""Inverse variances that are this much off the noise of the map are in another unit: a factor of 10, whose
+noise is known to some per cent."""
 
 _ELL = 2000.0
 """What is measured as white is at most the noise at this multipole, where 1/f noise is stated."""
@@ -47,11 +48,30 @@ def check_ivar(one: BandMap, look: Look, band: Band, sky: SkyModel) -> None:
     most = float(np.sqrt(white**2 + red * (white / band.noise_uk_arcmin) ** 2))
     if white / np.sqrt(OFF_BY) < measured < most * np.sqrt(OFF_BY):
         return
-    raise in_another_unit(one, white, measured)
+    raise _in_another_unit(one, white, measured)
 
 
-def in_another_unit(one: BandMap, by_ivar_uk_arcmin: float, measured_uk_arcmin: float) -> InputError:
-    """Return the error of inverse variances that say another noise than is measured in the map."""
+def check_depth(one: BandMap, by_ivar_uk_arcmin: float, measured_uk_arcmin: float) -> None:
+    """Refuse inverse variances that say another noise than was measured around the same places.
+
+    Parameters
+    ----------
+    one : BandMap
+        The map.
+    by_ivar_uk_arcmin, measured_uk_arcmin : float
+        White noise by the inverse variances, NaN without any, and as measured [µK-arcmin].
+
+    Raises
+    ------
+    InputError
+        They are off by `OFF_BY` or more.
+    """
+    off = abs(2.0 * np.log(measured_uk_arcmin / by_ivar_uk_arcmin))
+    if off >= np.log(OFF_BY):
+        raise _in_another_unit(one, by_ivar_uk_arcmin, measured_uk_arcmin)
+
+
+def _in_another_unit(one: BandMap, by_ivar_uk_arcmin: float, measured_uk_arcmin: float) -> InputError:
     assert one.weights.ivar is not None  # or there were no noise by it
     unit = one.sky_map.units.label
     return InputError(

@@ -6,6 +6,7 @@ from threading import Lock
 import numpy as np
 
 from szmass_cli.catalog import Flag
+from szmass_cli.estimation.cutoutsources import CutoutSources
 from szmass_cli.estimation.measured import Measured, nothing_measured
 from szmass_cli.estimation.oddities import Oddities
 from szmass_cli.estimation.rows import Rows
@@ -22,7 +23,8 @@ from szmass_cli.likelihood.positions import PositionLikelihood
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.skymodel import SkyModel
-from szmass_cli.likelihood.sources import SourceMarginal
+from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal
+from szmass_cli.likelihood.sourcesearch import FoundSources, SourceSearch
 from szmass_cli.network.massmodel import MassModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.posterior.inference import inferred
@@ -59,6 +61,8 @@ class Assumptions:
         Largest position error of all rows of the run; 0 where all positions are exact.
     sources : SourceList, optional
         Point sources whose fluxes are marginalised over.
+    find_sources : float, optional
+        S/N above which other sources are looked for; None to look for none.
     """
 
     sky: SkyModel
@@ -67,6 +71,7 @@ class Assumptions:
     change: PriorChange
     largest_position_error_arcmin: float
     sources: SourceList | None = None
+    find_sources: float | None = None
 
 
 class LikelihoodMeter:
@@ -142,7 +147,11 @@ class InstrumentMeter:
         self._oddities = Oddities(self._likelihood, self._scores, (float(masses[0]), float(masses[1])))
         largest = assumptions.largest_position_error_arcmin
         self._positions = PositionLikelihood(self._likelihood, largest) if largest > 0.0 else None
-        self._sources = None if assumptions.sources is None else SourceMarginal(self._likelihood)
+        sigma, self._sources, self._search = assumptions.find_sources, None, None
+        if assumptions.sources is not None or sigma is not None:
+            self._sources = SourceMarginal(self._likelihood)
+        if self._sources is not None and sigma is not None:
+            self._search = SourceSearch(self._likelihood, self._scores, self._sources, model.ln_mass, sigma)
 
     def __call__(self, strip: Strip, wanted: Wanted) -> Measured:
         """Measure the rows of a strip, from the cutouts (n, 40, 40, f) of all bands of the run."""
@@ -150,13 +159,14 @@ class InstrumentMeter:
         found = nothing_measured(strip, wanted)
         for rows in self._of_few_depths(ratio):
             part = strip[rows]
-            found.put(rows, self._measure(self._weigh(part, ratio[rows]), part, wanted))
+            weighed, sources = self._weigh(part, ratio[rows])
+            found.put(rows, self._measure(weighed, sources, part, wanted))
         return found
 
     def view(self, strip: Strip, wanted: Wanted) -> Fitted:
         """Return images and curves of the one row of a strip; curves have to be wanted."""
-        weighed = self._weigh(strip, self._variance_ratio(strip))
-        found = self._measure(weighed, strip, wanted)
+        weighed, sources = self._weigh(strip, self._variance_ratio(strip))
+        found = self._measure(weighed, sources, strip, wanted)
         median = np.nan_to_num(found.own_prior_median_msun, nan=1e14)
         cluster = best_cluster(self._likelihood, weighed, np.log(median), strip.rows.redshift)
         left = without_cluster(self._likelihood, weighed, cluster)
@@ -189,8 +199,8 @@ class InstrumentMeter:
         group = depth_of.reshape(-1) // together
         return [np.flatnonzero(group == number) for number in range(group.max() + 1)]
 
-    def _weigh(self, strip: Strip, ratio: np.ndarray) -> Weighed:
-        """Return the products of hole-filled cutouts with C^-1, marginalised over the known sources."""
+    def _weigh(self, strip: Strip, ratio: np.ndarray) -> tuple[Weighed, CutoutSources]:
+        """Return hole-filled cutouts with their products with C^-1, without their sources, and these."""
         likelihood = self._likelihood
         images_uk, bad = strip.images_uk[..., self._bands], strip.bad[..., self._bands]
         holes = np.flatnonzero(bad.any(axis=(1, 2, 3)))
@@ -198,21 +208,18 @@ class InstrumentMeter:
             depths = [likelihood.depths(level) for level in likelihood.depths.levels(ratio[holes])]
             images_uk = images_uk.copy()
             images_uk[holes] = filled(images_uk[holes], bad[holes], depths, likelihood.symmetry)
-        weighed, known = likelihood.weigh(images_uk, ratio), self._assumptions.sources
-        if self._sources is None or known is None:
-            return weighed
-        return self._sources(weighed, known.near(strip.rows.ra_deg, strip.rows.dec_deg))
+        weighed, known = likelihood.weigh(images_uk, ratio), PlacedSources.none()
+        found = FoundSources.none(len(self._bands))
+        if self._sources is None:
+            return weighed, CutoutSources(known, found)
+        if self._assumptions.sources is not None:
+            known = self._assumptions.sources.near(strip.rows.ra_deg, strip.rows.dec_deg)
+        if self._search is not None:
+            found = self._search(weighed, strip.rows.redshift, known)
+        sources = CutoutSources(known, found)
+        return self._sources(weighed, sources.placed), sources
 
-    def _source_flags(self, rows: Rows) -> np.ndarray:
-        """Return the flags (n,) of rows that have known sources in their cutouts."""
-        flags = np.zeros(len(rows), np.int32)
-        if self._sources is not None and self._assumptions.sources is not None:
-            placed = self._assumptions.sources.near(rows.ra_deg, rows.dec_deg)
-            flags[placed.row[placed.is_on_cluster]] |= int(Flag.CENTRAL_SOURCE)
-            flags[self._sources.which(placed).row] |= int(Flag.SOURCES)
-        return flags
-
-    def _measure(self, weighed: Weighed, strip: Strip, wanted: Wanted) -> Measured:
+    def _measure(self, weighed: Weighed, sources: CutoutSources, strip: Strip, wanted: Wanted) -> Measured:
         rows, assumptions = strip.rows, self._assumptions
 
         def at(chosen: np.ndarray, redshift: np.ndarray) -> MassPosterior:
@@ -222,12 +229,16 @@ class InstrumentMeter:
         own_median = inference.own.percentiles((50.0,))[:, 0]
         lost = ~np.isfinite(own_median)
         median = np.where(lost, 1e14, own_median)
-        flags = self._oddities(weighed, median, rows) | self._source_flags(rows)
+        flags = self._oddities(weighed, median, rows)
+        if self._sources is not None:
+            flags |= sources.flags(len(rows), self._sources.which(sources.placed))
         flags[lost] |= Flag.NONFINITE
         flags[inference.is_prior_dominated & ~lost] |= Flag.PRIOR_DOMINATED
         fitted = vars(observables(self._likelihood, weighed, median, rows.redshift))
+        nothing = nothing_measured(strip, wanted)
+        sources.put(nothing.sources, self._bands)
         found = replace(
-            nothing_measured(strip, wanted),
+            nothing,
             m200c_msun=inference.wanted.percentiles(wanted.percentiles),
             own_prior_median_msun=own_median,
             flags=flags,

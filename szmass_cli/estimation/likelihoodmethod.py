@@ -137,27 +137,40 @@ class LikelihoodMethod:
         return settled, (*notes, *fading_notes(whole), *self._source_notes(rows))
 
     def _source_notes(self, rows: Rows) -> list[str]:
-        """Return a note on the known sources in the cutouts of rows.
+        """Return notes on the known sources in the cutouts of rows, and on those that are looked for.
 
         Raises
         ------
         UsageError
             Positions are uncertain: where a cluster is not known, nothing tells which sources are on it.
         """
-        if self.sources is None:
+        sigma, option = self._request.find_sources, "--sources"
+        if self.sources is None and sigma is None:
             return []
+        if self.sources is None:
+            option = "--find-sources"
         if np.any(rows.position_err_arcmin > 0.0):
             raise UsageError(
-                "--sources: known sources are not marginalised over together with uncertain positions.",
-                "Leave --sources out, or mask them with --mask; or leave position errors out.",
+                f"{option}: known sources are not marginalised over together with uncertain positions.",
+                f"Leave {option} out, or mask them with --mask; or leave position errors out.",
             )
+        notes = []
+        if sigma is not None:
+            notes.append(
+                f"Sources and neighbouring clusters that stand out of a cutout by {sigma:g} sigma are "
+                "marginalised over; rows that have some are flagged SOURCES, and a table beside the output "
+                "lists them."
+            )
+        if self.sources is None:
+            return notes
         placed = self.sources.near(rows.ra_deg, rows.dec_deg)
         on_cluster = np.unique(placed.row[placed.is_on_cluster]).size
-        return [
+        notes.append(
             f"{len(self.sources)} known sources: {np.unique(placed.row).size} of {len(rows)} rows have some "
             f"in their cutouts, {on_cluster} on the cluster. Their fluxes are marginalised over; in one "
             "band, not those of sources on clusters."
-        ]
+        )
+        return notes
 
     def flags(self, maps: Sequence[BandMap]) -> int:
         """Return the flag of all rows where a map is known to be filtered, and nothing says how."""
@@ -185,18 +198,19 @@ class LikelihoodMethod:
     ) -> np.ndarray:
         """Return sigma of the central Compton y (k, m) at sizes (m,), for white noises (k, f) of bands."""
         instrument = _instrument(maps, settled)
-        likelihood = self.sky.likelihood(instrument, self.scatter)
+        likelihood = self.sky.with_foregrounds(settled.foregrounds).likelihood(instrument, self.scatter)
         return y0_noise(likelihood, theta500_arcmin, (noise_uk_arcmin / instrument.noise_uk_arcmin) ** 2)
 
     def meter(self, maps: Sequence[BandMap], settled: Settled, wanted: Wanted) -> LikelihoodMeter:
         """Load the network and return the meter of the cutouts."""
         assumptions = Assumptions(
-            self.sky,
+            self.sky.with_foregrounds(settled.foregrounds),
             self.scatter,
             self._bundle.metadata.trained_redshift,
             self.prior_change(wanted.prior, wanted.scale),
             wanted.largest_position_error_arcmin,
             self.sources,
+            self._request.find_sources,
         )
         model = MassModel.from_bundle(self._bundle, wanted.batch_size)
         return LikelihoodMeter(_instrument(maps, settled), model, assumptions)

@@ -34,6 +34,9 @@ class Measured:
     ln_likelihood, density : numpy.ndarray of float32, shape (n, m)
         ln of the likelihood at each mass of the grid, up to a constant in each row, and the posterior under
         the requested prior as the probability of each cell; (n, 0) where curves are not requested.
+    sources : numpy.ndarray, shape (n, s, 4 + f)
+        Sources that were found in the cutout: offsets north and west [arcmin], kind, S/N and flux in each
+        band [mJy]; NaN for those that there are not. (n, 0, 4 + f) where none were looked for.
     """
 
     m200c_msun: np.ndarray
@@ -47,6 +50,7 @@ class Measured:
     noise_uk_arcmin: np.ndarray
     ln_likelihood: np.ndarray
     density: np.ndarray
+    sources: np.ndarray
 
     def __getitem__(self, rows: np.ndarray) -> "Measured":
         return Measured(*(getattr(self, one.name)[rows] for one in fields(self)))
@@ -80,6 +84,7 @@ def nothing_measured(strip: Strip, wanted: Wanted, white_uk_arcmin: np.ndarray |
     own_median, snr, y0, y0_err, y500 = np.full((5, n), np.nan)
     ln_likelihood, density = np.full((2, n, wanted.n_masses), np.nan, np.float32)
     masses = np.full((n, len(wanted.percentiles)), np.nan)
+    sources = np.full((n, wanted.n_sources, 4 + strip.usable.shape[1]), np.nan)
     return Measured(
         masses,
         own_median,
@@ -92,6 +97,7 @@ def nothing_measured(strip: Strip, wanted: Wanted, white_uk_arcmin: np.ndarray |
         np.where(strip.usable, known, np.nan),
         ln_likelihood,
         density,
+        sources,
     )
 
 

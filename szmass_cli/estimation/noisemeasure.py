@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import fft, ndimage
@@ -9,12 +10,13 @@ from scipy import fft, ndimage
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.noiseregions import LEAST_BLANK, Region, regions_around
 from szmass_cli.estimation.rows import Rows
+from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.maps.patches import PatchGrid
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.planenoise import PlaneNoise, passed_noise, shape_of_filter
 from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer
 from szmass_cli.sky.lags import plane_filters
-from szmass_cli.sky.noisefit import BinnedPower, NoiseShape, fitted_noise, relative_depth
+from szmass_cli.sky.noisefit import BinnedPower, NoiseFit, NoiseShape, fitted_noise, relative_depth
 from szmass_cli.sky.patchpower import PlaneModes
 from szmass_cli.sky.planeratio import (
     WINDOW_CORRELATION,
@@ -46,7 +48,13 @@ HALF_BLANK = 0.5
 """Of the blank sky that regions begin with: sources may take as much of it."""
 
 STOPPED, JUDGED_BY = 0.1, 4
-"""Power that filters leave where it is looked whether noise went through them, and the regions looked at."""
+"""Power that filters leave where it is looked whether noise went through them, and the regions that such
+things are judged by."""
+
+AS_STATED, NEAR_STATED, CONTRADICTED_BY = 0.03, 0.1, 6.6
+"""Of ln of the white noise: inverse variances that are right to the first, or to the second where the map
+does not contradict them, are taken as they are; -2 ln L grows by the last for each band that they are wrong
+in."""
 
 FAR_OFF = 6.0
 """Regions whose noise variance is further than this from the typical one are no part of the map."""
@@ -65,21 +73,23 @@ class RegionPower:
         What was cut out of the maps.
     modes : numpy.ndarray, shape (m, f)
         Transform of its f maps, whose squares are power [µK^2 sr].
-    sky : numpy.ndarray, shape (m, f, f)
-        Mean power [µK^2 sr] of the sky, as beams and filters leave it.
-    broad : numpy.ndarray, shape (n, n)
-        Window of the large scales, see `PlaneModes.transform`.
+    sky, foregrounds : numpy.ndarray, shape (m, f, f)
+        Mean power [µK^2 sr] of the sky, as beams and filters leave it, and of the model's foregrounds.
     """
 
     region: Region
     modes: np.ndarray
     sky: np.ndarray
-    broad: np.ndarray
+    foregrounds: np.ndarray
 
     @property
     def power(self) -> np.ndarray:
         """Return the power of each mode between bands, (m, f, f) [µK^2 sr]."""
         return (self.modes[:, :, None] * self.modes[:, None, :].conj()).real
+
+    def brighter(self, factor: float) -> "RegionPower":
+        """Return the same with so many times the model's foregrounds in the sky."""
+        return replace(self, sky=self.sky + (factor - 1.0) * self.foregrounds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +112,8 @@ class NoiseMeasurement:
         Multipoles of the regions' modes.
     powers : tuple of RegionPower
         Modes of the regions.
+    foregrounds : float
+        Power of the sky's foregrounds over the model's.
     """
 
     shape: NoiseShape
@@ -111,6 +123,7 @@ class NoiseMeasurement:
     depth: np.ndarray
     modes: PlaneModes
     powers: tuple[RegionPower, ...]
+    foregrounds: float
 
 
 class NoiseMeter:
@@ -122,12 +135,15 @@ class NoiseMeter:
         The opened maps.
     instrument : Instrument
         Their bands; the noise of these is not used.
-    sky : SkyPower
-        Power of the sky before any beam, between the bands; 0 for maps of Compton y.
+    sky : SkyModel
+        The sky that the model takes to be in the maps, none in those of Compton y.
     """
 
-    def __init__(self, maps: Sequence[BandMap], instrument: Instrument, sky: SkyPower):
-        self._maps, self._instrument, self._sky = maps, instrument, sky
+    def __init__(self, maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel):
+        self._maps, self._instrument = maps, instrument
+        self._sky = sky.power(instrument.bands)
+        twice = sky.with_foregrounds(2.0).power(instrument.bands)
+        self._foregrounds = SkyPower(twice.ell, twice.cl_uk2_sr - self._sky.cl_uk2_sr)
 
     def __call__(self, rows: Rows) -> NoiseMeasurement | None:
         """Return the noise around the rows of a catalogue; None where no region has enough blank sky."""
@@ -137,37 +153,38 @@ class NoiseMeter:
 
     def _measured(self, regions: list[Region]) -> NoiseMeasurement | None:
         modes = self._modes(regions[0].grid)
-        lags = modes.lags(self.sky_power(*modes.box()))
-        powers = [self._power(modes, lags, one) for one in regions]
-        modes = self._where_there_is_power(modes, powers)
-        powers = [self._power(modes, lags, one) for one in regions]
-        shape = fitted_noise(self._binned(modes, powers, self._depths(regions)[1]))
+        box = np.broadcast_arrays(*modes.box())
+        lags = [modes.lags(self._in_maps(one, *box)) for one in (self._sky, self._foregrounds)]
+        modes = self._where_there_is_power(modes, regions)
+        powers = [_power(modes, lags, one) for one in regions]
+        fit = fitted_noise(self._binned(modes, powers, self._depths(regions)[1]))
         # once more without what stands out against this noise
-        filters = self._matched(modes, shape)
+        filters = self._matched(modes, fit)
         cleaned = [_without_sources(one, filters) for one in regions]
         known = list(zip(regions, powers, cleaned, strict=True))
-        powers = [old if new is one else self._power(modes, lags, new) for one, old, new in known]
+        powers = [old if new is one else _power(modes, lags, new) for one, old, new in known]
         powers = [one for one in powers if one.region.blank > HALF_BLANK * LEAST_BLANK]
         return self._of_powers(modes, powers) if powers else None
 
     def _of_powers(self, modes: PlaneModes, totals: list[RegionPower]) -> NoiseMeasurement:
         powers = [_of_difference(modes, one) for one in totals]
         reference, depth = self._depths([one.region for one in powers])
-        binned = self._binned(modes, powers, depth)
-        shape = fitted_noise(binned)
-        found = relative_depth(binned, shape)
-        typical = np.median(found, axis=0)
         unknown = np.isnan(reference)
+        binned = self._binned(modes, powers, depth)
+        fit = _as_stated(binned, reference)
+        found = relative_depth(binned.brighter(fit.foregrounds), fit.shape)
+        typical = np.median(found, axis=0)
         ordinary = np.all(np.abs(np.log(found / typical)[:, unknown]) < np.log(FAR_OFF), axis=1)
         if not ordinary.all():
             kept = [one for one, usual in zip(totals, ordinary, strict=True) if usual]
             return self._of_powers(modes, kept)
         if np.any(np.std(found[:, unknown], axis=0) > UNEVEN):
             depth = np.where(unknown, found / typical, depth)
-            shape = fitted_noise(replace(binned, depth=depth))
-        plane = self._plane(modes, powers, depth, shape)
+            fit = _as_stated(replace(binned, depth=depth), reference)
+        plane = self._plane(modes, [one.brighter(fit.foregrounds) for one in powers], depth, fit)
         regions = tuple(one.region for one in powers)
-        return NoiseMeasurement(shape, plane, reference, regions, depth, modes, tuple(totals))
+        seen = tuple(one.brighter(fit.foregrounds) for one in totals)
+        return NoiseMeasurement(fit.shape, plane, reference, regions, depth, modes, seen, fit.foregrounds)
 
     def _modes(self, grid: PatchGrid) -> PlaneModes:
         coarsest = max(one.sky_map.pixel_arcmin for one in self._maps)
@@ -175,31 +192,32 @@ class NoiseMeter:
         highest = min(HIGHEST_ELL, OF_NYQUIST * 180.0 * 60.0 / coarsest)
         return PlaneModes(grid.n_pixels, grid.pixel_arcmin, (1.6 * step, highest))
 
-    def _power(self, modes: PlaneModes, lags: np.ndarray, region: Region) -> RegionPower:
-        # what the sky has under any window is known; of a sky that is not, holes must not spread the power
-        unknown = all(band.sky_free for band in self._instrument.bands)
-        broad = region.broad if unknown else region.window
-        found = modes.transform(region.images_uk, region.window, broad)
-        return RegionPower(region, found, modes.windowed(lags, broad), broad)
-
-    def sky_power(self, ell_x: np.ndarray, ell_y: np.ndarray) -> np.ndarray:
-        """Return the power of the sky (f, f, ...) [µK^2 sr] in the maps, as beams and filters leave it."""
+    def _in_maps(self, power: SkyPower, ell_x: np.ndarray, ell_y: np.ndarray) -> np.ndarray:
+        """Return a power of the sky (f, f, ...) [µK^2 sr] in the maps, as beams and filters leave it."""
         ell_x, ell_y = np.broadcast_arrays(ell_x, ell_y)
         ell = np.hypot(ell_x, ell_y)
-        power = self._sky.cl(ell.ravel()).reshape(len(self._instrument), len(self._instrument), *ell.shape)
+        between = power.cl(ell.ravel()).reshape(len(self._instrument), len(self._instrument), *ell.shape)
         passed = np.stack([band.optics.b_ell(ell) for band in self._instrument.bands])
         passed = passed * plane_filters(self._instrument, ell_x, ell_y)
-        return power * passed[:, None] * passed[None, :]
+        return between * passed[:, None] * passed[None, :]
+
+    def sky_power(self, ell_x: np.ndarray, ell_y: np.ndarray, foregrounds: float = 1.0) -> np.ndarray:
+        """Return the power (f, f, ...) [µK^2 sr] of a sky with so many times the model's foregrounds."""
+        total = self._in_maps(self._sky, ell_x, ell_y)
+        if foregrounds == 1.0:
+            return total
+        return total + (foregrounds - 1.0) * self._in_maps(self._foregrounds, ell_x, ell_y)
 
     def _no_sky(self, ell_x: np.ndarray, ell_y: np.ndarray) -> np.ndarray:
         """Return the power of the sky in the difference of splits: none."""
         return np.zeros((len(self._instrument),) * 2 + np.broadcast_shapes(ell_x.shape, ell_y.shape))
 
-    def _where_there_is_power(self, modes: PlaneModes, powers: list[RegionPower]) -> PlaneModes:
+    def _where_there_is_power(self, modes: PlaneModes, regions: list[Region]) -> PlaneModes:
         """Return modes up to where a map was smoothed so much that nothing is left."""
         ell = modes.ell
         near = np.abs(ell / ELL_OF_CLUSTERS - 1.0) < 0.1
-        mean = np.mean([np.abs(one.modes) ** 2 for one in powers], axis=0)
+        found = [modes.transform(one.images_uk, one.window, one.broad) for one in regions[:JUDGED_BY]]
+        mean = np.mean(np.abs(found) ** 2, axis=0)
         for edge in np.arange(5000.0, modes.ell_range[1], 500.0):
             ring = (ell >= edge) & (ell < edge + 500.0)
             if ring.any() and np.any(mean[ring].mean(axis=0) < FAINTEST * mean[near].mean(axis=0)):
@@ -225,6 +243,7 @@ class NoiseMeter:
             np.array([member.sum() for member in members]) / WINDOW_CORRELATION,
             _means([one.power for one in powers], members),
             _means([one.sky for one in powers], members),
+            _means([one.foregrounds for one in powers], members),
             depth,
         )
 
@@ -234,29 +253,33 @@ class NoiseMeter:
         ring = np.where(self.passes(modes), np.digitize(modes.ell, edges) - 1, -1)
         return [ring == index for index in range(N_RINGS) if np.count_nonzero(ring == index) >= 4]
 
-    def _matched(self, modes: PlaneModes, shape: NoiseShape) -> np.ndarray:
+    def _matched(self, modes: PlaneModes, fit: NoiseFit) -> np.ndarray:
         """Return matched filters for point sources (f, n, n) in the transform of a region."""
         ell_x, ell_y = (axis[..., ::2] if axis.shape[0] == 1 else axis[::2] for axis in modes.box())
         ell = np.hypot(ell_x, ell_y)
-        total = self.sky_power(ell_x, ell_y) + shape.power_uk2_sr(ell)
+        total = self.sky_power(ell_x, ell_y, fit.foregrounds) + fit.shape.power_uk2_sr(ell)
         beams = [band.optics.b_ell(ell) for band in self._instrument.bands]
         filters = np.array([beam / total[band, band] for band, beam in enumerate(beams)])
         filters[:, 0, 0] = 0.0
         return filters
 
     def _plane(
-        self, modes: PlaneModes, powers: list[RegionPower], depth: np.ndarray, shape: NoiseShape
+        self, modes: PlaneModes, powers: list[RegionPower], depth: np.ndarray, fit: NoiseFit
     ) -> PlaneNoise:
-        sky = self.sky_power if powers[0].region.difference_uk is None else self._no_sky
+        of_map = partial(self.sky_power, foregrounds=fit.foregrounds)
+        sky = of_map if powers[0].region.difference_uk is None else self._no_sky
+        shape = fit.shape
         model = PlaneModel(
             sky, shape.power_uk2_sr, shape.white_uk2_sr, self._noise_filters(modes, powers, shape)
         )
         lags = modes.lags(model.filtered_noise(*np.broadcast_arrays(*modes.box())))
+        passed = model.passed(modes.ell_x, modes.ell_y)
         ratio = PlaneRatio(modes.ell_x, modes.ell_y, len(self._instrument))
         for one, variance in zip(powers, depth, strict=True):
-            noise = modes.windowed(lags, one.broad)
+            noise = modes.expected(lags, one.region.window, one.region.broad)
             root = np.sqrt(variance)
-            ratio.add(one.modes, one.sky + noise * root[:, None] * root[None, :])
+            white = model.white_uk2_sr * variance * np.square(passed.T)
+            ratio.add(one.modes, one.sky, noise * root[:, None] * root[None, :], white)
         return measured_noise_plane(ratio, model, max(modes.ell_range[1], HIGHEST_ELL))
 
     def _noise_filters(self, modes: PlaneModes, powers: list[RegionPower], shape: NoiseShape) -> tuple:
@@ -274,13 +297,35 @@ class NoiseMeter:
                 lags = modes.lags((noise[band, band] * passed**2)[None, None])
                 cost = 0.0
                 for region in powers[:JUDGED_BY]:
-                    expected = modes.windowed(lags, region.broad)[stopped, 0, 0]
+                    window, broad = region.region.window, region.region.broad
+                    expected = modes.expected(lags, window, broad)[stopped, 0, 0]
                     expected = expected + region.sky[stopped, band, band]
                     power = np.abs(region.modes[stopped, band]) ** 2
                     cost += float(np.sum(power / expected + np.log(expected)))
                 costs.append(cost)
             filters.append(one.transfer if costs[1] < costs[0] else None)
         return tuple(filters)
+
+
+def _as_stated(binned: BinnedPower, reference_uk_arcmin: np.ndarray) -> NoiseFit:
+    """Return the noise, with the white noise (f,) of inverse variances where the map allows for it."""
+    free = fitted_noise(binned)
+    off = np.abs(np.log(free.shape.white_uk_arcmin / reference_uk_arcmin))
+    near = off < NEAR_STATED
+    if not near.any():
+        return free
+    fixed = fitted_noise(binned, np.where(near, reference_uk_arcmin, np.nan))
+    if np.all(off[near] < AS_STATED) or fixed.misfit - free.misfit < CONTRADICTED_BY * near.sum():
+        return fixed
+    right = off < AS_STATED
+    return fitted_noise(binned, np.where(right, reference_uk_arcmin, np.nan)) if right.any() else free
+
+
+def _power(modes: PlaneModes, lags: Sequence[np.ndarray], region: Region) -> RegionPower:
+    """Return the power of a region, with that of a sky and of its foregrounds, by their lags."""
+    window, broad = region.window, region.broad
+    sky, foregrounds = (modes.expected(one, window, broad) for one in lags)
+    return RegionPower(region, modes.transform(region.images_uk, window, broad), sky, foregrounds)
 
 
 def _means(values: list[np.ndarray], members: list[np.ndarray]) -> np.ndarray:
@@ -295,7 +340,8 @@ def _of_difference(modes: PlaneModes, total: RegionPower) -> RegionPower:
         return total
     region = total.region
     found = modes.transform(difference, region.window, region.broad)
-    return RegionPower(region, found, np.zeros_like(total.sky), region.broad)
+    none = np.zeros_like(total.sky)
+    return RegionPower(region, found, none, none)
 
 
 def _without_sources(region: Region, filters: np.ndarray) -> Region:

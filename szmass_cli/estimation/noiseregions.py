@@ -22,7 +22,7 @@ MOST_REGIONS = 16
 MOST_TRIED, MOST_LOOKED_AT = 80, 4000
 """Centres that are tried, and rows that they are taken from."""
 
-APART = 0.6
+APART = 0.45
 """Of a side that centres are apart at least: windows fall towards the edges, so neighbours overlap little."""
 
 LEAST_BLANK = 0.35

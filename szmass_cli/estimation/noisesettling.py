@@ -8,7 +8,7 @@ import numpy as np
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bandmaps import BandMap
-from szmass_cli.estimation.depthcheck import check_ivar, in_another_unit
+from szmass_cli.estimation.depthcheck import check_depth, check_ivar
 from szmass_cli.estimation.looks import Look, measured_noise
 from szmass_cli.estimation.noisemeasure import NoiseMeasurement, NoiseMeter
 from szmass_cli.estimation.noiseverdict import advice, ends_of_range, missing_modes
@@ -23,10 +23,6 @@ NOISE_CORRELATION = 0.9
 
 ASSUMED_NOISE_UK_ARCMIN = 10.0
 """White noise of a map whose noise nobody states, and of which no cutout is whole: ACT's and SPT's depth."""
-
-IVAR_TOLERANCE = 10.0**0.5
-"""Noise this many times off what inverse variances say: they are wrong by a factor of 10 at least."""
-
 
 SPLITS_ELL = (400.0, 2000.0)
 """Multipoles at which the mean of two splits is compared with their map: both show the CMB."""
@@ -94,12 +90,15 @@ def settled_noise(
             maps[index].band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), pixel_arcmin[index]) for index in unstated
         ]
         instrument = Instrument(tuple(bands))
-        found = NoiseMeter(chosen, instrument, sky.power(instrument.bands))(rows)
+        found = NoiseMeter(chosen, instrument, sky)(rows)
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
         if found is not None and not problems:
-            _check_ivar(found, chosen)
+            for one, stated, white in zip(
+                chosen, found.reference_uk_arcmin, found.shape.white_uk_arcmin, strict=True
+            ):
+                check_depth(one, float(stated), float(white))
             for index, words in zip(unstated, found.shape.words, strict=True):
                 noise[index], sources[index] = words, "measured"
             if len(unstated) == len(maps):
@@ -175,22 +174,6 @@ def _check_splits(found: NoiseMeasurement, maps: Sequence[BandMap]) -> None:
             )
 
 
-def _check_ivar(found: NoiseMeasurement, maps: Sequence[BandMap]) -> None:
-    """Refuse inverse variances that are far off the noise in the map.
-
-    Raises
-    ------
-    InputError
-        They are ten times off, or more.
-    """
-    ratio = found.shape.white_uk_arcmin / found.reference_uk_arcmin
-    for one, white, stated, off in zip(
-        maps, found.shape.white_uk_arcmin, found.reference_uk_arcmin, ratio, strict=True
-    ):
-        if np.isfinite(off) and not 1.0 / IVAR_TOLERANCE < off < IVAR_TOLERANCE:
-            raise in_another_unit(one, float(stated), float(white))
-
-
 def _kept(found: NoiseMeasurement) -> MeasuredNoise:
     white = found.shape.white_uk_arcmin
     return MeasuredNoise(
@@ -200,6 +183,7 @@ def _kept(found: NoiseMeasurement) -> MeasuredNoise:
         np.array([one.dec_deg for one in found.regions]),
         white * np.sqrt(found.depth),
         np.isnan(found.reference_uk_arcmin) & (np.ptp(found.depth, axis=0) == 0.0),
+        found.foregrounds,
     )
 
 
@@ -209,10 +193,10 @@ def _notes(found: NoiseMeasurement, maps: Sequence[BandMap]) -> list[str]:
     for one, words, stated, depth in zip(
         maps, found.shape.words, found.reference_uk_arcmin, found.depth.T, strict=True
     ):
-        white, knee, slope = words.split(",")
+        white, *red = words.split(",")
         note = (
             f"The noise of the map at {one.name} was measured in {len(found.regions)} regions: {white} "
-            f"µK-arcmin, l_knee {knee}, slope {slope}"
+            f"µK-arcmin, {f'l_knee {red[0]}, slope {red[1]}' if red else 'no 1/f noise seen'}"
         )
         if np.isfinite(stated):
             note += f", where its inverse variances say {stated:.3g}"
@@ -222,7 +206,7 @@ def _notes(found: NoiseMeasurement, maps: Sequence[BandMap]) -> list[str]:
         if one.splits:
             note += ", from half the difference of its splits"
         notes.append(f"{note}.")
-    if len(maps) > 1:
+    if len(maps) > 1 and found.shape.ell_knee.any():
         notes.append(f"Its 1/f part is correlated by {found.shape.correlation:.2g} between bands.")
     return notes
 

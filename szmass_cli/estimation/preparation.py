@@ -19,6 +19,7 @@ from szmass_cli.catalog.tables.formats import output_files, read_table
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bench import Bench, Job, inputs_identity
 from szmass_cli.estimation.checkplan import Check, planned_check
+from szmass_cli.estimation.cutoutsources import sources_path
 from szmass_cli.estimation.looks import depth_numbers
 from szmass_cli.estimation.masstable import check_mass_definitions, check_percentiles, column_names
 from szmass_cli.estimation.method import method_of
@@ -26,6 +27,7 @@ from szmass_cli.estimation.request import Request
 from szmass_cli.estimation.rows import Rows, catalog_rows
 from szmass_cli.estimation.runplan import RunPlan, make_plan
 from szmass_cli.estimation.settled import Wanted
+from szmass_cli.likelihood.sourcesearch import MOST_FOUND
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.backend import fitting_batch_size
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle, read_bundle
@@ -103,6 +105,9 @@ def check_paths(request: Request, output: Path | None, overwrite: bool = False) 
         check_output(output, overwrite)
         for file in output_files(output):
             check_not_an_input(file, *inputs)
+    if output is not None and request.sky.find_sources is not None:
+        check_not_an_input(sources_path(output), *inputs)
+        check_writable(sources_path(output), overwrite)
     if request.posteriors is not None:
         check_not_an_input(request.posteriors, *inputs)
         check_writable(request.posteriors, overwrite)
@@ -155,7 +160,8 @@ def prepared(request: Request, shares: int = 1) -> Run:
     # in steps, so that few rows change the lattice that positions are looked for on
     largest_error = 0.25 * float(np.ceil(np.max(rows.position_err_arcmin, initial=0.0) / 0.25))
     curves = request.posteriors is not None or request.check.recalibrate
-    wanted = Wanted(levels, change.wanted, batch_size, largest_error, curves, scale)
+    n_sources = 0 if request.sky.find_sources is None else MOST_FOUND
+    wanted = Wanted(levels, change.wanted, batch_size, largest_error, curves, scale, n_sources)
     job = Job(
         tuple(one.request.resolved() for one in maps),
         bundle.path.resolve(),

@@ -14,7 +14,7 @@ from szmass_cli.estimation.recipe import RECIPE_KEY, Recipe, identity_of
 from szmass_cli.estimation.request import Request
 from szmass_cli.estimation.settled import MeasuredNoise, Settled
 from szmass_cli.physics.cosmology import T_CMB_K
-from szmass_cli.posterior.recalibration import Recalibration
+from szmass_cli.posterior.tempering import Tempering
 from szmass_cli.system.files import sha256_of
 from szmass_cli.system.versions import library_versions
 
@@ -71,6 +71,7 @@ KEYWORDS = {
     "SZM_SCAT": ("SZ scatter", "scatter of ln(SZ amplitude), where an option or the mass scale states it"),
     "SZM_SRCS": ("sources", "catalogue of point sources, where there is one"),
     "SZM_SRCH": ("sources SHA-256", "its SHA-256"),
+    "SZM_FIND": ("sources found", "S/N above which sources and neighbouring clusters were looked for"),
     "SZM_CSCA": ("scatter of ln(c500)", "scatter of ln(c500) at fixed Y500, where an option states it"),
     "SZM_CHK": ("check", "what the check by injection did, and what it cannot see; its numbers follow"),
     "SZM_CHKN": ("injected clusters", "injected clusters that have a mass"),
@@ -82,7 +83,7 @@ KEYWORDS = {
     "SZM_C68E": ("error of that", "its standard error"),
     "SZM_C95": ("coverage of 95 %", "fraction of true masses within the central 95 per cent"),
     "SZM_C95E": ("error of that", "its standard error"),
-    "SZM_RCAL": ("recalibration", "shift and stretch of posteriors by S/N that `--recalibrate` applied"),
+    "SZM_RCAL": ("recalibration", "shift and stretch of likelihoods by S/N that `--recalibrate` applied"),
     "SZM_RBIA": ("bias with it", "bias of the injected clusters with it, cross-fitted"),
     "SZM_RC68": ("68 % with it", "coverage of 68 per cent with it"),
     "SZM_RC95": ("95 % with it", "coverage of 95 per cent with it"),
@@ -94,7 +95,7 @@ def provenance(
     run: Run,
     sha256: Sequence[Mapping[str, str]],
     begun: str,
-    recalibration: Recalibration | None = None,
+    recalibration: Tempering | None = None,
 ) -> Meta:
     """Return provenance keywords and values; for several bands a value is a comma-separated list.
 
@@ -106,7 +107,7 @@ def provenance(
         SHA-256 digests of the files of each band, see `filehashes.sha256_of_maps`.
     begun : str
         Day on which the run was begun.
-    recalibration : Recalibration, optional
+    recalibration : Tempering, optional
         What was applied to its masses.
     """
     settled, metadata = run.bench.job.settled, run.bundle.metadata
@@ -139,14 +140,14 @@ def provenance(
     return meta | _of_sky(run) | {RECIPE_KEY: recipe_of(run, recalibration).to_json()}
 
 
-def recipe_of(run: Run, recalibration: Recalibration | None = None) -> Recipe:
+def recipe_of(run: Run, recalibration: Tempering | None = None) -> Recipe:
     """Return what is needed to open the maps of a run again and measure rows as it did.
 
     Parameters
     ----------
     run : Run
         The prepared run.
-    recalibration : Recalibration, optional
+    recalibration : Tempering, optional
         What was applied to its masses.
     """
     job, maps = run.bench.job, run.bench.maps
@@ -218,6 +219,7 @@ def _of_sky(run: Run) -> Meta:
         "SZM_RELA": None if sky.relativistic is None else str(sky.relativistic),
         "SZM_SCAT": sky.sz_scatter,
         "SZM_CSCA": sky.concentration_scatter,
+        "SZM_FIND": sky.find_sources,
     }
     if sky.sources is not None:
         # as it was read before the measurement

@@ -10,7 +10,7 @@ from szmass_cli.posterior.grid import normalised
 from szmass_cli.posterior.inference import LEAST_DENSITY
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.priors import PriorChange, ln_prior
-from szmass_cli.posterior.recalibration import Recalibration
+from szmass_cli.posterior.tempering import Tempering
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Recalibrated:
 
 
 def recalibrated(
-    recalibration: Recalibration,
+    recalibration: Tempering,
     change: PriorChange,
     redshift: np.ndarray,
     snr: np.ndarray,
@@ -41,8 +41,8 @@ def recalibrated(
 
     Parameters
     ----------
-    recalibration : Recalibration
-        Shift and stretch of posteriors under the model's own prior.
+    recalibration : Tempering
+        Shift and power of likelihoods, by S/N.
     change : PriorChange
         Change from the model's own prior to that of the percentiles.
     redshift, snr : numpy.ndarray, shape (n,)
@@ -54,7 +54,7 @@ def recalibrated(
     ln_mass = recalibration.ln_mass
     own_prior = ln_prior(change.own, ln_mass, redshift, change.cosmology)
     density = normalised(ln_likelihood.astype(float) + own_prior)
-    own = MassPosterior(ln_mass, recalibration(density, redshift, snr))
+    own = MassPosterior(ln_mass, recalibration(density, snr))
     wanted = own if change.is_none else own.reweighted(change.ln_ratio(ln_mass, redshift))
     return Recalibrated(own, wanted, np.log(np.maximum(own.density, LEAST_DENSITY)) - own_prior)
 
@@ -65,8 +65,8 @@ class RowRecalibration:
 
     Parameters
     ----------
-    recalibration : Recalibration
-        Shift and stretch of posteriors under the model's own prior.
+    recalibration : Tempering
+        Shift and power of likelihoods, by S/N.
     change : PriorChange
         Change from the model's own prior to that of the percentiles.
     percentiles : tuple of float
@@ -75,7 +75,7 @@ class RowRecalibration:
         All rows of the catalogue.
     """
 
-    recalibration: Recalibration
+    recalibration: Tempering
     change: PriorChange
     percentiles: tuple[float, ...]
     rows: Rows

@@ -19,7 +19,7 @@ from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
-from szmass_cli.posterior.recalibration import Recalibration
+from szmass_cli.posterior.tempering import Tempering
 from szmass_cli.system.fileparts import file_of
 
 RECIPE_KEY = "SZM_REQ"
@@ -56,7 +56,7 @@ class Recipe:
         Names of the added columns, without the suffix.
     suffix : str
         What was appended to them.
-    recalibration : Recalibration, optional
+    recalibration : Tempering, optional
         What the check by injection asked for, where it was applied to the masses.
     """
 
@@ -71,7 +71,7 @@ class Recipe:
     roles: dict[str, str]
     added: tuple[str, ...]
     suffix: str
-    recalibration: Recalibration | None = None
+    recalibration: Tempering | None = None
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON; without the batch size, which is chosen for the device."""
@@ -115,7 +115,7 @@ class Recipe:
                 sky=SkyRequest(**stated["sky"]),
                 settled=Settled(**settled),
                 wanted=wanted,
-                recalibration=change and Recalibration.from_stated(change),
+                recalibration=change and Tempering.from_stated(change),
                 **{name: _tuples(stated[name]) for name in _PLAIN},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -15,6 +15,7 @@ from szmass_cli.estimation.checkrequest import NO_CHECK, CheckRequest
 from szmass_cli.estimation.runplan import BLOCK_ROWS
 from szmass_cli.estimation.settled import ALWAYS
 from szmass_cli.likelihood.positions import MAX_ERROR_ARCMIN
+from szmass_cli.likelihood.sourcesearch import LEAST_SIGMA, MOST_SIGMA
 from szmass_cli.maps.surveys import check_survey
 from szmass_cli.physics.bands import FREQUENCY_TOLERANCE
 from szmass_cli.physics.noise import NoiseLevel
@@ -168,6 +169,8 @@ class SkyRequest:
         Log-normal scatter of the profiles' concentration at fixed Y500.
     sources : str, optional
         Catalogue of point sources whose fluxes are marginalised over.
+    find_sources : float, optional
+        S/N above which sources and neighbouring clusters are looked for in cutouts, and marginalised over.
     """
 
     noise_correlation: float | None = None
@@ -176,6 +179,7 @@ class SkyRequest:
     sz_scatter: float | None = None
     concentration_scatter: float | None = None
     sources: str | None = None
+    find_sources: float | None = None
 
     def __post_init__(self) -> None:
         ranges = {
@@ -192,6 +196,11 @@ class SkyRequest:
             if value is not None and not 0.0 <= value <= highest:
                 option = f"--{name.removesuffix('_arcmin').replace('_', '-')}"
                 raise UsageError(f"{option} {value:g}: not between 0 and {highest:g}.", hint)
+        if self.find_sources is not None and not LEAST_SIGMA <= self.find_sources <= MOST_SIGMA:
+            raise UsageError(
+                f"--find-sources {self.find_sources:g}: not between {LEAST_SIGMA:g} and {MOST_SIGMA:g}.",
+                "Give the S/N above which sources are taken out: 5, as a rule. Below 4 noise is found.",
+            )
 
     @property
     def options(self) -> list[str]:

@@ -19,6 +19,7 @@ from szmass_cli.catalog import (
 )
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.checkresult import CheckResult
+from szmass_cli.estimation.cutoutsources import found_sources, sources_path, write_found_sources
 from szmass_cli.estimation.executors import Executor, in_threads
 from szmass_cli.estimation.filehashes import hashed_meanwhile, sha256_of_maps
 from szmass_cli.estimation.masstable import as_written, mass_table
@@ -58,6 +59,8 @@ class Estimates:
         The opened maps and model that they were measured with.
     noise : tuple of dict
         Regions in which noise was measured, with what was found there; see `MeasuredNoise.regions`.
+    sources : astropy.table.Table, optional
+        Sources that were found in the cutouts, where they were looked for; see `found_sources`.
     check : CheckResult, optional
         What the check by injected clusters found, if there was one.
     """
@@ -71,6 +74,7 @@ class Estimates:
     bands: tuple[dict[str, str | float], ...]
     run: Run
     noise: tuple[dict[str, Any], ...] = ()
+    sources: Table | None = None
     check: CheckResult | None = None
 
     def flag_counts(self) -> dict[str, int]:
@@ -224,6 +228,8 @@ def _write(run: Run, stores: Stores, estimates: Estimates, output: Path | None, 
         if output is not None:
             columns = as_written(estimates.columns, run.request.suffix, run.request.flag_names)
             write_catalog(run.catalog, columns, output, estimates.meta, overwrite=overwrite)
+            if estimates.sources is not None:
+                write_found_sources(estimates.sources, sources_path(output))
 
 
 @contextmanager
@@ -292,6 +298,9 @@ def _estimates(
     in_words, in_numbers = maps_in_words(run), maps_in_numbers(run)
     posteriors, noise = run.request.posteriors, run.bench.job.settled.measured
     regions = () if noise is None else tuple(noise.regions())
+    sources = None
+    if run.request.sky.find_sources is not None:
+        sources = found_sources(measured, run.rows, stated)
     return Estimates(
-        run.catalog, table, meta, run.notes, in_words, posteriors, in_numbers, run, regions, check
+        run.catalog, table, meta, run.notes, in_words, posteriors, in_numbers, run, regions, sources, check
     )

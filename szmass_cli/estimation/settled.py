@@ -32,6 +32,8 @@ class MeasuredNoise:
         White noise of each region [µK-arcmin].
     even : numpy.ndarray of bool, shape (f,)
         Whether all rows of a band without inverse variances have the typical depth, not that of their region.
+    foregrounds : float
+        Power of the sky's foregrounds over the model's.
     """
 
     plane: PlaneNoise
@@ -40,6 +42,7 @@ class MeasuredNoise:
     dec_deg: np.ndarray
     region_uk_arcmin: np.ndarray
     even: np.ndarray
+    foregrounds: float
 
     @property
     def white_uk_arcmin(self) -> np.ndarray:
@@ -68,6 +71,7 @@ class MeasuredNoise:
             "plane": digest,
             "stated": [float(f"{value:.6g}") for value in self.stated_uk_arcmin],
             "regions": self.regions(),
+            "foregrounds": self.foregrounds,
         }
 
     def regions(self) -> list[dict[str, Any]]:
@@ -118,6 +122,11 @@ class Settled:
     flags: int = 0
     fades: tuple[tuple[float, ...], ...] = ()
 
+    @property
+    def foregrounds(self) -> float:
+        """Return the power of the sky's foregrounds over the model's: 1 where the noise was not measured."""
+        return 1.0 if self.measured is None else self.measured.foregrounds
+
     def stated(self) -> dict[str, Any]:
         """Return the properties in JSON form."""
         simple = {name: value for name, value in vars(self).items() if name != "measured"}
@@ -142,6 +151,8 @@ class Wanted:
         Whether to keep the likelihood and posterior of each row on the grid of masses.
     scale : MassScale, optional
         Scale of the masses that the prior is of; by default that of the model.
+    n_sources : int
+        Most sources that are kept of each row; 0 where none are looked for.
     """
 
     percentiles: tuple[float, ...]
@@ -150,6 +161,7 @@ class Wanted:
     largest_position_error_arcmin: float
     curves: bool = False
     scale: MassScale | None = None
+    n_sources: int = 0
 
     @property
     def n_masses(self) -> int:

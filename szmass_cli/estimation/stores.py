@@ -108,7 +108,7 @@ class Stores:
 
     def change(self, result: CheckResult | None) -> Change:
         """Return what turns measured rows into those that are written."""
-        if result is None or result.recalibration is None or result.recalibration.is_identity:
+        if result is None or result.recalibration is None:
             return as_measured
         run = self.run
         return RowRecalibration(result.recalibration, run.change, run.bench.job.wanted.percentiles, run.rows)

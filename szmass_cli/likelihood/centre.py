@@ -8,7 +8,7 @@ import numpy as np
 from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.likelihood.depth import Depth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
-from szmass_cli.likelihood.scores import component_spectrum
+from szmass_cli.likelihood.scores import NOTHING_LEFT, component_spectrum
 from szmass_cli.physics.beams import beam_profile
 from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 from szmass_cli.sky.symmetry import MIRRORS
@@ -90,6 +90,12 @@ class CentreTest:
             np.stack([getattr(one, name) for one in at])[weighed.depth_of] for name in ("fisher", "overlap")
         )
         source_fisher = np.array([one.source_fisher for one in at])[weighed.depth_of, None]
+        for row, removed in weighed.changed:
+            clusters, point = (fields @ removed.products[0].T for fields in (self._clusters, self._source))
+            fisher[row] -= removed.between(clusters, clusters)
+            overlap[row] -= removed.between(clusters, np.broadcast_to(point, clusters.shape))
+            left_of_it = source_fisher[row] - removed.between(point, point)
+            source_fisher[row] = np.maximum(left_of_it, NOTHING_LEFT * source_fisher[row])
         left = source - overlap * cluster / fisher  # of the source, once the cluster is fitted
         left_fisher = source_fisher - overlap**2 / fisher
         # a cluster is positive in y: where the fit of both makes it the opposite, the source is alone
@@ -131,6 +137,12 @@ class CentreTest:
         )
         at = np.stack([self._at(depth).slope_fisher for depth in weighed.depths])
         fisher = at[weighed.depth_of, :, :, size]
+        for row, removed in weighed.changed:
+            steps = [
+                slopes[size[row]] @ removed.products[block].T
+                for slopes, block in zip(self._slopes, self._slope_blocks, strict=True)
+            ]
+            fisher[row] -= [[removed.between(one, other) for other in steps] for one in steps]
         return np.einsum("na,na->n", p, np.linalg.solve(fisher, p[..., None])[..., 0])
 
     def _possible(self, redshift: np.ndarray) -> np.ndarray:

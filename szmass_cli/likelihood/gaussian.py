@@ -52,6 +52,26 @@ class Scatter:
 
 
 @dataclass(frozen=True)
+class Removed:
+    """What k images of unknown brightness take from the inverse covariance of one cutout: C^-1 - P^T G^-1 P.
+
+    Parameters
+    ----------
+    products : numpy.ndarray, shape (p, k, q f)
+        P, the images' products with C^-1.
+    gram : numpy.ndarray, shape (k, k)
+        G, their products with the images, and the inverse variances of what they are multiplied with.
+    """
+
+    products: np.ndarray
+    gram: np.ndarray
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return by how much the products between fields (..., k), as the images see them, get less."""
+        return np.einsum("...k,...k->...", first, np.linalg.solve(self.gram, second[..., None])[..., 0])
+
+
+@dataclass(frozen=True)
 class Weighed:
     """Cutouts, and their products with the inverse covariance.
 
@@ -67,6 +87,8 @@ class Weighed:
         Index into `depths` for each cutout.
     lost : numpy.ndarray, shape (n, pairs, N_FINE), optional
         By how much t_i^T C^-1 t_j of each cutout is less than that of its depth, see `sources`.
+    removed : tuple of Removed or None, length n or 0
+        What was taken from the inverse covariance of each cutout; empty where nothing was from any.
     """
 
     fields_uk: np.ndarray
@@ -74,6 +96,7 @@ class Weighed:
     depths: tuple[Depth, ...]
     depth_of: np.ndarray
     lost: np.ndarray | None = None
+    removed: tuple[Removed | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.depth_of)
@@ -81,7 +104,13 @@ class Weighed:
     def __getitem__(self, rows: np.ndarray) -> "Weighed":
         lost = None if self.lost is None else self.lost[rows]
         fields, weighted = self.fields_uk[:, rows], self.weighted[:, rows]
-        return Weighed(fields, weighted, self.depths, self.depth_of[rows], lost)
+        removed = tuple(self.removed[row] for row in np.arange(len(self))[rows]) if self.removed else ()
+        return Weighed(fields, weighted, self.depths, self.depth_of[rows], lost, removed)
+
+    @property
+    def changed(self) -> list[tuple[int, Removed]]:
+        """Return the cutouts whose inverse covariance something was taken from, and what."""
+        return [(row, one) for row, one in enumerate(self.removed) if one is not None]
 
 
 @dataclass(frozen=True)

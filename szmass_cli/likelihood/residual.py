@@ -1,6 +1,6 @@
 """What is left of cutouts when the cluster that fits them best is taken away."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,4 +76,7 @@ def without_cluster(likelihood: GaussianLikelihood, weighed: Weighed, cluster: B
         for index, depth in enumerate(weighed.depths):
             rows = np.flatnonzero(weighed.depth_of == index)
             weighted[0, rows] -= signal[rows] @ depth.inverse[0]
-    return Weighed(fields, weighted, weighed.depths, weighed.depth_of, weighed.lost)
+        for row, removed in weighed.changed:
+            seen = removed.products[0] @ signal[row]
+            weighted[:, row] += np.einsum("k,pkj->pj", np.linalg.solve(removed.gram, seen), removed.products)
+    return replace(weighed, fields_uk=fields, weighted=weighted)

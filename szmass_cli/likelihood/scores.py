@@ -14,7 +14,7 @@ from threading import Lock
 import numpy as np
 
 from szmass_cli.likelihood.depth import Depth
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Removed, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import AnyBeam, TabulatedBeam
@@ -32,6 +32,9 @@ COMPONENTS = ("tsz", "radio", "dusty_poisson")
 
 SMALL_SCALES_KEPT = 0.99
 """Filters that leave more of their amplitude than this at all small scales are no part of score images."""
+
+NOTHING_LEFT = 0.01
+"""Of the variance of a score: less is left only where all brightness is that of sources taken away."""
 
 
 def component_spectrum(name: str, bands: tuple[Band, ...]) -> np.ndarray:
@@ -112,8 +115,17 @@ class ScoreImages:
         for name in names:
             fields = np.tensordot(self.spectra[name], beamed, axes=1)
             deviation = np.stack([norm.deviation[name] for norm in norms])[weighed.depth_of]
+            for row, removed in weighed.changed:
+                deviation[row] = self._less(deviation[row], removed, name)
             images.append(self._likelihood.symmetry.unfold(fields)[..., 0] / deviation)
         return np.stack(images, axis=-1)
+
+    def _less(self, deviation: np.ndarray, removed: Removed, name: str) -> np.ndarray:
+        """Return the standard deviation (40, 40) of a score without what images take from the covariance."""
+        fields = np.tensordot(self.spectra[name], self.beamed(removed.products), axes=1)
+        seen = np.moveaxis(self._likelihood.symmetry.unfold(fields)[..., 0], 0, -1)
+        # where nothing else is seen than what was taken away, the score is nothing, too
+        return np.sqrt(np.maximum(deviation**2 - removed.between(seen, seen), NOTHING_LEFT * deviation**2))
 
     def norm(self, depth: Depth) -> ScoreNorm:
         """Return what score images are like on bare sky at a depth."""

@@ -44,6 +44,16 @@ class SkyModel:
         """Return D_ell [µK^2] of the CMB at multipoles."""
         return np.interp(ell, CMB_ELL, self.cmb_dl_uk2)
 
+    def with_foregrounds(self, factor: float) -> "SkyModel":
+        """Return the sky with so many times the power of all components but the CMB."""
+        if factor == 1.0:
+            return self
+        sky = self.config.sky
+        brighter = {name: factor * power for name, power in sky.foregrounds_dl3000_uk2}
+        foregrounds = sky.foregrounds_dl3000_uk2.model_copy(update=brighter)
+        changed = sky.model_copy(update={"foregrounds_dl3000_uk2": foregrounds})
+        return SkyModel(self.config.model_copy(update={"sky": changed}), self.cmb_dl_uk2)
+
     @cached_property
     def sz_model(self) -> SzModel:
         """Return how the SZ signal follows from mass and redshift."""

@@ -1,4 +1,4 @@
-"""Point sources at known places in cutouts, whose fluxes the likelihood is marginalised over.
+"""Sources at known places in cutouts, whose brightness the likelihood is marginalised over.
 
 A flux of zero mean and variance sigma^2 adds sigma^2 s s^T to the covariance, s the image of a source. For
 the sources of a cutout, of images S and variances V, Woodbury's identity gives
@@ -10,15 +10,17 @@ so that the products C^-1 d change, and t^T C^-1 t by what sources take from clu
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from szmass_cli.geometry import pixel_offsets_arcmin
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Removed, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import ARCMIN, beam_profile
+from szmass_cli.physics.profiles import ClusterScales
 from szmass_cli.physics.spectra import uk_per_mjy
 from szmass_cli.sky.planeimages import PlaneImages
 from szmass_cli.system.blas import one_blas_thread
@@ -35,10 +37,25 @@ SIGMA_MJY = 20.0
 FREE_MJY = 1000.0
 """Of sources beside clusters, in each band on its own: whatever the map says."""
 
-INDEX, INDEX_SCATTER = -0.7, 0.3
-"""Spectral index of flux of radio sources, and its scatter."""
-
 REFERENCE_GHZ = 150.0
+
+NEIGHBOUR_SIZES_ARCMIN = (1.0, 2.5)
+"""theta500 of the two profiles that a neighbouring cluster is made of."""
+
+NEIGHBOUR_Y_SCALE = 1e-3
+"""Of the central Compton scale of each: no cluster is brighter."""
+
+
+class Kind(IntEnum):
+    """What a source is, which says what spectrum it has on a cluster, and that clusters are no points."""
+
+    RADIO = 0
+    DUSTY = 1
+    CLUSTER = 2
+
+
+INDICES = {Kind.RADIO: (-0.7, 0.3), Kind.DUSTY: (3.4, 0.5)}
+"""Spectral index of flux, and its scatter: of radio galaxies, and of dusty ones."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +68,24 @@ class PlacedSources:
         Number of the cutout that each is in.
     north_arcmin, west_arcmin : numpy.ndarray, shape (k,)
         Its place on the cutout's tangent plane, from the centre.
+    kind : numpy.ndarray of int, shape (k,), optional
+        Of each, `Kind`; radio sources by default.
     """
 
     row: np.ndarray
     north_arcmin: np.ndarray
     west_arcmin: np.ndarray
+    kind: np.ndarray | None = None
+
+    @classmethod
+    def none(cls) -> "PlacedSources":
+        """Return no sources."""
+        return cls(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros(0, int))
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """Return the kind (k,) of each source."""
+        return np.full(len(self), int(Kind.RADIO)) if self.kind is None else self.kind
 
     @property
     def is_on_cluster(self) -> np.ndarray:
@@ -63,14 +93,31 @@ class PlacedSources:
         return np.hypot(self.north_arcmin, self.west_arcmin) <= ON_CLUSTER_ARCMIN
 
     def __getitem__(self, which: np.ndarray) -> "PlacedSources":
-        return PlacedSources(self.row[which], self.north_arcmin[which], self.west_arcmin[which])
+        return PlacedSources(
+            self.row[which], self.north_arcmin[which], self.west_arcmin[which], self.kinds[which]
+        )
 
     def __len__(self) -> int:
         return len(self.row)
 
+    def and_more(self, others: "PlacedSources") -> "PlacedSources":
+        """Return these sources followed by others."""
+        pairs = (
+            (self.row, others.row),
+            (self.north_arcmin, others.north_arcmin),
+            (self.west_arcmin, others.west_arcmin),
+            (self.kinds, others.kinds),
+        )
+        return PlacedSources(*(np.concatenate(pair) for pair in pairs))
+
+    def of_rows(self, rows: np.ndarray) -> "PlacedSources":
+        """Return the sources of some cutouts (m,), ascending, whose rows are numbered anew."""
+        chosen = self[np.isin(self.row, rows)]
+        return replace(chosen, row=np.searchsorted(rows, chosen.row))
+
 
 class SourceMarginal:
-    """Takes what point sources may be out of the cutouts of one instrument.
+    """Takes what sources may be out of the cutouts of one instrument.
 
     Parameters
     ----------
@@ -82,10 +129,13 @@ class SourceMarginal:
         self._likelihood = likelihood
         bands = likelihood.instrument.bands
         self._images = [_ImageOfPoint(band) for band in bands]
-        nodes = INDEX + INDEX_SCATTER * np.sqrt(3.0) * np.array([-1.0, 0.0, 1.0])
         relative = np.array([band.frequency_ghz for band in bands]) / REFERENCE_GHZ
-        self._spectra = relative[None, :] ** nodes[:, None]
         # Gauss-Hermite: exact for the mean and scatter of the index
+        nodes = np.sqrt(3.0) * np.array([-1.0, 0.0, 1.0])
+        self._spectra = {
+            kind: relative[None, :] ** (index + scatter * nodes)[:, None]
+            for kind, (index, scatter) in INDICES.items()
+        }
         self._variances = SIGMA_MJY**2 * np.array([1.0, 4.0, 1.0]) / 6.0
 
     def which(self, sources: PlacedSources) -> PlacedSources:
@@ -93,10 +143,11 @@ class SourceMarginal:
         return sources[~sources.is_on_cluster] if len(self._images) == 1 else sources
 
     def __call__(self, weighed: Weighed, sources: PlacedSources) -> Weighed:
-        """Return cutouts whose products with C^-1 are marginalised over the fluxes of sources.
+        """Return cutouts whose products with C^-1 are marginalised over the brightness of sources.
 
         Sources beside the clusters have a flux of their own in each band. Those on the clusters have one flux
-        with the spectrum of radio sources; in an instrument of one band they are left as they are.
+        with the spectrum of their kind; in an instrument of one band they are left as they are. Neighbouring
+        clusters have two sizes and the spectrum of cold gas.
 
         Parameters
         ----------
@@ -112,6 +163,7 @@ class SourceMarginal:
         weighted = weighed.weighted.copy()
         pairs = spectra_pairs(len(self._images))
         lost = np.zeros((len(weighed), len(pairs), likelihood.templates.n_fine))
+        removed: list[Removed | None] = [None] * len(weighed)
         with one_blas_thread():
             for row in np.unique(sources.row):
                 images, variances = self._of_row(sources[sources.row == row])
@@ -124,20 +176,56 @@ class SourceMarginal:
                 taken = np.linalg.solve(gram, shared)
                 for number, (i, j) in enumerate(pairs):
                     lost[row, number] = (1.0 if i == j else 2.0) * np.sum(shared[i] * taken[j], axis=0)
-        return replace(weighed, weighted=weighted, lost=lost)
+                removed[row] = Removed(products, gram)
+        return replace(weighed, weighted=weighted, lost=lost, removed=tuple(removed))
+
+    def fluxes_mjy(self, weighed: Weighed, source: PlacedSources) -> np.ndarray:
+        """Return the likeliest flux in each band (f,) [mJy] of a single source beside all else.
+
+        Parameters
+        ----------
+        weighed : Weighed
+            The one cutout, without its cluster and other sources.
+        source : PlacedSources
+            The one source; for a cluster the fluxes are 0.
+        """
+        if source.kinds[0] == Kind.CLUSTER:
+            return np.zeros(len(self._images))
+        images, _ = self._point(source.north_arcmin[0], source.west_arcmin[0], np.eye(len(self._images)))
+        fields = self._likelihood.symmetry.fold(images)
+        products = fields @ weighed.depths[weighed.depth_of[0]].inverse
+        gram = np.einsum("pkj,plj->kl", products, fields)
+        return np.linalg.solve(gram, np.einsum("pkj,pj->k", fields, weighed.weighted[:, 0]))
 
     def _of_row(self, sources: PlacedSources) -> tuple[np.ndarray, np.ndarray]:
         """Return images (k, 40, 40, f) [µK per mJy] of all that may vary, and variances (k,) [mJy^2]."""
-        n_bands = len(self._images)
         images, variances = [], []
-        for north, west, near in zip(
-            sources.north_arcmin, sources.west_arcmin, sources.is_on_cluster, strict=True
+        for north, west, near, kind in zip(
+            sources.north_arcmin, sources.west_arcmin, sources.is_on_cluster, sources.kinds, strict=True
         ):
-            image = np.stack([one(north, west) for one in self._images], axis=-1)
-            spectra = self._spectra if near else np.eye(n_bands)
-            images += [image * spectrum for spectrum in spectra]
-            variances += list(self._variances) if near else [FREE_MJY**2] * n_bands
-        return np.array(images), np.array(variances)
+            if kind == Kind.CLUSTER:
+                some, of_them = self._neighbour(north, west)
+            elif near:
+                some, _ = self._point(north, west, self._spectra[Kind(kind)])
+                of_them = self._variances
+            else:
+                some, of_them = self._point(north, west, np.eye(len(self._images)))
+            images.append(some)
+            variances.append(of_them)
+        return np.concatenate(images), np.concatenate(variances)
+
+    def _point(self, north: float, west: float, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return images of a point source of some spectra (k, f), and the variances of free fluxes."""
+        image = np.stack([one(north, west) for one in self._images], axis=-1)
+        return image * spectra[:, None, None, :], np.full(len(spectra), FREE_MJY**2)
+
+    def _neighbour(self, north: float, west: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return images of a neighbouring cluster of two sizes, and the variances of what they stand for."""
+        sizes = np.array(NEIGHBOUR_SIZES_ARCMIN)
+        place = np.tile([north, west], (sizes.size, 1))
+        stamps = self._likelihood.templates.images
+        images = stamps.offset_images(ClusterScales(sizes, np.full(sizes.size, NEIGHBOUR_Y_SCALE)), place)
+        return images.astype(float), np.ones(sizes.size)
 
 
 def point_images_uk(bands: Sequence[Band], uk_arcmin2: np.ndarray) -> np.ndarray:

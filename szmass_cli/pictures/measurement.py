@@ -205,7 +205,7 @@ class Measurement:
     def _as_written(self, fitted: Fitted, row: int) -> Fitted:
         """Return what was fitted to a row with the recalibration that was applied to the catalogue."""
         recalibration = self.recipe.recalibration
-        if recalibration is None or recalibration.is_identity:
+        if recalibration is None:
             return fitted
         redshift = self.rows.redshift[row : row + 1]
         snr = numbers(self.columns[row : row + 1], "sz_snr")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -62,26 +62,6 @@ class Recalibration:
         middle = np.array([0.5 * np.log(np.prod(prior_range_msun))])
         nothing = np.zeros((1, 1, 1))
         return cls(middle, np.zeros(1), np.zeros(1), nothing, nothing + 1.0, prior_range_msun)
-
-    def stated(self) -> dict[str, Any]:
-        """Return the recalibration in JSON form, every number in full."""
-        return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in vars(self).items()
-        }
-
-    @classmethod
-    def from_stated(cls, stated: dict[str, Any]) -> "Recalibration":
-        """Return the recalibration whose JSON form is given.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            It is damaged.
-        """
-        arrays = {name: np.asarray(stated[name], float) for name in (*AXES, "shift", "stretch")}
-        low, high = map(float, stated["prior_range_msun"])
-        return cls(**arrays, prior_range_msun=(low, high), floor=float(stated["floor"]))
 
     @property
     def ln_mass(self) -> np.ndarray:

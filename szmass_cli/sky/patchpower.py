@@ -7,6 +7,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from szmass_cli.physics.beams import ARCMIN
+from szmass_cli.sky.holefilling import filled
 from szmass_cli.sky.measured import hann_window
 
 SMOOTH_ARCMIN = 4.0
@@ -82,8 +83,8 @@ class PlaneModes:
     def transform(self, patches_uk: np.ndarray, window: np.ndarray, broad: np.ndarray) -> np.ndarray:
         """Return the modes (m, f) of patches (f, n, n), whose squares are power [µK^2 sr].
 
-        What is smooth has a window without small holes, which would spread the power of large scales, a
-        million times that of small ones, over all of them.
+        What is smooth is carried across small holes, and has a window without them: they would spread the
+        power of large scales, a million times that of small ones, over all of them.
 
         Parameters
         ----------
@@ -93,32 +94,58 @@ class PlaneModes:
             Window of small scales, as from `apodised`, and of large ones, as from `broad_window`.
         """
         width = SMOOTH_ARCMIN / self.pixel_arcmin
-        weight = (window > 0.0).astype(float)
-        known = np.maximum(ndimage.gaussian_filter(weight, width, mode="constant"), 1e-6)
+        small_window, large_window = _normalised(window), _normalised(broad)
         total = np.zeros((len(patches_uk), self.n_pixels**2), complex)
         for index, patch in enumerate(patches_uk):
-            level = patch - np.sum(patch * window) / np.sum(window)
-            smooth = ndimage.gaussian_filter(level * weight, width, mode="constant") / known
-            small = (level - smooth) * window / np.sqrt(np.sum(window**2))
-            total[index] = fft.fft2(small + smooth * broad / np.sqrt(np.sum(broad**2))).ravel()
+            level = np.sum(np.where(window > 0.0, patch, 0.0) * window) / np.sum(window)
+            whole = filled(patch - level, window <= 0.0, self.pixel_arcmin)
+            smooth = ndimage.gaussian_filter(whole, width, mode="nearest")
+            total[index] = fft.fft2((whole - smooth) * small_window + smooth * large_window).ravel()
         return total[:, self.where].T * self.pixel_arcmin * ARCMIN
 
     def lags(self, power_uk2_sr: np.ndarray) -> np.ndarray:
-        """Return the covariance (f, f, 2n, 2n) of pixels by their distance, of power in `box`."""
-        return fft.fft2(power_uk2_sr).real / (2 * self.n_pixels * self.pixel_arcmin * ARCMIN) ** 2
+        """Return covariances (3, f, f, 2n, 2n) of pixels by their distance: of small waves, large ones, both.
 
-    def windowed(self, lags_uk2: np.ndarray, window: np.ndarray) -> np.ndarray:
-        """Return the mean power (m, f, f) [µK^2 sr] of skies with a covariance under a window."""
-        size = 2 * self.n_pixels
-        autocorrelation = fft.irfft2(np.abs(fft.rfft2(window, (size, size))) ** 2, (size, size))
-        f = len(lags_uk2)
-        scale = (self.pixel_arcmin * ARCMIN) ** 2 / np.sum(window**2)
+        Parameters
+        ----------
+        power_uk2_sr : numpy.ndarray, shape (f, f, 2n, 2n)
+            Power in `box`; the same at opposite points.
+        """
+        ell_x, ell_y = self.box()
+        smooth = np.exp(-0.5 * (ell_x**2 + ell_y**2) * (SMOOTH_ARCMIN * ARCMIN) ** 2)
+        parts = np.stack([(1.0 - smooth) ** 2, smooth**2, 2.0 * smooth * (1.0 - smooth)])
+        f, size = len(power_uk2_sr), 2 * self.n_pixels
+        lags = np.empty((3, f, f, size, size))
+        for i in range(f):
+            for j in range(i, f):
+                lags[:, i, j] = lags[:, j, i] = fft.fft2(power_uk2_sr[i, j] * parts).real / size**2
+        return lags
+
+    def expected(self, lags: np.ndarray, window: np.ndarray, broad: np.ndarray) -> np.ndarray:
+        """Return the mean power (m, f, f) [µK^2 sr] of `transform` over skies with covariances by `lags`.
+
+        Parameters
+        ----------
+        lags : numpy.ndarray, shape (3, f, f, 2n, 2n)
+            Of what is in the patches.
+        window, broad : numpy.ndarray, shape (n, n)
+            As for `transform`.
+        """
+        shape = (2 * self.n_pixels,) * 2
+        small, large = (fft.rfft2(_normalised(one), shape) for one in (window, broad))
+        spectra = (np.abs(small) ** 2, np.abs(large) ** 2, (small * large.conj()).real)
+        overlaps = np.stack([fft.irfft2(one, shape) for one in spectra])
+        f = lags.shape[1]
         power = np.empty((self.where.size, f, f))
         for i in range(f):
             for j in range(i, f):
-                plane = fft.rfft2(lags_uk2[i, j] * autocorrelation).real[::2, ::2]
-                power[:, i, j] = power[:, j, i] = plane[self._half_where] * scale
+                plane = fft.rfft2(np.einsum("kyx,kyx->yx", lags[:, i, j], overlaps)).real[::2, ::2]
+                power[:, i, j] = power[:, j, i] = plane[self._half_where]
         return power
+
+
+def _normalised(window: np.ndarray) -> np.ndarray:
+    return window / np.sqrt(np.sum(window**2))
 
 
 def apodised(bad: np.ndarray, pixel_arcmin: float, taper_arcmin: float) -> np.ndarray:

@@ -21,8 +21,15 @@ EDGES = np.array(
 WINDOW_CORRELATION = 3.78
 """Modes of a patch under a Hann window for each independent one: (35/128 / (3/8)^2)^2."""
 
-PRIOR_MODES = 12.0
-"""Modes with the power of the model that are added to each bin: one of few modes stays near it."""
+SIGMA_OF_RINGS, SIGMA_OF_WHITE, SIGMA_OF_SKY = 0.3, 0.05, 0.02
+"""How far noise may be from the fit at a multipole, white noise from being the same in all directions, and
+the sky from the model's, in parts of their power: standard deviations of what is held likely beforehand."""
+
+STRENGTHS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
+"""Standard deviations, of which one is chosen, that 1/f noise has over directions, in parts of it."""
+
+LEAST_MODES = 4.0
+"""Independent modes of bins by which that is chosen."""
 
 LEAST_NOISE = 0.05
 """Of the white noise: less than this in any direction or combination of bands is not believed."""
@@ -50,22 +57,39 @@ class PlaneRatio:
         self._x = np.where(ell_x < 0.0, last - along_x, last + 1 + along_x)
         self._shape = (last + 1, 2 * (last + 1))
         self._bin = np.ravel_multi_index((self._y, self._x), self._shape)
-        self._sums = np.zeros((n_bands, n_bands, *self._shape))
+        self._sums, self._red, self._white = np.zeros((3, n_bands, n_bands, *self._shape))
         self.n_modes = np.zeros(self._shape)
 
-    def add(self, modes: np.ndarray, expected: np.ndarray) -> None:
-        """Add the modes (m, f) of a patch, whose model's power is (m, f, f)."""
-        lower = np.linalg.cholesky(expected)
-        white = np.linalg.solve(lower, modes[..., None])[..., 0]
-        size = self.n_modes.size
-        self.n_modes += np.bincount(self._bin, minlength=size).reshape(self._shape)
-        for i in range(white.shape[1]):
-            for j in range(i, white.shape[1]):
-                product = (white[:, i] * white[:, j].conj()).real
-                found = np.bincount(self._bin, product, size).reshape(self._shape)
-                self._sums[i, j] += found
-                if i != j:
-                    self._sums[j, i] += found
+    def add(self, modes: np.ndarray, sky: np.ndarray, noise: np.ndarray, white: np.ndarray) -> None:
+        """Add a patch.
+
+        Parameters
+        ----------
+        modes : numpy.ndarray, shape (m, f)
+            Its modes.
+        sky, noise : numpy.ndarray, shape (m, f, f)
+            The model's power of its sky and of its noise [µK^2 sr].
+        white : numpy.ndarray, shape (m, f)
+            The white part of the noise [µK^2 sr].
+        """
+        lower = np.linalg.cholesky(sky + noise)
+        whitened = np.linalg.solve(lower, modes[..., None])[..., 0]
+        of_white = white[..., None] * np.eye(white.shape[1])
+        parts = [_whitened(lower, part) for part in (noise - of_white, of_white)]
+        self.n_modes += np.bincount(self._bin, minlength=self.n_modes.size).reshape(self._shape)
+        for i in range(whitened.shape[1]):
+            for j in range(i, whitened.shape[1]):
+                product = (whitened[:, i] * whitened[:, j].conj()).real
+                self._put(self._sums, i, j, product)
+                self._put(self._red, i, j, parts[0][:, i, j])
+                self._put(self._white, i, j, parts[1][:, i, j])
+
+    def _put(self, sums: np.ndarray, i: int, j: int, values: np.ndarray) -> None:
+        """Add values (m,) of modes to both elements of the sums over bins."""
+        found = np.bincount(self._bin, values, self.n_modes.size).reshape(self._shape)
+        sums[i, j] += found
+        if i != j:
+            sums[j, i] += found
 
     @property
     def independent(self) -> np.ndarray:
@@ -87,28 +111,101 @@ class PlaneRatio:
     def mean(self, mirrored: bool) -> np.ndarray:
         """Return the mean whitened power (f, f, ny, 2 nx); `mirrored` if it is the same at -ell_x.
 
-        Where a bin has few modes it is near the mean of all directions, and where that has few, near 1.
+        As a Gaussian prior has it: that of all directions is near 1 where the sky is most of the power or
+        modes are few, and that of a bin near that of all directions. How far 1/f noise may depart from that
+        is what makes the bins likeliest: without stripes, bins do not follow their few modes.
         """
-        sums, n = self._sums / WINDOW_CORRELATION, self.independent
+        f = len(self._sums)
+        parts = [np.moveaxis(one, (0, 1), (2, 3)) for one in (self._sums, self._red, self._white)]
+        n, ring = self.n_modes, self._rings().ravel()
+        of_rings = [_in_rings(ring, one.reshape(-1, f, f)) for one in parts]
+        rings = _Means.of(of_rings, _in_rings(ring, n.ravel()))
+        around = rings.shrunk(np.eye(f), SIGMA_OF_RINGS, SIGMA_OF_RINGS)[ring]
         if mirrored:
-            sums, n = sums + sums[..., ::-1], n + n[:, ::-1]
-        ring = self._rings()
-        of_rings = np.stack(
-            [
-                np.stack([np.bincount(ring.ravel(), one.ravel(), len(EDGES)) for one in row])
-                for row in self._sums / WINDOW_CORRELATION
-            ]
-        )
-        n_rings = np.bincount(ring.ravel(), self.independent.ravel(), len(EDGES))
-        one = np.eye(len(sums))[:, :, None]
-        round_mean = (of_rings + PRIOR_MODES * one) / (n_rings + PRIOR_MODES)
-        return (sums + PRIOR_MODES * round_mean[:, :, ring]) / (n + PRIOR_MODES)
+            parts, n = [one + one[:, ::-1] for one in parts], n + n[:, ::-1]
+        bins = _Means.of([one.reshape(-1, f, f) for one in parts], n.ravel())
+        costs = [bins.cost(around, strength, SIGMA_OF_WHITE) for strength in STRENGTHS]
+        found = bins.shrunk(around, STRENGTHS[int(np.argmin(costs))], SIGMA_OF_WHITE)
+        return np.moveaxis(found.reshape(*self._shape, f, f), (2, 3), (0, 1))
 
     def _rings(self) -> np.ndarray:
         """Return the ring of the multipole that each bin lies in, (ny, 2 nx)."""
         middles = bin_middles()
         across = np.concatenate([middles[::-1], middles])
         return np.clip(np.digitize(np.hypot(middles[:, None], across), EDGES) - 1, 0, len(EDGES) - 2)
+
+
+@dataclass(frozen=True)
+class _Means:
+    """Mean whitened power (k, f, f) of k sets of modes, with the parts that 1/f and white noise have of it.
+
+    Parameters
+    ----------
+    measured, red, white : numpy.ndarray, shape (k, f, f)
+        Means over the modes; of the latter two what the model has.
+    independent : numpy.ndarray, shape (k,)
+        Number of independent modes.
+    """
+
+    measured: np.ndarray
+    red: np.ndarray
+    white: np.ndarray
+    independent: np.ndarray
+
+    @classmethod
+    def of(cls, sums: list[np.ndarray], n_modes: np.ndarray) -> "_Means":
+        """Return the means of sums (k, f, f) over modes (k,) under a window."""
+        means = [one / np.maximum(n_modes, 1.0)[:, None, None] for one in sums]
+        return cls(means[0], means[1], means[2], n_modes / WINDOW_CORRELATION)
+
+    def shrunk(self, around: np.ndarray, red: float, white: float) -> np.ndarray:
+        """Return means (k, f, f) as likely as measured ones and a prior around others (k, f, f) make them.
+
+        Parameters
+        ----------
+        around : numpy.ndarray, shape (k, f, f)
+            Mean of the prior.
+        red, white : float
+            Its standard deviation in parts of the power of 1/f noise and of white noise.
+        """
+        turned, sigma, noise = self._departures(around, red, white)
+        kept = sigma**2 / (sigma**2 + noise[:, None, None])
+        vectors = self._axes(red, white)[1]
+        return around + vectors @ (turned * kept) @ vectors.swapaxes(-1, -2)
+
+    def cost(self, around: np.ndarray, red: float, white: float) -> float:
+        """Return -2 ln of how likely the measured means are under such a prior, up to a constant."""
+        turned, sigma, noise = self._departures(around, red, white)
+        used = self.independent >= LEAST_MODES
+        found = np.einsum("kii->ki", turned)[used]
+        total = np.einsum("kii->ki", sigma)[used] ** 2 + noise[used, None]
+        return float(np.sum(found**2 / total + np.log(total)))
+
+    def _departures(self, around, red: float, white: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return departures (k, f, f) along the prior's axes, their sigma, and chance variance (k,)."""
+        sizes, vectors = self._axes(red, white)
+        turned = vectors.swapaxes(-1, -2) @ (self.measured - around) @ vectors
+        sigma = np.sqrt(sizes[:, :, None] * sizes[:, None, :])
+        return turned, sigma, 1.0 / np.maximum(self.independent, 1e-3)
+
+    def _axes(self, red: float, white: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return standard deviations (k, f) of the prior and the axes (k, f, f) that they are along."""
+        sky = np.eye(self.red.shape[-1]) - self.red - self.white
+        sizes, vectors = np.linalg.eigh(red * self.red + white * self.white + SIGMA_OF_SKY * sky)
+        return np.maximum(sizes, 1e-3), vectors
+
+
+def _in_rings(ring: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the sums (rings, ...) of values (k, ...) of bins over their rings (k,)."""
+    sums = np.zeros((len(EDGES), *values.shape[1:]))
+    np.add.at(sums, ring, values)
+    return sums
+
+
+def _whitened(lower: np.ndarray, power: np.ndarray) -> np.ndarray:
+    """Return L^-1 P L^-T (m, f, f) of lower triangular L and power P."""
+    half = np.linalg.solve(lower, power)
+    return np.linalg.solve(lower, half.swapaxes(-1, -2))
 
 
 @dataclass(frozen=True)

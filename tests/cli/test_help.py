@@ -51,6 +51,7 @@ OPTIONS = {
             "--mask",
             "--survey",
             "--sources",
+            "--find-sources",
             "--block-rows",
             "--workers",
             "--scheduler",

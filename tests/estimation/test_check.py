@@ -218,6 +218,19 @@ def test_shards_and_interrupted_runs_give_the_same_bytes(field, measure, tmp_pat
     assert resumed.read_bytes() == whole.read_bytes()
 
 
+def test_shards_that_measure_the_noise_give_the_same_bytes(field, measure, tmp_path):
+    """Every shard measures it in the same regions, whatever its own rows."""
+    request = request_of(field, CheckRequest(100), noise=None)
+    whole, shared = (tmp_path / name / "out.fits" for name in ("whole", "shared"))
+    for path in (whole, shared):
+        path.parent.mkdir()
+    assert estimate_catalog(request, whole).meta["SZM_NOSR"] == "measured"
+    for number in (1, 2):
+        estimate_shard(request, shared, Shard(number, 2))
+    merge_shards(shared)
+    assert shared.read_bytes() == whole.read_bytes()
+
+
 def test_shards_of_different_checks_are_refused(field, measure, tmp_path):
     estimate_shard(request_of(field, CheckRequest(100)), tmp_path / "out.fits", Shard(1, 2))
     with pytest.raises(UsageError, match="--check"):

@@ -11,6 +11,7 @@ from skies import separation_arcmin
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
+from szmass_cli.estimation.request import SkyRequest
 from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.physics.spectra import uk_per_mjy
 
@@ -60,6 +61,27 @@ def test_masses_beside_known_sources_are_right_again(field, measure, measured, c
     )
 
 
+def test_sources_that_nobody_knows_are_found_listed_and_taken_out(
+    field, measure, measured, contaminated, tmp_path
+):
+    clean = np.asarray(measured.columns["M200c"])[:12]
+    spoilt, sky = measure(contaminated / "map.fits", field.catalog_path), contaminated / "map.fits"
+    found = measure(sky, field.catalog_path, tmp_path / "masses.fits", find_sources=5.0)
+    shift = [np.log(np.asarray(one.columns["M200c"])[:12] / clean) for one in (spoilt, found)]
+    assert np.sqrt(np.mean(shift[1] ** 2)) < 0.2 * np.sqrt(np.mean(shift[0] ** 2))
+    flags = np.asarray(found.columns["szmass_flags"])
+    assert np.all(flags[:12] & Flag.SOURCES) and found.meta["SZM_FIND"] == 5.0
+    listed, known = Table.read(tmp_path / "masses_sources.csv"), Table.read(contaminated / "sources.csv")
+    assert set(listed.colnames) == {"ra", "dec", "kind", "snr", "row", "flux_mjy"}
+    for ra, dec in known[:12]:
+        apart = separation_arcmin(ra, dec, np.asarray(listed["ra"]), np.asarray(listed["dec"]))
+        nearest = listed[int(np.argmin(apart))]
+        assert apart.min() < 0.2 and nearest["kind"] == "radio"
+        assert nearest["flux_mjy"] == pytest.approx(FLUX_MJY, rel=0.15)
+    # no cluster is a source, and no source is listed twice
+    assert np.sum(listed["kind"] == "radio") <= 14
+
+
 def test_sources_and_uncertain_positions_exclude_each_other(field, measure, contaminated, tmp_path):
     with pytest.raises(UsageError, match="--sources: known sources are not marginalised over together"):
         measure(
@@ -88,6 +110,11 @@ def test_places_of_sources_are_those_of_cutouts():
     np.testing.assert_array_equal(placed.row[order], [0, 0, 1])
     np.testing.assert_allclose(placed.north_arcmin[order], [0.0, 3.0, 0.0], atol=0.02)
     np.testing.assert_allclose(placed.west_arcmin[order], [1.2, 0.0, -3.0], atol=0.01)
+
+
+def test_a_threshold_at_which_noise_is_found_is_refused():
+    with pytest.raises(UsageError, match="--find-sources 2: not between 4 and 100"):
+        SkyRequest(find_sources=2.0)
 
 
 def test_a_catalogue_without_positions_is_refused(tmp_path):

@@ -223,10 +223,9 @@ def test_a_noise_that_is_not_the_map_s_is_seen(field, measure, noise):
 def test_a_noise_that_nobody_states_is_measured(field, measure, measured):
     estimates = measure(field.map_path, field.catalog_path, noise=None)
     assert estimates.meta["SZM_NOSR"] == "measured"
-    assert 4.5 < float(estimates.meta["SZM_NOIS"].split(",")[0]) < 5.5
+    assert 4.5 < float(str(estimates.meta["SZM_NOIS"]).split(",")[0]) < 5.5
     assert "was measured in" in " ".join(estimates.notes)
-    # a field of 3 x 2 degrees has room for one region
-    assert np.abs(change(estimates, measured)).max() < 0.12
+    assert np.abs(change(estimates, measured)).max() < 0.05
 
 
 def test_noise_above_the_white_part_is_used(field, measure, measured, tmp_path):
@@ -261,20 +260,15 @@ def test_inverse_variance_gives_the_noise_of_each_row_and_a_mask(field, measure,
     flags, before = flags_of(estimates), flags_of(measured)
     fifteen = measure(field.map_path, field.catalog_path, noise=15.0)
     for name in ("M200c", "M200c_p16", "M200c_p84"):  # noise is put on steps of five per cent
-        np.testing.assert_allclose(estimates.columns[name][0], fifteen.columns[name][0], rtol=0.06)
+        np.testing.assert_allclose(estimates.columns[name][0], fifteen.columns[name][0], rtol=0.02)
     assert flags[1] & Flag.MASKED and np.isnan(estimates.columns["M200c"][1])
-    # what is left of a cluster is compared with noise that is known to some per cent only
-    by_noise = Flag.NOISE_MISMATCH | Flag.UNLIKE_TRAINING | Flag.OFF_CENTRE | Flag.CENTRAL_SOURCE
-    np.testing.assert_array_equal(flags[2:] & ~by_noise, before[2:] & ~by_noise)
-    assert np.count_nonzero(flags[2:] != before[2:]) <= 4
+    np.testing.assert_array_equal(flags[2:], before[2:])
     assert estimates.meta["SZM_NOSR"] == "measured"
     weights = Weights.open(None, tmp_path / "ivar.fits")
     noise = weights.noise_per_arcmin(np.asarray(field.truth["ra"]), np.asarray(field.truth["dec"]))
     np.testing.assert_allclose(noise[[0, 5]], [15.0, 5.0], rtol=0.01)
     written = estimates.columns["noise_uk_arcmin"]
-    # the depths of the map of weights, on the scale that is measured in the map itself
-    np.testing.assert_allclose(written[[0, 5]], noise[[0, 5]], rtol=0.06)
-    assert written[0] / written[5] == pytest.approx(noise[0] / noise[5], rel=1e-6)
+    np.testing.assert_allclose(written[[0, 5]], noise[[0, 5]], rtol=1e-3)
     assert np.isnan(written[1]) and np.all(fifteen.columns["noise_uk_arcmin"] == 15.0)
 
 

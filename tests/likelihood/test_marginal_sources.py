@@ -5,7 +5,10 @@ import pytest
 from closedform import FREQUENCIES, FWHM, HOT, dense_covariance, power_of_two, two_bands
 
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
-from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal
+from szmass_cli.likelihood.residual import best_cluster, without_cluster
+from szmass_cli.likelihood.scores import ScoreImages, component_spectrum
+from szmass_cli.likelihood.sources import Kind, PlacedSources, SourceMarginal
+from szmass_cli.likelihood.sourcesearch import SourceSearch
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.physics.spectra import uk_per_mjy
 from szmass_cli.sky.clusters import ClusterStamps
@@ -111,3 +114,109 @@ def test_in_one_band_a_source_on_the_cluster_is_left_alone(cutouts):
     assert SourceMarginal(likelihood)(weighed, central) is weighed
     changed = SourceMarginal(likelihood)(weighed, PLACES)
     assert changed.lost is not None and np.any(changed.weighted[:, 0] != weighed.weighted[:, 0])
+
+
+# --- what is unusual about cutouts whose sources are known
+
+
+def test_score_images_and_centre_are_those_of_covariances_that_hold_the_sources(likelihood, cutouts):
+    """Of the second cutout, with one source beyond the cluster: spread of scores, and the fits of a shift."""
+    found = SourceMarginal(likelihood)(likelihood.weigh(cutouts), PLACES)[np.array([1])]
+    inverse = np.linalg.inv(dense_with_sources(1))
+    scores = ScoreImages(likelihood)
+    lines, fields = np.zeros((2, 3200)), []
+    for number, pixel in enumerate(((28, 39), (20, 20))):  # beside the source, and far from it
+        for band, fwhm in enumerate(FWHM):
+            axis = np.exp(-4.0 * np.log(2.0) * (0.25 * np.arange(-39, 40) / fwhm) ** 2)
+            kernel = np.stack([axis[39 - one : 79 - one] for one in range(40)])
+            kernel /= kernel.sum(axis=1, keepdims=True)
+            image = np.outer(kernel[:, pixel[0]], kernel[:, pixel[1]])
+            lines[number].reshape(1600, 2)[:, band] = (
+                component_spectrum("radio", two_bands().bands)[band] * image.ravel()
+            )
+        fields.append(scores(found, ("radio",))[0, pixel[0], pixel[1], 0])
+    expected = lines @ inverse @ cutouts[1].ravel() / np.sqrt(np.einsum("ki,ij,kj->k", lines, inverse, lines))
+    np.testing.assert_allclose(fields, expected, atol=0.02 * np.abs(expected).max() + 0.01)
+    without = scores(likelihood.weigh(cutouts[1:]), ("radio",))[0, 28, 39, 0]
+    assert abs(without) > 10.0 * max(1.0, abs(fields[0]))
+
+
+def test_a_cluster_is_taken_away_as_the_covariance_with_the_sources_has_it(likelihood, cutouts):
+    weighed = SourceMarginal(likelihood)(likelihood.weigh(cutouts), PLACES)
+    cluster = best_cluster(likelihood, weighed, np.log(MASS), REDSHIFT)
+    left = without_cluster(likelihood, weighed, cluster)
+    again = SourceMarginal(likelihood)(likelihood.weigh(likelihood.symmetry.unfold(left.fields_uk)), PLACES)
+    np.testing.assert_allclose(left.weighted, again.weighted, atol=1e-8 * np.abs(again.weighted).max())
+
+
+# --- sources that are looked for
+
+
+@pytest.fixture(scope="module")
+def search(likelihood):
+    ln_mass = np.log([3e13, 2e15])
+    return SourceSearch(likelihood, ScoreImages(likelihood), SourceMarginal(likelihood), ln_mass, 5.0)
+
+
+def bare(n, seed):
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((n, 3200)) @ np.linalg.cholesky(dense_covariance()).T
+    return noise.reshape(n, 40, 40, 2)
+
+
+def clusters(masses, redshift, offset=None):
+    stamps = ClusterStamps(two_bands().bands, HOT)
+    scales = cluster_scales(np.asarray(masses), np.full(len(masses), redshift), HOT)
+    return stamps.images(scales) if offset is None else stamps.offset_images(scales, offset)
+
+
+def test_clusters_alone_have_no_sources(search, likelihood):
+    """Whatever their mass: the decrement of a cluster is no source, and what its fit leaves is none."""
+    masses = np.geomspace(1e14, 1.5e15, 24)
+    images = bare(24, seed=5) + clusters(masses, 0.5)
+    assert len(search(likelihood.weigh(images), np.full(24, 0.5), PlacedSources.none()).placed) == 0
+
+
+def test_sources_and_neighbours_are_found_where_they_are_and_masses_are_right_again(search, likelihood):
+    """Two radio galaxies beside clusters, one on one, a dusty galaxy, and a neighbour of a small cluster."""
+    noise, own = bare(4, seed=6), clusters(np.array([5e14, 5e14, 5e14, 2e14]), 0.5)
+    radio, dusty = ((np.array(FREQUENCIES) / 150.0) ** index for index in (-0.7, 3.4))
+    images = noise + own
+    images[0] += (point_images(-3.1, 1.6) @ (60.0 * radio)).reshape(40, 40, 2)
+    images[0] += (point_images(2.6, 2.2) @ (25.0 * radio)).reshape(40, 40, 2)
+    images[1] += (point_images(0.5, -0.4) @ (30.0 * radio)).reshape(40, 40, 2)
+    images[2] += (point_images(1.0, 2.4) @ (30.0 * dusty)).reshape(40, 40, 2)
+    images[3] += clusters(np.array([1.2e15]), 0.5, np.array([[1.5, 2.0]]))[0]
+    redshift = np.full(4, 0.5)
+    weighed = likelihood.weigh(images)
+    found = search(weighed, redshift, PlacedSources.none())
+    placed = found.placed
+    assert [(row, Kind(kind)) for row, kind in zip(placed.row, placed.kinds, strict=True)] == [
+        (0, Kind.RADIO),
+        (1, Kind.RADIO),
+        (2, Kind.DUSTY),
+        (3, Kind.CLUSTER),
+        (0, Kind.RADIO),
+    ]
+    places = np.stack([placed.north_arcmin, placed.west_arcmin], axis=1)
+    expected = [[-3.1, 1.6], [0.5, -0.4], [1.0, 2.4], [1.5, 2.0], [2.6, 2.2]]
+    assert np.hypot(*(places - expected).T).max() < 0.3
+    np.testing.assert_allclose(found.flux_mjy[0], 60.0 * radio, rtol=0.1)
+    assert np.all(found.flux_mjy[3] == 0.0)
+    scales = cluster_scales(np.array([5e14, 5e14, 5e14, 2e14])[:, None], redshift[:, None], HOT)
+    true = likelihood.matched(likelihood.weigh(noise + own), scales)
+    clean = likelihood.matched(SourceMarginal(likelihood)(weighed, placed), scales)
+    spoilt = likelihood.matched(weighed, scales)
+    amplitude = [(projection / fisher)[:, 0] for projection, fisher in (true, clean, spoilt)]
+    error = 1.0 / np.sqrt(clean[1][:, 0])
+    off, was_off = (np.abs(one - amplitude[0]) for one in amplitude[1:])
+    assert np.all(off[[0, 2, 3]] < 2.0 * error[[0, 2, 3]])
+    # the place of a bright source on a cluster is shifted by what the cluster takes away beside it
+    assert off[1] < 0.2 * was_off[1]
+    assert np.all(was_off[[1, 3]] > 4.0 * error[[1, 3]])
+
+
+def test_known_sources_are_not_found_again(search, likelihood, cutouts):
+    weighed = likelihood.weigh(cutouts)
+    assert len(search(weighed, REDSHIFT, PlacedSources.none()).placed) >= 2
+    assert len(search(weighed, REDSHIFT, PLACES).placed) == 0
