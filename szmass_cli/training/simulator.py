@@ -102,10 +102,11 @@ def _seen_by_survey(config: SurveyConfig, removed_above_mjy: float | None) -> Su
     sky = config.sky
     # a survey's own depth is stated for each cutout: see `InstrumentFeatures.draw`
     known = {"min_noise_factor": 1.0, "max_noise_factor": 1.0}
-    changes = {"observing": sky.observing.model_copy(update=known)}
+    sky = sky.model_copy(update={"observing": sky.observing.model_copy(update=known)})
     if removed_above_mjy is not None:
-        changes["objects"] = sky.objects.model_copy(update={"removed_above_mjy": removed_above_mjy})
-    return config.model_copy(update={"sky": sky.model_copy(update=changes)})
+        objects = sky.objects.model_copy(update={"removed_above_mjy": removed_above_mjy})
+        sky = sky.model_copy(update={"objects": objects})
+    return config.model_copy(update={"sky": sky})
 
 
 class FeatureSimulator:
