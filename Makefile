@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c const
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 
-.PHONY: demo test test-slow fuzz lint wheel docs site changelog benchmarks model model-paper clean help
+.PHONY: demo test test-slow fuzz lint wheel docs notebook site changelog benchmarks model model-paper clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,10 @@ wheel: $(VENV)/.test  ## build the wheel, models included
 
 docs: $(VENV)/.szmass  ## the generated pages: command line reference, table of flags
 	$(BIN)/python docs/generate.py
+
+notebook: $(BIN)/python  ## the notebook of the documentation, executed
+	$(PIP) --editable '.[docs]'
+	$(BIN)/python docs/make_notebook.py
 
 site: $(BIN)/python  ## the documentation as a web site, in build/site
 	$(PIP) --editable '.[docs]'

@@ -92,7 +92,8 @@ def test_the_site_has_a_home_page_and_every_page():
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path):
     """With every link and heading that is linked to, and the functions for scripts."""
-    pytest.importorskip("mkdocstrings")
+    for plugin in ("mkdocstrings", "mkdocs_jupyter"):
+        pytest.importorskip(plugin)
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path]
     built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
