@@ -22,6 +22,9 @@ FLOORS = (0.0, 3e-4, 1e-3, 3e-3, 1e-2)
 FITTED_FLOOR = 1e-3
 """Floor while shifts and stretches are fitted: no outlier counts more than by its ln."""
 
+DECIMALS = 6
+"""Of shifts and ln stretches that are kept."""
+
 DELTA, N_STEPS = 0.05, 12
 
 
@@ -139,7 +142,8 @@ def _fitted(
         ln_stretch += np.linalg.solve(
             2.0 * information + penalty, weights.T @ slope_b - ln_stretch / width**2
         )
-    ln_stretch = np.clip(ln_stretch, -1.0, 1.0)
+    # the last bits of sums depend on where in memory the posteriors lie
+    shift, ln_stretch = np.round(shift, DECIMALS), np.round(np.clip(ln_stretch, -1.0, 1.0), DECIMALS)
     stretch = np.exp(ln_stretch).reshape(shape)
     return Recalibration(*nodes, shift.reshape(shape), stretch, prior_range_msun)
 

@@ -447,7 +447,7 @@ def test_irregular_clusters_are_those_of_the_papers_light_cones():
 
 
 def test_all_presets_are_tested():
-    assert set(preset_names()) == {"survey", "paper", "paper-fresh", "irregular", *PUBLISHED}
+    assert set(preset_names()) == {"survey", "realistic", "paper", "paper-fresh", "irregular", *PUBLISHED}
 
 
 def test_the_survey_preset_spans_real_catalogues():

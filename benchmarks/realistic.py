@@ -1,0 +1,58 @@
+"""A model on the realistic sky, and what that costs on a Gaussian one.
+
+    python benchmarks/realistic.py [--model realistic] [--n 16000] [--gaussian 5000] [--seed 50] [-o FOLDER]
+
+Prints the tables of `szmass evaluate` on the realistic sky for n cutouts of each survey, then those of surveys
+of a Gaussian sky, with noise that bands do not share; writes both to FOLDER as metrics.json and summary.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from szmass_cli.evaluation.instruments.cases import preset_cases
+from szmass_cli.evaluation.instruments.judging import Network, judged_case
+from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
+from szmass_cli.evaluation.instruments.rows import CaseRow
+from szmass_cli.evaluation.instruments.tables import summary
+from szmass_cli.evaluation.realistic.run import realistic_rows
+from szmass_cli.evaluation.realistic.testsets import realistic_cases
+from szmass_cli.network.bundle.bundle import Bundle, read_bundle
+
+
+def told(task: str, done: float, total: float, detail: str = "") -> None:
+    """Say on stderr how far a task is."""
+    if done % 4096 == 0 or done == total:
+        print(f"{task}: {done:,.0f} of {total:,.0f}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Evaluate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--n", type=int, default=16_000)
+    parser.add_argument("--gaussian", type=int, default=5_000)
+    parser.add_argument("--seed", type=int, default=50)
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    bundle = read_bundle(options.model)
+    assert isinstance(bundle, Bundle)  # of any instrument
+    sky, network = bundle.sky_model, Network.of(bundle)
+    realistic = realistic_rows(bundle, realistic_cases(sky), options.n, options.seed, told)
+    gaussian = []
+    for salt, case in enumerate(preset_cases(sky, correlations=(0.0,))):
+        judged = judged_case(case, bundle.ln_mass, network, options.gaussian, options.seed, salt)
+        gaussian.append(CaseRow.of(case.name, judged, case.is_told_the_truth))
+        told(case.name, options.gaussian, options.gaussian)
+    metrics = InstrumentsMetrics(
+        bundle.metadata.name, bundle.sha256, options.seed, tuple(gaussian), realistic=realistic
+    )
+    print(summary(metrics))
+    if options.output is not None:
+        options.output.mkdir(parents=True, exist_ok=True)
+        (options.output / "metrics.json").write_bytes(metrics.to_json())
+        (options.output / "summary.md").write_text(summary(metrics))
+
+
+if __name__ == "__main__":
+    main()
