@@ -1,9 +1,9 @@
 """A model on the realistic sky, and what that costs on a Gaussian one.
 
-    python benchmarks/realistic.py [--model realistic] [--n 16000] [--gaussian 5000] [--seed 50] [-o FOLDER]
+    python benchmarks/realistic.py [--model NAME] [--n 16000] [--gaussian 5000] [--seed 50] [-o FOLDER]
 
-Prints the tables of `szmass evaluate` on the realistic sky for n cutouts of each survey, then those of surveys
-of a Gaussian sky, with noise that bands do not share; writes both to FOLDER as metrics.json and summary.md.
+Prints the tables of `szmass evaluate` on the realistic sky for n cutouts of each survey, then those of
+surveys of a Gaussian sky, with noise that bands do not share; writes both to FOLDER.
 """
 
 import argparse

@@ -12,6 +12,15 @@ from szmass_cli.evaluation.metrics import AnyMetrics
 from szmass_cli.evaluation.paper.estimators import ESTIMATORS
 from szmass_cli.evaluation.paper.metrics import Comparison, PaperMetrics
 from szmass_cli.evaluation.paper.testsets import tested_redshift
+from szmass_cli.evaluation.realistic.tables import EXPLAINED as REALISTIC_EXPLAINED
+from szmass_cli.evaluation.realistic.tables import (
+    FLAGS_EXPLAINED,
+    GAINS_EXPLAINED,
+    cell_table,
+    estimator_table,
+    flag_table,
+)
+from szmass_cli.evaluation.realistic.tables import gain_table as gain_table_of
 from szmass_cli.network.bundle.bundle import AnyBundle, Bundle, PaperBundle, training_in_words
 
 
@@ -27,7 +36,12 @@ def model_card(bundle: AnyBundle, metrics: AnyMetrics) -> str:
         ]
     else:
         assert isinstance(metrics, InstrumentsMetrics)
-        parts = [_any(bundle), _any_training(bundle), _any_results(bundle, metrics), _any_limits(metrics)]
+        parts = [
+            _any(bundle),
+            _any_training(bundle),
+            _any_results(bundle, metrics),
+            _any_limits(bundle, metrics),
+        ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -50,8 +64,14 @@ def _any_training(bundle: Bundle) -> str:
     bands, ghz = m.trained_bands, m.trained_frequency_ghz
     beam, noise = m.trained_beam_fwhm_arcmin, m.trained_noise_uk_arcmin
     relativistic = "with" if m.relativistic else "without"
+    seen = "the sky above"
+    if bundle.recipe.training.sky == "realistic":
+        seen = (
+            "the realistic sky (docs/sky.md): sources, dust, neighbours, motion, lensing, profiles of four "
+            "families, ellipses, second peaks, errors of calibration and beams"
+        )
     return f"""
-## What it assumes, and what it was trained for
+## What its likelihood assumes, and what it was trained for
 
 | | |
 |---|---|
@@ -62,6 +82,7 @@ def _any_training(bundle: Bundle) -> str:
 | scatter | log-normal: {m.sz_scatter_ln:g} of the SZ amplitude, {m.concentration_scatter_ln:g} of c500 at fixed Y500 |
 | mass bias | b = {clusters.sz_mass_bias:g} |
 | prior of the percentiles | {m.prior} |
+| sky of training | {seen} |
 | instruments of training | random ones of {bands[0]} to {bands[1]} bands at {ghz[0]:g} to {ghz[1]:g} GHz, beams {beam[0]:g} to {beam[1]:g}', white noise {noise[0]:g} to {noise[1]:g} µK-arcmin, 1/f noise, high-pass filters |
 
 The likelihood needs no training: instruments, depths and filters beyond these ranges are exact but for the correction.
@@ -69,10 +90,22 @@ The likelihood needs no training: instruments, depths and filters beyond these r
 
 
 def _any_results(bundle: Bundle, metrics: InstrumentsMetrics) -> str:
-    parts = [
-        "## How good it is",
-        "Fresh simulations of the sky above, clusters evenly in ln M and ln z, never seen in training; rho: correlation of "
-        "the 1/f noise between bands.",
+    parts = ["## How good it is"]
+    if metrics.realistic:
+        parts += [
+            "### On the realistic sky",
+            estimator_table(metrics.realistic),
+            REALISTIC_EXPLAINED,
+            gain_table_of(metrics.realistic),
+            GAINS_EXPLAINED,
+            cell_table(metrics.realistic),
+            flag_table(metrics.realistic),
+            FLAGS_EXPLAINED,
+            "### On a Gaussian sky",
+        ]
+    parts += [
+        "Fresh simulations of the sky that the likelihood assumes, clusters evenly in ln M and ln z, never seen in training; "
+        "rho: correlation of the 1/f noise between bands.",
         posterior_table(metrics.surveys),
         EXPLAINED,
     ]
@@ -96,15 +129,23 @@ def _any_results(bundle: Bundle, metrics: InstrumentsMetrics) -> str:
     return "\n\n".join(parts)
 
 
-def _any_limits(metrics: InstrumentsMetrics) -> str:
+def _any_limits(bundle: Bundle, metrics: InstrumentsMetrics) -> str:
+    skies = (
+        "- Real skies. Both training and tests are Gaussian skies with clusters of one family of profiles: sources and dust in clusters,\n"
+        "  mergers, other halos along the line of sight and non-Gaussian foregrounds were not tested."
+    )
+    if bundle.recipe.training.sky == "realistic":
+        skies = (
+            "- Real skies. Training and tests are simulations of one kind, whose contamination is known to a factor of about 1.5: other\n"
+            "  families of profiles, twice or half the contamination, and hydrodynamical clusters were not tested."
+        )
     filters = (
         "" if metrics.variations else "\n- Filters, varying depths and wrong positions: not in this report."
     )
     return f"""
 ## What was not tested
 
-- Real skies. Both training and tests are Gaussian skies with clusters of one family of profiles: sources and dust in clusters,
-  mergers, other halos along the line of sight and non-Gaussian foregrounds were not tested.
+{skies}
 - Noise that is stronger along some direction, and noise whose power is not what `--noise` says.
 - Beams that are not round.{filters}
 

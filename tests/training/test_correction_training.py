@@ -27,7 +27,7 @@ clusters:
   redshift: {kind: log_uniform, min: 0.2, max: 1.2}
   masses: {kind: log_uniform, min_m200c_msun: 1.0e+14, max_m200c_msun: 1.5e+15}
 network: {base_filters: 2}
-training: {cutouts_per_epoch: 256, validation_cutouts: 128, batch_size: 32, max_epochs: 2, learning_rate: 2.0e-4}
+training: {cutouts_per_epoch: 256, validation_cutouts: 128, batch_size: 32, max_epochs: 2}
 calibration: {cutouts: 400}
 """
 

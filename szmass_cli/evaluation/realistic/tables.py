@@ -1,5 +1,7 @@
 """Test sets of the realistic sky, as Markdown."""
 
+import math
+
 from szmass_cli.evaluation.markdown import table
 from szmass_cli.evaluation.realistic.rows import ESTIMATORS, SNR_EDGES, CellRow, Measured, RealisticRow
 
@@ -129,4 +131,6 @@ def _cell(cell: CellRow) -> str:
 
 
 def _percent(found: Measured) -> str:
+    if not math.isfinite(found.value):
+        return ""
     return f"{100 * found.value:+.1f} ± {100 * found.error:.1f} %"
