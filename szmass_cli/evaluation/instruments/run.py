@@ -119,9 +119,6 @@ class InstrumentsBench:
         judged = {case.name: self._judged(case, n, index, case.name) for index, case in enumerate(cases)}
         together = Judged.concatenate(list(judged.values()))
         detected = together.model.below[together.snr > MIN_SNR]
-        realistic = realistic_cases(self._sky)
-        if config is not None:
-            realistic = [RealisticCase.of(self._sky, config, name)]
         metrics = InstrumentsMetrics(
             self._bundle.metadata.name,
             self._bundle.sha256,
@@ -129,9 +126,19 @@ class InstrumentsBench:
             tuple(CaseRow.of(case.name, judged[case.name], case.is_told_the_truth) for case in cases),
             pit_histogram(detected) if detected.size else (),
             mass_bias_rows(together),
-            realistic=realistic_rows(self._bundle, realistic, n, self._seed, self._progress),
+            realistic=realistic_rows(
+                self._bundle, self._realistic(config, name), n, self._seed, self._progress
+            ),
         )
         return InstrumentsEvaluation(metrics, judged)
+
+    def _realistic(self, config: SurveyConfig | None, name: str) -> list[RealisticCase]:
+        """Return the surveys of the realistic sky, for models that were trained on it."""
+        if self._bundle.recipe.training.sky != "realistic":
+            return []
+        if config is not None:
+            return [RealisticCase.of(self._sky, config, name)]
+        return realistic_cases(self._sky)
 
     def further(self, found: InstrumentsEvaluation, sizes: Sizes, config: SurveyConfig | None) -> None:
         """Add all other sets to the results on surveys; for a configuration, only those that concern it."""
