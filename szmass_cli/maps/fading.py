@@ -134,6 +134,8 @@ def measured_fade(sky_map: SkyMap, weights: Weights, ra_deg: np.ndarray, dec_deg
         return None
     power = np.array([np.median(size[ring == one]) for one in range(MIDDLES_ARCMIN.size) if count[one]])
     power = np.append(np.full(MIDDLES_ARCMIN.size - power.size, power[0]), power)
+    if not np.median(whole) > 0.0:
+        return None  # a flat map fades nowhere
     power = (power / np.median(whole)) ** 2
     power[0] = min(power[0], power[1])  # few of its points have neighbours on all sides
     if power[1] > FADED:

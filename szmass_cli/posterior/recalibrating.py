@@ -143,9 +143,9 @@ def _fitted(
             2.0 * information + penalty, weights.T @ slope_b - ln_stretch / width**2
         )
     # the last bits of sums depend on where in memory the posteriors lie
-    shift, ln_stretch = np.round(shift, DECIMALS), np.round(np.clip(ln_stretch, -1.0, 1.0), DECIMALS)
-    stretch = np.exp(ln_stretch).reshape(shape)
-    return Recalibration(*nodes, shift.reshape(shape), stretch, prior_range_msun)
+    kept_shift = np.round(shift, DECIMALS).reshape(shape)
+    kept_stretch = np.exp(np.round(np.clip(ln_stretch, -1.0, 1.0), DECIMALS)).reshape(shape)
+    return Recalibration(*nodes, kept_shift, kept_stretch, prior_range_msun)
 
 
 class _Curves:

@@ -48,9 +48,9 @@ class EstimatorRow:
     ----------
     ln_p : float
         Mean ln p of the true ln M [nats].
-    rms_bright : float
-        rms of mean ln M less the truth, of clusters with S/N above 5.
-    median_bright : float
+    rms_bright : float or None
+        rms of mean ln M less the truth, of clusters with S/N above 5; None where there are none.
+    median_bright : float or None
         Median of ln(M_est / M_true) of the same.
     coverage_68, coverage_95 : float
         Fraction of true masses in central intervals of 68.3 and 95.4 per cent.
@@ -59,8 +59,8 @@ class EstimatorRow:
     """
 
     ln_p: float
-    rms_bright: float
-    median_bright: float
+    rms_bright: float | None
+    median_bright: float | None
     coverage_68: float
     coverage_95: float
     beyond_3_sigma: float
@@ -74,8 +74,8 @@ class EstimatorRow:
         median = (verdict.median - truth.ln_mass)[bright]
         return cls(
             float(verdict.ln_density.mean()),
-            _rms(off[bright]),
-            float(np.median(median)) if bright.any() else float("nan"),
+            _rms(off[bright]) if bright.any() else None,
+            float(np.median(median)) if bright.any() else None,
             coverage(verdict.below, CENTRAL[0]),
             coverage(verdict.below, CENTRAL[1]),
             float(np.mean(np.abs(off) > 3.0 * verdict.sigma)),
@@ -95,10 +95,11 @@ class GainRow:
         Their number.
     ln_p : Measured
         Mean gain in ln p of the truth [nats].
-    rms : Measured
+    rms : Measured or None
         rms of mean ln M less the truth, over that of the recalibrated likelihood, less 1.
-    wild : Measured
-        Number of clusters off by more than 0.7 in ln M, over that of the recalibrated likelihood, less 1.
+    wild : Measured or None
+        Number of clusters off by more than 0.7 in ln M, over that of the same, less 1; None where that
+        has none.
     possible : float
         Gain in ln p of the likelihood of cutouts without contamination [nats].
     """
@@ -106,8 +107,8 @@ class GainRow:
     clusters: str
     n_clusters: int
     ln_p: Measured
-    rms: Measured
-    wild: Measured
+    rms: Measured | None
+    wild: Measured | None
     possible: float
 
     @classmethod
@@ -133,7 +134,7 @@ class CellRow:
     Parameters
     ----------
     snr, redshift, m200c_msun : tuple of float
-        Edges of the cell.
+        Edges of the cell; None is without end.
     n_clusters : int
         Clusters in it.
     coverage_68 : float
@@ -142,7 +143,7 @@ class CellRow:
         Median of ln(M_est / M_true) of the network.
     """
 
-    snr: tuple[float, float]
+    snr: tuple[float, float | None]
     redshift: tuple[float, float]
     m200c_msun: tuple[float, float]
     n_clusters: int
@@ -158,17 +159,17 @@ class FlagRow:
     ----------
     wrong : int
         Clusters whose mean is over 3 sigma off.
-    wrong_flagged, right_flagged : float
-        Fraction of them, and of all others, that are flagged.
-    rms_ratio : tuple of Measured
+    wrong_flagged, right_flagged : float or None
+        Fraction of them, and of all others, that are flagged; None where there are none.
+    rms_ratio : tuple of Measured or None
         rms of mean ln M less the truth of clusters without a flag, over that of all, less 1, in each bin of
         `SNR_EDGES`.
     """
 
     wrong: int
-    wrong_flagged: float
-    right_flagged: float
-    rms_ratio: tuple[Measured, ...]
+    wrong_flagged: float | None
+    right_flagged: float | None
+    rms_ratio: tuple[Measured | None, ...]
 
     @classmethod
     def of(cls, seen: Opinions) -> "FlagRow":
@@ -190,8 +191,8 @@ class FlagRow:
             )
         return cls(
             int(wrong.sum()),
-            float(seen.suspect[wrong].mean()) if wrong.any() else float("nan"),
-            float(seen.suspect[right].mean()) if right.any() else float("nan"),
+            float(seen.suspect[wrong].mean()) if wrong.any() else None,
+            float(seen.suspect[right].mean()) if right.any() else None,
             tuple(ratios),
         )
 
@@ -279,7 +280,7 @@ def _cells(seen: Opinions) -> Iterator[CellRow]:
             off = (seen.network.median - seen.ln_mass)[inside]
             error = MEDIAN_ERROR * float(off.std()) / np.sqrt(off.size)
             yield CellRow(
-                snr,
+                (snr[0], snr[1] if np.isfinite(snr[1]) else None),
                 redshift,
                 between,
                 int(inside.sum()),
@@ -305,14 +306,17 @@ def tarp_departure(nearer: np.ndarray) -> float:
 
 
 def _rms(off: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(off**2))) if off.size else float("nan")
+    return float(np.sqrt(np.mean(off**2))) if off.size else 0.0
 
 
-def _relative(ours: Callable, theirs: Callable, n: int) -> Measured:
-    """Return one statistic of n clusters over another, less 1, with its error by resampling the clusters."""
+def _relative(ours: Callable, theirs: Callable, n: int) -> Measured | None:
+    """Return one statistic of n clusters over another, less 1, with its error by resampling the clusters.
+
+    None where the other is zero.
+    """
     every = np.arange(n)
     if n == 0 or not theirs(every):
-        return Measured(float("nan"), float("nan"))
+        return None
     rng = np.random.default_rng(n)
     drawn = [rng.integers(0, n, n) for _ in range(N_RESAMPLED)]
     ratios = [ours(rows) / theirs(rows) for rows in drawn if theirs(rows)]

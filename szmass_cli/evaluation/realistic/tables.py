@@ -1,7 +1,5 @@
 """Test sets of the realistic sky, as Markdown."""
 
-import math
-
 from szmass_cli.evaluation.markdown import table
 from szmass_cli.evaluation.realistic.rows import ESTIMATORS, SNR_EDGES, CellRow, Measured, RealisticRow
 
@@ -51,8 +49,8 @@ def flag_table(rows: tuple[RealisticRow, ...]) -> str:
             [
                 row.name,
                 str(flags.wrong),
-                f"{100 * flags.wrong_flagged:.0f} %",
-                f"{100 * flags.right_flagged:.1f} %",
+                _number(flags.wrong_flagged, ".0%"),
+                _number(flags.right_flagged, ".1%"),
                 *[_percent(ratio) for ratio in flags.rms_ratio],
             ]
         )
@@ -70,8 +68,8 @@ def estimator_table(rows: tuple[RealisticRow, ...]) -> str:
                 [
                     f"{row.name}: {CALLED[name]}",
                     f"{of.ln_p:+.3f}",
-                    f"{of.rms_bright:.3f}",
-                    f"{of.median_bright:+.3f}",
+                    _number(of.rms_bright, ".3f"),
+                    _number(of.median_bright, "+.3f"),
                     f"{of.coverage_68:.3f}",
                     f"{of.coverage_95:.3f}",
                     f"{100 * of.beyond_3_sigma:.2f} %",
@@ -86,13 +84,13 @@ def gain_table(rows: tuple[RealisticRow, ...]) -> str:
     lines = []
     for row in rows:
         for gain in row.gains:
-            share = gain.ln_p.value / gain.possible if gain.possible > 0.0 else float("nan")
+            share = gain.ln_p.value / gain.possible if gain.possible > 0.0 else None
             lines.append(
                 [
                     f"{row.name}, {gain.clusters}",
                     f"{gain.n_clusters:,}",
                     f"{gain.ln_p.value:+.4f} ± {gain.ln_p.error:.4f}",
-                    f"{100 * share:.0f} %",
+                    _number(share, ".0%"),
                     _percent(gain.rms),
                     _percent(gain.wild),
                 ]
@@ -130,7 +128,11 @@ def _cell(cell: CellRow) -> str:
     )
 
 
-def _percent(found: Measured) -> str:
-    if not math.isfinite(found.value):
+def _percent(found: Measured | None) -> str:
+    if found is None:
         return ""
     return f"{100 * found.value:+.1f} ± {100 * found.error:.1f} %"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form).replace("%", " %")
