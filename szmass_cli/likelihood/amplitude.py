@@ -36,7 +36,7 @@ class AmplitudeLikelihood:
             self._u, self._v, self._table = _tabulated(scatter_ln)
 
     def __call__(self, projection: np.ndarray, fisher: np.ndarray) -> np.ndarray:
-        """Return ln L for t^T C^-1 d and t^T C^-1 t of any one shape."""
+        """Return ln L for t^T C^-1 d of any shape, and t^T C^-1 t that is broadcast to it."""
         if self._scatter == 0.0:
             return projection - 0.5 * fisher
         expected = np.sqrt(np.maximum(fisher, V_RANGE[0] ** 2))

@@ -10,7 +10,6 @@ from functools import cached_property
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.special import logsumexp
 
 from szmass_cli.errors import UsageError
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Weighed
@@ -29,7 +28,7 @@ N_NODES = 5
 WIDER = 1.4
 """The Gaussian is wider than what the best cluster says: heavier tails of other masses must fit in."""
 
-N_MASSES, N_STRETCHES = 64, 13
+N_MASSES = 64
 FINE = 4
 """Points of the finer lattice on which a Gaussian is sought, per step of the coarse one."""
 
@@ -66,7 +65,8 @@ class PositionLikelihood:
         self._axis = STEP_ARCMIN * np.arange(-steps, steps + 1)
         low, high = (float(np.log(size)) for size in BeamedProfile.THETA500_RANGE_ARCMIN)
         self._ln_size = np.linspace(low, high, N_SIZES)
-        self._to_tabulated = CubicSpline(self._ln_size, np.eye(N_SIZES))(likelihood.templates.ln_size).T
+        to_tabulated = CubicSpline(self._ln_size, np.eye(N_SIZES))(likelihood.templates.ln_size)
+        self._to_fine = np.ascontiguousarray(likelihood.templates.fine(to_tabulated.T).T)  # (N_FINE, S)
         self._between = CubicSpline(self._axis, np.eye(self._axis.size))
 
     @cached_property
@@ -109,17 +109,16 @@ class PositionLikelihood:
         coarse = np.linspace(ln_mass[0], ln_mass[-1], min(N_MASSES, ln_mass.size))
         at_nodes = self._at(maps, nodes)  # (f, n, k, S)
         scales = cluster_scales(np.exp(coarse), redshift[:, None], self._likelihood.model)
-        stretches, ln_shares = self._likelihood.scatter.stretches(N_STRETCHES)
+        stretches, ln_shares = self._likelihood.scatter.stretches()
         placed = self._likelihood.placed(scales, stretches)
         fisher = self._likelihood.fisher(weighed, placed)
-        values = np.stack(
-            [
-                self._curves([band[:, k] for band in at_nodes], placed, fisher, ln_shares)
-                for k in range(nodes.shape[1])
-            ],
-            axis=1,
-        )
-        total = logsumexp(values + ln_weights[..., None], axis=1)
+        total = np.empty((len(weighed), coarse.size))
+        with one_blas_thread():
+            for row, ln_weight in enumerate(ln_weights):  # one at a time, its arrays stay in the cache
+                projection = self._projection(at_nodes[:, row], placed, row)
+                values = self._likelihood.amplitude(projection, fisher[row])
+                values += ln_weight[:, None, None] + ln_shares
+                total[row] = _ln_sum(values.transpose(1, 0, 2).reshape(coarse.size, -1))
         return CubicSpline(coarse, total, axis=1)(ln_mass)
 
     def _maps(self, weighed: Weighed) -> np.ndarray:
@@ -206,12 +205,18 @@ class PositionLikelihood:
             columns = maps @ west.swapaxes(1, 2)[None, :, None]  # (f, n, S, a, k)
         return np.einsum("fnsak,nka->fnks", columns, north)
 
-    def _curves(
-        self, at_node: list[np.ndarray], placed: Placed, fisher: np.ndarray, ln_shares: np.ndarray
-    ) -> np.ndarray:
-        """Return ln L (n, m) of clusters at one node each, of products (n, S) in each band."""
-        likelihood = self._likelihood
-        tables = [likelihood.templates.fine(band @ self._to_tabulated) for band in at_node]
-        return logsumexp(
-            likelihood.amplitude(likelihood.projection(tables, placed), fisher) + ln_shares, axis=-1
-        )
+    def _projection(self, at_nodes: np.ndarray, placed: Placed, row: int) -> np.ndarray:
+        """Return t^T C^-1 d (k, m, c) of clusters of one row at its nodes, of products (f, k, S) there."""
+        low, upper = placed.low[row], placed.upper[row][..., None]
+        to_sizes = self._to_fine[low] * (1.0 - upper) + self._to_fine[low + 1] * upper
+        to_sizes *= placed.y_scale[row][..., None]
+        found = np.zeros((at_nodes.shape[1], low.size))
+        for band, spectrum in zip(at_nodes, placed.spectrum[:, row], strict=True):
+            found += band @ (to_sizes * spectrum[..., None]).reshape(low.size, -1).T
+        return found.reshape(-1, *low.shape)
+
+
+def _ln_sum(ln_terms: np.ndarray) -> np.ndarray:
+    """Return ln of the sums of rows (m,) of which ln is given, (m, t)."""
+    largest = ln_terms.max(axis=1)
+    return np.log(np.exp(ln_terms - largest[:, None]).sum(axis=1)) + largest

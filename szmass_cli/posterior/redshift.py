@@ -16,7 +16,7 @@ FOUND_ABOVE_MSUN = 2e14
 
 
 def redshift_nodes(
-    redshift: np.ndarray, redshift_err: np.ndarray, allowed: tuple[float, float]
+    redshift: np.ndarray, redshift_err: np.ndarray, allowed: tuple[float, float], n_nodes: int = N_NODES
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Gauss-Hermite nodes and weights for a Gaussian redshift distribution.
 
@@ -26,6 +26,8 @@ def redshift_nodes(
         Mean and standard deviation of the redshifts.
     allowed : (float, float)
         Redshift range; nodes outside it are moved to its ends.
+    n_nodes : int, optional
+        Number k of nodes.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def redshift_nodes(
     With the roots x_k and weights w_k of the Hermite polynomial (Abramowitz & Stegun 1964, 25.4.46):
     int N(z; m, s²) f(z) dz ≈ sum_k w_k / sqrt(pi) f(m + sqrt(2) s x_k).
     """
-    roots, weights = np.polynomial.hermite.hermgauss(N_NODES)
+    roots, weights = np.polynomial.hermite.hermgauss(n_nodes)
     nodes = redshift + np.sqrt(2.0) * redshift_err * roots[:, None]
     return np.clip(nodes, *allowed), weights / weights.sum()
 
