@@ -18,7 +18,7 @@ from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import Scatter, Weighed
 from szmass_cli.likelihood.holes import filled
-from szmass_cli.likelihood.observables import observables
+from szmass_cli.likelihood.observables import observables, products_by_band
 from szmass_cli.likelihood.positions import PositionLikelihood
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import ScoreImages
@@ -237,6 +237,11 @@ class InstrumentMeter:
         fitted = vars(observables(self._likelihood, weighed, median, rows.redshift))
         nothing = nothing_measured(strip, wanted)
         sources.put(nothing.sources, self._bands)
+        if len(self._bands) > 1:
+            of_bands = products_by_band(self._likelihood, weighed, median, rows.redshift)
+            of_bands[lost] = 0.0
+            own = np.array(self._bands)
+            nothing.by_band[:, own[:, None], np.concatenate([[0], 1 + own])] = of_bands
         found = replace(
             nothing,
             m200c_msun=inference.wanted.percentiles(wanted.percentiles),

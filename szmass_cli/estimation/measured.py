@@ -37,6 +37,9 @@ class Measured:
     sources : numpy.ndarray, shape (n, s, 4 + f)
         Sources that were found in the cutout: offsets north and west [arcmin], kind, S/N and flux in each
         band [mJy]; NaN for those that there are not. (n, 0, 4 + f) where none were looked for.
+    by_band : numpy.ndarray, shape (n, f, 1 + f)
+        Matched filters of the single bands, see `szmass_cli.likelihood.observables.products_by_band`; 0 where
+        there are none.
     """
 
     m200c_msun: np.ndarray
@@ -51,6 +54,7 @@ class Measured:
     ln_likelihood: np.ndarray
     density: np.ndarray
     sources: np.ndarray
+    by_band: np.ndarray
 
     def __getitem__(self, rows: np.ndarray) -> "Measured":
         return Measured(*(getattr(self, one.name)[rows] for one in fields(self)))
@@ -84,7 +88,8 @@ def nothing_measured(strip: Strip, wanted: Wanted, white_uk_arcmin: np.ndarray |
     own_median, snr, y0, y0_err, y500 = np.full((5, n), np.nan)
     ln_likelihood, density = np.full((2, n, wanted.n_masses), np.nan, np.float32)
     masses = np.full((n, len(wanted.percentiles)), np.nan)
-    sources = np.full((n, wanted.n_sources, 4 + strip.usable.shape[1]), np.nan)
+    f = strip.usable.shape[1]
+    sources = np.full((n, wanted.n_sources, 4 + f), np.nan)
     return Measured(
         masses,
         own_median,
@@ -98,6 +103,7 @@ def nothing_measured(strip: Strip, wanted: Wanted, white_uk_arcmin: np.ndarray |
         ln_likelihood,
         density,
         sources,
+        np.zeros((n, f, 1 + f)),
     )
 
 

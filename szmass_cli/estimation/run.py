@@ -18,6 +18,7 @@ from szmass_cli.catalog import (
     write_catalog,
 )
 from szmass_cli.errors import InputError
+from szmass_cli.estimation.bandverdict import bands_agree
 from szmass_cli.estimation.checkresult import CheckResult
 from szmass_cli.estimation.cutoutsources import found_sources, sources_path, write_found_sources
 from szmass_cli.estimation.executors import Executor, in_threads
@@ -287,7 +288,13 @@ def _estimates(
     """Return the estimates of a run all of whose parts are finished."""
     check, of_check = stores.check_result()
     measured = stores.parts.collect(len(run.rows), shards, stores.change(check))
-    run = replace(run, notes=(*run.notes, *of_check))
+    try:
+        flag, of_bands = bands_agree(measured, run.bench.maps)
+    except InputError:
+        stores.parts.remove()  # of no use to the run with the right maps, which would be refused for them
+        raise
+    measured = replace(measured, flags=measured.flags | flag)
+    run = replace(run, notes=(*run.notes, *of_bands, *of_check))
     levels = run.bench.job.wanted.percentiles
     stated = [one.request.frequency_ghz for one in run.bench.maps]
     table = mass_table(measured, run.rows.redshift, levels, run.request.mass_definitions, run.change, stated)

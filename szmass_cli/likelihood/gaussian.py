@@ -221,14 +221,31 @@ class GaussianLikelihood:
     def fisher(self, weighed: Weighed, placed: Placed) -> np.ndarray:
         """Return t^T C^-1 t (n, m) or (n, m, k) at the depths of cutouts."""
         pairs, spectrum = spectra_pairs(len(self.instrument)), placed.spectrum
-        tables = np.stack([depth.fisher for depth in weighed.depths], axis=1)
-        products = read_tables(list(tables), weighed.depth_of, placed.low, placed.upper)
-        if weighed.lost is not None:
-            of_rows = np.arange(len(weighed)), placed.low, placed.upper
-            lost = read_tables(list(np.moveaxis(weighed.lost, 1, 0)), *of_rows)
-            products = [whole - part for whole, part in zip(products, lost, strict=True)]
+        products = self._products(weighed, placed)
         fisher = sum(spectrum[i] * spectrum[j] * p for (i, j), p in zip(pairs, products, strict=True))
         return fisher * placed.y_scale**2
+
+    def _products(self, weighed: Weighed, placed: Placed) -> list[np.ndarray]:
+        """Return t_i^T C^-1 t_j of unit clusters in bands i <= j, twice for i < j, each (n, m)."""
+        tables = np.stack([depth.fisher for depth in weighed.depths], axis=1)
+        products = read_tables(list(tables), weighed.depth_of, placed.low, placed.upper)
+        if weighed.lost is None:
+            return products
+        of_rows = np.arange(len(weighed)), placed.low, placed.upper
+        lost = read_tables(list(np.moveaxis(weighed.lost, 1, 0)), *of_rows)
+        return [whole - part for whole, part in zip(products, lost, strict=True)]
+
+    def by_band(self, weighed: Weighed, placed: Placed) -> np.ndarray:
+        """Return t_i^T C^-1 d and t_i^T C^-1 t_j of bands (n, m, f, 1 + f), for cold gas."""
+        f = len(self.instrument)
+        found = np.empty((*placed.y_scale.shape, f, 1 + f))
+        at = np.arange(len(weighed)), placed.low, placed.upper
+        found[..., 0] = np.stack(read_tables(self._projections(weighed), *at), axis=-1)
+        for (i, j), product in zip(spectra_pairs(f), self._products(weighed, placed), strict=True):
+            found[..., i, 1 + j] = found[..., j, 1 + i] = product if i == j else 0.5 * product
+        found[..., 0] *= placed.y_scale[..., None]
+        found[..., 1:] *= placed.y_scale[..., None, None] ** 2
+        return found
 
     def _projections(self, weighed: Weighed) -> list[np.ndarray]:
         """Return t^T C^-1 d of unit clusters in each band, (n, N_FINE)."""

@@ -52,3 +52,27 @@ def observables(
     amplitude, error = projection / fisher, 1.0 / np.sqrt(fisher)
     values = (amplitude / error, amplitude * scales.y0, error * scales.y0, amplitude * scales.y500_arcmin2)
     return Observables(*(value[:, 0] for value in values))
+
+
+def products_by_band(
+    likelihood: GaussianLikelihood, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray
+) -> np.ndarray:
+    """Return the matched filters of the single bands for clusters of cold gas, (n, f, 1 + f).
+
+    Parameters
+    ----------
+    likelihood : GaussianLikelihood
+        Of f bands.
+    weighed : Weighed
+        The n cutouts with their products with the inverse covariance.
+    m200c_msun, redshift : numpy.ndarray, shape (n,)
+        Mass [Msun] that gives the template its size and brightness, and redshift.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, f, 1 + f)
+        t_i^T C^-1 d, and t_i^T C^-1 t_j, for the part of the cluster t_i in each band.
+    """
+    masses, at = np.asarray(m200c_msun, float)[:, None], np.asarray(redshift, float)[:, None]
+    scales = cluster_scales(masses, at, likelihood.model)
+    return likelihood.by_band(weighed, likelihood.placed(scales))[:, 0]

@@ -189,6 +189,54 @@ def test_correlated_noise_is_a_matter_of_several_bands(survey, estimate):
     assert none.meta["SZM_NCOR"] == 0.0
 
 
+@pytest.fixture(scope="module")
+def bare(survey):
+    """The same two maps without bands in their headers, and one in another unit, or turned over."""
+    for name, path, factor in (
+        ("a.fits", "car_95.fits", 1.0),
+        ("b.fits", "car_150.fits", 1.0),
+        ("bright.fits", "car_150.fits", 1.5),
+        ("over.fits", "car_95.fits", -1.0),
+    ):
+        with fits.open(survey / path) as hdus:
+            hdus[0].data = hdus[0].data * factor
+            for key in ("FREQ", "BEAM"):
+                hdus[0].header.remove(key, ignore_missing=True)
+            hdus.writeto(survey / name, overwrite=True)
+    return survey
+
+
+def run_of(szmass_here, folder, low, high, *more):
+    return szmass_here(
+        "estimate", "--map", f"95={folder / low}", "--map", f"150={folder / high}", folder / "car_truth.csv",
+        "--beam", "95=1.8", "--beam", "150=1.4", "--units", "uK", "--noise", 4, *more, cwd=folder,
+    )  # fmt: skip
+
+
+def test_maps_whose_bands_are_exchanged_are_refused_and_nothing_is_left(bare, szmass_here):
+    """Told apart by the clusters alone: they are 1.6 times as bright at 95 GHz as at 150."""
+    outcome = run_of(szmass_here, bare, "b.fits", "a.fits", "-o", "swapped.fits")
+    said = " ".join(outcome.err.replace("│", " ").split())
+    assert outcome.code == 2
+    assert "The maps look exchanged" in said and "with b.fits at 150 GHz and a.fits at 95 GHz" in said
+    assert not list(bare.glob("swapped*"))
+
+
+@pytest.mark.parametrize(("low", "high"), [("a.fits", "bright.fits"), ("over.fits", "b.fits")])
+def test_a_band_in_another_unit_than_the_other_flags_every_row(bare, szmass_here, low, high):
+    outcome = run_of(szmass_here, bare, low, high, "-o", "off.fits", "--overwrite")
+    said = " ".join(outcome.err.split())
+    assert outcome.code == 0
+    assert "times as bright in" in said and "Every row is flagged UNCALIBRATED_MAP" in said
+    flags = np.asarray(Table.read(bare / "off.fits", unit_parse_strict="silent")["szmass_flags"])
+    assert np.all(flags & Flag.UNCALIBRATED_MAP)
+
+
+def test_maps_that_are_what_they_are_said_to_be_raise_no_doubt(both):
+    assert not np.any(flags_of(both) & Flag.UNCALIBRATED_MAP)
+    assert "as bright" not in " ".join(both.notes)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
