@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from szmass_cli.config import load_config
-from szmass_cli.estimation.bandverdict import departures
+from szmass_cli.estimation.bandverdict import departures, expected_signal
 from szmass_cli.likelihood.bandagreement import band_signal, misfit, order_that_agrees
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
 from szmass_cli.likelihood.observables import products_by_band
@@ -31,8 +31,7 @@ def told(name: str, likelihood: GaussianLikelihood, block: CutoutBlock, images_u
     ln_likelihood = likelihood.ln_likelihood(weighed, LN_MASS, block.redshift)
     mean = np.exp(ln_likelihood - logsumexp(ln_likelihood, axis=1, keepdims=True)) @ LN_MASS
     products = products_by_band(likelihood, weighed, np.exp(mean), block.redshift)
-    responses = np.array([band.response.tsz_uk_per_y() for band in likelihood.instrument.bands])
-    expected = responses / 2.6e6
+    expected = expected_signal([band.response for band in likelihood.instrument.bands])
     found = band_signal(products, expected)
     if found is None:
         print(f"  {name}: too few clusters with signal")

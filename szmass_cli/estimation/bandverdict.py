@@ -65,7 +65,7 @@ def bands_agree(measured: Measured, maps: Sequence[BandMap]) -> tuple[int, tuple
     """
     if len(maps) < 2:
         return 0, ()
-    expected = _expected(maps)
+    expected = expected_signal([one.passband or Passband.monochromatic(one.frequency_ghz) for one in maps])
     found = band_signal(measured.by_band, expected)
     if found is None:
         return 0, ()
@@ -84,15 +84,28 @@ def bands_agree(measured: Measured, maps: Sequence[BandMap]) -> tuple[int, tuple
     return int(Flag.UNCALIBRATED_MAP), (f"{' '.join(said)} {why} Every row is flagged UNCALIBRATED_MAP.",)
 
 
-def _expected(maps: Sequence[BandMap]) -> np.ndarray:
-    """Return the signal of cold gas in each band over the size of that at 150 GHz."""
-    responses = [one.passband or Passband.monochromatic(one.frequency_ghz) for one in maps]
+def expected_signal(responses: Sequence[Passband]) -> np.ndarray:
+    """Return the signal of cold gas in each band (f,) over the size of that at 150 GHz.
+
+    Parameters
+    ----------
+    responses : sequence of Passband, length f
+        Of the bands.
+    """
     unit = abs(float(Passband.monochromatic(REFERENCE_GHZ).tsz_uk_per_y()))
     return np.array([float(one.tsz_uk_per_y()) for one in responses]) / unit
 
 
 def departures(found: BandSignal, expected: np.ndarray) -> list[Departure]:
-    """Return the bands that contradict the one that agrees with the others best."""
+    """Return the bands that contradict the one that agrees with the others best.
+
+    Parameters
+    ----------
+    found : BandSignal
+        Of the clusters of a run.
+    expected : numpy.ndarray, shape (f,)
+        As `expected_signal` gives it.
+    """
     plain = np.flatnonzero(expected < -DECREMENT)
     if not plain.size:
         return []
@@ -104,9 +117,9 @@ def departures(found: BandSignal, expected: np.ndarray) -> list[Departure]:
 
     found_off = []
     for band in np.flatnonzero(np.arange(len(expected)) != reference):
-        is_plain = band in plain
+        is_plain = expected[band] < -DECREMENT
         scale = float(expected[reference] / expected[band]) if is_plain else 1.0
-        ratio, error = (abs(scale) * value for value in over_reference(int(band)))
+        ratio, error = (scale * value for value in over_reference(int(band)))
         if is_plain:
             is_off = not 1.0 / TOLERATED < ratio < TOLERATED and abs(ratio - 1.0) > SIGMAS * error
         else:  # dust makes such a band brighter than it should be, and never fainter

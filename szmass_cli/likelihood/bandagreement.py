@@ -57,7 +57,13 @@ class BandSignal:
     n_rows: int
 
     def of(self, quantity: Callable[[np.ndarray], float]) -> tuple[float, float]:
-        """Return a function of the signal and its standard error, the larger of two estimates."""
+        """Return a function of the signal and its standard error, the larger of two estimates.
+
+        Parameters
+        ----------
+        quantity : callable
+            Takes a signal (f,) and returns a number.
+        """
         value = quantity(self.signal)
         others = np.array([quantity(one) for one in self.without])
         n = len(others)
@@ -91,7 +97,13 @@ def band_signal(products: np.ndarray, expected: np.ndarray) -> BandSignal | None
 
 
 def order_that_agrees(signal: np.ndarray, expected: np.ndarray) -> tuple[tuple[int, ...], float]:
-    """Return which band each map shows the signal of best, and by how much it is off, as a fraction."""
+    """Return which band each map shows the signal of best, and by how much it is off, as a fraction.
+
+    Parameters
+    ----------
+    signal, expected : numpy.ndarray, shape (f,)
+        Signal found and expected, each up to a common factor.
+    """
     f = len(expected)
     orders = permutations(range(f)) if f <= MOST_ORDERED else [tuple(range(f))]
     found = [(order, misfit(signal, expected[list(order)])) for order in orders]
@@ -102,6 +114,11 @@ def misfit(signal: np.ndarray, expected: np.ndarray) -> float:
     """Return by how much a signal departs from the expected one, as a fraction of it, in the worst band.
 
     Bands that should show no decrement worth speaking of count only if they do: dust makes them brighter.
+
+    Parameters
+    ----------
+    signal, expected : numpy.ndarray, shape (f,)
+        Signal found and expected, each up to a common factor.
     """
     plain = expected < -DECREMENT * np.max(np.abs(expected))
     scale = np.where(plain, np.abs(expected), np.max(np.abs(expected)))

@@ -236,7 +236,15 @@ class GaussianLikelihood:
         return [whole - part for whole, part in zip(products, lost, strict=True)]
 
     def by_band(self, weighed: Weighed, placed: Placed) -> np.ndarray:
-        """Return t_i^T C^-1 d and t_i^T C^-1 t_j of bands (n, m, f, 1 + f), for cold gas."""
+        """Return t_i^T C^-1 d and t_i^T C^-1 t_j of single bands for cold gas, (n, m, f, 1 + f).
+
+        Parameters
+        ----------
+        weighed : Weighed
+            The n cutouts with their products with the inverse covariance.
+        placed : Placed
+            Clusters (n, m), each of one profile.
+        """
         f = len(self.instrument)
         found = np.empty((*placed.y_scale.shape, f, 1 + f))
         at = np.arange(len(weighed)), placed.low, placed.upper
