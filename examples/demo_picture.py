@@ -73,7 +73,7 @@ def draw_cluster(column, image, recovered, true_sz, title: str, first: bool):
     radius = 0.5 * (edges[1:] + edges[:-1])
     bottom.plot(radius, radial_profile(true_sz, edges), "k-", lw=1.2, label="true")
     bottom.plot(radius, radial_profile(recovered, edges), "C3--", lw=1.2, label="recovered")
-    bottom.set(xlim=(0, 5), ylim=(-330, 20), xlabel="radius [arcmin]")
+    bottom.set(xlim=(0, 5), xlabel="radius [arcmin]")
     for axes in (top, middle):
         axes.set_xticks([-4, 0, 4])
         axes.set_yticks([-4, 0, 4])
@@ -83,9 +83,6 @@ def draw_cluster(column, image, recovered, true_sz, title: str, first: bool):
         middle.set_ylabel("recovered SZ\n[arcmin]")
         bottom.set_ylabel("SZ [µK]")
         bottom.legend(frameon=False, fontsize=7)
-    else:
-        for axes in column:
-            axes.set_yticklabels([])
     return shown
 
 
@@ -126,7 +123,7 @@ def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None
     figure = plt.figure(figsize=(15, 6.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.6), squeeze=False)[0]
     draw_masses(left, masses, truth)
-    grid = right.subplots(3, N_SHOWN, height_ratios=(1, 1, 0.8))
+    grid = right.subplots(3, N_SHOWN, sharey="row", height_ratios=(1, 1, 0.8))
     for k, row in enumerate(rows):
         found = f"true {truth['M200c_true'][row]:.1f}, found {masses['M200c'][row]:.1f}"
         title = f"z = {truth['redshift'][row]:.2f}\n{found}"

@@ -355,7 +355,7 @@ def estimate(
     Finished parts are kept in OUTPUT.parts until the output is written: the same command goes on
     where an interrupted run stopped.
     """
-    from szmass_cli.api import chosen_executor, mass_definitions
+    from szmass_cli.api.arguments import chosen_executor, mass_definitions
     from szmass_cli.cli.mapoptions import input_files, map_settings
     from szmass_cli.cli.rehearsals import print_rehearsal
     from szmass_cli.cli.reports import print_estimates, print_shard

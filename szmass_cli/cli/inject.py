@@ -77,7 +77,7 @@ def inject(
     in S/N, area, and the noise of the central Compton y with cluster size, from which a selection
     function follows. OUTPUT is a folder of tables (ECSV and FITS), figures and `study.json`.
     """
-    from szmass_cli.api import chosen_executor
+    from szmass_cli.api.arguments import chosen_executor
     from szmass_cli.cli.mapoptions import map_settings, only_maps
     from szmass_cli.cli.reports import print_study
     from szmass_cli.cli.terminal import progress_display
