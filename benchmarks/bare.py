@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import Bundle
@@ -32,12 +31,12 @@ def bare_network(
     """Return what takes cutouts (n, 40, 40, f) or (n, 40, 40) [µK] to posteriors at z = 0.7."""
     model = MassModel.from_bundle(bundle, batch_size)
     likelihood = bundle.sky_model.likelihood(instrument)
-    scores, source = ScoreImages(likelihood), CentralSource(likelihood)
+    scores, contamination = ScoreImages(likelihood), bundle.sky_model.contamination(likelihood)
 
     def forward(images_uk: np.ndarray) -> object:
         images = images_uk.reshape(len(images_uk), 40, 40, len(instrument))
         redshift = np.full(len(images), 0.7)
         weighed = likelihood.weigh(images)
-        return model(features(likelihood, scores, source, weighed, redshift, model.ln_mass), redshift)
+        return model(features(likelihood, scores, contamination, weighed, redshift, model.ln_mass), redshift)
 
     return forward

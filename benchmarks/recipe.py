@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.config import NetworkConfig, SurveyConfig, load_config
-from szmass_cli.likelihood.features import N_CURVES, N_MASSES, mass_nodes
+from szmass_cli.likelihood.features import N_MASSES, mass_nodes, n_curves
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.correction import HIDDEN, build_correction
 from szmass_cli.network.fit.blockstore import BlockStore

@@ -17,7 +17,6 @@ from astropy.table import Table
 
 from szmass_cli import DEFAULT_MODEL
 from szmass_cli.geometry import pixel_radii_arcmin
-from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.maps.cutouts import extract_cutouts
@@ -98,8 +97,8 @@ def recovered_sz_uk(images_uk: np.ndarray, redshift: np.ndarray) -> np.ndarray:
     bundle = default_bundle()
     likelihood = bundle.sky_model.likelihood(Instrument((BAND,)))
     weighed = likelihood.weigh(images_uk[..., None])
-    scores, source = ScoreImages(likelihood), CentralSource(likelihood)
-    seen = features(likelihood, scores, source, weighed, redshift, bundle.ln_mass)
+    scores, contamination = ScoreImages(likelihood), bundle.sky_model.contamination(likelihood)
+    seen = features(likelihood, scores, contamination, weighed, redshift, bundle.ln_mass)
     return Corrector.from_bundle(bundle)(seen).y_map * float(BAND.response.tsz_uk_per_y())
 
 

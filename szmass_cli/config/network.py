@@ -19,6 +19,10 @@ class NetworkConfig(Strict):
     )
     dropout_rate: float = Field(0.0, ge=0, lt=1)
     dropout_in: Literal["decoder", "encoder"] = "decoder"
+    contamination: Literal["central_source", "members"] = Field(
+        "central_source",
+        description="of clusters, that corrections start from; members: dust, motion and radio galaxies",
+    )
     input: Literal["plain", "filtered"] = Field(
         "plain",
         description="mass head; filtered: the cutout, and B C^-1 d, whitened by sky and noise",

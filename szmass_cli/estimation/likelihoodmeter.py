@@ -14,7 +14,6 @@ from szmass_cli.estimation.seen import Fitted, y_score
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.estimation.strips import Strip
-from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import Scatter, Weighed
 from szmass_cli.likelihood.holes import filled
@@ -142,7 +141,8 @@ class InstrumentMeter:
         self._bands, self._model, self._assumptions = list(bands), model, assumptions
         self._noise_uk_arcmin = instrument.noise_uk_arcmin
         self._likelihood = assumptions.sky.likelihood(instrument, assumptions.scatter)
-        self._scores, self._source = ScoreImages(self._likelihood), CentralSource(self._likelihood)
+        self._scores = ScoreImages(self._likelihood)
+        self._contamination = assumptions.sky.contamination(self._likelihood)
         masses = np.exp(model.ln_mass[[0, -1]])
         self._oddities = Oddities(self._likelihood, self._scores, (float(masses[0]), float(masses[1])))
         largest = assumptions.largest_position_error_arcmin
@@ -269,6 +269,6 @@ class InstrumentMeter:
                 weighed[uncertain], ln_mass, redshift[uncertain], rows.position_err_arcmin[uncertain]
             )
         seen = features(
-            self._likelihood, self._scores, self._source, weighed, redshift, ln_mass, ln_likelihood
+            self._likelihood, self._scores, self._contamination, weighed, redshift, ln_mass, ln_likelihood
         )
         return self._model(seen, redshift).posterior

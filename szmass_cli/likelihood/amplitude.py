@@ -12,6 +12,9 @@ REACH = 12.0
 
 N_STARTS, N_NEWTON, N_NODES = 25, 8, 49
 
+SMALLEST = 0.05
+"""Amplitude that the search for the likeliest one starts from at least."""
+
 U_RANGE, V_RANGE = (-60.0, 1000.0), (0.02, 1000.0)
 """S/N found and expected that are tabulated."""
 
@@ -54,6 +57,30 @@ class AmplitudeLikelihood:
         best = np.maximum(found, 0.0)
         upper += 0.5 * best * best
         return upper
+
+    def moments(self, projection: np.ndarray, fisher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the likeliest amplitude, and its variance there, for t^T C^-1 d and t^T C^-1 t of one shape.
+
+        The first two derivatives of ln L with respect to t^T C^-1 d, by Laplace's method in the ln amplitude.
+        """
+        if self._scatter == 0.0:
+            return np.ones_like(projection), np.zeros_like(projection)
+        furthest = 3.0 * self._scatter
+        x = np.clip(np.log(np.maximum(projection / fisher, SMALLEST)), -furthest, furthest)
+        for _ in range(N_NEWTON):
+            slope, bend = self._slope_and_bend(x, projection, fisher)
+            x += np.clip(slope / bend, -furthest, furthest)
+        amplitude = np.exp(x)
+        return amplitude, amplitude**2 / self._slope_and_bend(x, projection, fisher)[1]
+
+    def _slope_and_bend(
+        self, x: np.ndarray, projection: np.ndarray, fisher: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivative of the integrand's ln in the ln amplitude x, and minus its second one."""
+        amplitude, precision = np.exp(x), self._scatter**-2
+        slope = amplitude * (projection - amplitude * fisher) - x * precision
+        bend = np.maximum(amplitude * (2.0 * amplitude * fisher - projection), 0.0) + precision
+        return slope, bend
 
 
 @lru_cache(maxsize=8)

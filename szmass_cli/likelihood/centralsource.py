@@ -16,7 +16,7 @@ from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.sources import point_images_uk
 from szmass_cli.likelihood.templates import read_tables
-from szmass_cli.physics.profiles import ClusterScales
+from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.physics.spectra import PIVOT_GHZ, uk_per_mjy
 from szmass_cli.system.blas import one_blas_thread
 
@@ -40,28 +40,32 @@ class CentralSource:
         Likelihood of the cutouts.
     """
 
+    N_GAINS = 1
     N_KEPT = 256
 
     def __init__(self, likelihood: GaussianLikelihood):
         self._likelihood = likelihood
         bands = likelihood.instrument.bands
         spectrum = component_spectrum("radio", bands) * uk_per_mjy(PIVOT_GHZ)
-        image = point_images_uk(bands, spectrum)
-        self._field = likelihood.symmetry.fold(image[None])[0][0]
+        image = point_images_uk(bands, spectrum, np.zeros((1, 2)))
+        self._field = likelihood.symmetry.fold(image)[0][0]
         self._kept: OrderedDict[int, tuple[Depth, tuple[np.ndarray, np.ndarray, float]]] = OrderedDict()
         self._lock = Lock()
 
-    def ln_gain(self, weighed: Weighed, scales: ClusterScales) -> np.ndarray:
-        """Return ln of the likelihood with a possible source over that without one, (n, m).
+    def ln_gains(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+        """Return ln of the likelihood with a possible source over that without one, (n, 1, m).
 
         Parameters
         ----------
         weighed : Weighed
             The n cutouts with their products with the inverse covariance.
-        scales : ClusterScales
-            Clusters of m masses for each cutout, (n, m).
+        m200c_msun : numpy.ndarray, shape (m,)
+            M200c of clusters [Msun].
+        redshift : numpy.ndarray, shape (n,)
+            Their redshifts.
         """
         likelihood = self._likelihood
+        scales = cluster_scales(m200c_msun, redshift[:, None], likelihood.model)
         nodes, ln_weights = likelihood.scatter.stretches(N_STRETCHES)
         projection, fisher = likelihood.matched(weighed, scales, nodes)
         parts = [self._of_depth(depth) for depth in weighed.depths]
@@ -83,7 +87,7 @@ class CentralSource:
         terms = [np.log1p(-FREQUENCIES.sum()) + np.zeros_like(without)]
         for flux, frequency in zip(FLUXES_MJY, FREQUENCIES, strict=True):
             terms.append(np.log(frequency) + ln_likelihood(flux) - without)
-        return logsumexp(np.stack(terms), axis=0)
+        return logsumexp(np.stack(terms), axis=0)[:, None]
 
     def _of_depth(self, depth: Depth) -> tuple[np.ndarray, np.ndarray, float]:
         """Return C^-1 s (q f,), its products with unit clusters (f, N_FINE), and s^T C^-1 s, at a depth."""

@@ -1,12 +1,13 @@
 """What a network sees of a cutout: score images and curves of the likelihood, alike for all instruments."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.special import softmax
 
 from szmass_cli.geometry import N_PIXELS
-from szmass_cli.likelihood.centralsource import CentralSource
+from szmass_cli.likelihood.contamination import KINDS, Contamination
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import COMPONENTS, ScoreImages
@@ -23,8 +24,8 @@ IMAGE_SIDE = N_PIXELS // 2
 IMAGES = ("tsz", *(f"{name} without the cluster" for name in COMPONENTS))
 """Channels of the images."""
 
-N_CURVES = 4 * N_MASSES + 1
-"""Numbers that are shown beside the images."""
+N_PLAIN_CURVES = 3 * N_MASSES + 1
+"""Numbers that are shown beside the images, without those of the contamination."""
 
 IMAGE_SCALE, SNR_SCALE = 3.0, 2.0
 """Score images and S/N are shown as arcsinh of themselves over these."""
@@ -38,10 +39,10 @@ class Features:
     ----------
     images : numpy.ndarray, shape (n, 20, 20, 4), float32
         arcsinh of score images over 3, see `IMAGES`, in pixels of 0.5'.
-    curves : numpy.ndarray, shape (n, 97), float32
+    curves : numpy.ndarray, shape (n, 73 + 24 g), float32
         At `mass_nodes`: arcsinh of ln L less its largest value; arcsinh of half the S/N found, p / F^1/2; the
-        same of that expected, F^1/2. Then ln z, and arcsinh of what a possible source in the middle adds to
-        ln L at these masses, see `CentralSource`.
+        same of that expected, F^1/2. Then ln z, and arcsinh of what each of g kinds of contamination adds to
+        ln L at these masses, see `Contamination`.
     ln_likelihood : numpy.ndarray, shape (n, m)
         ln L on the grid of posteriors, its largest value 0.
     snr : numpy.ndarray, shape (n,)
@@ -71,6 +72,11 @@ def mass_nodes(ln_mass_grid: np.ndarray) -> np.ndarray:
     return np.linspace(ln_mass_grid[0], ln_mass_grid[-1], N_MASSES)
 
 
+def n_curves(kind: Literal["central_source", "members"]) -> int:
+    """Return how many numbers are shown beside the images of a model of a kind of contamination."""
+    return N_PLAIN_CURVES + N_MASSES * KINDS[kind].N_GAINS
+
+
 def reference_band(instrument: Instrument) -> int:
     """Return the band whose beam y maps have: that with the most SZ signal over white noise."""
     signal = np.array([abs(band.response.tsz_uk_per_y()) for band in instrument.bands])
@@ -80,7 +86,7 @@ def reference_band(instrument: Instrument) -> int:
 def features(
     likelihood: GaussianLikelihood,
     scores: ScoreImages,
-    source: CentralSource,
+    contamination: Contamination,
     weighed: Weighed,
     redshift: np.ndarray,
     ln_mass_grid: np.ndarray,
@@ -94,8 +100,8 @@ def features(
         Gives ln L, matched filters and, through its model, the sizes of clusters.
     scores : ScoreImages
         Score images of the same likelihood.
-    source : CentralSource
-        Possible sources in the middle, of the same likelihood.
+    contamination : Contamination
+        What else than gas the same likelihood reckons with.
     weighed : Weighed
         The n cutouts with their products with the inverse covariance.
     redshift : numpy.ndarray, shape (n,)
@@ -120,7 +126,7 @@ def features(
     mean = _MeanCluster.of(likelihood, projection, fisher, scales, at_nodes)
     return Features(
         np.arcsinh(_halved(images) / IMAGE_SCALE).astype(np.float32),
-        _curves(projection, fisher, at_nodes, redshift, source.ln_gain(weighed, scales)),
+        _curves(projection, fisher, at_nodes, redshift, contamination.ln_gains(weighed, np.exp(nodes), redshift)),
         ln_likelihood,
         best.snr,
         mean.image,
@@ -138,7 +144,7 @@ def _curves(
     fisher: np.ndarray,
     ln_likelihood: np.ndarray,
     redshift: np.ndarray,
-    ln_gain: np.ndarray,
+    ln_gains: np.ndarray,
 ) -> np.ndarray:
     expected = np.sqrt(fisher)
     columns = [
@@ -146,7 +152,7 @@ def _curves(
         np.arcsinh(projection / expected / SNR_SCALE),
         np.arcsinh(expected / SNR_SCALE),
         np.log(redshift)[:, None],
-        np.arcsinh(ln_gain),
+        np.arcsinh(ln_gains).reshape(len(redshift), -1),
     ]
     return np.concatenate(columns, axis=1).astype(np.float32)
 

@@ -226,7 +226,7 @@ class GaussianLikelihood:
         return fisher * placed.y_scale**2
 
     def _products(self, weighed: Weighed, placed: Placed) -> list[np.ndarray]:
-        """Return t_i^T C^-1 t_j of unit clusters in bands i <= j, twice for i < j, each (n, m)."""
+        """Return t_i^T C^-1 t_j of unit clusters in bands i <= j, twice for i < j, each (n, ...)."""
         tables = np.stack([depth.fisher for depth in weighed.depths], axis=1)
         products = read_tables(list(tables), weighed.depth_of, placed.low, placed.upper)
         if weighed.lost is None:
@@ -236,14 +236,14 @@ class GaussianLikelihood:
         return [whole - part for whole, part in zip(products, lost, strict=True)]
 
     def by_band(self, weighed: Weighed, placed: Placed) -> np.ndarray:
-        """Return t_i^T C^-1 d and t_i^T C^-1 t_j of single bands for cold gas, (n, m, f, 1 + f).
+        """Return t_i^T C^-1 d and t_i^T C^-1 t_j of single bands for cold gas, (n, ..., f, 1 + f).
 
         Parameters
         ----------
         weighed : Weighed
             The n cutouts with their products with the inverse covariance.
         placed : Placed
-            Clusters (n, m), each of one profile.
+            Clusters (n, m) or (n, m, k).
         """
         f = len(self.instrument)
         found = np.empty((*placed.y_scale.shape, f, 1 + f))

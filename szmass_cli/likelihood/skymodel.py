@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from szmass_cli.config import SurveyConfig
+from szmass_cli.likelihood.contamination import Contamination, contamination
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.profiles import SzModel
@@ -70,3 +71,7 @@ class SkyModel:
         return GaussianLikelihood(
             self.power(instrument.bands), instrument, self.sz_model, scatter or self.scatter
         )
+
+    def contamination(self, likelihood: GaussianLikelihood) -> Contamination:
+        """Return what else than gas the model reckons with in the cutouts of a likelihood."""
+        return contamination(self.config.network.contamination, likelihood)

@@ -228,18 +228,21 @@ class SourceMarginal:
         return images.astype(float), np.ones(sizes.size)
 
 
-def point_images_uk(bands: Sequence[Band], uk_arcmin2: np.ndarray) -> np.ndarray:
-    """Return a point source in the middle of a cutout behind the beams of bands, (40, 40, f) [µK].
+def point_images_uk(bands: Sequence[Band], uk_arcmin2: np.ndarray, places_arcmin: np.ndarray) -> np.ndarray:
+    """Return point sources behind the beams of bands, each alone in a cutout, (n, 40, 40, f) [µK].
 
     Parameters
     ----------
     bands : sequence of Band, length f
         Beams, pixels and filters.
     uk_arcmin2 : numpy.ndarray, shape (f,)
-        Its temperature times solid angle in each band [µK arcmin^2].
+        Their temperature times solid angle in each band [µK arcmin^2].
+    places_arcmin : numpy.ndarray, shape (n, 2)
+        Where they are, north and west of the centre [arcmin].
     """
-    images = [_ImageOfPoint(band)(0.0, 0.0) / uk_per_mjy(band.frequency_ghz) for band in bands]
-    return np.stack(images, axis=-1) * uk_arcmin2
+    of_band = [(_ImageOfPoint(band), uk_per_mjy(band.frequency_ghz)) for band in bands]
+    images = [[image(*place) / scale for image, scale in of_band] for place in places_arcmin]
+    return np.moveaxis(np.array(images), 1, -1) * uk_arcmin2
 
 
 class _ImageOfPoint:

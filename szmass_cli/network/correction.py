@@ -1,8 +1,7 @@
 """The correction of the Gaussian likelihood: an mResUNet on score images, and a head on curves beside it.
 
 ln p(M | d) = ln prior(M) + ln L(M) + g(M) + const., with ln L that of a Gaussian sky. g starts at exactly
-zero, and so does the correction of the map of Compton y: an untrained network gives the exact Gaussian
-posterior.
+zero, or at what contamination of clusters adds to ln L, and the correction of the map of Compton y at zero.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from scipy.interpolate import CubicSpline
 from szmass_cli import BATCH_SIZE
 from szmass_cli.config import NetworkConfig
 from szmass_cli.geometry import N_PIXELS
-from szmass_cli.likelihood.features import IMAGE_SIDE, IMAGES, N_CURVES, N_MASSES, Features, mass_nodes
+from szmass_cli.likelihood.contamination import KINDS
+from szmass_cli.likelihood.features import IMAGE_SIDE, IMAGES, N_MASSES, Features, mass_nodes, n_curves
 from szmass_cli.network.backend import inference, load_keras
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.mresunet import Trunk, output_maps
@@ -33,12 +33,19 @@ CORE_PIXELS = 6
 HIDDEN = 128
 """Units of each of the two hidden layers of the head."""
 
-INPUT_SHAPES = {"images": (IMAGE_SIDE, IMAGE_SIDE, len(IMAGES)), "curves": (N_CURVES,)}
-"""Of the inputs, without the first axis."""
+STARTS_BELIEVED = {"central_source": 0.0, "members": 1.0}
+"""Share of the contamination's curves that is part of the correction of an untrained network."""
+
+
+def input_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the inputs, without the first axis."""
+    return {"images": (IMAGE_SIDE, IMAGE_SIDE, len(IMAGES)), "curves": (n_curves(config.contamination),)}
 
 
 def build_correction(config: NetworkConfig) -> "keras.Model":
-    """Return the network, untrained: its outputs are zero whatever it sees.
+    """Return the network, untrained: what it adds is zero whatever it sees.
+
+    With the contamination of members the correction starts as what that does to ln L.
 
     Parameters
     ----------
@@ -48,23 +55,29 @@ def build_correction(config: NetworkConfig) -> "keras.Model":
     Returns
     -------
     keras.Model
-        From ``images`` (n, 20, 20, 4) and ``curves`` (n, 97) of `Features` to ``g`` (n, 24) at `mass_nodes`
+        From ``images`` (n, 20, 20, 4) and ``curves`` (n, c) of `Features` to ``g`` (n, 24) at `mass_nodes`
         and ``y`` (n, 40, 40, 1), what is to be added to `Features.y_map` over `Features.y_sigma`.
     """
     keras = load_keras()
     layers = keras.layers
-    inputs = {name: keras.Input(shape, name=name) for name, shape in INPUT_SHAPES.items()}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in input_shapes(config).items()}
     maps = Trunk(config, LEVELS)(inputs["images"])
     core = layers.Cropping2D((IMAGE_SIDE - CORE_PIXELS) // 2)(maps.decoded)
     seen = [layers.GlobalAveragePooling2D(dtype="float32")(part) for part in (maps.bridge, core)]
     hidden = layers.Concatenate(dtype="float32")([*seen, inputs["curves"]])
     for _ in range(2):
         hidden = _dense(hidden, HIDDEN, kernel_initializer="lecun_normal", activation="selu")
-    # what a source in the middle would change is known: how far it is to be believed is learnt
-    believed = _dense(hidden, 1, kernel_initializer="zeros")
-    gain = keras.ops.sinh(inputs["curves"][:, -N_MASSES:])
+    # what contamination would change is known: how far it is to be believed is learnt
+    n_gains = KINDS[config.contamination].N_GAINS
+    start = keras.initializers.Constant(STARTS_BELIEVED[config.contamination])
+    believed = _dense(hidden, n_gains, kernel_initializer="zeros", bias_initializer=start)
+    gains = keras.ops.sinh(inputs["curves"][:, -n_gains * N_MASSES :])
+    of_kinds = [
+        believed[:, kind : kind + 1] * gains[:, kind * N_MASSES : (kind + 1) * N_MASSES]
+        for kind in range(n_gains)
+    ]
     g = layers.Add(name="g", dtype="float32")(
-        [_dense(hidden, N_MASSES, kernel_initializer="zeros"), believed * gain]
+        [_dense(hidden, N_MASSES, kernel_initializer="zeros"), *of_kinds]
     )
     large = layers.UpSampling2D(N_PIXELS // IMAGE_SIDE, interpolation="bilinear")(maps.decoded)
     y = layers.Identity(name="y", dtype="float32")(output_maps(large, 1))
@@ -117,7 +130,7 @@ class Corrector:
         keep_freed_memory()
         self._batch_size = batch_size
         self._to_grid = interpolation(ln_mass, ln_mass)
-        shapes = {name: (batch_size, *shape) for name, shape in INPUT_SHAPES.items()}
+        shapes = {one.name: (batch_size, *one.shape[1:]) for one in network.inputs}
         self._forward = inference(network, shapes)
 
     @classmethod

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, SurveyConfig
-from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.depth import LN_STEP, Depths
 from szmass_cli.likelihood.features import LabelledFeatures, features, reference_band
 from szmass_cli.likelihood.scores import ScoreImages
@@ -42,7 +41,8 @@ class InstrumentFeatures:
     def __init__(self, sky_model: SkyModel, instrument: Instrument, removed_above_mjy: float | None = None):
         self._config = sky_model.config
         self._likelihood = sky_model.likelihood(instrument)
-        self._scores, self._source = ScoreImages(self._likelihood), CentralSource(self._likelihood)
+        self._scores = ScoreImages(self._likelihood)
+        self._contamination = sky_model.contamination(self._likelihood)
         self._cosmology = self._config.sky.cosmology.build()
         self._cutouts = CutoutSimulator(
             _seen_by_survey(self._config.drawn, removed_above_mjy), instrument, sky_model.cmb_dl
@@ -75,7 +75,7 @@ class InstrumentFeatures:
         block, _ = self._cutouts.painted(bare, drawn, m200c, redshift, rng)
         ratio = np.full((n, block.image.shape[-1]), np.exp(LN_STEP * level))
         weighed = self._likelihood.weigh(block.image, ratio)
-        seen = features(self._likelihood, self._scores, self._source, weighed, redshift, self._ln_mass)
+        seen = features(self._likelihood, self._scores, self._contamination, weighed, redshift, self._ln_mass)
         return LabelledFeatures(seen, m200c, redshift, self._true_y(block.sz, m200c, redshift))
 
     def _sky_and_noise(self, rng: np.random.Generator, n: int, level: int) -> np.ndarray:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from szmass_cli import DEFAULT_MODEL
-from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import read_bundle, shipped_models
@@ -56,7 +55,12 @@ def test_posteriors_are_the_exact_ones_on_a_gaussian_sky(bundle, model, instrume
     likelihood = bundle.sky_model.likelihood(instrument)
     weighed, mass, redshift = simulated(likelihood, model.ln_mass, np.random.default_rng(20_261_126))
     seen = features(
-        likelihood, ScoreImages(likelihood), CentralSource(likelihood), weighed, redshift, model.ln_mass
+        likelihood,
+        ScoreImages(likelihood),
+        bundle.sky_model.contamination(likelihood),
+        weighed,
+        redshift,
+        model.ln_mass,
     )
     found, exact = model(seen, redshift).posterior.density, normalised(seen.ln_likelihood)
     gap = ln_density_at(model.ln_mass, exact, mass) - ln_density_at(model.ln_mass, found, mass)

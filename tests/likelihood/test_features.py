@@ -5,13 +5,12 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from szmass_cli.config import parse_config
-from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import (
     IMAGE_SIDE,
-    N_CURVES,
     LabelledFeatures,
     features,
     mass_nodes,
+    n_curves,
     reference_band,
 )
 from szmass_cli.likelihood.scores import ScoreImages
@@ -44,7 +43,8 @@ class Survey:
     def __init__(self, instrument, n=400, seed=1, bare=False):
         rng = np.random.default_rng(seed)
         self.likelihood = SKY.likelihood(instrument)
-        self.scores, self.source = ScoreImages(self.likelihood), CentralSource(self.likelihood)
+        self.scores = ScoreImages(self.likelihood)
+        self.contamination = SKY.contamination(self.likelihood)
         self.m200c = np.exp(rng.uniform(np.log(1e14), np.log(1.5e15), n))
         self.redshift = np.exp(rng.uniform(np.log(0.2), np.log(1.2), n))
         scales = cluster_scales(self.m200c, self.redshift, self.likelihood.model)
@@ -58,7 +58,7 @@ class Survey:
     def features(self, rows=slice(None), **options):
         weighed = self.likelihood.weigh(self.images[rows])
         return features(
-            self.likelihood, self.scores, self.source, weighed, self.redshift[rows], GRID, **options
+            self.likelihood, self.scores, self.contamination, weighed, self.redshift[rows], GRID, **options
         )
 
 
@@ -77,7 +77,7 @@ def test_shapes_do_not_depend_on_the_number_of_bands(seen):
     for found, n in ((seen, 400), (two, 8)):
         assert len(found) == n
         assert found.images.shape == (n, IMAGE_SIDE, IMAGE_SIDE, 4) and found.images.dtype == np.float32
-        assert found.curves.shape == (n, N_CURVES) and found.curves.dtype == np.float32
+        assert found.curves.shape == (n, n_curves("central_source")) and found.curves.dtype == np.float32
         assert found.ln_likelihood.shape == (n, 400)
         for name in ("images", "curves", "ln_likelihood", "snr", "y_map", "y_sigma"):
             assert np.isfinite(getattr(found, name)).all(), name

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from szmass_cli.config import NetworkConfig
-from szmass_cli.likelihood.features import IMAGE_SIDE, N_CURVES, Features, LabelledFeatures, mass_nodes
+from szmass_cli.likelihood.features import IMAGE_SIDE, Features, LabelledFeatures, mass_nodes, n_curves
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.correction import Corrector, build_correction, interpolation
@@ -24,7 +24,7 @@ def made_up(n, seed=1):
     ln_likelihood = -0.5 * ((GRID - centre[:, None]) / 0.2) ** 2
     seen = Features(
         rng.standard_normal((n, IMAGE_SIDE, IMAGE_SIDE, 4)).astype(np.float32),
-        rng.standard_normal((n, N_CURVES)).astype(np.float32),
+        rng.standard_normal((n, n_curves("central_source"))).astype(np.float32),
         ln_likelihood - ln_likelihood.max(axis=1, keepdims=True),
         rng.uniform(0, 20, n),
         rng.uniform(0, 1e-4, (n, 40, 40)).astype(np.float32),

@@ -9,7 +9,6 @@ import numpy as np
 from szmass_cli.evaluation.instruments.cases import Assumed, Case
 from szmass_cli.evaluation.instruments.simulation import TestBlock, ViewSimulator
 from szmass_cli.evaluation.instruments.suspicion import Suspicion
-from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.residual import best_cluster
@@ -189,7 +188,7 @@ class Posteriors:
         self._positions = assumed.positions(self.likelihood)
         self._error = assumed.position_error_arcmin
         self._scores = None if network is None else ScoreImages(self.likelihood)
-        self._source = CentralSource(self.likelihood)
+        self._contamination = assumed.sky.contamination(self.likelihood)
         self._ln_mass, self._network = ln_mass, network
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray, variance_ratio: np.ndarray) -> Answer:
@@ -201,7 +200,7 @@ class Posteriors:
             best = self._ln_mass[ln_likelihood.argmax(axis=1)]
             return Answer(exact, exact, best_cluster(self.likelihood, weighed, best, redshift).snr, weighed)
         seen = features(
-            self.likelihood, self._scores, self._source, weighed, redshift, self._ln_mass, ln_likelihood
+            self.likelihood, self._scores, self._contamination, weighed, redshift, self._ln_mass, ln_likelihood
         )
         density = normalised(ln_likelihood + self._network.corrector(seen).g)
         density = self._network.recalibration(density, redshift, seen.snr)

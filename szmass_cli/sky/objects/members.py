@@ -176,6 +176,20 @@ def _radio_uk(band: Band, index: float) -> float:
     return band.response.mean(lambda nu: (nu / PIVOT_GHZ) ** index * uk_per_mjy(nu))
 
 
+def share_within(radius_r500: np.ndarray, central: float) -> np.ndarray:
+    """Return the share of a cluster's radio galaxies that is seen within radii of its centre, any shape.
+
+    Parameters
+    ----------
+    radius_r500 : numpy.ndarray
+        Projected radii over R500.
+    central : float
+        Share of the galaxies that are the brightest of their cluster.
+    """
+    near = -np.expm1(-0.5 * (radius_r500 / CENTRAL_R500) ** 2)
+    return central * near + (1.0 - central) * np.interp(radius_r500, *_projected_nfw())
+
+
 def _projected_nfw() -> tuple[np.ndarray, np.ndarray]:
     """Return radii over R500, and the fraction of a projected NFW profile within each."""
     radius = np.linspace(0.0, OUTERMOST_R500, 400)
