@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.config import NetworkConfig, SurveyConfig, load_config
-from szmass_cli.likelihood.features import N_MASSES, mass_nodes, n_curves
+from szmass_cli.likelihood.features import N_MASSES, mass_nodes
 from szmass_cli.network.backend import load_keras
-from szmass_cli.network.correction import HIDDEN, build_correction
+from szmass_cli.network.correction import HIDDEN, believed_gains, build_correction, input_shapes
 from szmass_cli.network.fit.blockstore import BlockStore
 from szmass_cli.network.fit.lessons import FLOOR, CorrectionLesson
 from szmass_cli.posterior.grid import ln_density_at, mass_grid
@@ -52,25 +52,21 @@ def drawn_before(*_: Any) -> Any:
     raise SystemExit("This folder lacks blocks: run szmass train with --simulations first.")
 
 
-def built(variant: Variant) -> Any:
+def built(variant: Variant, config: NetworkConfig) -> Any:
     """Return the network of a variant; what it does not see is zero."""
     keras = load_keras()
-    inputs = {
-        "images": keras.Input((20, 20, 4), name="images"),
-        "curves": keras.Input((N_CURVES,), name="curves"),
-    }
+    inputs = {name: keras.Input(shape, name=name) for name, shape in input_shapes(config).items()}
     if variant.images:
         seen = np.zeros(4, np.float32)
         seen[: variant.images] = 1.0
-        whole = build_correction(NetworkConfig(base_filters=variant.base_filters))
+        whole = build_correction(config.model_copy(update={"base_filters": variant.base_filters}))
         outputs = whole({"images": inputs["images"] * seen, "curves": inputs["curves"]})
         return keras.Model(inputs, {"g": outputs["g"], "y": outputs["y"]})
     hidden = inputs["curves"]
     for _ in range(2):
         hidden = keras.layers.Dense(HIDDEN, kernel_initializer="lecun_normal", activation="selu")(hidden)
-    believed = keras.layers.Dense(1, kernel_initializer="zeros")(hidden)
-    gain = keras.ops.sinh(inputs["curves"][:, -N_MASSES:])
-    g = keras.layers.Dense(N_MASSES, kernel_initializer="zeros")(hidden) + believed * gain
+    added = keras.layers.Dense(N_MASSES, kernel_initializer="zeros")(hidden)
+    g = added + believed_gains(hidden, inputs["curves"], config)
     nothing = keras.layers.UpSampling2D(2)(inputs["images"][..., :1] * 0.0)
     return keras.Model(inputs, {"g": g, "y": nothing})
 
@@ -79,7 +75,7 @@ def trained(variant: Variant, config: SurveyConfig, store: BlockStore, n_blocks:
     """Return the network of a variant after some passes through stored blocks."""
     keras = load_keras()
     keras.utils.set_random_seed(config.training.seed)
-    model, size = built(variant), 768
+    model, size = built(variant, config.network), 768
     steps = int(epochs * n_blocks) * size // BATCH
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=config.training.learning_rate, warmup_steps=steps // 20

@@ -17,7 +17,7 @@ import numpy as np
 from szmass_cli.config import SurveyConfig, load_config
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.backend import inference, one_thread_per_operation
-from szmass_cli.network.correction import INPUT_SHAPES, build_correction
+from szmass_cli.network.correction import build_correction, input_shapes
 from szmass_cli.network.fit.lessons import CorrectionLesson
 from szmass_cli.network.fit.loop import fit
 from szmass_cli.training.simulator import FeatureSimulator
@@ -36,7 +36,7 @@ def variant(config: SurveyConfig, base_filters: int, epochs: int) -> SurveyConfi
 def forward_ms(config: SurveyConfig) -> tuple[int, float]:
     """Return the number of weights, and the least time of a forward pass for each cutout [ms]."""
     network = build_correction(config.network)
-    shapes = {name: (BATCH, *shape) for name, shape in INPUT_SHAPES.items()}
+    shapes = {name: (BATCH, *shape) for name, shape in input_shapes(config.network).items()}
     forward = inference(network, shapes)
     rng = np.random.default_rng(1)
     inputs = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}

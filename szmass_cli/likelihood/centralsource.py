@@ -7,6 +7,7 @@ cluster that may have a source; how frequent sources are at its mass and redshif
 
 from collections import OrderedDict
 from threading import Lock
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import logsumexp
@@ -40,7 +41,7 @@ class CentralSource:
         Likelihood of the cutouts.
     """
 
-    N_GAINS = 1
+    N_GAINS: ClassVar[int] = 1
     N_KEPT = 256
 
     def __init__(self, likelihood: GaussianLikelihood):

@@ -26,6 +26,8 @@ KINDS: dict[str, type[CentralSource] | type[MemberLight]] = {
 """By the names of ``network.contamination``."""
 
 
-def contamination(kind: Literal["central_source", "members"], likelihood: GaussianLikelihood) -> Contamination:
+def contamination(
+    kind: Literal["central_source", "members"], likelihood: GaussianLikelihood
+) -> Contamination:
     """Return the contamination of a kind in the cutouts of a likelihood."""
     return KINDS[kind](likelihood)

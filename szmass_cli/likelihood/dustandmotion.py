@@ -26,8 +26,8 @@ VELOCITY_KM_S = 300.0
 """rms of clusters along the line of sight, as of the realistic sky."""
 
 DUST_RELATIVE = 0.7
-"""Standard deviation of a cluster's dust over its mean: log-normal scatters of 0.5 from cluster to cluster, and
-of 0.4 for what is not known of the mean."""
+"""Standard deviation of a cluster's dust over its mean: log-normal scatters of 0.5 from cluster to cluster,
+and of 0.4 for what is not known of the mean."""
 
 MEANS = np.array([1.0, 0.0])
 PRECISIONS = np.array([DUST_RELATIVE**-2.0, 1.0])

@@ -126,7 +126,9 @@ def features(
     mean = _MeanCluster.of(likelihood, projection, fisher, scales, at_nodes)
     return Features(
         np.arcsinh(_halved(images) / IMAGE_SCALE).astype(np.float32),
-        _curves(projection, fisher, at_nodes, redshift, contamination.ln_gains(weighed, np.exp(nodes), redshift)),
+        _curves(
+            projection, fisher, at_nodes, redshift, contamination.ln_gains(weighed, np.exp(nodes), redshift)
+        ),
         ln_likelihood,
         best.snr,
         mean.image,

@@ -1,14 +1,15 @@
 """What clusters shine with besides their gas, and what it does to the likelihood of their masses.
 
-Dust and motion are integrated out for each mass and profile, see `dustandmotion`; then the likelihood is summed
-over places and fluxes of the brightest radio galaxy. With s the image of a galaxy of 1 mJy, one of flux S
-changes t^T C^-1 d by -S t^T C^-1 s, and ln L by S s^T C^-1 d - S^2 s^T C^-1 s / 2, all with dust and motion
-integrated out; what the amplitude makes of it is taken to second order in S.
+Dust and motion are integrated out for each mass and profile, see `dustandmotion`; then the likelihood is
+summed over places and fluxes of the brightest radio galaxy. With s the image of a galaxy of 1 mJy, one of
+flux S changes t^T C^-1 d by -S t^T C^-1 s, and ln L by S s^T C^-1 d - S^2 s^T C^-1 s / 2, all with dust and
+motion integrated out; what the amplitude makes of it is taken to second order in S.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
+from typing import ClassVar
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -59,7 +60,7 @@ class MemberLight:
         Likelihood of the cutouts.
     """
 
-    N_GAINS = 2
+    N_GAINS: ClassVar[int] = 2
     N_KEPT = 64
 
     def __init__(self, likelihood: GaussianLikelihood):
@@ -115,22 +116,9 @@ class MemberLight:
                 galaxies = of_depths[weighed.depth_of[row]]
                 if row in removed:
                     galaxies = self._less(galaxies, removed[row])
-                low, upper = placed.low[row][at], placed.upper[row][at][..., None].astype(np.float32)
-                table = galaxies.with_clusters
-                with_clusters = table[:, low] * (1.0 - upper) + table[:, low + 1] * upper  # (f, m, k, o)
-                brightness = found.brightness[:, row][:, masses][:, :, profiles].astype(np.float32)
-                crossed = np.einsum("amkf,fmko->amko", brightness, with_clusters)
-                likely, per_gas = (
-                    values[row][at].astype(np.float32)[..., None, :] for values in (found.likely, found.per_gas)
-                )
-                inner = found.covariance[row][at].astype(np.float32)[..., None, :, :]
-                gas, dust, motion = crossed
-                gas = gas - per_gas[..., 0] * dust - per_gas[..., 1] * motion
-                slope = seen[row] - likely[..., 0] * dust - likely[..., 1] * motion
-                slope -= gas * mean[row][at][..., None].astype(np.float32)
-                bend = galaxies.squared - inner[..., 0, 0] * dust**2 - inner[..., 1, 1] * motion**2
-                bend -= 2.0 * inner[..., 0, 1] * dust * motion
-                bend -= gas**2 * variance[row][at][..., None].astype(np.float32)
+                products = _products(galaxies, placed, found, row, at)
+                moments = (values[row][at].astype(np.float32) for values in (mean, variance))
+                slope, bend = products.of_flux(seen[row], *moments)
                 np.maximum(bend, NOT_LESS * galaxies.squared, out=bend)
                 ln_ratio[row] = _ln_summed(slope, bend, prior[row])
         return np.einsum("nab,ma,kb->nmk", ln_ratio, to_masses, to_profiles, optimize=True)
@@ -142,9 +130,7 @@ class MemberLight:
         products = self._fields @ depth.inverse
         with_clusters = np.stack([table.T for table in self._likelihood.projections_of(products[0])])
         squared = np.einsum("poj,poj->o", products, self._fields)
-        galaxies = PlacedGalaxies(
-            np.ascontiguousarray(with_clusters, np.float32), squared.astype(np.float32)
-        )
+        galaxies = PlacedGalaxies(np.ascontiguousarray(with_clusters, np.float32), squared.astype(np.float32))
         with self._lock:
             self._kept[id(depth)] = depth, galaxies  # the depth is kept, or another could get its id
             while len(self._kept) > self.N_KEPT:
@@ -160,6 +146,54 @@ class MemberLight:
             (galaxies.with_clusters - lost).astype(np.float32),
             np.maximum(galaxies.squared - removed.between(shared, shared), 0.0).astype(np.float32),
         )
+
+
+@dataclass(frozen=True)
+class _Products:
+    """Products of galaxies with a cluster's light, (m, k, o), and what is known of dust and motion."""
+
+    gas: np.ndarray
+    dust: np.ndarray
+    motion: np.ndarray
+    squared: np.ndarray
+    likely: np.ndarray
+    covariance: np.ndarray
+
+    def of_flux(
+        self, seen: np.ndarray, amplitude: np.ndarray, variance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return slope and bend (m, k, o) of ln L in a galaxy's flux, all else integrated out.
+
+        Parameters
+        ----------
+        seen : numpy.ndarray, shape (o,)
+            s^T C^-1 d.
+        amplitude, variance : numpy.ndarray, shape (m, k)
+            The likeliest amplitude of the gas, and its variance.
+        """
+        dust, motion, cov = self.dust, self.motion, self.covariance[..., None, :, :]
+        slope = seen - self.likely[..., None, 0] * dust - self.likely[..., None, 1] * motion
+        slope -= amplitude[..., None] * self.gas
+        bend = self.squared - cov[..., 0, 0] * dust**2 - cov[..., 1, 1] * motion**2
+        bend -= 2.0 * cov[..., 0, 1] * dust * motion
+        bend -= variance[..., None] * self.gas**2
+        return slope, bend
+
+
+def _products(
+    galaxies: PlacedGalaxies, placed: Placed, found: Marginalised, row: int, at: tuple[np.ndarray, ...]
+) -> _Products:
+    """Return the products of galaxies with one cutout's clusters, at some masses and profiles."""
+    low, upper = placed.low[row][at], placed.upper[row][at][..., None].astype(np.float32)
+    table = galaxies.with_clusters
+    with_clusters = table[:, low] * (1.0 - upper) + table[:, low + 1] * upper  # (f, m, k, o)
+    brightness = found.brightness[:, row][:, at[0], at[1]].astype(np.float32)
+    gas, dust, motion = np.einsum("amkf,fmko->amko", brightness, with_clusters)
+    likely, per_gas, covariance = (
+        values[row][at].astype(np.float32) for values in (found.likely, found.per_gas, found.covariance)
+    )
+    gas = gas - per_gas[..., None, 0] * dust - per_gas[..., None, 1] * motion
+    return _Products(gas, dust, motion, galaxies.squared, likely, covariance)
 
 
 def _thinned(n: int) -> tuple[np.ndarray, np.ndarray]:

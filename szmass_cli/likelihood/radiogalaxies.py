@@ -1,7 +1,8 @@
-"""Where the brightest radio galaxy on a cutout may lie, and how bright it may be: before the data are seen."""
+"""Where the brightest radio galaxy on a cutout may lie and how bright it may be, before the data are seen."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def _of_sky() -> np.ndarray:
     """Return the mean numbers (o, s) of radio galaxies that are no part of clusters."""
     area_arcmin2 = np.repeat(np.pi * np.diff(EDGES_ARCMIN**2) / N_PLACES, N_PLACES)
     counts = radio_counts()
-    per_deg2 = [counts.per_deg2(low, high) for low, high in zip(EDGES_MJY[:-1], EDGES_MJY[1:], strict=True)]
+    per_deg2 = [counts.per_deg2(low, high) for low, high in pairwise(EDGES_MJY)]
     return area_arcmin2[:, None] * np.array(per_deg2) / ARCMIN2_PER_DEG2
 
 

@@ -67,21 +67,37 @@ def build_correction(config: NetworkConfig) -> "keras.Model":
     hidden = layers.Concatenate(dtype="float32")([*seen, inputs["curves"]])
     for _ in range(2):
         hidden = _dense(hidden, HIDDEN, kernel_initializer="lecun_normal", activation="selu")
-    # what contamination would change is known: how far it is to be believed is learnt
+    added = _dense(hidden, N_MASSES, kernel_initializer="zeros")
+    g = layers.Add(name="g", dtype="float32")([added, believed_gains(hidden, inputs["curves"], config)])
+    large = layers.UpSampling2D(N_PIXELS // IMAGE_SIDE, interpolation="bilinear")(maps.decoded)
+    y = layers.Identity(name="y", dtype="float32")(output_maps(large, 1))
+    return keras.Model(inputs, {"g": g, "y": y}, name="correction")
+
+
+def believed_gains(hidden: Any, curves: Any, config: NetworkConfig) -> Any:
+    """Return what contamination adds to ln L (n, 24), each kind as far as a network believes it.
+
+    What it would change is known; how far it is to be believed is learnt.
+
+    Parameters
+    ----------
+    hidden : keras.KerasTensor, shape (n, k)
+        What the network has understood.
+    curves : keras.KerasTensor, shape (n, c)
+        Curves of `Features`; those of the contamination are the last ones.
+    config : NetworkConfig
+        Its ``contamination`` says how many kinds there are.
+    """
+    keras = load_keras()
     n_gains = KINDS[config.contamination].N_GAINS
     start = keras.initializers.Constant(STARTS_BELIEVED[config.contamination])
     believed = _dense(hidden, n_gains, kernel_initializer="zeros", bias_initializer=start)
-    gains = keras.ops.sinh(inputs["curves"][:, -n_gains * N_MASSES :])
+    gains = keras.ops.sinh(curves[:, -n_gains * N_MASSES :])
     of_kinds = [
         believed[:, kind : kind + 1] * gains[:, kind * N_MASSES : (kind + 1) * N_MASSES]
         for kind in range(n_gains)
     ]
-    g = layers.Add(name="g", dtype="float32")(
-        [_dense(hidden, N_MASSES, kernel_initializer="zeros"), *of_kinds]
-    )
-    large = layers.UpSampling2D(N_PIXELS // IMAGE_SIDE, interpolation="bilinear")(maps.decoded)
-    y = layers.Identity(name="y", dtype="float32")(output_maps(large, 1))
-    return keras.Model(inputs, {"g": g, "y": y}, name="correction")
+    return of_kinds[0] if n_gains == 1 else keras.layers.Add(dtype="float32")(of_kinds)
 
 
 def _dense(x: Any, units: int, **options: Any) -> Any:

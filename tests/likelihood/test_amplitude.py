@@ -65,3 +65,18 @@ def test_where_no_cluster_is_expected_nothing_is_learnt(table):
 
 def test_without_scatter_it_is_the_exponent_itself():
     np.testing.assert_allclose(AmplitudeLikelihood(0.0)(np.array([7.0]), np.array([4.0])), [5.0])
+
+
+def test_moments_are_derivatives_of_the_integral():
+    """d ln L / dp is the mean amplitude, and the second derivative its variance."""
+    scatter, fisher = 0.2, np.array([4.0, 25.0, 400.0])
+    for found in (0.6, 1.0, 1.5):
+        projection = found * fisher
+        mean, variance = AmplitudeLikelihood(scatter).moments(projection, fisher)
+        step = 0.05 * np.sqrt(fisher)
+        low, middle, high = (
+            integrated((projection + k * step) / np.sqrt(fisher), np.sqrt(fisher), scatter)
+            for k in (-1, 0, 1)
+        )
+        np.testing.assert_allclose(mean, (high - low) / (2.0 * step), rtol=0.03)
+        np.testing.assert_allclose(variance, (high - 2.0 * middle + low) / step**2, rtol=0.12)

@@ -18,6 +18,8 @@ from szmass_cli.physics.spectra import uk_per_mjy
 SKY = SkyModel(parse_config("{}", "survey.yaml"), 5000.0 * (CMB_ELL / 200.0) ** -1.5)
 BANDS = (Band(95.0, Beam(2.0), 8.0), Band(150.0, Beam(1.2), 6.0))
 
+MASSES = np.array([2e14, 5e14, 1e15])
+
 
 @pytest.fixture(scope="module")
 def likelihood():
@@ -26,11 +28,11 @@ def likelihood():
 
 @pytest.fixture(scope="module")
 def image_uk():
-    return point_images_uk(BANDS, component_spectrum("radio", BANDS) * uk_per_mjy(150.0))
+    return point_images_uk(BANDS, component_spectrum("radio", BANDS) * uk_per_mjy(150.0), np.zeros((1, 2)))[0]
 
 
 def scales_of(likelihood, n):
-    return cluster_scales(np.array([[2e14, 5e14, 1e15]] * n), np.full((n, 1), 0.5), likelihood.model)
+    return cluster_scales(np.array([MASSES] * n), np.full((n, 1), 0.5), likelihood.model)
 
 
 def test_a_source_has_the_flux_density_of_a_gaussian_beam(image_uk):
@@ -46,8 +48,8 @@ def test_a_source_has_the_flux_density_of_a_gaussian_beam(image_uk):
 def test_the_gain_is_that_of_cutouts_from_which_each_source_was_taken_away(likelihood, image_uk):
     rng = np.random.default_rng(2)
     images = 8.0 / 0.25 * rng.standard_normal((3, 40, 40, 2)) + 2.0 * image_uk
-    scales, n_stretches = scales_of(likelihood, 3), CentralSource(likelihood)
-    found = n_stretches.ln_gain(likelihood.weigh(images), scales)
+    scales = scales_of(likelihood, 3)
+    found = CentralSource(likelihood).ln_gains(likelihood.weigh(images), MASSES, np.full(3, 0.5))[:, 0]
 
     def ln_likelihood(flux):
         weighed = likelihood.weigh(images - flux * image_uk)
@@ -65,6 +67,6 @@ def test_the_gain_is_that_of_cutouts_from_which_each_source_was_taken_away(likel
 def test_without_a_source_little_is_gained(likelihood):
     rng = np.random.default_rng(3)
     images = np.array([8.0, 6.0]) / 0.25 * rng.standard_normal((40, 40, 40, 2))
-    groups = cluster_scales(np.full((40, 1), 2e13), np.full((40, 1), 0.5), likelihood.model)
-    gain = CentralSource(likelihood).ln_gain(likelihood.weigh(images), groups)
+    weighed = likelihood.weigh(images)
+    gain = CentralSource(likelihood).ln_gains(weighed, np.array([2e13]), np.full(40, 0.5))
     assert np.median(gain) < 0.1 and np.all(gain > np.log1p(-FREQUENCIES.sum()) - 1e-9)

@@ -1,10 +1,19 @@
 """The correction: exactly zero before it has learnt anything, and small changes where it has."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from szmass_cli.config import NetworkConfig
-from szmass_cli.likelihood.features import IMAGE_SIDE, Features, LabelledFeatures, mass_nodes, n_curves
+from szmass_cli.likelihood.features import (
+    IMAGE_SIDE,
+    N_MASSES,
+    Features,
+    LabelledFeatures,
+    mass_nodes,
+    n_curves,
+)
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.correction import Corrector, build_correction, interpolation
@@ -54,6 +63,16 @@ def test_an_untrained_network_gives_the_exact_gaussian_posterior(block, residual
     )
     np.testing.assert_array_equal(answer.y_map, block.features.y_map)
     assert not answer.lost.any()
+
+
+def test_an_untrained_network_that_knows_members_gives_the_sum_over_their_light(block):
+    """What dust and motion add to ln L, and then a radio galaxy, is taken as it is."""
+    config = NetworkConfig(base_filters=2, contamination="members")
+    gains = np.random.default_rng(5).standard_normal((70, 2, N_MASSES)).cumsum(axis=2)
+    curves = [block.features.curves[:, : 3 * N_MASSES + 1], np.arcsinh(gains).reshape(70, -1)]
+    seen = replace(block.features, curves=np.concatenate(curves, axis=1).astype(np.float32))
+    found = Corrector(build_correction(config), GRID)(seen).g
+    np.testing.assert_allclose(found, gains.sum(axis=1) @ interpolation(GRID, GRID), atol=1e-4)
 
 
 def test_a_trained_one_looks_at_images_and_at_curves(corrector, block):

@@ -200,7 +200,13 @@ class Posteriors:
             best = self._ln_mass[ln_likelihood.argmax(axis=1)]
             return Answer(exact, exact, best_cluster(self.likelihood, weighed, best, redshift).snr, weighed)
         seen = features(
-            self.likelihood, self._scores, self._contamination, weighed, redshift, self._ln_mass, ln_likelihood
+            self.likelihood,
+            self._scores,
+            self._contamination,
+            weighed,
+            redshift,
+            self._ln_mass,
+            ln_likelihood,
         )
         density = normalised(ln_likelihood + self._network.corrector(seen).g)
         density = self._network.recalibration(density, redshift, seen.snr)
