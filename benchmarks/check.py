@@ -4,9 +4,12 @@ A field is simulated with clusters whose masses are even in ln M, as the prior o
 spoiled, or its beam or noise are stated wrongly, and measured: bias and coverage of the catalogue's own
 clusters (S/N above 3), whose true masses are known here, stand beside those of the injected ones.
 
+One field knows coverage to 2 per cent, and all faults of a field share its clusters: numbers are of several
+fields, each with a sky and clusters of its own.
+
 First comes what a check costs, and a study (`szmass inject`) of twice as many clusters.
 
-Usage: python benchmarks/check.py [--width 16] [--height 10] [--checks 1000] [--faults NAME ...]
+Usage: python benchmarks/check.py [--fields 4] [--width 16] [--height 10] [--checks 1000] [--faults NAME ...]
 """
 
 import argparse
@@ -14,7 +17,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,22 +99,54 @@ FAULTS = (
 )
 
 
-def own_numbers(masses: Table, true_1e14: np.ndarray) -> dict[str, float]:
-    """Bias and coverage of the catalogue's own clusters, with errors."""
-    above = np.asarray(masses["sz_snr"]) > LEAST_SNR
-    truth, table = true_1e14[above], masses[above]
-    ln_ratio = np.log(np.asarray(table["M200c"]) / truth)
-    found = {"n": len(truth), "bias": ln_ratio.mean(), "bias_err": ln_ratio.std() / np.sqrt(len(truth))}
-    for name, low, high in (("coverage_68", "p16", "p84"), ("coverage_95", "p2p5", "p97p5")):
-        inside = (table[f"M200c_{low}"] <= truth) & (truth <= table[f"M200c_{high}"])
-        share = float(np.mean(inside))
-        found[name] = share
-        found[f"{name}_err"] = float(np.sqrt(max(share * (1.0 - share), 0.01) / len(truth)))
+@dataclass(frozen=True)
+class Seen:
+    """What clusters above the S/N show: ln M_est / M_true, and whether 68 and 95 per cent hold the truth."""
+
+    ln_ratio: np.ndarray
+    inside_68: np.ndarray
+    inside_95: np.ndarray
+
+    @classmethod
+    def of(cls, masses: Table, true_1e14: np.ndarray) -> "Seen":
+        """Of the clusters of a catalogue, whose true masses are known."""
+        above = np.asarray(masses["sz_snr"]) > LEAST_SNR
+        truth, table = true_1e14[above], masses[above]
+        inside = [
+            np.asarray((table[f"M200c_{low}"] <= truth) & (truth <= table[f"M200c_{high}"]))
+            for low, high in (("p16", "p84"), ("p2p5", "p97p5"))
+        ]
+        return cls(np.log(np.asarray(table["M200c"]) / truth), *inside)
+
+    def numbers(self) -> dict[str, float]:
+        """Bias and coverage, with errors."""
+        n = len(self.ln_ratio)
+        found = {"n": n, "bias": self.ln_ratio.mean(), "bias_err": self.ln_ratio.std() / np.sqrt(n)}
+        for name, inside in (("coverage_68", self.inside_68), ("coverage_95", self.inside_95)):
+            share = float(np.mean(inside))
+            found |= {name: share, f"{name}_err": float(np.sqrt(max(share * (1.0 - share), 0.01) / n))}
+        return found
+
+
+def together(seen: Sequence[Seen]) -> Seen:
+    """Clusters of several fields as one sample."""
+    columns = ("ln_ratio", "inside_68", "inside_95")
+    return Seen(*(np.concatenate([getattr(one, name) for one in seen]) for name in columns))
+
+
+def mean_of(numbers: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Numbers of several fields' checks, weighted by their clusters."""
+    n = np.array([one["n"] for one in numbers])
+    found: dict[str, float] = {"n": n.sum()}
+    for key in ("bias", "coverage_68", "coverage_95"):
+        found[key] = float(np.sum([one[key] for one in numbers] * n) / n.sum())
+        errors = np.array([one[f"{key}_err"] for one in numbers])
+        found[f"{key}_err"] = float(np.sqrt(np.sum((errors * n) ** 2)) / n.sum())
     return found
 
 
 def checked_numbers(meta: dict[str, Any]) -> dict[str, float]:
-    """The same of the injected clusters, as the header states them."""
+    """Bias and coverage of the injected clusters, as the header states them."""
     keys = {"n": "CHKD", "bias": "CBIA", "bias_err": "CBIE", "coverage_68": "C68", "coverage_68_err": "C68E"}
     keys |= {"coverage_95": "C95", "coverage_95_err": "C95E"}
     return {name: meta[f"SZM_{key}"] for name, key in keys.items()}
@@ -132,17 +167,37 @@ def sigmas_apart(one: dict[str, float], other: dict[str, float]) -> dict[str, fl
     }
 
 
-def compare(fault: Fault, path: Path, truth: Table, n_checked: int) -> bool:
-    """Measure one spoiled map, print what its clusters and the check show, return whether they agree."""
-    spoiled = path.with_name("spoiled.fits")
-    with fits.open(path) as hdus:
-        hdus[0].data = fault.spoil(hdus[0].data.astype(float)).astype(np.float32)
-        hdus.writeto(spoiled, overwrite=True)
-    stated: dict[str, Any] = {"noise": NOISE_UK_ARCMIN, "percentiles": PERCENTILES} | fault.stated
-    catalog = truth["name", "ra", "dec", "redshift"]
-    true = np.asarray(truth["M200c_true"])
-    masses = szmass_cli.estimate(spoiled, catalog, check=n_checked, **stated)
-    own, checked = own_numbers(masses, true), checked_numbers(masses.meta)
+@dataclass(frozen=True)
+class Field:
+    """A mock field, with the true masses of its clusters."""
+
+    path: Path
+    truth: Table
+
+    @property
+    def catalog(self) -> Table:
+        """What is told of its clusters."""
+        return self.truth["name", "ra", "dec", "redshift"]
+
+    def measured(self, fault: Fault, n_checked: int) -> tuple[Seen, Seen, dict[str, float]]:
+        """Its own clusters without and with recalibration, and the check's numbers, under a fault."""
+        spoiled = self.path.with_name("spoiled.fits")
+        with fits.open(self.path) as hdus:
+            hdus[0].data = fault.spoil(hdus[0].data.astype(float)).astype(np.float32)
+            hdus.writeto(spoiled, overwrite=True)
+        stated: dict[str, Any] = {"noise": NOISE_UK_ARCMIN, "percentiles": PERCENTILES} | fault.stated
+        true = np.asarray(self.truth["M200c_true"])
+        plain = szmass_cli.estimate(spoiled, self.catalog, check=0, **stated)
+        again = szmass_cli.estimate(spoiled, self.catalog, check=n_checked, recalibrate=True, **stated)
+        return Seen.of(plain, true), Seen.of(again, true), checked_numbers(again.meta)
+
+
+def compare(fault: Fault, fields: list[Field], n_checked: int) -> bool:
+    """Measure spoiled maps, print what their clusters and the checks show, return whether they agree."""
+    found = [one.measured(fault, n_checked) for one in fields]
+    plain, recalibrated, checks = zip(*found, strict=True)
+    own, again = together(plain).numbers(), together(recalibrated).numbers()
+    checked = mean_of(checks)
     print(line(f"{fault.name}: own clusters", own))
     print(line("    check", checked))
     apart = sigmas_apart(own, checked)
@@ -150,14 +205,13 @@ def compare(fault: Fault, path: Path, truth: Table, n_checked: int) -> bool:
     words = ", ".join(f"{key} {value:+.1f}" for key, value in apart.items())
     says = "agree" if agree else "DIFFER" if fault.seen else "differ: not to be seen by injection"
     print(f"    standard errors apart: {words}: {says}")
-    again = szmass_cli.estimate(spoiled, catalog, check=n_checked, recalibrate=True, **stated)
-    print(line("    own clusters, --recalibrate", own_numbers(again, true)), flush=True)
+    print(line("    own clusters, --recalibrate", again), flush=True)
     return agree or not fault.seen
 
 
-def costs(path: Path, truth: Table, n_checked: int) -> None:
+def costs(field: Field, n_checked: int) -> None:
     """Print what a check, and a study of twice as many clusters, cost: wall clock, and time of all cores."""
-    catalog = truth["name", "ra", "dec", "redshift"][:64]
+    path, catalog = field.path, field.catalog[:64]
 
     def seconds(function: Callable[[], Any]) -> np.ndarray:
         start = time.perf_counter(), time.process_time()
@@ -187,9 +241,9 @@ def mock_survey(width_deg: float, height_deg: float) -> SurveyConfig:
     return survey.model_copy(update={"field": shape, "sky": survey.sky.model_copy(update={"bands": (band,)})})
 
 
-def wanted_clusters(survey: SurveyConfig) -> Table:
+def wanted_clusters(survey: SurveyConfig, seed: int) -> Table:
     """Clusters on a lattice with jitter: no two in one cutout. Masses and redshifts as the model has them."""
-    rng, shape = np.random.default_rng(7), survey.field
+    rng, shape = np.random.default_rng([7, seed]), survey.field
     axes = [
         np.arange(-0.5 * size + 0.25, 0.5 * size - 0.25, APART_ARCMIN / 60.0)
         for size in (shape.width_deg, shape.height_deg)
@@ -204,27 +258,32 @@ def wanted_clusters(survey: SurveyConfig) -> Table:
     )
 
 
+def simulated_field(survey: SurveyConfig, folder: Path, seed: int) -> Field:
+    """Write a field with its clusters."""
+    path, catalog = folder / f"field{seed}.fits", folder / f"wanted{seed}.csv"
+    wanted_clusters(survey, seed).write(catalog)
+    return Field(path, simulate_survey_field(survey, path, seed=8 + seed, catalog=catalog).truth)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=float, default=16.0, help="of the field [deg]")
-    parser.add_argument("--height", type=float, default=10.0, help="of the field [deg]")
-    parser.add_argument("--checks", type=int, default=1000, help="injected clusters")
+    parser.add_argument("--fields", type=int, default=4, help="mock fields")
+    parser.add_argument("--width", type=float, default=16.0, help="of a field [deg]")
+    parser.add_argument("--height", type=float, default=10.0, help="of a field [deg]")
+    parser.add_argument("--checks", type=int, default=1000, help="injected clusters of a field")
     parser.add_argument("--faults", nargs="+", default=[fault.name for fault in FAULTS])
     given = parser.parse_args()
-    width, height, n_checked = given.width, given.height, given.checks
-    survey = mock_survey(width, height)
-    wanted, load = wanted_clusters(survey), os.getloadavg()[0]
-    print(f"{os.cpu_count()} cores, load {load:.1f}; {width:g} x {height:g} deg, {len(wanted)} clusters")
-    print(f"{'':36s}     n  {'bias':17s}  {'within 68 %':17s}  within 95 %")
+    survey, load = mock_survey(given.width, given.height), os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, load {load:.1f}; {given.fields} x {given.width:g} x {given.height:g} deg")
     start, fine = time.perf_counter(), True
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "field.fits"
-        wanted.write(path.with_suffix(".csv"))
-        truth = simulate_survey_field(survey, path, seed=8, catalog=path.with_suffix(".csv")).truth
+        fields = [simulated_field(survey, Path(folder), seed) for seed in range(given.fields)]
+        print(f"{sum(len(one.truth) for one in fields)} clusters")
         if len(given.faults) == len(FAULTS):
-            costs(path, truth, n_checked)
+            costs(fields[0], given.checks)
+        print(f"{'':36s}     n  {'bias':17s}  {'within 68 %':17s}  within 95 %")
         for fault in (one for one in FAULTS if one.name in given.faults):
-            fine &= compare(fault, path, truth, n_checked)
+            fine &= compare(fault, fields, given.checks)
     print(f"{time.perf_counter() - start:.0f} s")
     sys.exit(0 if fine else 1)
 

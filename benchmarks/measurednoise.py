@@ -26,6 +26,7 @@ from szmass_cli.config import load_config
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.likelihoodmeter import LN_STEP_OF_SEVERAL
 from szmass_cli.estimation.noisemeasure import NoiseMeter
+from szmass_cli.estimation.noiseplane import noise_plane
 from szmass_cli.estimation.request import MapRequest
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.strips import cut_strip
@@ -101,7 +102,10 @@ def noise_power(bands, correlation: float, mock: Mock, ell_x: np.ndarray, ell_y:
     """Return the power of noise (f, f, ...) [µK^2 sr] before any filter."""
     ell, angle = np.hypot(ell_x, ell_y), np.arctan2(ell_y, ell_x)
     stripes = 1.0 + mock.stripes * np.cos(2.0 * (angle - np.radians(mock.stripe_deg)))
-    root = np.array([np.sqrt(band.red_noise.cl_uk2_sr(ell) * stripes) for band in bands])
+    reds = [
+        np.zeros(ell.shape) if band.red_noise is None else band.red_noise.cl_uk2_sr(ell) for band in bands
+    ]
+    root = np.sqrt(np.array(reds) * stripes)
     between = correlation + (1.0 - correlation) * np.eye(len(bands))
     power = between.reshape(*between.shape, 1, 1) * root[:, None] * root[None, :]
     for index, band in enumerate(bands):
@@ -220,9 +224,11 @@ def compared(name: str, n_fields: int, n_rows: int) -> None:
                 )
             )
             start = time.process_time()
-            found = NoiseMeter(maps, seen, sky)(positions(rng, N_MEASURED_AROUND))
-            seconds = time.process_time() - start
+            meter = NoiseMeter(maps, seen, sky)
+            found = meter(positions(rng, N_MEASURED_AROUND))
             assert found is not None
+            plane = noise_plane(meter, seen, found)
+            seconds = time.process_time() - start
             rows = positions(rng, n_rows)
             strip = cut_strip(maps, rows)
         print(
@@ -232,7 +238,7 @@ def compared(name: str, n_fields: int, n_rows: int) -> None:
         )
         white = found.shape.white_uk_arcmin
         same = tuple(replace(band, noise_uk_arcmin=float(w)) for band, w in zip(bands, white, strict=True))
-        instrument = Instrument(same, found.shape.correlation, plane_noise=found.plane)
+        instrument = Instrument(same, found.shape.correlation, plane_noise=plane)
         brighter = sky.with_foregrounds(found.foregrounds)
         measured = GaussianLikelihood(brighter.power(same), instrument, sky.sz_model, SCATTER)
         mass = MASSES_MSUN[0] * (MASSES_MSUN[1] / MASSES_MSUN[0]) ** rng.uniform(size=n_rows)

@@ -2,28 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from scipy import fft, ndimage
 
 from szmass_cli.estimation.bandmaps import BandMap
-from szmass_cli.estimation.noiseregions import LEAST_BLANK, Region, regions_around
+from szmass_cli.estimation.noiseregions import LEAST_BLANK, MOST_REGIONS, Region, regions_around
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.maps.patches import PatchGrid
 from szmass_cli.physics.bands import Instrument
-from szmass_cli.physics.planenoise import PlaneNoise, passed_noise, shape_of_filter
-from szmass_cli.physics.transfers import IsotropicTransfer, PlaneTransfer
+from szmass_cli.physics.planenoise import shape_of_filter
 from szmass_cli.sky.lags import plane_filters
 from szmass_cli.sky.noisefit import BinnedPower, NoiseFit, NoiseShape, fitted_noise, relative_depth
 from szmass_cli.sky.patchpower import PlaneModes
-from szmass_cli.sky.planeratio import (
-    WINDOW_CORRELATION,
-    PlaneModel,
-    PlaneRatio,
-    measured_noise_plane,
-)
+from szmass_cli.sky.planeratio import WINDOW_CORRELATION
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.system.blas import one_blas_thread
 
@@ -47,9 +40,8 @@ other."""
 HALF_BLANK = 0.5
 """Of the blank sky that regions begin with: sources may take as much of it."""
 
-STOPPED, JUDGED_BY = 0.1, 4
-"""Power that filters leave where it is looked whether noise went through them, and the regions that such
-things are judged by."""
+JUDGED_BY = 4
+"""Regions by which it is looked how far power reaches."""
 
 AS_STATED, NEAR_STATED, CONTRADICTED_BY = 0.03, 0.1, 6.6
 """Of ln of the white noise: inverse variances that are right to the first, or to the second where the map
@@ -87,6 +79,10 @@ class RegionPower:
         """Return the power of each mode between bands, (m, f, f) [µK^2 sr]."""
         return (self.modes[:, :, None] * self.modes[:, None, :].conj()).real
 
+    def only(self, chosen: np.ndarray) -> "RegionPower":
+        """Return the same with some of its modes."""
+        return RegionPower(self.region, self.modes[chosen], self.sky[chosen], self.foregrounds[chosen])
+
     def brighter(self, factor: float) -> "RegionPower":
         """Return the same with so many times the model's foregrounds in the sky."""
         return replace(self, sky=self.sky + (factor - 1.0) * self.foregrounds)
@@ -100,8 +96,6 @@ class NoiseMeasurement:
     ----------
     shape : NoiseShape
         White noise, knee, slope and correlation of the bands, at the depth `reference`.
-    plane : PlaneNoise
-        The same noise as its power in the plane of multipoles.
     reference_uk_arcmin : numpy.ndarray, shape (f,)
         What inverse variances say of that depth; NaN without.
     regions : tuple of Region
@@ -117,7 +111,6 @@ class NoiseMeasurement:
     """
 
     shape: NoiseShape
-    plane: PlaneNoise
     reference_uk_arcmin: np.ndarray
     regions: tuple[Region, ...]
     depth: np.ndarray
@@ -145,18 +138,26 @@ class NoiseMeter:
         twice = sky.with_foregrounds(2.0).power(instrument.bands)
         self._foregrounds = SkyPower(twice.ell, twice.cl_uk2_sr - self._sky.cl_uk2_sr)
 
-    def __call__(self, rows: Rows) -> NoiseMeasurement | None:
-        """Return the noise around the rows of a catalogue; None where no region has enough blank sky."""
+    def __call__(self, rows: Rows, most: int = MOST_REGIONS) -> NoiseMeasurement | None:
+        """Return the noise around the rows of a catalogue; None where no region has enough blank sky.
+
+        Parameters
+        ----------
+        rows : Rows
+            All rows of the catalogue.
+        most : int
+            Regions to measure it in at most.
+        """
         with one_blas_thread():
-            regions = regions_around(self._maps, rows)
+            regions = regions_around(self._maps, rows, most)
             return self._measured(regions) if regions else None
 
     def _measured(self, regions: list[Region]) -> NoiseMeasurement | None:
         modes = self._modes(regions[0].grid)
         box = np.broadcast_arrays(*modes.box())
         lags = [modes.lags(self._in_maps(one, *box)) for one in (self._sky, self._foregrounds)]
-        modes = self._where_there_is_power(modes, regions)
         powers = [_power(modes, lags, one) for one in regions]
+        modes, powers = _where_there_is_power(modes, powers)
         fit = fitted_noise(self._binned(modes, powers, self._depths(regions)[1]))
         # once more without what stands out against this noise
         filters = self._matched(modes, fit)
@@ -167,7 +168,7 @@ class NoiseMeter:
         return self._of_powers(modes, powers) if powers else None
 
     def _of_powers(self, modes: PlaneModes, totals: list[RegionPower]) -> NoiseMeasurement:
-        powers = [_of_difference(modes, one) for one in totals]
+        powers = [of_difference(modes, one) for one in totals]
         reference, depth = self._depths([one.region for one in powers])
         unknown = np.isnan(reference)
         binned = self._binned(modes, powers, depth)
@@ -181,10 +182,9 @@ class NoiseMeter:
         if np.any(np.std(found[:, unknown], axis=0) > UNEVEN):
             depth = np.where(unknown, found / typical, depth)
             fit = _as_stated(replace(binned, depth=depth), reference)
-        plane = self._plane(modes, [one.brighter(fit.foregrounds) for one in powers], depth, fit)
         regions = tuple(one.region for one in powers)
         seen = tuple(one.brighter(fit.foregrounds) for one in totals)
-        return NoiseMeasurement(fit.shape, plane, reference, regions, depth, modes, seen, fit.foregrounds)
+        return NoiseMeasurement(fit.shape, reference, regions, depth, modes, seen, fit.foregrounds)
 
     def _modes(self, grid: PatchGrid) -> PlaneModes:
         coarsest = max(one.sky_map.pixel_arcmin for one in self._maps)
@@ -207,22 +207,6 @@ class NoiseMeter:
         if foregrounds == 1.0:
             return total
         return total + (foregrounds - 1.0) * self._in_maps(self._foregrounds, ell_x, ell_y)
-
-    def _no_sky(self, ell_x: np.ndarray, ell_y: np.ndarray) -> np.ndarray:
-        """Return the power of the sky in the difference of splits: none."""
-        return np.zeros((len(self._instrument),) * 2 + np.broadcast_shapes(ell_x.shape, ell_y.shape))
-
-    def _where_there_is_power(self, modes: PlaneModes, regions: list[Region]) -> PlaneModes:
-        """Return modes up to where a map was smoothed so much that nothing is left."""
-        ell = modes.ell
-        near = np.abs(ell / ELL_OF_CLUSTERS - 1.0) < 0.1
-        found = [modes.transform(one.images_uk, one.window, one.broad) for one in regions[:JUDGED_BY]]
-        mean = np.mean(np.abs(found) ** 2, axis=0)
-        for edge in np.arange(5000.0, modes.ell_range[1], 500.0):
-            ring = (ell >= edge) & (ell < edge + 500.0)
-            if ring.any() and np.any(mean[ring].mean(axis=0) < FAINTEST * mean[near].mean(axis=0)):
-                return replace(modes, ell_range=(modes.ell_range[0], float(edge)))
-        return modes
 
     def _depths(self, regions: list[Region]) -> tuple[np.ndarray, np.ndarray]:
         """Return the typical depth (f,) by inverse variances, and the regions' variances (p, f) over it."""
@@ -263,49 +247,6 @@ class NoiseMeter:
         filters[:, 0, 0] = 0.0
         return filters
 
-    def _plane(
-        self, modes: PlaneModes, powers: list[RegionPower], depth: np.ndarray, fit: NoiseFit
-    ) -> PlaneNoise:
-        of_map = partial(self.sky_power, foregrounds=fit.foregrounds)
-        sky = of_map if powers[0].region.difference_uk is None else self._no_sky
-        shape = fit.shape
-        model = PlaneModel(
-            sky, shape.power_uk2_sr, shape.white_uk2_sr, self._noise_filters(modes, powers, shape)
-        )
-        lags = modes.lags(model.filtered_noise(*np.broadcast_arrays(*modes.box())))
-        passed = model.passed(modes.ell_x, modes.ell_y)
-        ratio = PlaneRatio(modes.ell_x, modes.ell_y, len(self._instrument))
-        for one, variance in zip(powers, depth, strict=True):
-            noise = modes.expected(lags, one.region.window, one.region.broad)
-            root = np.sqrt(variance)
-            white = model.white_uk2_sr * variance * np.square(passed.T)
-            ratio.add(one.modes, one.sky, noise * root[:, None] * root[None, :], white)
-        return measured_noise_plane(ratio, model, max(modes.ell_range[1], HIGHEST_ELL))
-
-    def _noise_filters(self, modes: PlaneModes, powers: list[RegionPower], shape: NoiseShape) -> tuple:
-        """Return the filter of each band's noise: that of its sky where that is likelier, else None."""
-        filters: list[IsotropicTransfer | PlaneTransfer | None] = []
-        noise = shape.power_uk2_sr(np.hypot(*modes.box()))
-        for band, one in enumerate(self._instrument.bands):
-            if one.transfer is None:
-                filters.append(None)
-                continue
-            stopped = np.square(shape_of_filter(one.transfer, modes.ell_x, modes.ell_y)) < STOPPED
-            costs = []
-            for transfer in (None, one.transfer):
-                passed = passed_noise(transfer, *modes.box())
-                lags = modes.lags((noise[band, band] * passed**2)[None, None])
-                cost = 0.0
-                for region in powers[:JUDGED_BY]:
-                    window, broad = region.region.window, region.region.broad
-                    expected = modes.expected(lags, window, broad)[stopped, 0, 0]
-                    expected = expected + region.sky[stopped, band, band]
-                    power = np.abs(region.modes[stopped, band]) ** 2
-                    cost += float(np.sum(power / expected + np.log(expected)))
-                costs.append(cost)
-            filters.append(one.transfer if costs[1] < costs[0] else None)
-        return tuple(filters)
-
 
 def _as_stated(binned: BinnedPower, reference_uk_arcmin: np.ndarray) -> NoiseFit:
     """Return the noise, with the white noise (f,) of inverse variances where the map allows for it."""
@@ -321,6 +262,21 @@ def _as_stated(binned: BinnedPower, reference_uk_arcmin: np.ndarray) -> NoiseFit
     return fitted_noise(binned, np.where(right, reference_uk_arcmin, np.nan)) if right.any() else free
 
 
+def _where_there_is_power(
+    modes: PlaneModes, powers: list[RegionPower]
+) -> tuple[PlaneModes, list[RegionPower]]:
+    """Return modes up to where a map was smoothed so much that nothing is left."""
+    ell = modes.ell
+    near = np.abs(ell / ELL_OF_CLUSTERS - 1.0) < 0.1
+    mean = np.mean([np.abs(one.modes) ** 2 for one in powers[:JUDGED_BY]], axis=0)
+    for edge in np.arange(5000.0, modes.ell_range[1], 500.0):
+        ring = (ell >= edge) & (ell < edge + 500.0)
+        if ring.any() and np.any(mean[ring].mean(axis=0) < FAINTEST * mean[near].mean(axis=0)):
+            kept = replace(modes, ell_range=(modes.ell_range[0], float(edge)))
+            return kept, [one.only(ell <= edge) for one in powers]
+    return modes, powers
+
+
 def _power(modes: PlaneModes, lags: Sequence[np.ndarray], region: Region) -> RegionPower:
     """Return the power of a region, with that of a sky and of its foregrounds, by their lags."""
     window, broad = region.window, region.broad
@@ -333,7 +289,7 @@ def _means(values: list[np.ndarray], members: list[np.ndarray]) -> np.ndarray:
     return np.array([[one[member].mean(axis=0) for member in members] for one in values])
 
 
-def _of_difference(modes: PlaneModes, total: RegionPower) -> RegionPower:
+def of_difference(modes: PlaneModes, total: RegionPower) -> RegionPower:
     """Return the power of half the difference of splits, without a sky; the map's where there are none."""
     difference = total.region.difference_uk
     if difference is None:

@@ -93,8 +93,8 @@ class Region:
         return self.noise_uk_arcmin * np.sqrt(mean)
 
 
-def regions_around(maps: Sequence[BandMap], rows: Rows) -> list[Region]:
-    """Return up to `MOST_REGIONS` regions, the same whatever is done with the rows.
+def regions_around(maps: Sequence[BandMap], rows: Rows, most: int = MOST_REGIONS) -> list[Region]:
+    """Return at most so many regions, the same whatever is done with the rows.
 
     Centres are rows in random order, far enough apart, moved to where there are more data. All rows are
     masked in them.
@@ -112,7 +112,7 @@ def regions_around(maps: Sequence[BandMap], rows: Rows) -> list[Region]:
     for number in order:
         if centres and max(vectors[number] @ np.array(centres).T) > cosine:
             continue
-        if len(regions) == MOST_REGIONS or tried == MOST_TRIED:
+        if len(regions) == most or tried == MOST_TRIED:
             break
         tried += 1
         centre = _moved(maps, grid, vectors[number])

@@ -11,12 +11,15 @@ from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.depthcheck import check_depth, check_ivar
 from szmass_cli.estimation.looks import Look, measured_noise
 from szmass_cli.estimation.noisemeasure import NoiseMeasurement, NoiseMeter
+from szmass_cli.estimation.noiseplane import noise_plane
 from szmass_cli.estimation.noiseverdict import advice, ends_of_range, missing_modes
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.settled import MeasuredNoise, Settled
+from szmass_cli.estimation.statednoise import stated_problems
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.physics.planenoise import PlaneNoise
 
 NOISE_CORRELATION = 0.9
 """Of the atmosphere's noise between bands, as forecasts have it (Simons Observatory 2019, JCAP 02, 056)."""
@@ -90,7 +93,8 @@ def settled_noise(
             maps[index].band(NoiseLevel(ASSUMED_NOISE_UK_ARCMIN), pixel_arcmin[index]) for index in unstated
         ]
         instrument = Instrument(tuple(bands))
-        found = NoiseMeter(chosen, instrument, sky)(rows)
+        meter = NoiseMeter(chosen, instrument, sky)
+        found = meter(rows)
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
@@ -102,7 +106,7 @@ def settled_noise(
             for index, words in zip(unstated, found.shape.words, strict=True):
                 noise[index], sources[index] = words, "measured"
             if len(unstated) == len(maps):
-                measured = _kept(found)
+                measured = _kept(found, noise_plane(meter, instrument, found))
                 correlation = found.shape.correlation if correlation is None else correlation
             notes += _notes(found, chosen)
         else:
@@ -120,8 +124,28 @@ def settled_noise(
                 f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
                 "that of the atmosphere; --noise-correlation states it."
             )
+    contradicted = _contradicted(maps, pixel_arcmin, rows, sky, correlation)
+    if contradicted:
+        notes += contradicted
+        flags |= int(Flag.UNCALIBRATED_MAP)
     settled = Settled(tuple(noise), tuple(sources), tuple(pixel_arcmin), correlation, measured, flags)
     return settled, tuple(notes)
+
+
+def _contradicted(
+    maps: Sequence[BandMap],
+    pixel_arcmin: Sequence[float],
+    rows: Rows,
+    sky: SkyModel,
+    correlation: float,
+) -> tuple[str, ...]:
+    """Return why noise that is stated cannot be that of its maps, a message for each reason."""
+    chosen, bands = [], []
+    for one, side in zip(maps, pixel_arcmin, strict=True):
+        if one.noise is not None:
+            chosen.append(one)
+            bands.append(one.band(one.noise, side))
+    return stated_problems(chosen, Instrument(tuple(bands), correlation), sky, rows) if chosen else ()
 
 
 def _problems(found: NoiseMeasurement | None, maps: Sequence[BandMap], instrument: Instrument) -> list[str]:
@@ -174,10 +198,10 @@ def _check_splits(found: NoiseMeasurement, maps: Sequence[BandMap]) -> None:
             )
 
 
-def _kept(found: NoiseMeasurement) -> MeasuredNoise:
+def _kept(found: NoiseMeasurement, plane: PlaneNoise) -> MeasuredNoise:
     white = found.shape.white_uk_arcmin
     return MeasuredNoise(
-        found.plane,
+        plane,
         found.reference_uk_arcmin,
         np.array([one.ra_deg for one in found.regions]),
         np.array([one.dec_deg for one in found.regions]),

@@ -1,6 +1,7 @@
 """Noise measured in maps of known power: level, depth, splits, filters, and maps that cannot be used."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -173,6 +174,62 @@ def test_inverse_variances_off_by_exactly_ten_are_refused(sky, folder):
     write_car(folder / "ivar_ten.fits", np.full((N, N), 10.0 * (0.5 / WHITE_UK_ARCMIN) ** 2))
     with pytest.raises(InputError, match=r"ivar_ten.fits: by these inverse variances"):
         settled(sky, folder, ivar=folder / "ivar_ten.fits")
+
+
+STATED_RIGHTLY = f"{WHITE_UK_ARCMIN:g},{KNEE:g},{SLOPE:g}"
+
+
+def test_noise_that_is_stated_rightly_is_taken_without_a_word(sky, folder):
+    found, notes = settled(sky, folder, noise=STATED_RIGHTLY)
+    assert found.flags == 0 and found.noise == (STATED_RIGHTLY,) and notes == ()
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        (f"{2.0 * WHITE_UK_ARCMIN:g},{KNEE:g},{SLOPE:g}", "24 µK-arcmin (l_knee 4000, slope -3.5)"),
+        (f"{0.5 * WHITE_UK_ARCMIN:g},{KNEE:g},{SLOPE:g}", "6 µK-arcmin (l_knee 4000, slope -3.5)"),
+        (f"{WHITE_UK_ARCMIN:g}", "12 µK-arcmin of map.fits"),
+    ],
+    ids=["twice", "half", "without its 1/f part"],
+)
+def test_noise_that_is_stated_wrongly_flags_every_row_and_both_numbers_are_named(sky, folder, stated, said):
+    found, notes = settled(sky, folder, noise=stated)
+    assert found.flags == Flag.UNCALIBRATED_MAP and found.noise == (stated,)
+    (note,) = notes
+    assert said in note and "map.fits" in note and "--noise" in note
+    level, knee, slope = re.search(
+        r"where ([\d.]+) µK-arcmin \(l_knee ([\d.]+), slope (-[\d.]+)\)", note
+    ).groups()
+    assert float(level) == pytest.approx(WHITE_UK_ARCMIN, rel=0.05)
+    assert 1.0 + (2000.0 / float(knee)) ** float(slope) == pytest.approx(
+        1.0 + (2000.0 / KNEE) ** SLOPE, rel=0.3
+    )
+    # more noise than was stated asks for wider error bars, less for narrower ones
+    factor = float(re.search(r"would have to be ([\d.]+) times", note)[1])
+    assert (factor > 1.0) == (float(stated.split(",")[0]) <= WHITE_UK_ARCMIN)
+
+
+def test_inverse_variances_beside_stated_noise_are_its_level(sky, folder):
+    """They say twice the noise that is in the map; a knee is stated besides."""
+    write_car(folder / "deep.fits", np.full((N, N), (0.25 / WHITE_UK_ARCMIN) ** 2))
+    found, notes = settled(sky, folder, noise=STATED_RIGHTLY, ivar=folder / "deep.fits")
+    assert found.flags == Flag.UNCALIBRATED_MAP
+    assert "24 µK-arcmin" in notes[0] and "by the inverse variances" in notes[0]
+    right, notes = settled(sky, folder, noise=f"5,{KNEE:g},{SLOPE:g}", ivar=folder / "ivar.fits")
+    assert right.flags == 0 and notes == ()
+
+
+def test_a_filter_is_seen_where_the_noise_is_stated_too(sky, folder):
+    found, notes = settled(sky, folder, name="filtered.fits", noise=STATED_RIGHTLY)
+    assert found.flags == Flag.UNCALIBRATED_MAP
+    (note,) = notes
+    assert "filtered.fits" in note and "|l_x|" in note and "--transfer" in note
+
+
+def test_stated_noise_is_not_compared_where_there_is_no_blank_sky(sky, folder):
+    found, notes = settled(sky, folder, rows=rows_within(1.9, 1500), noise=STATED_RIGHTLY)
+    assert found.flags == 0 and notes == ()
 
 
 def test_no_blank_sky_is_said_and_flagged(sky, folder):
