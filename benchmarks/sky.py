@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,8 +132,10 @@ def show_infill() -> None:
         painter.add_radio(image, members, cluster_scales(block.m200c, block.redshift, model), None)
         of_radio = -np.einsum("nijf,nijf->n", image, weighted, dtype=float) / (block.amplitude * norm)
         scales = cluster_scales(block.m200c, block.redshift, model)
-        still = replace(members, velocity_km_s=np.zeros(len(block.redshift)))
-        over_gas = source.over_gas(still, scales, block.m200c, block.redshift, block.amplitude)
+        still = np.zeros(len(block.redshift))
+        over_gas = source.over_gas(
+            members.dust_mjy, still, scales, block.m200c, block.redshift, block.amplitude
+        )
         keep = snr > ACT_SNR
         taken.append(of_radio[keep])
         filled.append(-over_gas[keep])

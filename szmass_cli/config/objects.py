@@ -50,16 +50,14 @@ class ObjectsConfig(Strict):
         return self.halos or self.correlated_halos
 
     @property
+    def has_members(self) -> bool:
+        """Return whether clusters shine with more than their gas."""
+        return self.cluster_radio > 0.0 or self.cluster_dust > 0.0 or self.velocity_km_s > 0.0
+
+    @property
     def has_any(self) -> bool:
         """Return whether anything is painted."""
-        return (
-            self.has_sources
-            or self.has_halos
-            or self.cluster_radio > 0.0
-            or self.cluster_dust > 0.0
-            or self.velocity_km_s > 0.0
-            or self.lensing
-        )
+        return self.has_sources or self.has_halos or self.has_members or self.lensing
 
 
 REALISTIC_OBJECTS = ObjectsConfig(

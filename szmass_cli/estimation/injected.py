@@ -1,11 +1,13 @@
 """Clusters that are injected into the maps of a run: drawn as the model has them, painted on the cutouts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
+from szmass_cli.config import ObjectsConfig
 from szmass_cli.estimation.blanks import Blanks
+from szmass_cli.estimation.injectedlight import InjectedLight, LightPainter, draw_light
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.likelihood.gaussian import Scatter
@@ -29,12 +31,15 @@ class Population:
         Intrinsic scatter of clusters at fixed mass.
     m200c_range_msun, redshifts : (float, float)
         Range of M200c [Msun], in which masses are drawn evenly in ln M, and range of redshifts.
+    objects : ObjectsConfig
+        What clusters shine with besides their gas, as far as posteriors reckon with it; nothing by default.
     """
 
     sz_model: SzModel
     scatter: Scatter
     m200c_range_msun: tuple[float, float]
     redshifts: tuple[float, float]
+    objects: ObjectsConfig = field(default_factory=ObjectsConfig)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Injected(Rows):
         ln of the departure of the signal from the mean, and of the profile's size at fixed Y500.
     north_arcmin, west_arcmin : numpy.ndarray, shape (n,)
         Offset of the cluster from the position that the row states [arcmin].
+    light : InjectedLight
+        What else than gas the clusters shine with.
     """
 
     m200c_msun: np.ndarray
@@ -57,6 +64,7 @@ class Injected(Rows):
     ln_stretch: np.ndarray
     north_arcmin: np.ndarray
     west_arcmin: np.ndarray
+    light: InjectedLight
 
 
 def draw_injected(rows: Rows, blanks: Blanks, population: Population, rng: np.random.Generator) -> Injected:
@@ -69,9 +77,9 @@ def draw_injected(rows: Rows, blanks: Blanks, population: Population, rng: np.ra
     blanks : Blanks
         The k positions.
     population : Population
-        What masses and signals are drawn from: evenly in ln M, and scatter as the model assumes.
+        What masses and signals are drawn from: evenly in ln M, and scatter and light as the model assumes.
     rng : numpy.random.Generator
-        Draws masses, scatter, and the departures of redshift and position from what rows state.
+        Draws masses, scatter, the departures of redshift and position from what rows state, and light.
     """
     k, near = len(blanks), blanks.near
     lowest, highest = np.log(population.m200c_range_msun)
@@ -86,16 +94,21 @@ def draw_injected(rows: Rows, blanks: Blanks, population: Population, rng: np.ra
         limits = (FOUND_ABOVE_MSUN, MASS_RANGE_MSUN[1])
         found = halo_abundance(population.sz_model.cosmology, limits, population.redshifts)
         redshift[unknown] = found.redshift_quantiles(level[unknown])
-    stated = {field.name: getattr(rows, field.name)[near] for field in fields(Rows)}
+    stated = {one.name: getattr(rows, one.name)[near] for one in fields(Rows)}
+    true_redshift = np.clip(redshift, *population.redshifts)
+    light = InjectedLight.none(k)
+    if population.objects.has_members:
+        light = draw_light(population.objects, population.sz_model, np.exp(ln_mass), true_redshift, rng)
     stated |= {"ra_deg": blanks.ra_deg, "dec_deg": blanks.dec_deg, "flags": np.zeros(k, np.int32)}
     return Injected(
         **stated,
         m200c_msun=np.exp(ln_mass),
-        true_redshift=np.clip(redshift, *population.redshifts),
+        true_redshift=true_redshift,
         ln_amplitude=population.scatter.amplitude_ln * amplitude,
         ln_stretch=population.scatter.concentration_ln * stretch,
         north_arcmin=rows.position_err_arcmin[near] * north,
         west_arcmin=rows.position_err_arcmin[near] * west,
+        light=light,
     )
 
 
@@ -112,6 +125,7 @@ class Painter:
 
     def __init__(self, bands: Sequence[Band], model: SzModel):
         self._stamps, self._model = ClusterStamps(bands, model), model
+        self._light = LightPainter(bands, model)
 
     def __call__(self, strip: Strip, injected: Injected) -> Strip:
         """Return the cutouts of the strip (n rows) with the signals of the n injected clusters added."""
@@ -123,8 +137,12 @@ class Painter:
                 scales = self._scales(some)
                 offset = np.stack([some.north_arcmin, some.west_arcmin], axis=1)
                 signal = self._stamps.offset_images(scales, offset) if is_off else self._stamps.images(scales)
-                amplitude = np.exp(some.ln_amplitude).astype(np.float32)
-                images[rows] += amplitude[:, None, None, None] * signal
+                amplitude, mass = np.exp(some.ln_amplitude), some.m200c_msun
+                over_gas = self._light.over_gas(some.light, mass, some.true_redshift, amplitude)
+                factor = (amplitude[:, None] * (1.0 + over_gas)).astype(np.float32)
+                images[rows] += factor[:, None, None, :] * signal
+        offset = np.stack([injected.north_arcmin, injected.west_arcmin], axis=1)
+        self._light.add_galaxies(images, injected.light, self._scales(injected), offset)
         return replace(strip, images_uk=images)
 
     def _scales(self, injected: Injected) -> ClusterScales:

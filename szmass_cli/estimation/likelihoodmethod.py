@@ -183,7 +183,8 @@ class LikelihoodMethod:
     @property
     def population(self) -> Population:
         """Return the clusters that the posteriors are of."""
-        return Population(self.sky.sz_model, self.scatter, self.mass_range_msun, self.redshifts.trained)
+        range_msun, redshifts = self.mass_range_msun, self.redshifts.trained
+        return Population(self.sky.sz_model, self.scatter, range_msun, redshifts, self.sky.members)
 
     def painter(self, maps: Sequence[BandMap], settled: Settled) -> Painter:
         """Return what adds clusters to the cutouts, as the maps with their stated properties show them."""

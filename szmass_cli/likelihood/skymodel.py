@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from szmass_cli.config import SurveyConfig
+from szmass_cli.config import REALISTIC_OBJECTS, ObjectsConfig, SurveyConfig
 from szmass_cli.likelihood.contamination import Contamination, contamination
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
 from szmass_cli.physics.bands import Band, Instrument
@@ -71,6 +71,11 @@ class SkyModel:
         return GaussianLikelihood(
             self.power(instrument.bands), instrument, self.sz_model, scatter or self.scatter
         )
+
+    @property
+    def members(self) -> ObjectsConfig:
+        """Return what clusters shine with besides their gas, as far as the model reckons with it."""
+        return REALISTIC_OBJECTS if self.config.network.contamination == "members" else ObjectsConfig()
 
     def contamination(self, likelihood: GaussianLikelihood) -> Contamination:
         """Return what else than gas the model reckons with in the cutouts of a likelihood."""

@@ -128,7 +128,7 @@ class SourceMarginal:
     def __init__(self, likelihood: GaussianLikelihood):
         self._likelihood = likelihood
         bands = likelihood.instrument.bands
-        self._images = [_ImageOfPoint(band) for band in bands]
+        self._images = [PointImage(band) for band in bands]
         relative = np.array([band.frequency_ghz for band in bands]) / REFERENCE_GHZ
         # Gauss-Hermite: exact for the mean and scatter of the index
         nodes = np.sqrt(3.0) * np.array([-1.0, 0.0, 1.0])
@@ -240,12 +240,12 @@ def point_images_uk(bands: Sequence[Band], uk_arcmin2: np.ndarray, places_arcmin
     places_arcmin : numpy.ndarray, shape (n, 2)
         Where they are, north and west of the centre [arcmin].
     """
-    of_band = [(_ImageOfPoint(band), uk_per_mjy(band.frequency_ghz)) for band in bands]
+    of_band = [(PointImage(band), uk_per_mjy(band.frequency_ghz)) for band in bands]
     images = [[image(*place) / scale for image, scale in of_band] for place in places_arcmin]
     return np.moveaxis(np.array(images), 1, -1) * uk_arcmin2
 
 
-class _ImageOfPoint:
+class PointImage:
     """Images of a point source of 1 mJy in one band [µK].
 
     Parameters

@@ -164,7 +164,9 @@ class CutoutObjects:
     ) -> Contents:
         """Add what clusters shine with, and return the truth."""
         members = self._members.draw(m200c_msun, redshift, rng)
-        over_gas = self._members.over_gas(members, scales, m200c_msun, redshift, signals.amplitude)
+        over_gas = self._members.over_gas(
+            members.dust_mjy, members.velocity_km_s, scales, m200c_msun, redshift, signals.amplitude
+        )
         own = signals.own
         of_radio = np.zeros_like(own)
         self.add_radio(of_radio, members, scales, signals.offset_arcmin)

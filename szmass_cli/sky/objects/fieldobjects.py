@@ -115,7 +115,8 @@ class FieldObjects:
         ]
         source = MemberSource(self._objects, self._bands, model, self._light)
         members = source.draw(clusters.m200c_msun, clusters.redshift, rng)
-        over_gas = source.over_gas(members, scales, clusters.m200c_msun, clusters.redshift, amplitude)
+        light = members.dust_mjy, members.velocity_km_s
+        over_gas = source.over_gas(*light, scales, clusters.m200c_msun, clusters.redshift, amplitude)
         self._scales, self._painted_deg = scales, painted_deg
         self._beside_gas = amplitude[:, None] * over_gas
         size = scales.theta500_arcmin[members.cluster]

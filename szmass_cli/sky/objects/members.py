@@ -35,6 +35,8 @@ class Members:
         The cluster of each radio galaxy.
     radio_mjy : numpy.ndarray, shape (s,)
         Flux density of each at 150 GHz, before any removal [mJy].
+    radio_index : numpy.ndarray, shape (s,)
+        Spectral index of each.
     radio_uk_arcmin2 : numpy.ndarray, shape (s, f)
         What is left of each in the bands.
     north_r500, west_r500 : numpy.ndarray, shape (s,)
@@ -47,6 +49,7 @@ class Members:
 
     cluster: np.ndarray
     radio_mjy: np.ndarray
+    radio_index: np.ndarray
     radio_uk_arcmin2: np.ndarray
     north_r500: np.ndarray
     west_r500: np.ndarray
@@ -92,9 +95,7 @@ class MemberSource:
         radio_factor, dust_factor = np.exp(objects.uncertainty_ln * rng.standard_normal((2, n)))
         number = objects.cluster_radio * radio_factor
         cluster, flux, index = self._galaxies(number, m500c_msun, redshift, rng)
-        brightness = flux[:, None] * np.stack(
-            [np.interp(index, self._indices, column) for column in self._radio_uk.T], axis=-1
-        )
+        brightness = self.radio_uk_arcmin2(flux, index)
         left = objects.removal_error * rng.standard_normal(brightness.shape)
         removed = flux > objects.removed_above_mjy
         north, west = self._places(cluster.size, rng)
@@ -103,12 +104,24 @@ class MemberSource:
         return Members(
             cluster,
             flux,
+            index,
             np.where(removed[:, None], left * brightness, brightness),
             north,
             west,
             self._light.dust_mjy(m200c_msun, redshift) * dust_factor * drawn,
             objects.velocity_km_s * rng.standard_normal(n),
         )
+
+    def radio_uk_arcmin2(self, flux_mjy: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return temperature times solid angle (s, f) [µK arcmin^2] of sources of fluxes and indices.
+
+        Parameters
+        ----------
+        flux_mjy, index : numpy.ndarray, shape (s,)
+            Flux densities at 150 GHz [mJy], and spectral indices.
+        """
+        per_mjy = [np.interp(index, self._indices, column) for column in self._radio_uk.T]
+        return flux_mjy[:, None] * np.stack(per_mjy, axis=-1)
 
     def _galaxies(
         self, number: np.ndarray, m500c_msun: np.ndarray, redshift: np.ndarray, rng: np.random.Generator
@@ -136,14 +149,20 @@ class MemberSource:
         return distance * np.cos(angle), distance * np.sin(angle)
 
     def over_gas(
-        self, members: Members, scales: ClusterScales, m200c_msun, redshift, amplitude: np.ndarray
+        self,
+        dust_mjy: np.ndarray,
+        velocity_km_s: np.ndarray,
+        scales: ClusterScales,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        amplitude: np.ndarray,
     ) -> np.ndarray:
         """Return dust and kinematic effect over the thermal effect of clusters, (n, f).
 
         Parameters
         ----------
-        members : Members
-            Dust and velocities of the clusters.
+        dust_mjy, velocity_km_s : numpy.ndarray, shape (n,)
+            Flux densities of the clusters' dust at 150 GHz, and velocities away from the observer.
         scales : ClusterScales
             Their mean sizes, Compton scales and temperatures (n,).
         m200c_msun, redshift : numpy.ndarray, shape (n,)
@@ -160,11 +179,11 @@ class MemberSource:
         gas_uk = np.stack([band.response.tsz_uk_per_y(scales.kt_kev) for band in self._light.bands], axis=-1)
         gas_uk = np.broadcast_to(gas_uk, (len(redshift), gas_uk.shape[-1]))
         solid_angle_arcmin2 = scales.theta500_arcmin**2 * form_factor(0.0)
-        dust = self._light.dust_uk_arcmin2(members.dust_mjy, redshift)
+        dust = self._light.dust_uk_arcmin2(dust_mjy, redshift)
         dust_per_y = dust / (amplitude * scales.y_scale * solid_angle_arcmin2)[:, None]
         m500c_msun = m500c_from_m200c(m200c_msun, redshift, cosmology)
         kt_kev = temperature_kev(m500c_msun, redshift, cosmology)
-        speed = members.velocity_km_s * 1e3 / constants.c
+        speed = velocity_km_s * 1e3 / constants.c
         kinetic_per_y = -speed * T_CMB_K * 1e6 * ELECTRON_KEV / kt_kev
         at_null = np.abs(gas_uk) < NULL_UK
         added = dust_per_y + kinetic_per_y[:, None]
