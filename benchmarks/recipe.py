@@ -96,7 +96,7 @@ def trained(variant: Variant, config: SurveyConfig, store: BlockStore, n_blocks:
 def held_out(block: Any, ln_mass: np.ndarray) -> HeldOut:
     """Return the posteriors of the likelihood that a lesson's block holds, with the truth."""
     inputs, targets = block
-    exact = targets["g"][:, N_MASSES + 1 :].astype(float)
+    exact = np.exp(targets["g"][:, N_MASSES + 1 :].astype(float))
     curves = inputs["curves"]
     return HeldOut(
         exact / exact.sum(axis=1, keepdims=True),

@@ -93,7 +93,8 @@ class SurveyConfig(Strict):
         )
         network, training = parts.pop("network"), parts.pop("training")
         drawn = {name: training[name] for name in ("seed", "sky", "cutouts_per_epoch", "validation_cutouts")}
-        return yaml.safe_dump({**parts, "head": network["head"], **drawn})
+        shown = {name: network[name] for name in ("head", "contamination")}
+        return yaml.safe_dump({**parts, **shown, **drawn})
 
     @property
     def data_files(self) -> list[Path]:

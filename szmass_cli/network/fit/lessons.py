@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from scipy.special import logsumexp
 
 from szmass_cli.config import SurveyConfig
 from szmass_cli.likelihood.features import N_MASSES, LabelledFeatures
@@ -72,8 +73,8 @@ class CorrectionLesson:
         """Return the inputs of `build_correction`, and its targets.
 
         ``g`` (n, 25 + m): weights of a cubic spline at the true mass, ln of the posterior over the prior
-        there, and the posterior, without correction; ``y`` (n, 40, 40, 1): what is missing in the map, over
-        its error.
+        there, and ln of the posterior, without correction; ``y`` (n, 40, 40, 1): what is missing in the map,
+        over its error.
         """
         seen = block.features
         ln_true = np.log(block.m200c)
@@ -83,7 +84,9 @@ class CorrectionLesson:
         over_prior = ln_density_at(self._ln_mass, exact, ln_true) + np.log(width)
         missing = (block.y_map - seen.y_map) / seen.y_sigma[:, None, None]
         inputs = {"images": seen.images, "curves": seen.curves}
-        g = np.concatenate([at_truth, over_prior[:, None], exact], axis=1).astype(np.float32)
+        # ln, as corrections may raise what no density in single precision could hold
+        ln_exact = seen.ln_likelihood - logsumexp(seen.ln_likelihood, axis=1, keepdims=True)
+        g = np.concatenate([at_truth, over_prior[:, None], ln_exact], axis=1).astype(np.float32)
         return inputs, {"g": g, "y": missing[..., None].astype(np.float32)}
 
     def build(self, synchronised: bool = False) -> "keras.Model":
@@ -116,13 +119,13 @@ class _MinusGain:
 
     def __call__(self, targets, g):
         ops = load_keras().ops
-        at_truth, before, exact = (
+        at_truth, before, ln_exact = (
             targets[:, :N_MASSES],
             targets[:, N_MASSES],
             targets[:, N_MASSES + 1 :],
         )
         on_grid = ops.matmul(g, ops.convert_to_tensor(self.to_grid))
-        norm = ops.logsumexp(on_grid + ops.log(ops.maximum(exact, 1e-30)), axis=1)
+        norm = ops.logsumexp(on_grid + ln_exact, axis=1)
         after = before + ops.sum(at_truth * g, axis=1) - norm
         floor, share = np.log(FLOOR), np.log1p(-FLOOR)
         return ops.logaddexp(share + before, floor) - ops.logaddexp(share + after, floor)
