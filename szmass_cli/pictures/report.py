@@ -177,7 +177,7 @@ def _check(measurement: Measurement) -> Html:
 
 def _stated(measurement: Measurement, key: str, error: str | None, form: str) -> str:
     """Return a number of the metadata with its error, nothing where there is none."""
-    value, apart = measurement.meta.get(key), measurement.meta.get(error)
+    value, apart = measurement.meta.get(key), measurement.meta.get(error or "")
     if value is None:
         return ""
     written = form.format(float(value))
