@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.table import Table
 
 from szmass_cli.catalog.tables.formats import read_table
 from szmass_cli.errors import InputError
 
-AREA, NOISE, TILE, SIZE = "areaDeg2", "y0RMS", "tileName", "theta500Arcmin"
+AREA, NOISE, TILE, SIZE, MISMATCH = "areaDeg2", "y0RMS", "tileName", "theta500Arcmin", "Q"
 RMS_TABLE, Q_TABLE, TILE_AREAS = "RMSTab.fits", "QFit.fits", "tileAreas.txt"
 
 
@@ -56,11 +57,17 @@ def rms_table(tiles: SurveyTiles) -> Table:
     return Table({AREA: tiles.area_deg2, NOISE: tiles.y0_rms, TILE: np.array(tiles.names)})
 
 
-def q_table(tiles: SurveyTiles) -> Table:
-    """Return Q as nemo's ``QFit.fits`` has it: theta500Arcmin, and a column for each tile."""
-    columns = {SIZE: tiles.theta500_arcmin}
-    columns.update(zip(tiles.names, tiles.q_of_tiles.T, strict=True))
-    return Table(columns)
+def q_tables(tiles: SurveyTiles) -> fits.HDUList:
+    """Return Q as nemo's ``QFit.fits`` has it: a table ``theta500Arcmin``, ``Q``, ``z`` named as each tile.
+
+    A column ``PRIMARY`` repeats Q for readers of surveys of one tile (SOLikeT), which go by that name. Q does
+    not depend on redshift (``ZDEPQ`` is 0), so that z is 0.
+    """
+    hdus = [fits.PrimaryHDU()]
+    for name, q in zip(tiles.names, tiles.q_of_tiles.T, strict=True):
+        columns = {SIZE: tiles.theta500_arcmin, MISMATCH: q, "z": np.zeros(q.size), "PRIMARY": q}
+        hdus.append(fits.BinTableHDU(Table(columns), fits.Header({"ZDEPQ": 0}), name))
+    return fits.HDUList(hdus)
 
 
 def tile_areas_text(tiles: SurveyTiles) -> str:

@@ -39,7 +39,7 @@ def export(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """A catalogue with masses for cosmocnc, for what reads nemo's files (SOLikeT), or as one flat table.
+    """A catalogue with masses for cosmocnc, for nemo and SOLikeT, or as one flat table.
 
     For surveys: clusters with S/N, Compton y and redshift, and the selection they were found with, which is
     the noise of y0 by angular size and depth, and areas. How y0 follows from mass stands in

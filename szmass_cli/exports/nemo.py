@@ -1,5 +1,7 @@
 """A survey as nemo writes it, and SOLikeT and other programs read it."""
 
+from dataclasses import replace
+
 import numpy as np
 from astropy.table import Table
 
@@ -7,6 +9,34 @@ from szmass_cli.exports.survey import MASS, SurveyRows
 
 PER_Y0 = 1e4
 """nemo's unit of y0 is 1e-4."""
+
+APART = 1e-3
+"""Depths of the two halves of a survey of one depth differ by as much."""
+
+OTHER_NAMES = {
+    "err_fixed_y_c": "fixed_err_y_c",
+    "SNR2p4": "fixed_SNR",
+    "y0tilde": "fixed_y_c",
+    "y0tilde_err": "fixed_err_y_c",
+    "z": "redshift",
+    "zErr": "redshiftErr",
+}
+"""Names of columns in earlier catalogues of nemo, which SOLikeT reads, and today's for the same."""
+
+
+def in_two_tiles(rows: SurveyRows) -> SurveyRows:
+    """Return a survey of one depth as one of two halves; any other as it is.
+
+    SOLikeT reads no list of a single tile, and spreads noise that has one value only over a factor of ten.
+    """
+    tiles = rows.tiles
+    if len(tiles) > 1:
+        return rows
+    rms = tiles.y0_rms[0] * np.array([1.0 - APART, 1.0 + APART])
+    names = (f"{tiles.names[0]}A", f"{tiles.names[0]}B")
+    halves = replace(tiles, names=names, area_deg2=np.repeat(tiles.area_deg2 / 2.0, 2), y0_rms=rms)
+    # each half has clusters in proportion to its area, whatever its order in the catalogue
+    return replace(rows, tiles=halves, tile_of=np.arange(rows.tile_of.size) % 2)
 
 
 def nemo_table(rows: SurveyRows, suffix: str = "") -> Table:
@@ -24,7 +54,7 @@ def nemo_table(rows: SurveyRows, suffix: str = "") -> Table:
     astropy.table.Table
         ``name``, ``RADeg``, ``decDeg``, ``SNR``, ``fixed_SNR``, ``fixed_y_c`` and ``fixed_err_y_c`` [1e-4],
         ``Q``, ``tileName``, ``redshift``, ``redshiftErr`` and, where the catalogue has them, ``M500c`` with
-        ``M500c_errPlus`` and ``M500c_errMinus`` [1e14 Msun].
+        ``M500c_errPlus`` and ``M500c_errMinus`` [1e14 Msun]; the names of `OTHER_NAMES` repeat the same.
     """
     catalog, q = rows.catalog, rows.q
     good = np.isfinite(rows.snr + rows.y0 + rows.y0_err + q + catalog.redshift)
@@ -46,4 +76,5 @@ def nemo_table(rows: SurveyRows, suffix: str = "") -> Table:
         values = rows.numbers(f"{MASS}{ours}{suffix}")
         if values is not None:
             columns[f"{MASS}{theirs}"] = values
+    columns |= {other: columns[name] for other, name in OTHER_NAMES.items()}
     return Table(columns)[good]

@@ -14,7 +14,7 @@ from szmass_cli.catalog.selectiontables import (
     Q_TABLE,
     RMS_TABLE,
     TILE_AREAS,
-    q_table,
+    q_tables,
     rms_table,
     tile_areas_text,
 )
@@ -26,7 +26,8 @@ from szmass_cli.exports.cosmocnc import (
     selection_arrays,
     survey_modules,
 )
-from szmass_cli.exports.nemo import PER_Y0, nemo_table
+from szmass_cli.exports.nemo import PER_Y0, in_two_tiles, nemo_table
+from szmass_cli.exports.nemomaps import write_tile_maps
 from szmass_cli.exports.survey import REFERENCE_ARCMIN, SurveyRows, read_survey, read_sz_model, y0_relation
 from szmass_cli.exports.wide import wide_table
 from szmass_cli.system.files import check_writable, move_folder
@@ -170,10 +171,12 @@ def _is_own(folder: Path) -> bool:
 
 
 def _write_nemo(request: Request, rows: SurveyRows, folder: Path) -> int:
+    rows = in_two_tiles(rows)
     table = nemo_table(rows, request.suffix)
     table.write(folder / "catalog.fits")
     rms_table(rows.tiles).write(folder / RMS_TABLE)
-    q_table(rows.tiles).write(folder / Q_TABLE)
+    q_tables(rows.tiles).writeto(folder / Q_TABLE)
+    write_tile_maps(rows.tiles, folder)
     (folder / TILE_AREAS).write_text(tile_areas_text(rows.tiles), encoding="utf-8")
     bundle = read_sz_model(rows.catalog, request.model)
     h70 = bundle.cosmology.h70

@@ -116,7 +116,7 @@ def read_survey(
         area, rms = np.array([area_deg2]), np.array([np.median(row_rms[good])])
     else:
         area, rms = _classes(*read_depths(depths))
-    names = tuple(f"depth_{number}" for number in range(1, len(area) + 1))
+    names = tuple(f"DEPTH_{number}" for number in range(1, len(area) + 1))
     tiles = SurveyTiles(names, area, rms, SIZES_ARCMIN, mismatch(noise, SIZES_ARCMIN))
     tile_of = np.zeros(len(catalog), int)
     tile_of[good] = np.abs(np.log(row_rms[good, None] / rms)).argmin(axis=1)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.io.registry import IORegistryError
 from astropy.table import Table
 from scipy.interpolate import CubicSpline
@@ -18,7 +19,7 @@ from szmass_cli.errors import InputError, did_you_mean
 from szmass_cli.physics.cosmology import Cosmology, e_of_z, theta500_arcmin
 from szmass_cli.physics.relativistic import tabulated_temperatures_kev, temperature_kev, tsz_f_relativistic
 
-THETA500_COLUMN = "theta500Arcmin"  # nemo's name in QFit.fits
+THETA500_COLUMN, Q_COLUMN = "theta500Arcmin", "Q"  # nemo's names in QFit.fits
 
 H18_COSMOLOGY = Cosmology(h0_km_s_mpc=70.0, omega_m=0.3, omega_b=0.05, sigma8=0.8, n_s=0.9667)
 """H18: flat, H0 = 70 km/s/Mpc, Om = 0.3, sigma8 = 0.8. Baryons and spectral index are those that published
@@ -120,10 +121,10 @@ class FilterMismatch:
         Parameters
         ----------
         path : str or Path
-            nemo's ``QFit.fits``, or any table readable by astropy with a column ``theta500Arcmin`` [arcmin]
-            and one column of Q for each tile.
+            nemo's ``QFit.fits``, which has a table ``theta500Arcmin`` [arcmin], ``Q`` for each tile, or any
+            table readable by astropy with ``theta500Arcmin`` and one column of Q for each tile.
         tile : str, optional
-            Name of the tile's column; optional if there is only one.
+            Name of the tile's table or column; optional if there is only one.
 
         Raises
         ------
@@ -131,20 +132,44 @@ class FilterMismatch:
             The file cannot be read, lacks these columns, or has several tiles and none is named.
         """
         try:
-            table = Table.read(path)
+            tiles = _tables_of_q(path) or _columns_of_q(path)
         except (OSError, ValueError, IORegistryError) as error:
             raise InputError(f"{path}: Q cannot be read: {error}", "Give nemo's QFit.fits.") from None
-        tiles = [name for name in table.colnames if name != THETA500_COLUMN]
-        if THETA500_COLUMN not in table.colnames or not tiles:
+        if not tiles:
             raise InputError(
                 f"{path}: there is no column {THETA500_COLUMN} with Q beside it.", "Give nemo's QFit.fits."
             )
         if tile is None and len(tiles) > 1:
-            raise InputError(f"{path} has Q of {len(tiles)} tiles.", f"Name one: {', '.join(tiles[:5])} ...")
+            names = ", ".join(list(tiles)[:5])
+            raise InputError(f"{path} has Q of {len(tiles)} tiles.", f"Name one: {names} ...")
         if tile is not None and tile not in tiles:
             raise InputError(f"{path}: there is no tile {tile!r}.{did_you_mean(tile, tiles)}")
+        table = tiles[tile or next(iter(tiles))]
         table.sort(THETA500_COLUMN)
-        return cls(table[THETA500_COLUMN], table[tile or tiles[0]])
+        return cls(table[THETA500_COLUMN], table[Q_COLUMN])
+
+
+def _tables_of_q(path: str | Path) -> dict[str, Table]:
+    """Return the tables of Q in a FITS file that has one for each tile, by the tiles' names."""
+    if ".fits" not in Path(path).suffixes:
+        return {}
+    with fits.open(path) as hdus:
+        tables = {hdu.name: Table(hdu.data) for hdu in hdus if isinstance(hdu, fits.BinTableHDU)}
+    both = {THETA500_COLUMN, Q_COLUMN}
+    return {name: table for name, table in tables.items() if name and both <= set(table.colnames)}
+
+
+def _columns_of_q(path: str | Path) -> dict[str, Table]:
+    """Return sizes with Q of each tile, out of one table that has a column for each."""
+    table = Table.read(path)
+    if THETA500_COLUMN not in table.colnames:
+        return {}
+    sizes = table[THETA500_COLUMN]
+    return {
+        name: Table({THETA500_COLUMN: sizes, Q_COLUMN: table[name]})
+        for name in table.colnames
+        if name != THETA500_COLUMN
+    }
 
 
 def relativistic_factor(m500c_msun, redshift, relation: Y0Relation = H18) -> np.ndarray:

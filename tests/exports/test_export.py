@@ -5,11 +5,13 @@ import json
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from mocksurvey import mock_survey, sigma_y0
 
 import szmass_cli
 from szmass_cli.errors import InputError, OutputError
+from szmass_cli.exports.nemomaps import pixel_tiles
 from szmass_cli.exports.survey import y0_relation
 from szmass_cli.physics.cosmology import PLANCK18, e_of_z, m200c_from_m500c, theta500_arcmin
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales
@@ -95,17 +97,68 @@ def test_nemo_columns_hold_the_same_sn_and_compton_y(survey, nemo):
     np.testing.assert_allclose(table["fixed_y_c"] / table["fixed_err_y_c"], table["fixed_SNR"], rtol=1e-6)
     np.testing.assert_allclose(table["fixed_y_c"] / table["Q"] * 1e-4, survey["y0"], rtol=1e-6)
     np.testing.assert_allclose(table["M500c"], survey["M500c"])
-    assert set(table["tileName"]) == {"depth_1"} and table["name"][0] == "mock-" + survey["name"][0][5:]
+    assert (
+        set(table["tileName"]) == {"DEPTH_1A", "DEPTH_1B"}
+        and table["name"][0] == "mock-" + survey["name"][0][5:]
+    )
     # one filter has one noise: that of the reference size, as the tile has it
     rms = Table.read(nemo / "RMSTab.fits")
-    assert rms.colnames == ["areaDeg2", "y0RMS", "tileName"] and rms["areaDeg2"][0] == AREA
+    assert rms.colnames == ["areaDeg2", "y0RMS", "tileName"] and list(rms["areaDeg2"]) == [AREA / 2.0] * 2
     np.testing.assert_allclose(1e-4 * table["fixed_err_y_c"], rms["y0RMS"][0], rtol=0.01)
-    assert rms["y0RMS"][0] == pytest.approx(sigma_y0(2.4), rel=0.01)
-    assert (nemo / "tileAreas.txt").read_text() == "depth_1 300.000000\n"
+    np.testing.assert_allclose(rms["y0RMS"], sigma_y0(2.4), rtol=0.01)
+
+
+# S/N, redshift, its error, y0, its error: what read_matt_cat, read_mock_cat and read_clust_cat look up
+READERS_OF_SOLIKET = [
+    ("fixed_SNR", "redshift", "redshiftErr", "fixed_y_c", "fixed_err_y_c"),
+    ("fixed_SNR", "redshift", "redshiftErr", "fixed_y_c", "err_fixed_y_c"),
+    ("SNR2p4", "z", "zErr", "y0tilde", "y0tilde_err"),
+]
+
+
+@pytest.mark.parametrize("names", READERS_OF_SOLIKET)
+def test_each_reader_of_soliket_finds_its_columns(survey, nemo, names):
+    with fits.open(nemo / "catalog.fits") as hdus:
+        snr, z, z_err, y0, y0_err = (hdus[1].data.field(name) for name in names)
+    np.testing.assert_array_equal(snr, survey["sz_snr"])
+    np.testing.assert_array_equal(z, survey["redshift"])
+    assert not z_err.any()
+    np.testing.assert_allclose(y0 / y0_err, snr, rtol=1e-6)
+
+
+def test_soliket_reads_area_and_noise_of_a_survey_of_one_depth(nemo):
+    """What SOLikeT 0.4.2's ``SurveyData`` does with tiles, step by step."""
+    names = np.loadtxt(nemo / "tileAreas.txt", dtype=str, usecols=0, unpack=True)
+    areas = np.loadtxt(nemo / "tileAreas.txt", dtype=float, usecols=1, unpack=True)
+    assert len(names) == 2 and areas.sum() == pytest.approx(AREA)
+    noise = np.array([])
+    for name, area in zip(names, areas, strict=True):
+        mask, mask_header = fits.getdata(nemo / f"areaMask#{name}.fits.gz", header=True)
+        rms = fits.getdata(nemo / f"RMSMap_Arnaud_M2e14_z0p4#{name}.fits.gz")
+        np.testing.assert_array_equal(mask > 0, rms > 0)
+        assert mask.sum() * mask_header["CDELT2"] ** 2 == pytest.approx(area, rel=2e-3)
+        noise = np.append(noise, rms[rms > 0])
+    counts, edges = np.histogram(np.log10(noise), bins=20)
+    thresholds = 10 ** ((edges[:-1] + edges[1:]) / 2.0)
+    assert np.average(thresholds, weights=counts) == pytest.approx(sigma_y0(2.4), rel=0.01)
+    whole = fits.getdata(nemo / "RMSMap_Arnaud_M2e14_z0p4.fits.gz")
+    np.testing.assert_array_equal(np.sort(whole[whole > 0]), np.sort(noise))
+    np.testing.assert_array_equal(fits.getdata(nemo / "areaMask.fits.gz") > 0, whole > 0)
+
+
+def test_soliket_and_nemo_find_q(nemo):
+    table = Table.read(nemo / "QFit.fits", hdu=1)  # SOLikeT reads the first table, nemo that of each tile
+    for key in ("Q", "PRIMARY"):
+        assert np.interp(2.4, table["theta500Arcmin"], table[key]) == pytest.approx(1.0, abs=1e-3)
+    with fits.open(nemo / "QFit.fits") as hdus:
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "DEPTH_1A", "DEPTH_1B"]
+        assert all(hdu.header["ZDEPQ"] == 0 and "z" in hdu.columns.names for hdu in hdus[1:])
+    names = set(np.loadtxt(nemo / "tileAreas.txt", dtype=str, usecols=0))
+    assert names == set(Table.read(nemo / "RMSTab.fits")["tileName"]) == {"DEPTH_1A", "DEPTH_1B"}
 
 
 def test_q_is_read_by_what_reads_nemo_and_explains_the_noise(nemo):
-    mismatch = FilterMismatch.read(nemo / "QFit.fits", "depth_1")
+    mismatch = FilterMismatch.read(nemo / "QFit.fits", "DEPTH_1A")
     assert mismatch(2.4) == pytest.approx(1.0, abs=1e-3)
     sizes = theta500_arcmin(np.array([2e14, 5e14]), np.array([0.8, 0.3]), PLANCK18)
     np.testing.assert_allclose(sigma_y0(2.4) / mismatch(sizes), sigma_y0(sizes), rtol=0.02)
@@ -135,6 +188,16 @@ def test_depths_make_tiles_and_rows_find_theirs(survey, tmp_path):
     with np.load(tmp_path / "out" / "catalogue.npz") as stored:
         patch, row = stored["patch"], stored["row"]
     assert np.all((patch == len(fractions) - 1) == (row < 40))
+
+
+def test_maps_of_tiles_have_their_shares_of_the_area_and_fit_on_the_sphere():
+    area = np.array([30000.0, 8000.0, 250.0, 0.01])
+    tile_of_pixel = pixel_tiles(area)
+    numbers = np.bincount(tile_of_pixel[tile_of_pixel >= 0])
+    assert list(numbers) == [12850, 3427, 107, 1]
+    side_deg = np.sqrt(area.sum() / numbers.sum())
+    height, width = tile_of_pixel.shape
+    assert width * side_deg < 360.0 and height * side_deg < 114.6  # 2 (180 / pi): a cylinder
 
 
 def test_a_flat_table_has_quantiles_and_curves(tmp_path, szmass_fork):
@@ -191,7 +254,7 @@ def test_no_folder_is_replaced_but_an_export(survey, tmp_path):
     with pytest.raises(OutputError, match="already there"):
         szmass_cli.export(survey, tmp_path / "new", "nemo", area=AREA)
     szmass_cli.export(survey, tmp_path / "new", "nemo", area=2.0 * AREA, overwrite=True)
-    assert Table.read(tmp_path / "new" / "RMSTab.fits")["areaDeg2"][0] == 2.0 * AREA
+    assert Table.read(tmp_path / "new" / "RMSTab.fits")["areaDeg2"].sum() == 2.0 * AREA
 
 
 def test_a_catalogue_that_names_no_model_is_refused_and_nothing_is_left(survey, tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from scipy.integrate import quad
 from scipy.optimize import brentq
@@ -267,6 +268,21 @@ def test_q_of_a_tile_is_read_by_its_name(tmp_path):
         FilterMismatch.read(path)
     with pytest.raises(InputError, match=r"no tile '1_0_2'.*Did you mean"):
         FilterMismatch.read(path, "1_0_2")
+
+
+def test_q_of_a_tile_is_read_from_its_own_table_as_nemo_writes_it_today(tmp_path):
+    path = tmp_path / "QFit.fits"
+    names = {"1_0_0": 1.0, "1_0_1": 2.0}
+    tables = [
+        fits.BinTableHDU(
+            Table({"theta500Arcmin": [0.5, 1.0, 2.0, 4.0], "Q": [0.2, 0.5, f, 1.2], "z": [0.0] * 4}), name=n
+        )
+        for n, f in names.items()
+    ]
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
+    assert FilterMismatch.read(path, "1_0_1")(2.0) == pytest.approx(2.0)
+    with pytest.raises(InputError, match="2 tiles"):
+        FilterMismatch.read(path)
 
 
 def test_what_is_no_table_of_q_is_refused(tmp_path):
