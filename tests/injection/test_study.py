@@ -77,7 +77,7 @@ def test_the_noise_of_y0_is_that_of_the_injected_clusters(study):
 
 
 def test_clusters_near_known_sources_are_measured_with_these_marginalised_over(study, field, tmp_path):
-    """Of a lattice of sources all over the map: the same clusters have less S/N, and a flag."""
+    """With a lattice of places all over the map and no flux at any: flags, other numbers, and no bias."""
     _, tables = study
     ra, dec = np.meshgrid(np.linspace(38.3, 41.7, 35), np.linspace(-31.0, -29.0, 25))
     Table({"ra": ra.ravel(), "dec": dec.ravel()}).write(tmp_path / "sources.csv")
@@ -87,7 +87,8 @@ def test_clusters_near_known_sources_are_measured_with_these_marginalised_over(s
     alone = tables["clusters"]
     np.testing.assert_array_equal(known["M200c_true"], alone["M200c_true"])
     heavy = np.asarray(alone["M200c_true"]) > 4.0
-    assert np.median(np.asarray(known["sz_snr"] / alone["sz_snr"])[heavy]) < 0.99
+    ratio = np.asarray(known["sz_snr"] / alone["sz_snr"])[heavy]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.02) and np.ptp(ratio) > 0.01
 
 
 def test_a_folder_that_is_taken_is_kept(study, field, tmp_path):
