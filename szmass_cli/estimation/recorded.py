@@ -9,6 +9,7 @@ from typing import Any
 
 from astropy.io import fits
 
+from szmass_cli.catalog.tables.fitstable import header_text
 from szmass_cli.catalog.tables.formats import output_files, output_format, read_table
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.posterior.posteriorfile import SUFFIX
@@ -86,5 +87,5 @@ def _meta_of(path: Path) -> Mapping[str, Any]:
     if kind == "fits":
         with fits.open(path) as hdus:
             stated = [hdu.header for hdu in hdus if "SZM_VER" in hdu.header]
-            return dict(stated[0]) if stated else {}
+            return {key: header_text(value) for key, value in stated[0].items()} if stated else {}
     return read_table(path)[0].meta

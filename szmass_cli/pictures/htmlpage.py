@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CHART_DPI = 110
+CHART_DPI = 160
 
 STYLE = """
 :root { color-scheme: light; --ink: #1c2430; --soft: #5d6878; --line: #d9dee5; --warn: #b3261e; }
@@ -27,12 +27,17 @@ th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px soli
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); gap: 1rem; }
 .charts figure { margin: 0; } .charts img { width: 100%; height: auto; }
 .cluster { border: 1px solid var(--line); border-radius: 6px; padding: .6rem; margin: .8rem 0; }
-.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(102px, 1fr)); gap: .5rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(102px, 190px)); gap: .5rem; }
 .panels figure { margin: 0; } figcaption { font-size: .76rem; color: var(--soft); line-height: 1.25; }
 .panels img, .panels svg { width: 100%; aspect-ratio: 1; display: block; border: 1px solid var(--line);
   image-rendering: pixelated; }
 .made td + td + td { overflow-wrap: anywhere; }
 ul { margin: .3rem 0; padding-left: 1.2rem; }
+@media (max-width: 600px) { .panels { grid-template-columns: repeat(auto-fit, minmax(102px, 1fr)); }
+  td:first-child { min-width: 6.5rem; }
+  .flags table, .flags tbody { display: block; } .flags thead { display: none; }
+  .flags tr { display: grid; grid-template-columns: 1fr auto; border-bottom: 1px solid var(--line); }
+  .flags td { border: 0; } .flags td + td + td { grid-column: 1 / -1; color: var(--soft); } }
 """
 
 

@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from szmass_cli.catalog import Catalog, read_catalog
 from szmass_cli.catalog.tables.csvtable import TEXT, typed
+from szmass_cli.catalog.tables.fitstable import header_text
 from szmass_cli.catalog.tables.formats import output_files, read_table
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.recipe import RECIPE_KEY, Recipe
@@ -77,7 +78,7 @@ def _read(path: Path) -> tuple[Table, dict[str, Any]]:
     """Return the table of a file with numbers as numbers, and its metadata."""
     table, source = read_table(path)
     if source != TEXT:
-        return table, dict(table.meta)
+        return table, {key: header_text(value) for key, value in table.meta.items()}
     sidecar = output_files(path)[-1] if path.suffix.lower() == ".csv" else path
     try:
         meta = json.loads(sidecar.read_text(encoding="utf-8"))["meta"]

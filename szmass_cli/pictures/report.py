@@ -40,6 +40,15 @@ LEAST_SNR = 0.5
 CHECK_KEYS = ("SZM_CHK", "SZM_RCAL")
 """Metadata that say in words what injected clusters showed."""
 
+CHECK_NUMBERS = (
+    ("bias, the mean of ln(M_est / M_true)", "SZM_CBIA", "SZM_CBIE", "{:+.3f}"),
+    ("true masses within the central 68 %", "SZM_C68", "SZM_C68E", "{:.1%}"),
+    ("true masses within the central 95 %", "SZM_C95", "SZM_C95E", "{:.1%}"),
+    ("within 68 % after recalibration", "SZM_RC68", None, "{:.1%}"),
+    ("within 95 % after recalibration", "SZM_RC95", None, "{:.1%}"),
+)
+"""Numbers of the check, with the metadata that hold them and their errors, and how they are written."""
+
 
 def check_report(path: Path, overwrite: bool, *others: str | PathLike[str] | None) -> None:
     """Make sure that a report can be written, before the long work that leads to it.
@@ -145,7 +154,7 @@ def _summary(measurement: Measurement, title: str, notes: Sequence[str]) -> Html
         element("p", measurement.in_words(), class_="soft"),
         element("nav", joined(links)),
         table(("", ""), facts_of_run, frozenset()),
-        table(("flag", "rows", "meaning"), rows, frozenset({1}))
+        element("div", table(("flag", "rows", "meaning"), rows, frozenset({1})), class_="flags")
         if rows
         else element("p", "No row has a flag."),
     ]
@@ -159,7 +168,20 @@ def _check(measurement: Measurement) -> Html:
     said = [str(measurement.meta[key]) for key in CHECK_KEYS if measurement.meta.get(key)]
     if not said:
         return Html("")
-    return joined([element("h2", "Check by injected clusters"), *(element("p", text) for text in said)])
+    parts = [element("h2", "Check by injected clusters"), *(element("p", text) for text in said)]
+    found = [(words, number) for words, *given in CHECK_NUMBERS if (number := _stated(measurement, *given))]
+    if found:
+        parts.insert(1, table(("", ""), found, frozenset()))
+    return joined(parts)
+
+
+def _stated(measurement: Measurement, key: str, error: str | None, form: str) -> str:
+    """Return a number of the metadata with its error, nothing where there is none."""
+    value, apart = measurement.meta.get(key), measurement.meta.get(error or "")
+    if value is None:
+        return ""
+    written = form.format(float(value))
+    return written if apart is None else f"{written} ± {form.replace('+', '').format(float(apart))}"
 
 
 def _charts(measurement: Measurement, columns: dict[str, np.ndarray]) -> Html:

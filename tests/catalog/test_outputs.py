@@ -253,3 +253,17 @@ def test_bytes_of_any_format_are_text(tmp_path):
     for source in (tmp_path / "in.parquet", table_from_frame(table)):
         catalog = read_catalog(source)
         assert list(catalog.names) == ["A 85"] and catalog.redshift.tolist() == [0.5]
+
+
+def test_letters_beyond_ascii_in_a_header_come_back_and_nothing_else_changes(tmp_path):
+    said = {
+        "SZM_NOTE": "noise of 5 \u00b5K-arcmin, \u03bb, 1\u2019 \\ 2",
+        "SZM_PATH": "C:\\xmas\\new",
+        "SZM_JSON": '{"name": "\\u00b5 \\"x\\""}',
+    }
+    catalog = read_catalog(clusters())
+    write_catalog(catalog, Table({name: np.ones(2) for name in NEW}), tmp_path / "out.fits", said)
+    meta = Table.read(tmp_path / "out.fits").meta
+    assert all(meta[key].isascii() for key in said)
+    assert {key: fitstable.header_text(meta[key]) for key in said} == said
+    assert fitstable.header_text(5.0) == 5.0

@@ -116,9 +116,14 @@ def test_pictures_are_bounded_and_the_table_is_not(estimates, tmp_path, monkeypa
 
 def test_what_the_check_found_is_in_the_page(estimates, tmp_path):
     measurement = Measurement.of(estimates)
-    measurement.meta["SZM_CHK"] = "bias +0.01 <of> ln M"
+    numbers = {"SZM_CBIA": 0.0123, "SZM_CBIE": 0.004, "SZM_C68": 0.671, "SZM_C68E": 0.02, "SZM_RC68": 0.684}
+    measurement.meta.update({"SZM_CHK": "injected <evenly> in ln M", **numbers})
     write_report(measurement, tmp_path / "r.html")
-    assert "bias +0.01 &lt;of&gt; ln M" in (tmp_path / "r.html").read_text()
+    text = (tmp_path / "r.html").read_text()
+    assert "injected &lt;evenly&gt; in ln M" in text
+    for number in ("+0.012 ± 0.004", "67.1% ± 2.0%", "68.4%"):
+        assert f">{number}</td>" in text
+    assert "central 95 %" not in text  # it was not stated
 
 
 def test_estimate_and_its_twin_write_a_report(field, szmass_here, tmp_path):

@@ -271,3 +271,20 @@ def _card(value: Any) -> Any:
         return value
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if text.isascii() and text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+_ESCAPE = re.compile(r"\\(x[89a-f][0-9a-f]|u[0-9a-f]{4}|U[0-9a-f]{8})")
+
+
+def header_text(value: Any) -> Any:
+    """Return what was meant by a header value: letters beyond ASCII are escaped in a card, see `write_fits`.
+
+    Values that are not text, text without escaped letters, and JSON, which has escapes of its own, stay as
+    they are.
+    """
+    if not isinstance(value, str) or value.startswith(("{", "[")) or not _ESCAPE.search(value):
+        return value
+    try:
+        return value.encode("ascii").decode("unicode_escape")
+    except UnicodeError:  # not of our escaping
+        return value

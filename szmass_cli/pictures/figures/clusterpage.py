@@ -18,6 +18,10 @@ EXTENT = (5.0, -5.0, -5.0, 5.0)
 WIDTH, ROW, HEAD, FOOT = 9.0, 2.6, 0.75, 0.6
 """Width of a page, height of a row of images, of the head and of the foot [inches]."""
 
+TOP = 1.45
+"""Upper end of the posterior's panel, whose highest curve is 1; the legend stands above `BELOW`."""
+
+BELOW = 1.05 / TOP
 _NO_DATA = "0.75"
 _LEFTS, _SIDE = (0.075, 0.395, 0.715), 0.225
 _LABEL, _TICK = 7.0, 6.5
@@ -90,12 +94,12 @@ def _draw_posterior(axes: "Axes", cluster: Cluster) -> None:
         curves.mass, 0.0, curves.density, where=inside, color="C0", alpha=0.25, lw=0, label="16 to 84 %"
     )
     axes.plot(curves.mass, curves.density, color="C0", lw=1.3, label="posterior")
-    axes.axvline(median, color="C0", lw=0.8, ls=":", label="median")
+    axes.axvline(median, ymax=BELOW, color="C0", lw=0.8, ls=":", label="median")
     if curves.likelihood.size:
         axes.plot(curves.mass, curves.likelihood, color="0.3", lw=0.9, ls="--", label="likelihood")
     if np.isfinite(cluster.input_m200c_msun):
-        axes.axvline(cluster.input_m200c_msun / 1e14, color="C3", lw=1.1, label="input mass")
-    axes.set(xscale="log", xlim=curves.shown, ylim=(0.0, 1.45))
+        axes.axvline(cluster.input_m200c_msun / 1e14, ymax=BELOW, color="C3", lw=1.1, label="input mass")
+    axes.set(xscale="log", xlim=curves.shown, ylim=(0.0, TOP))
     axes.set_xticks(curves.ticks, [f"{tick:.2g}" for tick in curves.ticks])
     axes.minorticks_off()
     axes.tick_params(labelsize=_TICK, length=2.5, pad=2)

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+SIZE = (4.6, 3.5)
+"""Size of a chart [inches]; it is shown about 380 pixels wide, where its text is as large as the page's."""
+
 BARS = 400
 """Points up to which error bars are drawn; more would hide one another."""
 
@@ -100,7 +103,7 @@ def sky_figure(ra_deg: np.ndarray, dec_deg: np.ndarray, snr: np.ndarray, flagged
 def _new() -> tuple["Figure", "Axes"]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.2, 4.2), layout="constrained")
+    figure = Figure(figsize=SIZE, layout="constrained")
     return figure, figure.subplots()
 
 
