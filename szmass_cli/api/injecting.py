@@ -23,6 +23,7 @@ def inject(
     output: str | Path | None = None,
     *,
     catalog: "str | Path | Table | DataFrame | None" = None,
+    sources: str | Path | None = None,
     model: str | Path = DEFAULT_MODEL,
     freq: float | str | None = None,
     noise_correlation: float | None = None,
@@ -46,6 +47,8 @@ def inject(
         Folder of the study to write; without it nothing is written.
     catalog : path, astropy.table.Table or pandas.DataFrame, optional
         Known clusters, which no injected one comes near.
+    sources : path, optional
+        Catalogue of point sources, whose fluxes are marginalised over.
     model : str or path
         Name of a shipped model, or folder of a model bundle.
     freq : float or str, optional
@@ -81,7 +84,10 @@ def inject(
         map_requests(of_each_band(map, Path), of_maps),
         None if catalog is None else table_or_path(catalog),
         str(model),
-        SkyRequest(noise_correlation=noise_correlation),
+        SkyRequest(
+            noise_correlation=noise_correlation,
+            sources=None if sources is None else str(Path(sources).absolute()),
+        ),
         n,
         seed,
         tile,

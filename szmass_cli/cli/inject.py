@@ -46,6 +46,14 @@ def inject(
         Path | None,
         typer.Option("--catalog", help="Known clusters, which no injected one comes near."),
     ] = None,
+    sources: Annotated[
+        Path | None,
+        typer.Option(
+            "--sources",
+            metavar="CATALOG",
+            help="Point sources, by position: their fluxes are marginalised over.",
+        ),
+    ] = None,
     model: Model = DEFAULT_MODEL,
     n: Annotated[int, typer.Option("--n", help="Clusters to inject.")] = 2000,
     tile: Annotated[float, typer.Option("--tile", metavar="DEG", help="Largest side of a tile.")] = 10.0,
@@ -86,7 +94,10 @@ def inject(
     from szmass_cli.injection.writing import check_study_folder, write_study
 
     maps = only_maps(files or [], options.pop("maps"))
-    sky = SkyRequest(noise_correlation=options.pop("noise_correlation"))
+    sky = SkyRequest(
+        noise_correlation=options.pop("noise_correlation"),
+        sources=None if sources is None else str(sources.absolute()),
+    )
     requests = map_requests(maps, map_settings(options.pop("freq"), options.pop("pixel_window"), **options))
     request = StudyRequest(requests, catalog, model, sky, n, seed, tile)
     check_study_folder(output, overwrite)

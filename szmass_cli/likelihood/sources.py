@@ -37,6 +37,13 @@ SIGMA_MJY = 20.0
 FREE_MJY = 1000.0
 """Of sources beside clusters, in each band on its own: whatever the map says."""
 
+PLACE_SIGMA_ARCMIN = 0.1
+"""Of the place of a source along each axis: that of catalogues, of a map's pointing, and of what was found in
+its pixels. A shift by so much leaves a tenth of a bright source, up on one side and down on the other."""
+
+PLACE_STEP_ARCMIN = 0.05
+"""By which places are changed for the derivative of an image."""
+
 REFERENCE_GHZ = 150.0
 
 NEIGHBOUR_SIZES_ARCMIN = (1.0, 2.5)
@@ -191,7 +198,7 @@ class SourceMarginal:
         """
         if source.kinds[0] == Kind.CLUSTER:
             return np.zeros(len(self._images))
-        images, _ = self._point(source.north_arcmin[0], source.west_arcmin[0], np.eye(len(self._images)))
+        images = self._point(source.north_arcmin[0], source.west_arcmin[0], np.eye(len(self._images)))
         fields = self._likelihood.symmetry.fold(images)
         products = fields @ weighed.depths[weighed.depth_of[0]].inverse
         gram = np.einsum("pkj,plj->kl", products, fields)
@@ -206,18 +213,36 @@ class SourceMarginal:
             if kind == Kind.CLUSTER:
                 some, of_them = self._neighbour(north, west)
             elif near:
-                some, _ = self._point(north, west, self._spectra[Kind(kind)])
-                of_them = self._variances
+                some, of_them = self._uncertain(north, west, self._spectra[Kind(kind)], self._variances)
             else:
-                some, of_them = self._point(north, west, np.eye(len(self._images)))
+                free = np.full(len(self._images), FREE_MJY**2)
+                some, of_them = self._uncertain(north, west, np.eye(len(self._images)), free)
             images.append(some)
             variances.append(of_them)
         return np.concatenate(images), np.concatenate(variances)
 
-    def _point(self, north: float, west: float, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return images of a point source of some spectra (k, f), and the variances of free fluxes."""
+    def _point(self, north: float, west: float, spectra: np.ndarray) -> np.ndarray:
+        """Return images (k, 40, 40, f) of a point source of some spectra (k, f) [µK per mJy]."""
         image = np.stack([one(north, west) for one in self._images], axis=-1)
-        return image * spectra[:, None, None, :], np.full(len(spectra), FREE_MJY**2)
+        return image * spectra[:, None, None, :]
+
+    def _uncertain(
+        self, north: float, west: float, spectra: np.ndarray, variances: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return images of a point source and what a shift adds to them, and the variances of each.
+
+        A flux of variance V [mJy^2] at a place that is off by sigma adds, to first order, the derivative of
+        the image with the variance V sigma^2 for each axis.
+        """
+        steps = PLACE_STEP_ARCMIN * np.eye(2)
+        shifted = [
+            (self._point(north + y, west + x, spectra) - self._point(north - y, west - x, spectra))
+            / (2.0 * PLACE_STEP_ARCMIN)
+            for y, x in steps
+        ]
+        images = np.concatenate([self._point(north, west, spectra), *shifted])
+        of_place = variances * PLACE_SIGMA_ARCMIN**2
+        return images, np.concatenate([variances, of_place, of_place])
 
     def _neighbour(self, north: float, west: float) -> tuple[np.ndarray, np.ndarray]:
         """Return images of a neighbouring cluster of two sizes, and the variances of what they stand for."""

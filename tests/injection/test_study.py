@@ -8,6 +8,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 import szmass_cli
+from szmass_cli.catalog import Flag
 from szmass_cli.errors import OutputError, UsageError
 from szmass_cli.estimation.checkresult import BLIND
 from szmass_cli.physics.profiles import projected_shape
@@ -75,6 +76,21 @@ def test_the_noise_of_y0_is_that_of_the_injected_clusters(study):
     assert np.nanmax(bright["y0_err"]) < 1.05 * noise[sizes <= 0.6].max()
 
 
+def test_clusters_near_known_sources_are_measured_with_these_marginalised_over(study, field, tmp_path):
+    """With a lattice of places all over the map and no flux at any: flags, other numbers, and no bias."""
+    _, tables = study
+    ra, dec = np.meshgrid(np.linspace(38.3, 41.7, 35), np.linspace(-31.0, -29.0, 25))
+    Table({"ra": ra.ravel(), "dec": dec.ravel()}).write(tmp_path / "sources.csv")
+    options = {"catalog": field.catalog_path, "noise": 5, "n": 150, "tile": 2.0}
+    known = szmass_cli.inject(field.map_path, sources=tmp_path / "sources.csv", **options)["clusters"]
+    assert np.mean((np.asarray(known["szmass_flags"]) & Flag.SOURCES) > 0) > 0.9
+    alone = tables["clusters"]
+    np.testing.assert_array_equal(known["M200c_true"], alone["M200c_true"])
+    heavy = np.asarray(alone["M200c_true"]) > 4.0
+    ratio = np.asarray(known["sz_snr"] / alone["sz_snr"])[heavy]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.02) and np.ptp(ratio) > 0.01
+
+
 def test_a_folder_that_is_taken_is_kept(study, field, tmp_path):
     folder, _ = study
     with pytest.raises(OutputError, match="already there"):
@@ -99,6 +115,16 @@ def test_wrong_requests_are_refused(field, szmass_fork, tmp_path):
 def test_the_command_has_the_options_of_maps(szmass_fork, tmp_path):
     told = szmass_fork("inject", "--help", cwd=tmp_path)
     assert told.code == 0
-    for option in ("--map", "--beam", "--noise", "--ivar", "--mask", "--transfer", "--tile", "--catalog"):
+    for option in (
+        "--map",
+        "--beam",
+        "--noise",
+        "--ivar",
+        "--mask",
+        "--transfer",
+        "--tile",
+        "--catalog",
+        "--sources",
+    ):
         assert option in told.out
     assert "--sz-scatter" not in told.out

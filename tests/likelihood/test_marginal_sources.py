@@ -1,5 +1,7 @@
 """Fluxes of point sources are marginalised over, as dense covariances with the sources in them have it."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from closedform import FREQUENCIES, FWHM, HOT, dense_covariance, power_of_two, two_bands
@@ -18,20 +20,26 @@ PLACES = PlacedSources(np.array([0, 0, 1]), np.array([0.4, -3.0, 2.2]), np.array
 """One on a cluster, one beside it, and one beyond the edge of the other's cutout."""
 
 
-def point_images(north, west):
-    """A source of 1 mJy behind the Gaussian beams [µK], (3200, 2), a column for each band."""
+def point_images(north, west, along=None):
+    """A source of 1 mJy behind the Gaussian beams [µK], (3200, 2), a column for each band.
+
+    Or its derivative along an axis of places, 0 for north and 1 for west [µK per arcmin].
+    """
     axis = (np.arange(40) - 19.5) * 0.25
     radius2 = (axis[:, None] - north) ** 2 + (axis[None, :] - west) ** 2
     images = np.zeros((40, 40, 2, 2))
     for band, (frequency, fwhm) in enumerate(zip(FREQUENCIES, FWHM, strict=True)):
         sigma2 = fwhm**2 / (8.0 * np.log(2.0))
         beam = np.exp(-0.5 * radius2 / sigma2) / (2.0 * np.pi * sigma2)
+        if along is not None:
+            apart = axis[:, None] - north if along == 0 else axis[None, :] - west
+            beam = beam * apart / sigma2
         images[:, :, band, band] = uk_per_mjy(frequency) * beam
     return images.reshape(3200, 2)
 
 
 def dense_with_sources(row):
-    """The covariance of a cutout with those of its sources, their indices averaged over."""
+    """The covariance of a cutout with those of its sources, their indices and places averaged over."""
     covariance = dense_covariance()
     for place in range(3):
         if PLACES.row[place] != row:
@@ -46,6 +54,10 @@ def dense_with_sources(row):
         else:
             coupled = np.eye(2) * 1000.0**2
         covariance += images @ coupled @ images.T
+        # to first order a place that is off by 0.1' adds the derivative
+        for axis in (0, 1):
+            derivative = point_images(PLACES.north_arcmin[place], PLACES.west_arcmin[place], axis)
+            covariance += derivative @ (0.1**2 * coupled) @ derivative.T
     return covariance
 
 
@@ -56,8 +68,7 @@ def likelihood():
 
 @pytest.fixture(scope="module")
 def cutouts():
-    rng = np.random.default_rng(2)
-    noise = rng.standard_normal((2, 3200)) @ np.linalg.cholesky(dense_covariance()).T
+    noise = bare(2, seed=2).reshape(2, 3200)
     for place, flux in enumerate((8.0, 40.0, 100.0)):
         images = point_images(PLACES.north_arcmin[place], PLACES.west_arcmin[place])
         noise[PLACES.row[place]] += images @ (flux * (np.array(FREQUENCIES) / 150.0) ** -0.7)
@@ -103,6 +114,24 @@ def test_a_source_on_a_cluster_no_longer_fills_it_in(likelihood, cutouts):
         )
     ]
     assert amplitudes[0] < 0.8 and amplitudes[1] == pytest.approx(1.0, abs=0.06)
+
+
+def test_a_bright_source_on_a_cluster_may_be_a_little_off_its_place(likelihood):
+    """Of 30 mJy, 12 clusters of 5e14 Msun, places off by 0.05' along each axis: errors hold what they should.
+
+    Taken for exact, such places make the amplitudes wrong by four of their errors.
+    """
+    n, flux = 12, 30.0 * (np.array(FREQUENCIES) / 150.0) ** -0.7
+    rng = np.random.default_rng(8)
+    stated = rng.uniform(-0.7, 0.7, (n, 2))
+    true = stated + 0.05 * rng.standard_normal((n, 2))
+    sources = [(point_images(*place) @ flux).reshape(40, 40, 2) for place in true]
+    weighed = likelihood.weigh(bare(n, seed=9) + clusters(np.full(n, 5e14), 0.5) + sources)
+    placed = PlacedSources(np.arange(n), *stated.T)
+    scales = cluster_scales(np.full((n, 1), 5e14), np.full((n, 1), 0.5), HOT)
+    projection, fisher = likelihood.matched(SourceMarginal(likelihood)(weighed, placed), scales)
+    pulls = (projection / fisher - 1.0) * np.sqrt(fisher)
+    assert np.sqrt(np.mean(pulls**2)) < 1.5 and np.abs(pulls).max() < 3.0
 
 
 def test_in_one_band_a_source_on_the_cluster_is_left_alone(cutouts):
@@ -158,10 +187,14 @@ def search(likelihood):
     return SourceSearch(likelihood, ScoreImages(likelihood), SourceMarginal(likelihood), ln_mass, 5.0)
 
 
+@lru_cache(maxsize=1)
+def lower_triangle():
+    return np.linalg.cholesky(dense_covariance())
+
+
 def bare(n, seed):
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((n, 3200)) @ np.linalg.cholesky(dense_covariance()).T
-    return noise.reshape(n, 40, 40, 2)
+    return (rng.standard_normal((n, 3200)) @ lower_triangle().T).reshape(n, 40, 40, 2)
 
 
 def clusters(masses, redshift, offset=None):
@@ -210,9 +243,7 @@ def test_sources_and_neighbours_are_found_where_they_are_and_masses_are_right_ag
     amplitude = [(projection / fisher)[:, 0] for projection, fisher in (true, clean, spoilt)]
     error = 1.0 / np.sqrt(clean[1][:, 0])
     off, was_off = (np.abs(one - amplitude[0]) for one in amplitude[1:])
-    assert np.all(off[[0, 2, 3]] < 2.0 * error[[0, 2, 3]])
-    # the place of a bright source on a cluster is shifted by what the cluster takes away beside it
-    assert off[1] < 0.2 * was_off[1]
+    assert np.all(off < 2.0 * error)
     assert np.all(was_off[[1, 3]] > 4.0 * error[[1, 3]])
 
 
