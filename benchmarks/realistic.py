@@ -3,13 +3,14 @@
     python benchmarks/realistic.py [--model NAME] [--n 16000] [--gaussian 5000] [--seed 50] [-o FOLDER]
 
 Prints the tables of `szmass evaluate` on the realistic sky for n cutouts of each survey, then those of
-surveys of a Gaussian sky, with noise that bands do not share; writes both to FOLDER.
+surveys of a Gaussian sky, with noise that bands do not share; writes both to FOLDER, with a model card.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+from szmass_cli.evaluation.card import model_card
 from szmass_cli.evaluation.instruments.cases import preset_cases
 from szmass_cli.evaluation.instruments.judging import Network, judged_case
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
@@ -52,6 +53,7 @@ def main() -> None:
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "metrics.json").write_bytes(metrics.to_json())
         (options.output / "summary.md").write_text(summary(metrics))
+        (options.output / "README.md").write_text(model_card(bundle, metrics))
 
 
 if __name__ == "__main__":

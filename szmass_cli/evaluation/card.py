@@ -70,6 +70,10 @@ def _any_training(bundle: Bundle) -> str:
             "the realistic sky (docs/sky.md): sources, dust, neighbours, motion, lensing, profiles of four "
             "families, ellipses, second peaks, errors of calibration and beams"
         )
+    light = {
+        "central_source": "shown to the network: what a radio source in the middle would change",
+        "members": "summed over: dust, motion and the brightest radio galaxy (docs/method.md)",
+    }[bundle.recipe.network.contamination]
     return f"""
 ## What its likelihood assumes, and what it was trained for
 
@@ -81,6 +85,7 @@ def _any_training(bundle: Bundle) -> str:
 | clusters | Arnaud et al. (2010) profile and scaling, spherical, {relativistic} relativistic corrections |
 | scatter | log-normal: {m.sz_scatter_ln:g} of the SZ amplitude, {m.concentration_scatter_ln:g} of c500 at fixed Y500 |
 | mass bias | b = {clusters.sz_mass_bias:g} |
+| clusters' other light | {light} |
 | prior of the percentiles | {m.prior} |
 | sky of training | {seen} |
 | instruments of training | random ones of {bands[0]} to {bands[1]} bands at {ghz[0]:g} to {ghz[1]:g} GHz, beams {beam[0]:g} to {beam[1]:g}', white noise {noise[0]:g} to {noise[1]:g} µK-arcmin, 1/f noise, high-pass filters |

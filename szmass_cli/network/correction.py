@@ -37,6 +37,10 @@ STARTS_BELIEVED = {"central_source": 0.0, "members": 1.0}
 """Share of the contamination's curves that is part of the correction of an untrained network."""
 
 
+LARGEST_GAIN = 40.0
+"""Of what members' light may add to ln L, over that at the likeliest mass [nats]."""
+
+
 def input_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the inputs, without the first axis."""
     return {"images": (IMAGE_SIDE, IMAGE_SIDE, len(IMAGES)), "curves": (n_curves(config.contamination),)}
@@ -89,15 +93,21 @@ def believed_gains(hidden: Any, curves: Any, config: NetworkConfig) -> Any:
         Its ``contamination`` says how many kinds there are.
     """
     keras = load_keras()
-    n_gains = KINDS[config.contamination].N_GAINS
+    ops, n_gains = keras.ops, KINDS[config.contamination].N_GAINS
     start = keras.initializers.Constant(STARTS_BELIEVED[config.contamination])
     believed = _dense(hidden, n_gains, kernel_initializer="zeros", bias_initializer=start)
-    gains = keras.ops.sinh(curves[:, -n_gains * N_MASSES :])
-    of_kinds = [
-        believed[:, kind : kind + 1] * gains[:, kind * N_MASSES : (kind + 1) * N_MASSES]
-        for kind in range(n_gains)
-    ]
-    return of_kinds[0] if n_gains == 1 else keras.layers.Add(dtype="float32")(of_kinds)
+    gains = ops.sinh(curves[:, -n_gains * N_MASSES :])
+    if n_gains == 1:
+        return believed * gains
+    # where ln L is hopeless gains are large, and must not make up for it
+    believed = ops.clip(believed, 0.0, 1.0)
+    best = ops.expand_dims(ops.argmax(curves[:, :N_MASSES], axis=1), axis=1)
+    of_kinds = []
+    for kind in range(n_gains):
+        gain = gains[:, kind * N_MASSES : (kind + 1) * N_MASSES]
+        over_best = gain - ops.take_along_axis(gain, best, axis=1)
+        of_kinds.append(believed[:, kind : kind + 1] * ops.clip(over_best, -LARGEST_GAIN, LARGEST_GAIN))
+    return keras.layers.Add(dtype="float32")(of_kinds)
 
 
 def _dense(x: Any, units: int, **options: Any) -> Any:
