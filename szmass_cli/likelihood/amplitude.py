@@ -8,12 +8,13 @@ from scipy.special import logsumexp
 from szmass_cli.physics.evengrid import place
 
 REACH = 12.0
-"""Amplitudes are looked for within so many standard deviations of their scatter."""
+"""The likeliest amplitude is looked for within so many standard deviations of its scatter, and where the data
+alone put it: a signal of 30 times what is expected lies further out."""
 
 N_STARTS, N_NEWTON, N_NODES = 25, 8, 49
 
 SMALLEST = 0.05
-"""Amplitude that the search for the likeliest one starts from at least."""
+"""Amplitude, and S/N found, that searches for the likeliest amplitude start from at least."""
 
 U_RANGE, V_RANGE = (-60.0, 1000.0), (0.02, 1000.0)
 """S/N found and expected that are tabulated."""
@@ -112,13 +113,14 @@ def integrated(found: np.ndarray, expected: np.ndarray, scatter_ln: float) -> np
         s, the standard deviation of the ln amplitude.
     """
     u, v = np.broadcast_arrays(found, expected)
-    starts = scatter_ln * np.linspace(-REACH, REACH, N_STARTS)
+    starts = [*(scatter_ln * np.linspace(-REACH, REACH, N_STARTS)), np.log(np.maximum(u, SMALLEST) / v)]
     best = np.full(u.shape, -np.inf)
     mode = np.zeros(u.shape)
     for start in starts:
         value = _exponent(start, u, v, scatter_ln)
         better = value > best
-        best[better], mode[better] = value[better], start
+        best = np.where(better, value, best)
+        mode = np.where(better, start, mode)
     for _ in range(N_NEWTON):
         amplitude = np.exp(mode) * v
         slope = amplitude * (u - amplitude) - mode / scatter_ln**2

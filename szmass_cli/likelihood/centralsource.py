@@ -5,14 +5,12 @@ by S s^T C^-1 d - S^2 s^T C^-1 s / 2. Summed over fluxes with their frequencies 
 cluster that may have a source; how frequent sources are at its mass and redshift is for the network to say.
 """
 
-from collections import OrderedDict
-from threading import Lock
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import logsumexp
 
-from szmass_cli.likelihood.depth import Depth
+from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.sources import point_images_uk
@@ -42,7 +40,6 @@ class CentralSource:
     """
 
     N_GAINS: ClassVar[int] = 1
-    N_KEPT = 256
 
     def __init__(self, likelihood: GaussianLikelihood):
         self._likelihood = likelihood
@@ -50,8 +47,7 @@ class CentralSource:
         spectrum = component_spectrum("radio", bands) * uk_per_mjy(PIVOT_GHZ)
         image = point_images_uk(bands, spectrum, np.zeros((1, 2)))
         self._field = likelihood.symmetry.fold(image)[0][0]
-        self._kept: OrderedDict[int, tuple[Depth, tuple[np.ndarray, np.ndarray, float]]] = OrderedDict()
-        self._lock = Lock()
+        self._at = PerDepth(self._make)
 
     def ln_gains(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Return ln of the likelihood with a possible source over that without one, (n, 1, m).
@@ -69,7 +65,7 @@ class CentralSource:
         scales = cluster_scales(m200c_msun, redshift[:, None], likelihood.model)
         nodes, ln_weights = likelihood.scatter.stretches(N_STRETCHES)
         projection, fisher = likelihood.matched(weighed, scales, nodes)
-        parts = [self._of_depth(depth) for depth in weighed.depths]
+        parts = [self._at(depth) for depth in weighed.depths]
         crossed = np.stack([tables for _, tables, _ in parts], axis=1)
         placed = likelihood.placed(scales, nodes)
         found = read_tables(list(crossed), weighed.depth_of, placed.low, placed.upper)
@@ -90,17 +86,9 @@ class CentralSource:
             terms.append(np.log(frequency) + ln_likelihood(flux) - without)
         return logsumexp(np.stack(terms), axis=0)[:, None]
 
-    def _of_depth(self, depth: Depth) -> tuple[np.ndarray, np.ndarray, float]:
+    def _make(self, depth: Depth) -> tuple[np.ndarray, np.ndarray, float]:
         """Return C^-1 s (q f,), its products with unit clusters (f, N_FINE), and s^T C^-1 s, at a depth."""
-        with self._lock:
-            if id(depth) in self._kept:
-                return self._kept[id(depth)][1]
         with one_blas_thread():
             weighted = self._field @ depth.inverse[0]
         crossed = np.stack([table[0] for table in self._likelihood.projections_of(weighted[None])])
-        found = weighted, crossed, float(weighted @ self._field)
-        with self._lock:
-            self._kept[id(depth)] = depth, found  # the depth is kept, or another could get its id
-            while len(self._kept) > self.N_KEPT:
-                self._kept.popitem(last=False)
-        return found
+        return weighted, crossed, float(weighted @ self._field)

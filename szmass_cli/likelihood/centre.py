@@ -1,20 +1,17 @@
 """Whether there is more at the centre of a cutout than a cluster, or the cluster is not at the centre."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from szmass_cli.geometry import pixel_radii_arcmin
-from szmass_cli.likelihood.depth import Depth
+from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.scores import NOTHING_LEFT, component_spectrum
 from szmass_cli.physics.beams import beam_profile
 from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 from szmass_cli.sky.symmetry import MIRRORS
 from szmass_cli.system.blas import one_blas_thread
-
-N_DEPTHS = 64
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class CentreTest:
         self._slopes = [
             symmetry.fold(step)[block] for step, block in zip(steps, self._slope_blocks, strict=True)
         ]
-        self._at = lru_cache(maxsize=N_DEPTHS)(self._make)
+        self._at = PerDepth(self._make)
 
     def source_sigma(self, weighed: Weighed, redshift: np.ndarray) -> np.ndarray:
         """Return by how many sigma (n,) a point source beside the cluster explains a cutout better.

@@ -1,9 +1,11 @@
 """The covariance of cutouts at one depth, inverted: all that does not depend on the data."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.linalg import lapack
@@ -42,6 +44,36 @@ class Depth:
     def nbytes(self) -> int:
         """Return the memory that the arrays take [bytes]."""
         return self.inverse.nbytes + self.fisher.nbytes
+
+
+T = TypeVar("T")
+
+
+class PerDepth(Generic[T]):
+    """What follows from depths, worked out once for each and kept for as long as the depth itself is.
+
+    Parameters
+    ----------
+    make : callable
+        Works it out for a depth.
+    """
+
+    def __init__(self, make: Callable[[Depth], T]):
+        self._make = make
+        self._kept: WeakKeyDictionary[Depth, T] = WeakKeyDictionary()
+        self._lock = Lock()
+
+    def __call__(self, depth: Depth) -> T:
+        """Return what follows from a depth."""
+        with self._lock:
+            if depth in self._kept:
+                return self._kept[depth]
+        made = self._make(depth)
+        with self._lock:
+            return self._kept.setdefault(depth, made)
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
 
 class Depths:

@@ -6,16 +6,14 @@ flux S changes t^T C^-1 d by -S t^T C^-1 s, and ln L by S s^T C^-1 d - S^2 s^T C
 motion integrated out; what the amplitude makes of it is taken to second order in S.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from threading import Lock
 from typing import ClassVar
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
-from szmass_cli.likelihood.depth import Depth
+from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Removed, Weighed
 from szmass_cli.likelihood.radiogalaxies import FLUXES_MJY, GalaxyPrior, places
@@ -61,7 +59,6 @@ class MemberLight:
     """
 
     N_GAINS: ClassVar[int] = 2
-    N_KEPT = 64
 
     def __init__(self, likelihood: GaussianLikelihood):
         self._likelihood = likelihood
@@ -70,8 +67,7 @@ class MemberLight:
         bands = likelihood.instrument.bands
         spectrum = component_spectrum("radio", bands) * uk_per_mjy(PIVOT_GHZ)
         self._fields = likelihood.symmetry.fold(point_images_uk(bands, spectrum, places()))
-        self._kept: OrderedDict[int, tuple[Depth, PlacedGalaxies]] = OrderedDict()
-        self._lock = Lock()
+        self._at = PerDepth(self._make)
 
     def ln_gains(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Return what is added to ln L by dust and motion, and then by a possible radio galaxy, (n, 2, m).
@@ -110,7 +106,7 @@ class MemberLight:
         removed = dict(weighed.changed)
         with one_blas_thread():
             seen = np.einsum("poj,pnj->no", self._fields, weighed.weighted, optimize=True).astype(np.float32)
-            of_depths = [self._of_depth(depth) for depth in weighed.depths]
+            of_depths = [self._at(depth) for depth in weighed.depths]
             ln_ratio = np.empty((len(weighed), masses.size, profiles.size))
             for row in range(len(weighed)):
                 galaxies = of_depths[weighed.depth_of[row]]
@@ -123,19 +119,11 @@ class MemberLight:
                 ln_ratio[row] = _ln_summed(slope, bend, prior[row])
         return np.einsum("nab,ma,kb->nmk", ln_ratio, to_masses, to_profiles, optimize=True)
 
-    def _of_depth(self, depth: Depth) -> PlacedGalaxies:
-        with self._lock:
-            if id(depth) in self._kept:
-                return self._kept[id(depth)][1]
+    def _make(self, depth: Depth) -> PlacedGalaxies:
         products = self._fields @ depth.inverse
         with_clusters = np.stack([table.T for table in self._likelihood.projections_of(products[0])])
         squared = np.einsum("poj,poj->o", products, self._fields)
-        galaxies = PlacedGalaxies(np.ascontiguousarray(with_clusters, np.float32), squared.astype(np.float32))
-        with self._lock:
-            self._kept[id(depth)] = depth, galaxies  # the depth is kept, or another could get its id
-            while len(self._kept) > self.N_KEPT:
-                self._kept.popitem(last=False)
-        return galaxies
+        return PlacedGalaxies(np.ascontiguousarray(with_clusters, np.float32), squared.astype(np.float32))
 
     def _less(self, galaxies: PlacedGalaxies, removed: Removed) -> PlacedGalaxies:
         """Return products of galaxies where images of other sources were taken from the covariance."""
@@ -150,7 +138,17 @@ class MemberLight:
 
 @dataclass(frozen=True)
 class _Products:
-    """Products of galaxies with a cluster's light, (m, k, o), and what is known of dust and motion."""
+    """Products of galaxies with a cluster's light, and what is known of its dust and motion.
+
+    Parameters
+    ----------
+    gas, dust, motion : numpy.ndarray, shape (m, k, o)
+        s^T C^-1 t of the gas, dust and motion integrated out, and those of mean dust and rms motion.
+    squared : numpy.ndarray, shape (o,)
+        s^T C^-1 s.
+    likely, covariance : numpy.ndarray, shape (m, k, 2), (m, k, 2, 2)
+        As of `Marginalised`.
+    """
 
     gas: np.ndarray
     dust: np.ndarray
@@ -208,7 +206,7 @@ def _ln_summed(slope: np.ndarray, bend: np.ndarray, prior: np.ndarray) -> np.nda
     Parameters
     ----------
     slope, bend : numpy.ndarray, shape (m, k, o), float32
-        a and b; a is changed.
+        a and b.
     prior : numpy.ndarray, shape (m, o, s), float32
         P.
     """

@@ -6,14 +6,12 @@ there is one such image whatever the number of bands. B_nu is the beam, with wha
 scales: where a map shows no sky, no component can be brighter.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 
-from szmass_cli.likelihood.depth import Depth
+from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Removed, Weighed
 from szmass_cli.likelihood.templates import spectra_pairs
 from szmass_cli.physics.bands import Band
@@ -73,8 +71,6 @@ class ScoreImages:
         Gives the instrument's bands, and the symmetry in which products C^-1 d are kept.
     """
 
-    N_KEPT = 256
-
     def __init__(self, likelihood: GaussianLikelihood):
         self._likelihood = likelihood
         bands = likelihood.instrument.bands
@@ -83,8 +79,7 @@ class ScoreImages:
             self._optics = np.stack(
                 [operator_blocks(cutout_smoothing(_sharpest(band)).T, likelihood.symmetry) for band in bands]
             )
-        self._norms: OrderedDict[int, tuple[Depth, ScoreNorm]] = OrderedDict()
-        self._lock = Lock()
+        self._norms = PerDepth(self._make_norm)
 
     def beamed(self, weighted: np.ndarray) -> np.ndarray:
         """Return B_nu [C^-1 d]_nu of each band, (f, p, n, q), of products C^-1 d (p, n, q f)."""
@@ -129,15 +124,7 @@ class ScoreImages:
 
     def norm(self, depth: Depth) -> ScoreNorm:
         """Return what score images are like on bare sky at a depth."""
-        with self._lock:
-            if id(depth) in self._norms:
-                return self._norms[id(depth)][1]
-        norm = self._make_norm(depth)
-        with self._lock:
-            self._norms[id(depth)] = depth, norm  # the depth is kept, or another could get its id
-            while len(self._norms) > self.N_KEPT:
-                self._norms.popitem(last=False)
-        return norm
+        return self._norms(depth)
 
     def _make_norm(self, depth: Depth) -> ScoreNorm:
         symmetry, optics = self._likelihood.symmetry, self._optics

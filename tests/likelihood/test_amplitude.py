@@ -46,6 +46,14 @@ def test_the_integral_is_scipys(found, expected, scatter):
     assert got == pytest.approx(by_scipy(found, expected, scatter), abs=1e-4)
 
 
+@pytest.mark.parametrize("scatter", [0.2, 0.5])
+@pytest.mark.parametrize("times", [30.0, 60.0, 180.0])
+def test_signals_of_many_times_what_is_expected_are_as_unlikely_as_they_are(scatter, times):
+    """A cluster of S/N 160 against the lightest masses: ln L is hundreds below its peak, and still smooth."""
+    got = integrated(np.array([160.0]), np.array([160.0 / times]), scatter)[0]
+    assert got == pytest.approx(by_scipy(160.0, 160.0 / times, scatter), abs=1e-3)
+
+
 @pytest.fixture(scope="module")
 def table():
     return AmplitudeLikelihood(0.2)
