@@ -119,7 +119,7 @@ def test_a_source_on_a_cluster_no_longer_fills_it_in(likelihood, cutouts):
 def test_a_bright_source_on_a_cluster_may_be_a_little_off_its_place(likelihood):
     """Of 30 mJy, 12 clusters of 5e14 Msun, places off by 0.05' along each axis: errors hold what they should.
 
-    Taken for exact, such places make the amplitudes wrong by four of their errors.
+    Taken for exact, such places make the amplitudes wrong by several of their errors.
     """
     n, flux = 12, 30.0 * (np.array(FREQUENCIES) / 150.0) ** -0.7
     rng = np.random.default_rng(8)
