@@ -40,6 +40,7 @@ def found(case: RealisticCase, sky: SkyModel, ln_mass: np.ndarray, n: int, seed:
     parts = []
     for block, clean in drawn_blocks(case, sky, n, seed, SALT):
         weighed, z, truth = likelihood.weigh(block.image), block.redshift, np.log(block.m200c)
+        assert block.filled_radio is not None  # the sky is realistic
         plain = likelihood.ln_likelihood(weighed, ln_mass, z)
         gains = light.ln_gains(weighed, masses, z).cumsum(axis=1)
         best = likelihood.ln_likelihood(likelihood.weigh(clean), ln_mass, z)
