@@ -35,32 +35,58 @@ PRECISIONS = np.array([DUST_RELATIVE**-2.0, 1.0])
 
 
 @dataclass(frozen=True)
-class Marginalised:
-    """Matched filters of clusters (n, m, k) whose dust and motion are integrated out.
+class Spread:
+    """Products of what is spread like the gas of clusters (n, m, k): gas, mean dust and rms motion.
 
     Parameters
     ----------
-    projection, fisher : numpy.ndarray, shape (n, m, k)
-        p' and F' of the amplitude.
-    ln_factor : numpy.ndarray, shape (n, m, k)
-        ln of what multiplies the likelihood whatever the amplitude.
+    seen : numpy.ndarray, shape (3, n, m, k)
+        With the data: p, and P.
+    own : numpy.ndarray, shape (3, 3, n, m, k)
+        With each other: F, a and G.
     brightness : numpy.ndarray, shape (3, n, m, k, f)
         Gas, mean dust and rms motion in each band, over the signal of cold gas of a Compton scale of 1.
-    likely : numpy.ndarray, shape (n, m, k, 2)
-        K (P + L m): dust and motion that data without gas suggest.
-    per_gas : numpy.ndarray, shape (n, m, k, 2)
-        K a: what they lose for each unit of amplitude.
-    covariance : numpy.ndarray, shape (n, m, k, 2, 2)
-        K.
+    """
+
+    seen: np.ndarray
+    own: np.ndarray
+    brightness: np.ndarray
+
+
+@dataclass(frozen=True)
+class Marginalised:
+    """Matched filters of clusters whose dust and motion are integrated out.
+
+    Parameters
+    ----------
+    projection, fisher : numpy.ndarray
+        p' and F' of the amplitude.
+    ln_factor : numpy.ndarray, same shape
+        ln of what multiplies the likelihood whatever the amplitude.
     """
 
     projection: np.ndarray
     fisher: np.ndarray
     ln_factor: np.ndarray
-    brightness: np.ndarray
-    likely: np.ndarray
-    per_gas: np.ndarray
-    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, seen: np.ndarray, own: np.ndarray) -> "Marginalised":
+        """Return the matched filters for products (3, ...) and (3, 3, ...) as those of `Spread`."""
+        (gas_dust, gas_motion), between = own[0, 1:], own[1, 2]
+        dust, motion = own[1, 1] + PRECISIONS[0], own[2, 2] + PRECISIONS[1]
+        determinant = dust * motion - between * between
+        to_dust, to_motion = seen[1] + PRECISIONS[0] * MEANS[0], seen[2] + PRECISIONS[1] * MEANS[1]
+        likely_dust = (motion * to_dust - between * to_motion) / determinant
+        likely_motion = (dust * to_motion - between * to_dust) / determinant
+        dust_per_gas = (motion * gas_dust - between * gas_motion) / determinant
+        motion_per_gas = (dust * gas_motion - between * gas_dust) / determinant
+        ln_factor = 0.5 * (to_dust * likely_dust + to_motion * likely_motion)
+        ln_factor += 0.5 * (np.log(np.prod(PRECISIONS) / determinant) - np.sum(PRECISIONS * MEANS**2))
+        return cls(
+            seen[0] - gas_dust * likely_dust - gas_motion * likely_motion,
+            own[0, 0] - gas_dust * dust_per_gas - gas_motion * motion_per_gas,
+            ln_factor,
+        )
 
 
 class DustAndMotion:
@@ -78,8 +104,8 @@ class DustAndMotion:
 
     def __call__(
         self, weighed: Weighed, placed: Placed, m200c_msun: np.ndarray, redshift: np.ndarray
-    ) -> Marginalised:
-        """Return the matched filters of clusters, dust and motion integrated out.
+    ) -> Spread:
+        """Return the products of clusters' gas, dust and motion.
 
         Parameters
         ----------
@@ -92,26 +118,10 @@ class DustAndMotion:
         """
         by_band = self._likelihood.by_band(weighed, placed)
         spectra = self._spectra(placed, m200c_msun, redshift)
-        seen = np.einsum("anmkf,nmkf->nmka", spectra, by_band[..., 0], optimize=True)
+        seen = np.einsum("anmkf,nmkf->anmk", spectra, by_band[..., 0], optimize=True)
         weighted = np.einsum("nmkfg,bnmkg->bnmkf", by_band[..., 1:], spectra)
-        own = np.einsum("anmkf,bnmkf->nmkab", spectra, weighted)
-        gas = own[..., 0, 1:]
-        precision = own[..., 1:, 1:] + np.diag(PRECISIONS)
-        covariance, determinant = _inverse_of_two(precision)
-        towards = seen[..., 1:] + PRECISIONS * MEANS
-        likely = np.einsum("...ab,...b->...a", covariance, towards)
-        per_gas = np.einsum("...ab,...b->...a", covariance, gas)
-        ln_factor = 0.5 * np.sum(towards * likely, axis=-1) - 0.5 * np.sum(PRECISIONS * MEANS**2)
-        ln_factor += 0.5 * np.log(np.prod(PRECISIONS) / determinant)
-        return Marginalised(
-            seen[..., 0] - np.sum(gas * likely, axis=-1),
-            own[..., 0, 0] - np.sum(gas * per_gas, axis=-1),
-            ln_factor,
-            spectra * placed.y_scale[..., None],
-            likely,
-            per_gas,
-            covariance,
-        )
+        own = np.einsum("anmkf,bnmkf->abnmk", spectra, weighted)
+        return Spread(seen, own, spectra * placed.y_scale[..., None])
 
     def _spectra(self, placed: Placed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Return gas, mean dust and rms motion in each band over the signal of cold gas, (3, n, m, k, f).
@@ -131,11 +141,3 @@ class DustAndMotion:
         parts = [gas, (dust / light.gas_uk)[:, :, None], (motion / light.gas_uk)[:, :, None]]
         shape = (*placed.y_scale.shape, light.gas_uk.size)
         return np.stack([np.broadcast_to(part, shape) for part in parts])
-
-
-def _inverse_of_two(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return inverse (..., 2, 2) and determinant (...) of symmetric matrices (..., 2, 2)."""
-    a, b, c = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
-    determinant = a * c - b * b
-    inverse = np.stack([np.stack([c, -b], axis=-1), np.stack([-b, a], axis=-1)], axis=-2)
-    return inverse / determinant[..., None, None], determinant

@@ -1,52 +1,46 @@
 """What clusters shine with besides their gas, and what it does to the likelihood of their masses.
 
 Dust and motion are integrated out for each mass and profile, see `dustandmotion`; then the likelihood is
-summed over places and fluxes of the brightest radio galaxy. With s the image of a galaxy of 1 mJy, one of
-flux S changes t^T C^-1 d by -S t^T C^-1 s, and ln L by S s^T C^-1 d - S^2 s^T C^-1 s / 2, all with dust and
-motion integrated out; what the amplitude makes of it is taken to second order in S.
+summed over places and bins of brightness of the brightest radio galaxy, whose brightness within the bin is
+integrated out as well, see `galaxyproducts`. For each of them the likelihood of the amplitude is exact.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
-from szmass_cli.likelihood.depth import Depth, PerDepth
-from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Removed, Weighed
-from szmass_cli.likelihood.radiogalaxies import FLUXES_MJY, GalaxyPrior, places
-from szmass_cli.likelihood.scores import component_spectrum
-from szmass_cli.likelihood.sources import point_images_uk
+from szmass_cli.likelihood.amplitude import AmplitudeLikelihood
+from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised, Spread
+from szmass_cli.likelihood.galaxyproducts import GalaxiesOnCutout, GalaxyProducts
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Weighed
+from szmass_cli.likelihood.radiogalaxies import GalaxyPrior
 from szmass_cli.physics.profiles import cluster_scales
-from szmass_cli.physics.spectra import PIVOT_GHZ, uk_per_mjy
-from szmass_cli.system.blas import one_blas_thread
 
-EVERY = 2
-"""Galaxies are summed over at every second mass and profile; a cubic spline between them."""
+EVERY_MASS, EVERY_PROFILE = 2, 3
+"""Galaxies are summed over at every second mass and third profile; a cubic spline between them."""
 
-NOT_LESS = 0.05
-"""Of the information on a galaxy's flux that is left when the amplitude of its cluster is free."""
+EVERY_LOOKED_AT = 4
+"""What places matter is looked up at every fourth mass."""
 
-LARGEST_LN = 80.0
-"""ln of the likelihood ratios that are summed: single precision holds no more."""
+SHARP_SNR = 30.0
+"""Expected S/N above which masses and profiles that matter are all worked out, not interpolated."""
 
+WITHIN_LN = 12.0
+"""ln of the likelihood over its largest value from which on masses and profiles matter."""
 
-@dataclass(frozen=True)
-class PlacedGalaxies:
-    """Products of galaxies of 1 mJy at all places, at one depth.
+FAR_LN = 25.0
+"""The same, from which on a mass says nothing of which places matter."""
 
-    Parameters
-    ----------
-    with_clusters : numpy.ndarray, shape (f, N_FINE, o), float32
-        With unit clusters in each band, on the fine grid of sizes.
-    squared : numpy.ndarray, shape (o,), float32
-        s^T C^-1 s.
-    """
+NEGLIGIBLE = 3e-3
+"""Share of the likelihood below which a place, or a bin of brightness, is worked out for the likeliest profile
+of each mass alone."""
 
-    with_clusters: np.ndarray
-    squared: np.ndarray
+SMALLEST = 1e-30
+"""Probability that logarithms are taken of at least."""
 
 
 class MemberLight:
@@ -64,10 +58,7 @@ class MemberLight:
         self._likelihood = likelihood
         self._dust_and_motion = DustAndMotion(likelihood)
         self._prior = GalaxyPrior(likelihood.model)
-        bands = likelihood.instrument.bands
-        spectrum = component_spectrum("radio", bands) * uk_per_mjy(PIVOT_GHZ)
-        self._fields = likelihood.symmetry.fold(point_images_uk(bands, spectrum, places()))
-        self._at = PerDepth(self._make)
+        self._galaxies = GalaxyProducts(likelihood)
 
     def ln_gains(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Return what is added to ln L by dust and motion, and then by a possible radio galaxy, (n, 2, m).
@@ -87,133 +78,179 @@ class MemberLight:
         nodes, ln_weights = likelihood.scatter.stretches()
         placed = likelihood.placed(scales, nodes)
         bare = likelihood.amplitude(*likelihood.matched(weighed, scales, nodes)) + ln_weights
-        found = self._dust_and_motion(weighed, placed, mass, z)
-        lit = likelihood.amplitude(found.projection, found.fisher) + found.ln_factor + ln_weights
-        at = _thinned(mass.shape[1])[0]
-        prior = self._prior(mass[:, at], z[:, at], scales.theta500_arcmin[:, at])
-        of_galaxy = self._ln_of_galaxy(weighed, placed, found, prior.astype(np.float32))
-        without, dusty, radio = (logsumexp(part, axis=-1) for part in (bare, lit, lit + of_galaxy))
-        return np.stack([dusty - without, radio - dusty], axis=1)
-
-    def _ln_of_galaxy(
-        self, weighed: Weighed, placed: Placed, found: Marginalised, prior: np.ndarray
-    ) -> np.ndarray:
-        """Return ln of the likelihood with a possible radio galaxy over that without one, (n, m, k)."""
-        masses, to_masses = _thinned(placed.low.shape[1])
-        profiles, to_profiles = _thinned(placed.low.shape[2])
-        at = np.ix_(masses, profiles)
-        mean, variance = self._likelihood.amplitude.moments(found.projection, found.fisher)
-        removed = dict(weighed.changed)
-        with one_blas_thread():
-            seen = np.einsum("poj,pnj->no", self._fields, weighed.weighted, optimize=True).astype(np.float32)
-            of_depths = [self._at(depth) for depth in weighed.depths]
-            ln_ratio = np.empty((len(weighed), masses.size, profiles.size))
-            for row in range(len(weighed)):
-                galaxies = of_depths[weighed.depth_of[row]]
-                if row in removed:
-                    galaxies = self._less(galaxies, removed[row])
-                products = _products(galaxies, placed, found, row, at)
-                moments = (values[row][at].astype(np.float32) for values in (mean, variance))
-                slope, bend = products.of_flux(seen[row], *moments)
-                np.maximum(bend, NOT_LESS * galaxies.squared, out=bend)
-                ln_ratio[row] = _ln_summed(slope, bend, prior[row])
-        return np.einsum("nab,ma,kb->nmk", ln_ratio, to_masses, to_profiles, optimize=True)
-
-    def _make(self, depth: Depth) -> PlacedGalaxies:
-        products = self._fields @ depth.inverse
-        with_clusters = np.stack([table.T for table in self._likelihood.projections_of(products[0])])
-        squared = np.einsum("poj,poj->o", products, self._fields)
-        return PlacedGalaxies(np.ascontiguousarray(with_clusters, np.float32), squared.astype(np.float32))
-
-    def _less(self, galaxies: PlacedGalaxies, removed: Removed) -> PlacedGalaxies:
-        """Return products of galaxies where images of other sources were taken from the covariance."""
-        shared = np.einsum("poj,pkj->ok", self._fields, removed.products)
-        clusters = np.stack(self._likelihood.projections_of(removed.products[0]))  # (f, k, N_FINE)
-        lost = np.einsum("fkt,ko->fto", clusters, np.linalg.solve(removed.gram, shared.T))
-        return PlacedGalaxies(
-            (galaxies.with_clusters - lost).astype(np.float32),
-            np.maximum(galaxies.squared - removed.between(shared, shared), 0.0).astype(np.float32),
-        )
+        spread = self._dust_and_motion(weighed, placed, mass, z)
+        dusty = Marginalised.of(spread.seen, spread.own)
+        lit = likelihood.amplitude(dusty.projection, dusty.fisher) + dusty.ln_factor
+        prior = self._prior(mass, z, scales.theta500_arcmin)
+        ln_none = np.log1p(-prior.sum(axis=(-2, -1)))
+        ln_prior = np.log(np.maximum(prior, SMALLEST))
+        seen, removed = self._galaxies.seen(weighed), dict(weighed.changed)
+        of_galaxy = np.empty(lit.shape)
+        for row in range(len(weighed)):
+            depth = weighed.depths[weighed.depth_of[row]]
+            galaxies = self._galaxies.on_cutout(seen[row], depth, removed.get(row))
+            cutout = _Cutout(likelihood.amplitude, row, placed, spread, lit[row], galaxies, ln_prior[row], ln_none[row])
+            of_galaxy[row] = _ln_of_galaxy(cutout, ln_weights, dusty.fisher[row])
+        lit += ln_weights
+        without, with_dust, radio = (logsumexp(part, axis=-1) for part in (bare, lit, lit + of_galaxy))
+        return np.stack([with_dust - without, radio - with_dust], axis=1)
 
 
 @dataclass(frozen=True)
-class _Products:
-    """Products of galaxies with a cluster's light, and what is known of its dust and motion.
+class _Cutout:
+    """One cutout of those whose products are given.
 
     Parameters
     ----------
-    gas, dust, motion : numpy.ndarray, shape (m, k, o)
-        s^T C^-1 t of the gas, dust and motion integrated out, and those of mean dust and rms motion.
-    squared : numpy.ndarray, shape (o,)
-        s^T C^-1 s.
-    likely, covariance : numpy.ndarray, shape (m, k, 2), (m, k, 2, 2)
-        As of `Marginalised`.
+    amplitude : AmplitudeLikelihood
+        Likelihood of the amplitude of clusters.
+    row : int
+        Which of the cutouts.
+    placed : Placed
+        Clusters of m masses and k profiles for each cutout, (n, m, k).
+    spread : Spread
+        Products of their gas, dust and motion.
+    lit : numpy.ndarray, shape (m, k)
+        ln of the likelihood of this cutout with dust and motion.
+    galaxies : GalaxiesOnCutout
+        What it says of galaxies.
+    ln_prior : numpy.ndarray, shape (m, o, h)
+        ln of the probabilities of places and bins of brightness.
+    ln_none : numpy.ndarray, shape (m,)
+        ln of the probability that there is no galaxy.
     """
 
-    gas: np.ndarray
-    dust: np.ndarray
-    motion: np.ndarray
-    squared: np.ndarray
-    likely: np.ndarray
-    covariance: np.ndarray
+    amplitude: AmplitudeLikelihood
+    row: int
+    placed: Placed
+    spread: Spread
+    lit: np.ndarray
+    galaxies: GalaxiesOnCutout
+    ln_prior: np.ndarray
+    ln_none: np.ndarray
 
-    def of_flux(
-        self, seen: np.ndarray, amplitude: np.ndarray, variance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return slope and bend (m, k, o) of ln L in a galaxy's flux, all else integrated out.
+    def ln_terms(
+        self, masses: np.ndarray, profiles: np.ndarray, places: np.ndarray, bins: np.ndarray
+    ) -> np.ndarray:
+        """Return ln of prior times likelihood with each galaxy over that without any, (c, o, h).
 
         Parameters
         ----------
-        seen : numpy.ndarray, shape (o,)
-            s^T C^-1 d.
-        amplitude, variance : numpy.ndarray, shape (m, k)
-            The likeliest amplitude of the gas, and its variance.
+        masses, profiles : numpy.ndarray of int, shape (c,)
+            Which clusters.
+        places, bins : numpy.ndarray of int, shape (o,), (h,)
+            Which places, and which bins of brightness at each of them.
         """
-        dust, motion, cov = self.dust, self.motion, self.covariance[..., None, :, :]
-        slope = seen - self.likely[..., None, 0] * dust - self.likely[..., None, 1] * motion
-        slope -= amplitude[..., None] * self.gas
-        bend = self.squared - cov[..., 0, 0] * dust**2 - cov[..., 1, 1] * motion**2
-        bend -= 2.0 * cov[..., 0, 1] * dust * motion
-        bend -= variance[..., None] * self.gas**2
-        return slope, bend
+        galaxies, of_clusters, at = self.galaxies, (self.row, masses, profiles), np.ix_(places, bins)
+        products = self._with_galaxies(of_clusters, places)  # (o, 3 c, f)
+        shape = (places.size, 3, masses.size, bins.size)
+        taken = (products @ galaxies.likely[places][:, :, bins].astype(np.float32)).reshape(shape)
+        factors = galaxies.at_depth.factor[at].astype(np.float32).transpose(3, 0, 2, 1)  # (r, o, f, h)
+        halves = [(products @ factor).reshape(shape) for factor in factors]
+        seen = np.stack([self.spread.seen[a][of_clusters][:, None] - taken[:, a] for a in range(3)])
+        own = np.empty((3, *seen.shape))
+        for a in range(3):
+            for b in range(a, 3):
+                lost = sum(half[:, a] * half[:, b] for half in halves)
+                np.subtract(self.spread.own[a, b][of_clusters][:, None], lost, out=own[a, b])
+        found = Marginalised.of(seen, own)
+        ln_ratio = self.amplitude(found.projection, np.maximum(found.fisher, 0.0)) + found.ln_factor
+        ln_ratio += galaxies.ln_alone[at][:, None] - self.lit[masses, profiles][:, None]
+        return ln_ratio.swapaxes(0, 1) + self.ln_prior[masses][:, places][:, :, bins]
+
+    def _with_galaxies(self, of_clusters: tuple, places: np.ndarray) -> np.ndarray:
+        """Return products (o, 3 c, f) of gas, dust and motion with unit galaxies in each band."""
+        table = self.galaxies.at_depth.with_clusters
+        f, n = table.shape[1], len(of_clusters[1])
+        low = self.placed.low[of_clusters][:, None, None]
+        upper = self.placed.upper[of_clusters].astype(np.float32)[:, None, None, None]
+        band = np.arange(f)[:, None]
+        with_clusters = table[low, band, places] * (1.0 - upper)
+        with_clusters += table[low + 1, band, places] * upper  # (c, g, o, f)
+        brightness = self.spread.brightness[(slice(None), *of_clusters)].astype(np.float32)  # (3, c, g)
+        products = brightness.swapaxes(0, 1) @ with_clusters.reshape(n, f, -1)
+        return products.reshape(n, 3, -1, f).transpose(2, 1, 0, 3).reshape(-1, 3 * n, f)
 
 
-def _products(
-    galaxies: PlacedGalaxies, placed: Placed, found: Marginalised, row: int, at: tuple[np.ndarray, ...]
-) -> _Products:
-    """Return the products of galaxies with one cutout's clusters, at some masses and profiles."""
-    low, upper = placed.low[row][at], placed.upper[row][at][..., None].astype(np.float32)
-    table = galaxies.with_clusters
-    with_clusters = table[:, low] * (1.0 - upper) + table[:, low + 1] * upper  # (f, m, k, o)
-    brightness = found.brightness[:, row][:, at[0], at[1]].astype(np.float32)
-    gas, dust, motion = np.einsum("amkf,fmko->amko", brightness, with_clusters)
-    likely, per_gas, covariance = (
-        values[row][at].astype(np.float32) for values in (found.likely, found.per_gas, found.covariance)
-    )
-    gas = gas - per_gas[..., None, 0] * dust - per_gas[..., None, 1] * motion
-    return _Products(gas, dust, motion, galaxies.squared, likely, covariance)
-
-
-def _thinned(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return every second of n numbers, with the last, and the matrix (n, t) of the spline between them."""
-    at = np.unique(np.append(np.arange(0, n, EVERY), n - 1))
-    return at, CubicSpline(at, np.eye(at.size))(np.arange(n)) if at.size > 1 else np.ones((n, 1))
-
-
-def _ln_summed(slope: np.ndarray, bend: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Return ln of 1 - sum of P + sum of P exp(a S - b S^2 / 2) over places and fluxes S, (m, k).
+def _ln_of_galaxy(cutout: _Cutout, ln_weights: np.ndarray, fisher: np.ndarray) -> np.ndarray:
+    """Return ln of the likelihood with a possible radio galaxy over that without one, (m, k).
 
     Parameters
     ----------
-    slope, bend : numpy.ndarray, shape (m, k, o), float32
-        a and b.
-    prior : numpy.ndarray, shape (m, o, s), float32
-        P.
+    cutout : _Cutout
+        The cutout.
+    ln_weights : numpy.ndarray, shape (k,)
+        ln of the weights of profiles.
+    fisher : numpy.ndarray, shape (m, k)
+        Information on the amplitude.
     """
-    total = np.repeat(1.0 - prior.sum(axis=(1, 2), keepdims=True), slope.shape[1], axis=1)
-    for number, flux in enumerate(FLUXES_MJY.astype(np.float32)):
-        ln_ratio = slope - (0.5 * flux) * bend
-        ln_ratio *= flux
-        np.minimum(ln_ratio, LARGEST_LN, out=ln_ratio)
-        total += np.exp(ln_ratio, out=ln_ratio) @ prior[:, :, number, None]
-    return np.log(total[..., 0])
+    weighted = cutout.lit + ln_weights
+    n_masses, n_profiles = weighted.shape
+    masses, to_masses = _thinned(n_masses, EVERY_MASS)
+    profiles, to_profiles = _thinned(n_profiles, EVERY_PROFILE)
+    places, bins, others = _what_matters(cutout, weighted)
+    if places.size == 0:
+        return np.broadcast_to(others[:, None], weighted.shape)
+
+    def ln_ratio(of_masses: np.ndarray, of_profiles: np.ndarray) -> np.ndarray:
+        terms = cutout.ln_terms(of_masses, of_profiles, places, bins)
+        return np.logaddexp(others[of_masses], _ln_sum(terms, 2))
+
+    thin = ln_ratio(*(index.ravel() for index in np.meshgrid(masses, profiles, indexing="ij")))
+    found = to_masses @ thin.reshape(masses.size, profiles.size) @ to_profiles.T
+    known = np.zeros(found.shape, bool)
+    known[np.ix_(masses, profiles)] = True
+    sharp = fisher > SHARP_SNR**2
+    while True:
+        total = weighted + found
+        at = np.nonzero(sharp & ~known & (total > total.max() - WITHIN_LN))
+        if at[0].size == 0:
+            return found
+        found[at] = ln_ratio(*at)
+        known[at] = True
+
+
+def _what_matters(cutout: _Cutout, weighted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return places and bins of galaxies that would change something, and ln of the sum of all others.
+
+    Parameters
+    ----------
+    cutout : _Cutout
+        The cutout.
+    weighted : numpy.ndarray, shape (m, k)
+        ln of the likelihoods of masses and profiles, times the weights of the profiles.
+
+    Returns
+    -------
+    places, bins : numpy.ndarray of int
+        Indices; both empty where nothing would.
+    others : numpy.ndarray, shape (m,)
+        ln of the sum over all else, no galaxy among them, at each mass.
+    """
+    masses = _thinned(len(weighted), EVERY_LOOKED_AT)[0]
+    likeliest = weighted[masses].argmax(axis=1)
+    n_places, n_bins = cutout.ln_prior.shape[1:]
+    terms = cutout.ln_terms(masses, likeliest, np.arange(n_places), np.arange(n_bins))
+    ln_none = cutout.ln_none[masses]
+    total = np.logaddexp(ln_none, _ln_sum(terms, 2))
+    reached = weighted[masses, likeliest] + total
+    share = np.exp(terms - total[:, None, None])[reached > reached.max() - FAR_LN]
+    places = np.flatnonzero(share.sum(axis=2).max(axis=0) > NEGLIGIBLE)
+    bins = np.flatnonzero(share[:, places].sum(axis=1).max(axis=0, initial=0.0) > NEGLIGIBLE)
+    terms[np.ix_(np.arange(masses.size), places, bins)] = np.log(SMALLEST)
+    others = np.logaddexp(ln_none, _ln_sum(terms, 2))
+    return places, bins, np.interp(np.arange(len(weighted)), masses, others)
+
+
+def _ln_sum(terms: np.ndarray, n_axes: int) -> np.ndarray:
+    """Return ln of the sum of exponentials over the last axes."""
+    flat = terms.reshape(*terms.shape[:-n_axes], -1)
+    largest = flat.max(axis=-1, keepdims=True)
+    return np.log(np.exp(flat - largest).sum(axis=-1)) + largest[..., 0]
+
+
+@lru_cache(maxsize=8)
+def _thinned(n: int, every: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return every so many of n numbers, with the last, and the matrix (n, t) of the spline between them."""
+    at = np.unique(np.append(np.arange(0, n, every), n - 1))
+    return at, CubicSpline(at, np.eye(at.size))(np.arange(n)) if at.size > 1 else np.ones((n, 1))

@@ -1,15 +1,18 @@
-"""Where the brightest radio galaxy on a cutout may lie and how bright it may be, before the data are seen."""
+"""Where the brightest radio galaxy on a cutout may lie and what it may look like, before the data are seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
+from szmass_cli.physics.bands import Band
 from szmass_cli.physics.clusterlight import ClusterRadio
 from szmass_cli.physics.cosmology import m500c_from_m200c
 from szmass_cli.physics.counts import radio_counts
 from szmass_cli.physics.profiles import SzModel
+from szmass_cli.physics.spectra import PIVOT_GHZ
 from szmass_cli.sky.objects.members import share_within
 
 ARCMIN2_PER_DEG2 = 3600.0
@@ -24,13 +27,60 @@ EDGES_ARCMIN = np.array([0.0, 0.17, 0.55, 1.1, 1.75, 2.55, 3.5])
 """Between the rings that places stand for; further out no galaxy is looked for."""
 
 EDGES_MJY = np.array([0.25, 0.5, 0.9, 1.5, 2.2, 3.0, 4.1, 5.6, 7.5, 10.0])
-"""Of bins of flux density at 150 GHz; narrow where fluxes are well measured."""
+"""Of bins of flux density at 150 GHz of galaxies that are there."""
 
-FLUXES_MJY = np.sqrt(EDGES_MJY[1:] * EDGES_MJY[:-1])
-"""Flux density that each bin is given."""
+REMOVED_EDGES_MJY = np.array([5.0, 12.0, 25.0, 60.0, 150.0, 500.0])
+"""Of bins of the flux density that galaxies had before they were removed from the maps."""
+
+LEFT = 0.1
+"""rms share that is left of a removed galaxy in each band, of either sign, as of the realistic sky."""
+
+N_BINS = EDGES_MJY.size + REMOVED_EDGES_MJY.size - 2
+"""Of galaxies that are there, and then of those that were removed."""
 
 SIZES_ARCMIN = np.geomspace(0.2, 20.0, 64)
 """theta500 at which shares of places are tabulated."""
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Gaussian distributions of the brightness of galaxies of each bin in f bands.
+
+    In units of a galaxy of 1 mJy at 150 GHz and of the mean spectral index.
+
+    Parameters
+    ----------
+    mean : numpy.ndarray, shape (N_BINS, f)
+        Means: the flux density of galaxies that are there, 0 for removed ones.
+    root : numpy.ndarray, shape (N_BINS, f, f)
+        Symmetric roots of the covariances.
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+
+    @classmethod
+    def of(cls, bands: Sequence[Band], radio: ClusterRadio | None = None) -> "Brightness":
+        """Return the distributions in bands: those of bins of flux, and of what is left of removed galaxies.
+
+        Parameters
+        ----------
+        bands : sequence of Band, length f
+            The bands.
+        radio : ClusterRadio, optional
+            Gives the scatter of spectral indices.
+        """
+        index_scatter = (radio or ClusterRadio()).index_scatter
+        flux, width = 0.5 * (EDGES_MJY[1:] + EDGES_MJY[:-1]), np.diff(EDGES_MJY) / np.sqrt(12.0)
+        grey = np.ones(len(bands))
+        tilt = np.log([band.frequency_ghz / PIVOT_GHZ for band in bands])
+        there = np.multiply.outer(width**2, np.outer(grey, grey))
+        there += np.multiply.outer((flux * index_scatter) ** 2, np.outer(tilt, tilt))
+        left_mjy = LEFT * np.sqrt(REMOVED_EDGES_MJY[1:] * REMOVED_EDGES_MJY[:-1])
+        removed = np.multiply.outer(left_mjy**2, np.eye(len(bands)))
+        values, vectors = np.linalg.eigh(np.concatenate([there, removed]))
+        root = np.einsum("hab,hb,hcb->hac", vectors, np.sqrt(np.maximum(values, 0.0)), vectors)
+        return cls(np.concatenate([np.outer(flux, grey), np.zeros((left_mjy.size, len(bands)))]), root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +101,7 @@ class GalaxyPrior:
     def __call__(
         self, m200c_msun: np.ndarray, redshift: np.ndarray, theta500_arcmin: np.ndarray
     ) -> np.ndarray:
-        """Return the probabilities (n, m, o, s) of `places` and `FLUXES_MJY`; the rest is that of no galaxy.
+        """Return the probabilities (n, m, o, N_BINS) of `places` and bins; the rest is that of no galaxy.
 
         Parameters
         ----------
@@ -62,19 +112,25 @@ class GalaxyPrior:
         -----
         With N(> S) the mean number of galaxies above a flux, those of the cluster and those that are there
         anyway, the brightest one lies in a bin with probability exp[-N(> S_high)] - exp[-N(> S_low)]; within
-        the bin places share it by their own mean numbers.
+        the bin places share it by their own mean numbers. Galaxies that were removed count as brighter ones.
         """
-        number = self._of_cluster(m200c_msun, redshift, theta500_arcmin) + _of_sky()
-        of_flux = number.sum(axis=-2)
-        above = np.cumsum(of_flux[..., ::-1], axis=-1)[..., ::-1]
-        brightest = np.exp(of_flux - above) * -np.expm1(-of_flux)
-        return number * (brightest / of_flux)[..., None, :]
+        number = np.concatenate(
+            [
+                self._of_cluster(m200c_msun, redshift, theta500_arcmin, edges_mjy) + _of_sky(tuple(edges_mjy))
+                for edges_mjy in (EDGES_MJY, REMOVED_EDGES_MJY)
+            ],
+            axis=-1,
+        )
+        of_bin = number.sum(axis=-2)
+        above = np.cumsum(of_bin[..., ::-1], axis=-1)[..., ::-1]
+        brightest = np.exp(of_bin - above) * -np.expm1(-of_bin)
+        return number * (brightest / of_bin)[..., None, :]
 
-    def _of_cluster(self, m200c_msun, redshift, theta500_arcmin) -> np.ndarray:
-        """Return the mean numbers (n, m, o, s) of galaxies of the clusters."""
+    def _of_cluster(self, m200c_msun, redshift, theta500_arcmin, edges_mjy: np.ndarray) -> np.ndarray:
+        """Return the mean numbers (n, m, o, s) of galaxies of the clusters between flux densities (s + 1,)."""
         cosmology = self.model.cosmology
         m500c_msun = m500c_from_m200c(m200c_msun, redshift, cosmology)[..., None]
-        luminosity = self.radio.luminosity_w_hz(EDGES_MJY, redshift[..., None], cosmology)
+        luminosity = self.radio.luminosity_w_hz(edges_mjy, redshift[..., None], cosmology)
         number = -np.diff(self.radio.mean_number(m500c_msun, redshift[..., None], luminosity), axis=-1)
         size = np.interp(np.log(theta500_arcmin), np.log(SIZES_ARCMIN), np.arange(SIZES_ARCMIN.size))
         low = np.minimum(size.astype(int), SIZES_ARCMIN.size - 2)
@@ -93,12 +149,12 @@ def places() -> np.ndarray:
     return np.concatenate(rings)
 
 
-@lru_cache(maxsize=1)
-def _of_sky() -> np.ndarray:
-    """Return the mean numbers (o, s) of radio galaxies that are no part of clusters."""
+@lru_cache(maxsize=2)
+def _of_sky(edges_mjy: tuple[float, ...]) -> np.ndarray:
+    """Return the mean numbers (o, s) of radio galaxies that are no part of clusters, between fluxes (s + 1,)."""
     area_arcmin2 = np.repeat(np.pi * np.diff(EDGES_ARCMIN**2) / N_PLACES, N_PLACES)
     counts = radio_counts()
-    per_deg2 = [counts.per_deg2(low, high) for low, high in pairwise(EDGES_MJY)]
+    per_deg2 = [counts.per_deg2(low, high) for low, high in pairwise(edges_mjy)]
     return area_arcmin2[:, None] * np.array(per_deg2) / ARCMIN2_PER_DEG2
 
 

@@ -37,8 +37,8 @@ STARTS_BELIEVED = {"central_source": 0.0, "members": 1.0}
 """Share of the contamination's curves that is part of the correction of an untrained network."""
 
 
-LARGEST_GAIN = 40.0
-"""Of what members' light may add to ln L, over that at the likeliest mass [nats]."""
+DISBELIEVED_LN = 40.0
+"""What members' light adds to ln L, over that at the likeliest mass, may be disbelieved so far [nats]."""
 
 
 def input_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
@@ -99,14 +99,15 @@ def believed_gains(hidden: Any, curves: Any, config: NetworkConfig) -> Any:
     gains = ops.sinh(curves[:, -n_gains * N_MASSES :])
     if n_gains == 1:
         return believed * gains
-    # where ln L is hopeless gains are large, and must not make up for it
-    believed = ops.clip(believed, 0.0, 1.0)
+    disbelieved = 1.0 - ops.clip(believed, 0.0, 1.0)
     best = ops.expand_dims(ops.argmax(curves[:, :N_MASSES], axis=1), axis=1)
     of_kinds = []
     for kind in range(n_gains):
         gain = gains[:, kind * N_MASSES : (kind + 1) * N_MASSES]
-        over_best = gain - ops.take_along_axis(gain, best, axis=1)
-        of_kinds.append(believed[:, kind : kind + 1] * ops.clip(over_best, -LARGEST_GAIN, LARGEST_GAIN))
+        gain = gain - ops.take_along_axis(gain, best, axis=1)
+        # gains of hundreds are exact where a bright galaxy hides a cluster: no share of them is a small one
+        doubt = ops.clip(gain, -DISBELIEVED_LN, DISBELIEVED_LN)
+        of_kinds.append(gain - disbelieved[:, kind : kind + 1] * doubt)
     return keras.layers.Add(dtype="float32")(of_kinds)
 
 
