@@ -189,7 +189,7 @@ def _ln_of_galaxy(cutout: _Cutout, ln_weights: np.ndarray, fisher: np.ndarray) -
     masses, to_masses = _thinned(n_masses, EVERY_MASS)
     profiles, to_profiles = _thinned(n_profiles, EVERY_PROFILE)
     places, bins, others = _what_matters(cutout, weighted)
-    if places.size == 0:
+    if places.size == 0 or bins.size == 0:
         return np.broadcast_to(others[:, None], weighted.shape)
 
     def ln_ratio(of_masses: np.ndarray, of_profiles: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 
 from szmass_cli.config import parse_config
-from szmass_cli.likelihood.dustandmotion import DUST_RELATIVE, DustAndMotion
+from szmass_cli.likelihood.dustandmotion import DUST_RELATIVE, DustAndMotion, Marginalised
 from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.physics.bands import Band, Instrument
@@ -47,7 +47,8 @@ def test_the_integral_is_that_over_painted_dust_and_motion(likelihood, scales):
     found = found_in(likelihood, scales, images)
     gas, dust, motion = (painted_uk(likelihood, scales, b) for b in found.brightness[:, 0, 0, 0])
     images = images + gas + 1.5 * dust + 0.7 * motion
-    found = found_in(likelihood, scales, images)
+    spread = found_in(likelihood, scales, images)
+    found = Marginalised.of(spread.seen, spread.own)
     of_mean = (found.projection - 0.5 * found.fisher + found.ln_factor)[0, 0, 0]
 
     x, weights = np.polynomial.hermite_e.hermegauss(40)

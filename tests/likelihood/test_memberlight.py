@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 
 from szmass_cli.config import parse_config
+from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised
 from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.memberlight import MemberLight
-from szmass_cli.likelihood.radiogalaxies import FLUXES_MJY, GalaxyPrior, places
+from szmass_cli.likelihood.radiogalaxies import Brightness, GalaxyPrior, places
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal, point_images_uk
@@ -37,29 +39,67 @@ def observed(galaxies_uk, place, flux_mjy, seed=5):
     return noise + flux_mjy * galaxies_uk[place]
 
 
-@pytest.mark.parametrize(("place", "flux_mjy"), [(0, 3.0), (12, 3.3)])
+@pytest.mark.parametrize(
+    ("place", "brightness_mjy"), [(0, [3.0, 3.0]), (12, [4.0, 3.3]), (9, [-9.0, 14.0])]
+)
 def test_the_gain_is_that_of_cutouts_from_which_each_galaxy_was_taken_away(
-    likelihood, galaxies_uk, place, flux_mjy
+    likelihood, galaxies_uk, place, brightness_mjy
 ):
+    """Galaxies of all brightnesses, on a grid around the likeliest one, are taken from the data themselves."""
     cluster = likelihood.templates.images.images(cluster_scales(MASS[1:], REDSHIFT, likelihood.model))[0]
-    image = cluster + observed(galaxies_uk, place, flux_mjy)
+    image = cluster + observed(galaxies_uk, place, np.array(brightness_mjy))
     light = MemberLight(likelihood)
     gains = light.ln_gains(likelihood.weigh(image[None]), MASS, REDSHIFT)[0]
-    taken = galaxies_uk[:, None] * FLUXES_MJY[:, None, None, None]
-    without = image - np.concatenate([np.zeros((1, 40, 40, 2)), taken.reshape(-1, 40, 40, 2)])
-    weighed = likelihood.weigh(without)
-    chi2 = np.einsum("pnj,pnj->n", weighed.fields_uk, weighed.weighted)
-    n, z = len(without), np.repeat(REDSHIFT, len(without))
-    scales = cluster_scales(np.broadcast_to(MASS, (n, 2)), z[:, None], likelihood.model)
-    bare = likelihood.amplitude(*likelihood.matched(weighed, scales))
-    ln_l = bare + light.ln_gains(weighed, MASS, z)[:, 0] - 0.5 * chi2[:, None]
+
+    scales = cluster_scales(MASS[None], REDSHIFT[:, None], likelihood.model)
     prior = GalaxyPrior(likelihood.model)(
-        np.broadcast_to(MASS, (1, 2)), np.full((1, 2), 0.5), scales.theta500_arcmin[:1]
-    )[0].reshape(2, -1)
-    terms = np.concatenate([np.log1p(-prior.sum(axis=1))[None], np.log(prior.T) + ln_l[1:] - ln_l[0]])
+        np.broadcast_to(MASS, (1, 2)), np.full((1, 2), REDSHIFT[0]), scales.theta500_arcmin
+    )[0]
+    brightness = Brightness.of(BANDS)
+    terms = [np.log1p(-prior.sum(axis=(1, 2)))]
+    for of_place, uk in zip(prior.swapaxes(0, 1), galaxies_uk, strict=True):
+        of_bands = np.stack([uk * alone for alone in np.eye(2)])
+        on_data = _LinearProducts(likelihood, np.concatenate([image[None], of_bands]))
+        for bin_, root in enumerate(brightness.root):
+            integral = on_data.ln_integrated(brightness.mean[bin_], root @ root)
+            terms.append(np.log(of_place[:, bin_]) + integral)
     expected = logsumexp(terms, axis=0)
-    np.testing.assert_allclose(gains[1], expected, atol=0.05 + 0.02 * np.abs(expected).max())
+    np.testing.assert_allclose(gains[1], expected, atol=0.03 + 0.001 * np.abs(expected).max())
     assert gains[1].max() > 1.0
+
+
+class _LinearProducts:
+    """Likelihoods of one cutout less any mixture of two images, in which its products are linear."""
+
+    def __init__(self, likelihood, images):
+        self._likelihood = likelihood
+        n, weighed = len(images), likelihood.weigh(images)
+        mass, z = np.broadcast_to(MASS, (n, 2)), np.full((n, 2), REDSHIFT[0])
+        placed = likelihood.placed(cluster_scales(mass, z, likelihood.model), np.zeros(1))
+        spread = DustAndMotion(likelihood)(weighed, placed, mass, z)
+        self._seen, self._own = spread.seen[..., 0], spread.own[:, :, 0, :, 0]
+        between = np.einsum("pnj,pmj->nm", weighed.fields_uk, weighed.weighted)
+        self._with_data, self._between = between[0, 1:], between[1:, 1:]
+
+    def _ln_likelihood(self, brightness):
+        seen = self._seen[:, :1] - np.einsum("rb,abm->arm", brightness, self._seen[:, 1:])
+        found = Marginalised.of(seen, np.broadcast_to(self._own[:, :, None], (3, *seen.shape)))
+        chi2 = np.einsum("rb,bc,rc->r", brightness, self._between, brightness) - 2.0 * brightness @ self._with_data
+        return self._likelihood.amplitude(found.projection, found.fisher) + found.ln_factor - 0.5 * chi2[:, None]
+
+    def ln_integrated(self, mean, covariance):
+        """Integrate over a Gaussian distribution of brightness, over the likelihood without, by a grid."""
+        precision = np.linalg.inv(covariance)
+        posterior = np.linalg.inv(self._between + precision)
+        centre = posterior @ (self._with_data + precision @ mean)
+        x = np.linspace(-9.0, 9.0, 37)
+        steps = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)
+        lower = 1.5 * np.linalg.cholesky(posterior)
+        nodes = centre + steps @ lower.T
+        ln_prior = multivariate_normal.logpdf(nodes, mean, covariance)
+        ln_step = np.log((x[1] - x[0]) ** 2 * np.linalg.det(lower))
+        ln_ratio = self._ln_likelihood(nodes) - self._ln_likelihood(np.zeros((1, 2)))
+        return logsumexp(ln_ratio + ln_prior[:, None], axis=0) + ln_step
 
 
 def test_without_a_galaxy_little_is_gained(likelihood, galaxies_uk):
