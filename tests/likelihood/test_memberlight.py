@@ -91,15 +91,19 @@ class _LinearProducts:
         """Integrate over a Gaussian distribution of brightness, over the likelihood without, by a grid."""
         precision = np.linalg.inv(covariance)
         posterior = np.linalg.inv(self._between + precision)
-        centre = posterior @ (self._with_data + precision @ mean)
-        x = np.linspace(-9.0, 9.0, 37)
-        steps = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2)
         lower = 1.5 * np.linalg.cholesky(posterior)
-        nodes = centre + steps @ lower.T
-        ln_prior = multivariate_normal.logpdf(nodes, mean, covariance)
+        x = np.linspace(-9.0, 9.0, 37)
+        steps = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, 2) @ lower.T
         ln_step = np.log((x[1] - x[0]) ** 2 * np.linalg.det(lower))
-        ln_ratio = self._ln_likelihood(nodes) - self._ln_likelihood(np.zeros((1, 2)))
-        return logsumexp(ln_ratio + ln_prior[:, None], axis=0) + ln_step
+        ln_none = self._ln_likelihood(np.zeros((1, 2)))[0]
+        integrals = []
+        for index, ln_l in enumerate(ln_none):
+            left = self._with_data - self._seen[0, 1:, index] - self._seen[1, 1:, index]
+            nodes = posterior @ (left + precision @ mean) + steps
+            ln_prior = multivariate_normal.logpdf(nodes, mean, covariance)
+            ln_ratio = self._ln_likelihood(nodes)[:, index] - ln_l
+            integrals.append(logsumexp(ln_ratio + ln_prior) + ln_step)
+        return np.array(integrals)
 
 
 def test_without_a_galaxy_little_is_gained(likelihood, galaxies_uk):
