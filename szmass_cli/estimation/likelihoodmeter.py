@@ -144,7 +144,8 @@ class InstrumentMeter:
         self._scores = ScoreImages(self._likelihood)
         self._contamination = assumptions.sky.contamination(self._likelihood)
         masses = np.exp(model.ln_mass[[0, -1]])
-        self._oddities = Oddities(self._likelihood, self._scores, (float(masses[0]), float(masses[1])))
+        range_msun = float(masses[0]), float(masses[1])
+        self._oddities = Oddities(self._likelihood, self._scores, range_msun, model.odd_levels)
         largest = assumptions.largest_position_error_arcmin
         self._positions = PositionLikelihood(self._likelihood, largest) if largest > 0.0 else None
         sigma, self._sources, self._search = assumptions.find_sources, None, None

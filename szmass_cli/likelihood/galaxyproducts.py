@@ -1,12 +1,10 @@
 """Images of radio galaxies at all places they are looked for, and their products with the data and clusters.
 
 A galaxy's brightness in the f bands is r = m + R q with q ~ N(0, 1). With E its unit images in each band,
-b = E^T C^-1 d and G = E^T C^-1 E, integrating over q multiplies the likelihood by
-
-    exp(m^T b - m^T G m / 2 + |K^T (b - G m)|^2 / 2) / det(1 + R^T G R)^1/2,    K K^T = R (1 + R^T G R)^-1 R^T,
-
-and takes v (m + K K^T (b - G m)) from products of clusters with the data, and v K K^T w from those of clusters
-with each other, v and w being the clusters' products with E.
+b = E^T C^-1 d, G = E^T C^-1 E and K K^T = R (1 + R^T G R)^-1 R^T, integrating over q multiplies the
+likelihood by exp[m^T b - m^T G m / 2 + |K^T (b - G m)|^2 / 2] / det(1 + R^T G R)^1/2. It takes
+v (m + K K^T (b - G m)) from products of clusters with the data, and v K K^T w from those of clusters with
+each other, v and w being the clusters' products with E.
 """
 
 from dataclasses import dataclass
@@ -94,7 +92,9 @@ class GalaxyProducts:
     def seen(self, weighed: Weighed) -> np.ndarray:
         """Return products b (n, o, f) with the data."""
         with one_blas_thread():
-            return np.stack([self._with(weighed.weighted, band) for band in range(len(self._fields))], axis=-1)
+            return np.stack(
+                [self._with(weighed.weighted, band) for band in range(len(self._fields))], axis=-1
+            )
 
     def on_cutout(self, seen: np.ndarray, depth: Depth, removed: Removed | None = None) -> GalaxiesOnCutout:
         """Return what a cutout says of galaxies.
@@ -133,7 +133,9 @@ class GalaxyProducts:
                 products = fields @ of_band
                 clusters.append(np.stack(self._likelihood.projections_of(products[0])))  # (g, o, N_FINE)
                 own = [
-                    np.einsum("poq,poq->o", products.reshape(blocks, len(products[0]), q, -1)[..., other], one)
+                    np.einsum(
+                        "poq,poq->o", products.reshape(blocks, len(products[0]), q, -1)[..., other], one
+                    )
                     for other, one in enumerate(self._fields)
                 ]
                 between.append(np.stack(own, axis=-1))

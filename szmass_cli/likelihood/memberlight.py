@@ -36,8 +36,8 @@ FAR_LN = 25.0
 """The same, from which on a mass says nothing of which places matter."""
 
 NEGLIGIBLE = 3e-3
-"""Share of the likelihood below which a place, or a bin of brightness, is worked out for the likeliest profile
-of each mass alone."""
+"""Share of the likelihood below which a place, or a bin of brightness, is worked out for the likeliest
+profile of each mass alone."""
 
 SMALLEST = 1e-30
 """Probability that logarithms are taken of at least."""
@@ -89,7 +89,9 @@ class MemberLight:
         for row in range(len(weighed)):
             depth = weighed.depths[weighed.depth_of[row]]
             galaxies = self._galaxies.on_cutout(seen[row], depth, removed.get(row))
-            cutout = _Cutout(likelihood.amplitude, row, placed, spread, lit[row], galaxies, ln_prior[row], ln_none[row])
+            cutout = _Cutout(
+                likelihood.amplitude, row, placed, spread, lit[row], galaxies, ln_prior[row], ln_none[row]
+            )
             of_galaxy[row] = _ln_of_galaxy(cutout, ln_weights, dusty.fisher[row])
         lit += ln_weights
         without, with_dust, radio = (logsumexp(part, axis=-1) for part in (bare, lit, lit + of_galaxy))

@@ -1,4 +1,4 @@
-"""Where the brightest radio galaxy on a cutout may lie and what it may look like, before the data are seen."""
+"""Where the brightest radio galaxy on a cutout may lie and how bright it may be, before data are seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -127,7 +127,7 @@ class GalaxyPrior:
         return number * (brightest / of_bin)[..., None, :]
 
     def _of_cluster(self, m200c_msun, redshift, theta500_arcmin, edges_mjy: np.ndarray) -> np.ndarray:
-        """Return the mean numbers (n, m, o, s) of galaxies of the clusters between flux densities (s + 1,)."""
+        """Return mean numbers (n, m, o, s) of galaxies of the clusters, between flux densities (s + 1,)."""
         cosmology = self.model.cosmology
         m500c_msun = m500c_from_m200c(m200c_msun, redshift, cosmology)[..., None]
         luminosity = self.radio.luminosity_w_hz(edges_mjy, redshift[..., None], cosmology)
@@ -151,7 +151,7 @@ def places() -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _of_sky(edges_mjy: tuple[float, ...]) -> np.ndarray:
-    """Return the mean numbers (o, s) of radio galaxies that are no part of clusters, between fluxes (s + 1,)."""
+    """Return mean numbers (o, s) of galaxies that are no part of clusters, between fluxes (s + 1,) [mJy]."""
     area_arcmin2 = np.repeat(np.pi * np.diff(EDGES_ARCMIN**2) / N_PLACES, N_PLACES)
     counts = radio_counts()
     per_deg2 = [counts.per_deg2(low, high) for low, high in pairwise(edges_mjy)]

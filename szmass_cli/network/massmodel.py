@@ -6,6 +6,7 @@ import numpy as np
 
 from szmass_cli import BATCH_SIZE
 from szmass_cli.likelihood.features import Features
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.correction import Corrector
 from szmass_cli.posterior.grid import normalised
@@ -41,15 +42,18 @@ class MassModel:
         What is to be added to ln L on the grid of masses.
     recalibration : Recalibration
         Shift and stretch of the corrected posteriors; the grid of masses is its own.
+    odd_levels : OddnessLevels
+        Levels above which cutouts are unlike those of its training.
     """
 
-    def __init__(self, corrector: Corrector, recalibration: Recalibration):
+    def __init__(self, corrector: Corrector, recalibration: Recalibration, odd_levels: OddnessLevels):
         self._corrector, self._recalibration = corrector, recalibration
+        self.odd_levels = odd_levels
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, batch_size: int = BATCH_SIZE) -> "MassModel":
         """Return the model of a bundle, which takes so many cutouts at once through its network."""
-        return cls(Corrector.from_bundle(bundle, batch_size), bundle.recalibration)
+        return cls(Corrector.from_bundle(bundle, batch_size), bundle.recalibration, bundle.odd_levels)
 
     @property
     def ln_mass(self) -> np.ndarray:

@@ -1,16 +1,19 @@
 """How the correction of the Gaussian likelihood is taught, recalibrated and written."""
 
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from szmass_cli.config import SurveyConfig
+from szmass_cli.likelihood.oddness import Oddness, OddnessLevels
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.bundle.writing import write_bundle
 from szmass_cli.network.correction import Corrector, build_correction
 from szmass_cli.network.fit.lessons import CorrectionLesson
 from szmass_cli.network.weights import set_weights
 from szmass_cli.posterior.grid import mass_grid, normalised
+from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.recalibrating import HeldOut, fit_recalibration
 from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import Stream
@@ -64,38 +67,71 @@ class CorrectionHead:
         masses = mass_range(self._config.clusters)
         network = build_correction(self._config.network)
         set_weights(network, weights, "the model")
-        corrected, alone = self._held_out(Corrector(network, mass_grid(masses)), kept, progress)
-        tables = fit_recalibration(masses, corrected), fit_recalibration(masses, alone)
-        write_bundle(folder, facts, self._sky_model, weights, *tables)
+        held_out = self._held_out(Corrector(network, mass_grid(masses)), kept, progress)
+        corrected, alone = (fit_recalibration(masses, one) for one in (held_out.corrected, held_out.alone))
+        levels = OddnessLevels.of_gaussian_sky()
+        if self._config.training.sky == "realistic":
+            levels = OddnessLevels.measured(held_out.oddness)
+        write_bundle(folder, facts, self._sky_model, weights, corrected, alone, levels)
 
-    def _held_out(
-        self, corrector: Corrector, kept: KeptBlocks, progress: Progress
-    ) -> tuple[HeldOut, HeldOut]:
-        """Return posteriors of simulations of instruments that training did not see: corrected, and not."""
-        config = self._config
-        parts = [_both(arrays) for arrays in kept.found(HELD_OUT)]
-        total, done = config.calibration.cutouts, sum(len(part) for part, _ in parts)
-        blocks = self.simulator.blocks(
-            config.clusters, total, config.training.seed, Stream.CALIBRATION, first_block=len(parts)
+    def _held_out(self, corrector: Corrector, kept: KeptBlocks, progress: Progress) -> "_HeldOut":
+        """Return what is found in simulations of instruments that training did not see."""
+        config, ln_mass = self._config, mass_grid(mass_range(self._config.clusters))
+        parts = [_HeldOut.of(arrays) for arrays in kept.found(HELD_OUT)]
+        total, done = config.calibration.cutouts, sum(len(part) for part in parts)
+        blocks = self.simulator.one_by_one(
+            config.clusters, total, config.training.seed, Stream.CALIBRATION, len(parts)
         )
         for block in blocks:
-            seen = block.features
+            seen = block.labelled.features
+            density = normalised(seen.ln_likelihood + corrector(seen).g)
+            odd = block.oddness(MassPosterior(ln_mass, density).moments[0])
             arrays = {
-                "density": normalised(seen.ln_likelihood + corrector(seen).g),
+                "density": density,
                 "alone": normalised(seen.ln_likelihood),
-                "ln_mass": np.log(block.m200c),
-                "redshift": block.redshift,
+                "ln_mass": np.log(block.labelled.m200c),
+                "redshift": block.labelled.redshift,
                 "snr": seen.snr,
+                **{f"odd_{field.name}": getattr(odd, field.name) for field in fields(odd)},
             }
             kept.add(HELD_OUT, len(parts), arrays)
-            parts.append(_both(arrays))
+            parts.append(_HeldOut.of(arrays))
             done += len(block)
             progress("calibration", done, total)
-        corrected, alone = zip(*parts, strict=True)
-        return HeldOut.concatenate(corrected), HeldOut.concatenate(alone)
+        return _HeldOut.concatenate(parts)
 
 
-def _both(arrays: dict[str, np.ndarray]) -> tuple[HeldOut, HeldOut]:
-    """Return what is kept of a block as corrected posteriors, and as those of the likelihood alone."""
-    truth = (arrays["ln_mass"], arrays["redshift"], arrays["snr"])
-    return HeldOut(arrays["density"], *truth), HeldOut(arrays["alone"], *truth)
+@dataclass(frozen=True)
+class _HeldOut:
+    """What is found in simulations that training did not see.
+
+    Parameters
+    ----------
+    corrected, alone : HeldOut
+        Posteriors of the network, and of the likelihood alone.
+    oddness : Oddness
+        How odd the cutouts are.
+    """
+
+    corrected: HeldOut
+    alone: HeldOut
+    oddness: Oddness
+
+    def __len__(self) -> int:
+        return len(self.corrected)
+
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray]) -> "_HeldOut":
+        """Return what is kept of a block."""
+        truth = (arrays["ln_mass"], arrays["redshift"], arrays["snr"])
+        odd = Oddness(**{field.name: arrays[f"odd_{field.name}"] for field in fields(Oddness)})
+        return cls(HeldOut(arrays["density"], *truth), HeldOut(arrays["alone"], *truth), odd)
+
+    @classmethod
+    def concatenate(cls, parts: "list[_HeldOut]") -> "_HeldOut":
+        """Return all of several blocks."""
+        return cls(
+            HeldOut.concatenate([part.corrected for part in parts]),
+            HeldOut.concatenate([part.alone for part in parts]),
+            Oddness.concatenate([part.oddness for part in parts]),
+        )

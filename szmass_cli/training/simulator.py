@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,8 @@ import numpy as np
 from szmass_cli.config import ClusterConfig, SurveyConfig
 from szmass_cli.likelihood.depth import LN_STEP, Depths
 from szmass_cli.likelihood.features import LabelledFeatures, features, reference_band
+from szmass_cli.likelihood.gaussian import Weighed
+from szmass_cli.likelihood.oddness import Oddness, OddnessTest
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Instrument
@@ -68,6 +72,12 @@ class InstrumentFeatures:
         level : int
             ln of the variance of the noise over the instrument's, in the steps of the likelihood.
         """
+        return self.drawn(clusters, rng, n, level).labelled
+
+    def drawn(
+        self, clusters: ClusterConfig, rng: np.random.Generator, n: int, level: int = 0
+    ) -> "DrawnCutouts":
+        """Return new cutouts themselves, as `draw` gives the features of."""
         redshift = draw_redshifts(clusters, rng, n, cosmology=self._cosmology)
         m200c = draw_masses(clusters, rng, n, redshift=redshift, cosmology=self._cosmology)
         drawn = clusters.realistic() if self._config.training.sky == "realistic" else clusters
@@ -76,7 +86,13 @@ class InstrumentFeatures:
         ratio = np.full((n, block.image.shape[-1]), np.exp(LN_STEP * level))
         weighed = self._likelihood.weigh(block.image, ratio)
         seen = features(self._likelihood, self._scores, self._contamination, weighed, redshift, self._ln_mass)
-        return LabelledFeatures(seen, m200c, redshift, self._true_y(block.sz, m200c, redshift))
+        labelled = LabelledFeatures(seen, m200c, redshift, self._true_y(block.sz, m200c, redshift))
+        return DrawnCutouts(labelled, weighed, self)
+
+    @cached_property
+    def oddness(self) -> OddnessTest:
+        """Return what tells how odd cutouts of the instrument are."""
+        return OddnessTest(self._likelihood, self._scores, mass_range(self._config.clusters))
 
     def _sky_and_noise(self, rng: np.random.Generator, n: int, level: int) -> np.ndarray:
         """Return cutouts of Gaussian sky and noise at one depth (n, 40, 40, f) [µK]."""
@@ -95,6 +111,32 @@ class InstrumentFeatures:
         scales = cluster_scales(m200c, redshift, self._likelihood.model)
         uk_per_y = np.broadcast_to(response.tsz_uk_per_y(scales.kt_kev), m200c.shape)
         return own_uk[..., self._reference] / uk_per_y[:, None, None].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class DrawnCutouts:
+    """Simulated cutouts of one instrument.
+
+    Parameters
+    ----------
+    labelled : LabelledFeatures
+        Their features, and the truth.
+    weighed : Weighed
+        The cutouts, with their products with the inverse covariance.
+    instrument : InstrumentFeatures
+        What drew them.
+    """
+
+    labelled: LabelledFeatures
+    weighed: Weighed
+    instrument: InstrumentFeatures
+
+    def __len__(self) -> int:
+        return len(self.labelled)
+
+    def oddness(self, ln_mass: np.ndarray) -> Oddness:
+        """Return how odd they are with clusters of the masses (n,) [ln Msun] that are found."""
+        return self.instrument.oddness(self.weighed, ln_mass, self.labelled.redshift)
 
 
 def _seen_by_survey(config: SurveyConfig, removed_above_mjy: float | None) -> SurveyConfig:
@@ -179,7 +221,8 @@ class FeatureSimulator:
             before it are left out of the n cutouts.
         """
         if stream != Stream.TRAINING:
-            yield from self._one_by_one(clusters, n, seed, stream, first_block)
+            for drawn in self.one_by_one(clusters, n, seed, stream, first_block):
+                yield drawn.labelled
             return
         for index in range(-(-n // self.block_size)):
             number = first_block + index
@@ -198,10 +241,10 @@ class FeatureSimulator:
             parts.append(drawer.draw(clusters, rng, TOGETHER, level))
         return LabelledFeatures.concatenate(parts)[rng.permutation(self.block_size)]
 
-    def _one_by_one(
-        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first: int
-    ) -> Iterator[LabelledFeatures]:
-        """Draw equally many cutouts of each instrument, in parts that memory has room for."""
+    def one_by_one(
+        self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first: int = 0
+    ) -> Iterator[DrawnCutouts]:
+        """Draw equally many cutouts of each instrument, in parts that memory has room for; see `blocks`."""
         shares = np.array_split(np.arange(n), len(self._instruments[stream]))
         number = 0
         for index, share in enumerate(shares):
@@ -212,7 +255,7 @@ class FeatureSimulator:
                     continue
                 level = int(rng.choice(self._levels))
                 size = min(4 * TOGETHER, share.size - start)
-                yield self._features(stream, index).draw(clusters, rng, size, level)
+                yield self._features(stream, index).drawn(clusters, rng, size, level)
 
     def _features(self, stream: Stream, index: int) -> InstrumentFeatures:
         key = stream, index

@@ -14,6 +14,7 @@ from szmass_cli.likelihood.features import (
     mass_nodes,
     n_curves,
 )
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.correction import Corrector, build_correction, interpolation
@@ -56,7 +57,9 @@ def corrector(toy_bundle):
 @pytest.mark.parametrize("residual", ["projected", "identity"])
 def test_an_untrained_network_gives_the_exact_gaussian_posterior(block, residual):
     network = build_correction(NetworkConfig(base_filters=2, residual=residual))
-    model = MassModel(Corrector(network, GRID), Recalibration.identity(MASSES))
+    model = MassModel(
+        Corrector(network, GRID), Recalibration.identity(MASSES), OddnessLevels.of_gaussian_sky()
+    )
     answer = model(block.features, block.redshift)
     np.testing.assert_allclose(
         answer.posterior.density, normalised(block.features.ln_likelihood), rtol=1e-12, atol=1e-300

@@ -11,6 +11,7 @@ from szmass_cli.evaluation.instruments.simulation import TestBlock, ViewSimulato
 from szmass_cli.evaluation.instruments.suspicion import Suspicion
 from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.likelihood.residual import best_cluster
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import Bundle
@@ -31,15 +32,18 @@ class Network:
         What is to be added to ln L on the grid of masses.
     recalibration : Recalibration
         Shift and stretch of the corrected posteriors.
+    odd_levels : OddnessLevels
+        Levels above which cutouts are unlike those of the training.
     """
 
     corrector: Corrector
     recalibration: Recalibration
+    odd_levels: OddnessLevels
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Network":
         """Return the learnt part of a bundle."""
-        return cls(Corrector.from_bundle(bundle), bundle.recalibration)
+        return cls(Corrector.from_bundle(bundle), bundle.recalibration, bundle.odd_levels)
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,11 @@ class Judge:
         self._told = Posteriors(case.told, ln_mass, network)
         self._truth = self._told if case.is_told_the_truth else Posteriors(case.truth, ln_mass)
         self._added = 0.0 if case.added_uk is None else case.added_uk.astype(np.float32)
-        self._suspicion = Suspicion(case.told, self._told.likelihood, ln_mass) if case.counts_flags else None
+        levels = OddnessLevels.of_gaussian_sky() if network is None else network.odd_levels
+        told = case.told
+        self._suspicion = (
+            Suspicion(told, self._told.likelihood, ln_mass, levels) if case.counts_flags else None
+        )
         self._band = case.pivot_band
         self._seen = len(case.views) - 1
         several = len(case.truth.instrument) > 1

@@ -7,6 +7,7 @@ from szmass_cli.estimation.oddities import Oddities
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.evaluation.instruments.cases import Assumed
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.likelihood.scores import ScoreImages
 
 SUSPECT = Flag.UNLIKE_TRAINING | Flag.NOISE_MISMATCH | Flag.CENTRAL_SOURCE | Flag.OFF_CENTRE
@@ -24,11 +25,15 @@ class Suspicion:
         Likelihood under that statement.
     ln_mass : numpy.ndarray, shape (m,)
         Grid of masses that posteriors are tabulated on [ln Msun].
+    levels : OddnessLevels
+        Levels of the model's sky from which on cutouts are unusual.
     """
 
-    def __init__(self, told: Assumed, likelihood: GaussianLikelihood, ln_mass: np.ndarray):
+    def __init__(
+        self, told: Assumed, likelihood: GaussianLikelihood, ln_mass: np.ndarray, levels: OddnessLevels
+    ):
         low, high = np.exp(ln_mass[[0, -1]])
-        self._oddities = Oddities(likelihood, ScoreImages(likelihood), (float(low), float(high)))
+        self._oddities = Oddities(likelihood, ScoreImages(likelihood), (float(low), float(high)), levels)
         self._error = told.position_error_arcmin
 
     def __call__(self, weighed: Weighed, median_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:

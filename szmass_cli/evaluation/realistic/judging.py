@@ -104,7 +104,7 @@ def opinions(
     ln_mass = network.recalibration.ln_mass
     posteriors = Posteriors(case.told, ln_mass, network)
     alone = Posteriors(case.told, ln_mass)
-    suspicion = Suspicion(case.told, posteriors.likelihood, ln_mass)
+    suspicion = Suspicion(case.told, posteriors.likelihood, ln_mass, network.odd_levels)
     band = reference_band([band.frequency_ghz for band in case.instrument.bands])
     parts, done = [], 0
     rng = block_generator(seed, Stream.TEST, 0, salt + REFERENCES)

@@ -1,13 +1,14 @@
 """A trained model on disk: a folder of data, checked as it is opened, never executed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from szmass_cli.config import SurveyConfig, TrainingConfig, parse_config
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.network.bundle.files import (
     check_facts,
@@ -23,6 +24,7 @@ from szmass_cli.network.bundle.metadata import (
     CALIBRATION,
     METADATA,
     OF_LIKELIHOOD,
+    OF_ODDNESS,
     RECIPE,
     Metadata,
     PaperMetadata,
@@ -67,6 +69,8 @@ class Bundle:
         The sky that its likelihoods assume, whatever the instrument.
     of_likelihood : Recalibration, optional
         Recalibration of the likelihood alone, on the same simulations: what the model is compared with.
+    odd_levels : OddnessLevels, optional
+        Levels above which cutouts are unlike those of its training; those of a Gaussian sky otherwise.
     """
 
     path: Path
@@ -76,6 +80,7 @@ class Bundle:
     recalibration: Recalibration
     sky_model: SkyModel
     of_likelihood: Recalibration | None = None
+    odd_levels: OddnessLevels = field(default_factory=OddnessLevels.of_gaussian_sky)
 
     @cached_property
     def ln_mass(self) -> np.ndarray:
@@ -127,16 +132,20 @@ def read_bundle(model: str | Path) -> AnyBundle:
         cmb = table.pop("cmb_dl_uk2").astype(float)
         if cmb.shape != CMB_ELL.shape or not np.isfinite(cmb).all():
             raise ValueError(f"cmb_dl_uk2 is no table of {CMB_ELL.size} numbers")
-        alone = {
-            name.removeprefix(OF_LIKELIHOOD): table.pop(name)
-            for name in list(table)
-            if name.startswith(OF_LIKELIHOOD)
-        }
+        alone, odd = _taken(table, OF_LIKELIHOOD), _taken(table, OF_ODDNESS)
         recalibration = _recalibration(table)
         of_likelihood = _recalibration(alone) if alone else None
+        odd_levels = OddnessLevels(**odd) if odd else OddnessLevels.of_gaussian_sky()
         facts = stated(recipe)
     check_facts(path, metadata, facts)
-    return Bundle(path, metadata, recipe, weights, recalibration, SkyModel(recipe, cmb), of_likelihood)
+    sky = SkyModel(recipe, cmb)
+    return Bundle(path, metadata, recipe, weights, recalibration, sky, of_likelihood, odd_levels)
+
+
+def _taken(table: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Take the arrays whose names begin with a prefix out of those of a file, and return them without it."""
+    names = [name for name in table if name.startswith(prefix)]
+    return {name.removeprefix(prefix): table.pop(name) for name in names}
 
 
 def _recalibration(table: dict[str, np.ndarray]) -> Recalibration:

@@ -22,6 +22,9 @@ RECIPE, WEIGHTS, CALIBRATION, METADATA, REPORT, CARD, HISTORY = (
 OF_LIKELIHOOD = "of_likelihood_"
 """Before the names of arrays of the recalibration of the likelihood alone, in `CALIBRATION`."""
 
+OF_ODDNESS = "odd_"
+"""Before those of the levels above which cutouts are unlike those of the training."""
+
 HASHED = (RECIPE, WEIGHTS, CALIBRATION)
 
 

@@ -11,12 +11,14 @@ import numpy as np
 
 from szmass_cli.config import SurveyConfig, parse_config
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.bundle.metadata import (
     CALIBRATION,
     HASHED,
     METADATA,
     OF_LIKELIHOOD,
+    OF_ODDNESS,
     RECIPE,
     WEIGHTS,
     AnyMetadata,
@@ -47,6 +49,7 @@ def write_bundle(
     weights: list[np.ndarray],
     recalibration: Recalibration,
     of_likelihood: Recalibration | None = None,
+    odd_levels: OddnessLevels | None = None,
 ) -> None:
     """Write the files of a bundle into an existing folder; the metadata, which seal it, come last.
 
@@ -65,14 +68,17 @@ def write_bundle(
         Of its posteriors; its range of masses is that of the recipe.
     of_likelihood : Recalibration, optional
         Of the likelihood alone, which evaluations compare the model with.
+    odd_levels : OddnessLevels, optional
+        Levels above which cutouts are unlike those of the training.
     """
     write_recipe(folder, sky_model.config)
     recipe = parse_config((folder / RECIPE).read_text(), str(folder / RECIPE), folder)  # as it will be read
     write_weights(folder, weights, {})
     others = {"cmb_dl_uk2": sky_model.cmb_dl_uk2}
-    if of_likelihood is not None:
-        for field in fields(of_likelihood):
-            others[OF_LIKELIHOOD + field.name] = np.asarray(getattr(of_likelihood, field.name), float)
+    for prefix, tables in ((OF_LIKELIHOOD, of_likelihood), (OF_ODDNESS, odd_levels)):
+        if tables is not None:
+            for field in fields(tables):
+                others[prefix + field.name] = np.asarray(getattr(tables, field.name), float)
     write_table(folder / CALIBRATION, recalibration, others)
     metadata = Metadata(format_version=2, **sealing(folder, HASHED), **stated(recipe), **facts)
     write_metadata(folder, metadata)
