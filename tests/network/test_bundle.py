@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from szmass_cli.errors import InputError
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.network.bundle.bundle import (
     Bundle,
     find_bundle,
@@ -20,9 +21,12 @@ from szmass_cli.network.bundle.bundle import (
     training_in_words,
 )
 from szmass_cli.network.bundle.metadata import HASHED
-from szmass_cli.network.bundle.writing import as_stored
+from szmass_cli.network.bundle.writing import as_stored, write_bundle
 from szmass_cli.network.correction import Corrector, build_correction
 from szmass_cli.network.weights import model_variables, set_weights
+from szmass_cli.posterior.recalibration import Recalibration
+
+MASSES = (1e14, 1.5e15)
 
 
 def test_a_bundle_comes_back_as_it_was_written(toy_bundle, correction_weights, toy_sky):
@@ -40,6 +44,37 @@ def test_a_bundle_comes_back_as_it_was_written(toy_bundle, correction_weights, t
     assert (metadata.pixel_arcmin, metadata.n_pixels, metadata.units) == (0.25, 40, "uK_CMB")
     assert metadata.cosmology == "planck18" and metadata.mass_definition == "200c"
     assert metadata.trained_redshift == (0.2, 1.2) and metadata.relativistic
+
+
+def test_levels_of_oddness_come_back_and_are_those_of_a_gaussian_sky_where_none_are(
+    tmp_path, toy_bundle, toy_sky, correction_weights
+):
+    levels = OddnessLevels(*np.random.default_rng(8).random((5, 3)).cumsum(axis=1))
+    recalibration = Recalibration.identity(MASSES)
+    facts = {"name": "toy", "szmass_version": "0.0", "cutouts_trained_on": 0}
+    write_bundle(tmp_path, facts, toy_sky, correction_weights, recalibration, recalibration, levels)
+    found = read_bundle(tmp_path)
+    for name in ("snr", "extreme", "source", "offset", "noise"):
+        np.testing.assert_array_equal(getattr(found.odd_levels, name), getattr(levels, name))
+    assert found.of_likelihood.is_identity
+    np.testing.assert_array_equal(read_bundle(toy_bundle).odd_levels.extreme, [5.5])
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda f: f.pop("odd_noise"), lambda f: f["odd_snr"].write_direct(np.zeros(3))]
+)
+def test_malformed_levels_of_oddness_are_refused_even_if_sealed(
+    tmp_path, toy_sky, correction_weights, seal, spoil
+):
+    levels = OddnessLevels(*np.ones((5, 3)).cumsum(axis=1))
+    facts = {"name": "toy", "szmass_version": "0.0", "cutouts_trained_on": 0}
+    recalibration = Recalibration.identity(MASSES)
+    write_bundle(tmp_path, facts, toy_sky, correction_weights, recalibration, odd_levels=levels)
+    with h5py.File(tmp_path / "calibration.h5", "r+") as file:
+        spoil(file)
+    seal(tmp_path)
+    with pytest.raises(InputError, match=r"calibration|malformed|levels|ascend"):
+        read_bundle(tmp_path)
 
 
 def test_kernels_take_two_bytes_a_number_and_the_rest_four(toy_bundle):

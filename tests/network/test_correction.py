@@ -69,7 +69,7 @@ def test_an_untrained_network_gives_the_exact_gaussian_posterior(block, residual
 
 
 def test_an_untrained_network_that_knows_members_gives_the_sum_over_their_light(block):
-    """What dust and motion add to ln L, and then a radio galaxy, is taken as it is, up to 40 nats."""
+    """What dust and motion add to ln L, and then a radio galaxy, is taken as it is, however much it is."""
     config = NetworkConfig(base_filters=2, contamination="members")
     gains = np.random.default_rng(5).standard_normal((70, 2, N_MASSES)).cumsum(axis=2)
     gains[:3, 0, :4] = 1000.0
@@ -77,8 +77,24 @@ def test_an_untrained_network_that_knows_members_gives_the_sum_over_their_light(
     plain[:, 12] = plain[:, :N_MASSES].max() + 1.0  # the likeliest mass
     curves = np.concatenate([plain, np.arcsinh(gains).reshape(70, -1)], axis=1).astype(np.float32)
     found = Corrector(build_correction(config), GRID)(replace(block.features, curves=curves)).g
-    expected = np.clip(gains - gains[..., 12:13], -40.0, 40.0).sum(axis=1)
-    np.testing.assert_allclose(found, expected @ interpolation(GRID, GRID), atol=2e-3)
+    expected = (gains - gains[..., 12:13]).sum(axis=1)
+    np.testing.assert_allclose(found, expected @ interpolation(GRID, GRID), atol=2e-3, rtol=1e-5)
+
+
+def test_a_network_that_disbelieves_members_takes_away_forty_nats_at_most(block):
+    config = NetworkConfig(base_filters=2, contamination="members")
+    network = build_correction(config)
+    gates = [v for v in network.trainable_variables if v.shape == (2,) and np.all(np.asarray(v) == 1.0)]
+    gates[0].assign(np.array([0.25, -3.0]))
+    gains = np.zeros((70, 2, N_MASSES))
+    gains[:, 0, 3], gains[:, 1, 5] = 20.0, 1000.0
+    plain = block.features.curves[:, : 3 * N_MASSES + 1].copy()
+    plain[:, 12] = plain[:, :N_MASSES].max() + 1.0  # the likeliest mass
+    curves = np.concatenate([plain, np.arcsinh(gains).reshape(70, -1)], axis=1).astype(np.float32)
+    found = Corrector(network, GRID)(replace(block.features, curves=curves)).g
+    expected = np.zeros((70, N_MASSES))
+    expected[:, 3], expected[:, 5] = 5.0, 960.0
+    np.testing.assert_allclose(found, expected @ interpolation(GRID, GRID), atol=2e-3, rtol=1e-5)
 
 
 def test_a_trained_one_looks_at_images_and_at_curves(corrector, block):

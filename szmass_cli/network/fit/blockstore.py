@@ -12,7 +12,7 @@ from szmass_cli.errors import InputError
 from szmass_cli.system.files import atomic_path
 from szmass_cli.system.hdf5 import Hdf5Sink, reading
 
-FORMAT = "2"
+FORMAT = "3"
 """To be raised whenever the same configuration gives other arrays."""
 
 

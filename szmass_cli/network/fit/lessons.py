@@ -10,7 +10,8 @@ from szmass_cli.config import SurveyConfig
 from szmass_cli.likelihood.features import N_MASSES, LabelledFeatures
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.correction import build_correction, interpolation
-from szmass_cli.posterior.grid import ln_density_at, mass_grid, normalised
+from szmass_cli.physics.evengrid import place
+from szmass_cli.posterior.grid import mass_grid
 from szmass_cli.sky.clusters import mass_range
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ class Lesson(Protocol):
     def __call__(self, block: Any) -> tuple[Any, Any]:
         """Return inputs and targets of n cutouts."""
         ...
+
+    def _ln_at(self, ln_probability: np.ndarray, ln_true: np.ndarray) -> np.ndarray:
+        """Return ln of probabilities (n, m) of cells at true masses (n,), linear between them, however low."""
+        low, upper = place(self._ln_mass, ln_true)
+        rows = np.arange(len(ln_true))
+        weights = np.log(np.maximum([1.0 - upper, upper], 1e-30))
+        return np.logaddexp(
+            ln_probability[rows, low] + weights[0], ln_probability[rows, low + 1] + weights[1]
+        )
 
     def build(self, synchronised: bool = False) -> "keras.Model":
         """Return the network, untrained; `synchronised` as in `build_mresunet`."""
@@ -79,15 +89,22 @@ class CorrectionLesson:
         seen = block.features
         ln_true = np.log(block.m200c)
         at_truth = interpolation(self._ln_mass, ln_true).T
-        exact = normalised(seen.ln_likelihood)
-        width = self._ln_mass.size * (self._ln_mass[1] - self._ln_mass[0])
-        over_prior = ln_density_at(self._ln_mass, exact, ln_true) + np.log(width)
         missing = (block.y_map - seen.y_map) / seen.y_sigma[:, None, None]
         inputs = {"images": seen.images, "curves": seen.curves}
         # ln, as corrections may raise what no density in single precision could hold
         ln_exact = seen.ln_likelihood - logsumexp(seen.ln_likelihood, axis=1, keepdims=True)
+        over_prior = self._ln_at(ln_exact, ln_true) + np.log(self._ln_mass.size)
         g = np.concatenate([at_truth, over_prior[:, None], ln_exact], axis=1).astype(np.float32)
         return inputs, {"g": g, "y": missing[..., None].astype(np.float32)}
+
+    def _ln_at(self, ln_probability: np.ndarray, ln_true: np.ndarray) -> np.ndarray:
+        """Return ln of probabilities (n, m) of cells at true masses (n,), linear between them, however low."""
+        low, upper = place(self._ln_mass, ln_true)
+        rows = np.arange(len(ln_true))
+        weights = np.log(np.maximum([1.0 - upper, upper], 1e-30))
+        return np.logaddexp(
+            ln_probability[rows, low] + weights[0], ln_probability[rows, low + 1] + weights[1]
+        )
 
     def build(self, synchronised: bool = False) -> "keras.Model":
         """Return the network, untrained; it normalises nothing over a batch."""
