@@ -39,15 +39,6 @@ class Lesson(Protocol):
         """Return inputs and targets of n cutouts."""
         ...
 
-    def _ln_at(self, ln_probability: np.ndarray, ln_true: np.ndarray) -> np.ndarray:
-        """Return ln of probabilities (n, m) of cells at true masses (n,), linear between them, however low."""
-        low, upper = place(self._ln_mass, ln_true)
-        rows = np.arange(len(ln_true))
-        weights = np.log(np.maximum([1.0 - upper, upper], 1e-30))
-        return np.logaddexp(
-            ln_probability[rows, low] + weights[0], ln_probability[rows, low + 1] + weights[1]
-        )
-
     def build(self, synchronised: bool = False) -> "keras.Model":
         """Return the network, untrained; `synchronised` as in `build_mresunet`."""
         ...
@@ -93,18 +84,9 @@ class CorrectionLesson:
         inputs = {"images": seen.images, "curves": seen.curves}
         # ln, as corrections may raise what no density in single precision could hold
         ln_exact = seen.ln_likelihood - logsumexp(seen.ln_likelihood, axis=1, keepdims=True)
-        over_prior = self._ln_at(ln_exact, ln_true) + np.log(self._ln_mass.size)
+        over_prior = _ln_at(self._ln_mass, ln_exact, ln_true) + np.log(self._ln_mass.size)
         g = np.concatenate([at_truth, over_prior[:, None], ln_exact], axis=1).astype(np.float32)
         return inputs, {"g": g, "y": missing[..., None].astype(np.float32)}
-
-    def _ln_at(self, ln_probability: np.ndarray, ln_true: np.ndarray) -> np.ndarray:
-        """Return ln of probabilities (n, m) of cells at true masses (n,), linear between them, however low."""
-        low, upper = place(self._ln_mass, ln_true)
-        rows = np.arange(len(ln_true))
-        weights = np.log(np.maximum([1.0 - upper, upper], 1e-30))
-        return np.logaddexp(
-            ln_probability[rows, low] + weights[0], ln_probability[rows, low + 1] + weights[1]
-        )
 
     def build(self, synchronised: bool = False) -> "keras.Model":
         """Return the network, untrained; it normalises nothing over a batch."""
@@ -118,6 +100,14 @@ class CorrectionLesson:
             "loss": {"g": _MinusGain(to_grid), "y": mean_square_of_each},
             "loss_weights": {"g": 1.0, "y": self._config.training.sz_map_weight},
         }
+
+
+def _ln_at(ln_mass: np.ndarray, ln_probability: np.ndarray, ln_true: np.ndarray) -> np.ndarray:
+    """Return ln of probabilities (n, m) of cells at true masses (n,), between cells, however low."""
+    low, upper = place(ln_mass, ln_true)
+    rows = np.arange(len(ln_true))
+    below, above = np.log(np.maximum([1.0 - upper, upper], 1e-30))
+    return np.logaddexp(ln_probability[rows, low] + below, ln_probability[rows, low + 1] + above)
 
 
 @dataclass(frozen=True)
