@@ -50,6 +50,7 @@ def settled_noise(
     pixel_arcmin: Sequence[float],
     sky: SkyModel,
     correlation: float | None,
+    known: Rows | None = None,
 ) -> tuple[Settled, tuple[str, ...]]:
     """Return the noise of the maps of a run, with notes for the user.
 
@@ -67,6 +68,8 @@ def settled_noise(
         The sky that likelihoods assume.
     correlation : float, optional
         What the user states of the correlation of 1/f noise between bands.
+    known : Rows, optional
+        Clusters that are masked where noise is measured; the rows themselves by default.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def settled_noise(
         ]
         instrument = Instrument(tuple(bands))
         meter = NoiseMeter(chosen, instrument, sky)
-        found = meter(rows)
+        found = meter(rows, known=known)
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
@@ -124,7 +127,7 @@ def settled_noise(
                 f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
                 "that of the atmosphere; --noise-correlation states it."
             )
-    contradicted = _contradicted(maps, pixel_arcmin, rows, sky, correlation)
+    contradicted = _contradicted(maps, pixel_arcmin, rows, sky, correlation, known)
     if contradicted:
         notes += contradicted
         flags |= int(Flag.UNCALIBRATED_MAP)
@@ -138,6 +141,7 @@ def _contradicted(
     rows: Rows,
     sky: SkyModel,
     correlation: float,
+    known: Rows | None,
 ) -> tuple[str, ...]:
     """Return why noise that is stated cannot be that of its maps, a message for each reason."""
     chosen, bands = [], []
@@ -145,7 +149,7 @@ def _contradicted(
         if one.noise is not None:
             chosen.append(one)
             bands.append(one.band(one.noise, side))
-    return stated_problems(chosen, Instrument(tuple(bands), correlation), sky, rows) if chosen else ()
+    return stated_problems(chosen, Instrument(tuple(bands), correlation), sky, rows, known) if chosen else ()
 
 
 def _problems(found: NoiseMeasurement | None, maps: Sequence[BandMap], instrument: Instrument) -> list[str]:

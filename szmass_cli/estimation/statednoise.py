@@ -63,7 +63,7 @@ class Comparison:
 
 
 def stated_problems(
-    maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel, rows: Rows
+    maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel, rows: Rows, known: Rows | None = None
 ) -> tuple[str, ...]:
     """Return why the noise that is stated of maps cannot be theirs, in one message for each reason.
 
@@ -79,9 +79,11 @@ def stated_problems(
         The sky that likelihoods assume.
     rows : Rows
         All rows of the catalogue.
+    known : Rows, optional
+        Clusters that are masked; the rows themselves by default.
     """
     meter = NoiseMeter(maps, instrument, sky)
-    found = meter(rows, MOST_REGIONS)
+    found = meter(rows, MOST_REGIONS, known)
     if found is None:
         return ()
     missing = [
