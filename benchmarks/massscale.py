@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -51,7 +52,7 @@ COVARIANCE = [
 ]
 EVERYTHING = {"one_minus_b": 0.75, "ln_normalisation": -0.05, "mass_slope": 1.7, "redshift_slope": 0.8}
 BIAS_OF_Z = {"redshift": [0.2, 0.5, 0.9], "value": [0.82, 0.70, 0.58], "error": [0.03, 0.04, 0.05]}
-SCALES = {
+SCALES: dict[str, dict[str, Any]] = {
     "bias": {"one_minus_b": 0.7},
     "everything": EVERYTHING | {"covariance": {"parameters": list(PARAMETERS), "matrix": COVARIANCE}},
     "table": {"one_minus_b": BIAS_OF_Z},
@@ -73,7 +74,8 @@ def bias_at(scale: Mapping, redshift: float) -> tuple[float, float]:
     stated = scale.get("one_minus_b", 1.0)
     if isinstance(stated, float):
         return stated, 0.0
-    return tuple(float(np.interp(redshift, stated["redshift"], stated[key])) for key in ("value", "error"))
+    value, error = (float(np.interp(redshift, stated["redshift"], stated[key])) for key in ("value", "error"))
+    return value, error
 
 
 def rescaled(ln_mass: np.ndarray, redshift: float, values: Mapping) -> np.ndarray:
@@ -162,7 +164,7 @@ def main() -> None:
             found = Table.read(folder / f"{kind}.fits", unit_parse_strict="silent")
             rng = np.random.default_rng(2)
             answered = np.flatnonzero(np.isfinite(found["M200c"]))
-            wanted = np.array([expected(table, row, scale, rng, arguments.draws) for row in answered])
+            wanted = np.array([expected(table, int(row), scale, rng, arguments.draws) for row in answered])
             print(f"{' '.join(option)}: {answered.size} rows")
             rows = found[answered]
             said("median of M200c", rows["M200c"] * 1e14 / wanted[:, 0], 0.1)

@@ -12,6 +12,7 @@ from szmass_cli.maps.patches import PatchGrid, cut_patch, grid_for, patch_weight
 from szmass_cli.maps.tangent import tangent_directions, tangent_offsets_arcmin
 from szmass_cli.sky.measured import hann_window
 from szmass_cli.sky.patchpower import apodised, broad_window, discs
+from szmass_cli.system.progress import Progress, silent
 
 SIDE_DEG = 2.0
 """Of a region: atmospheres rise below ell = 3000, and the modes of 2 degrees are 180 apart."""
@@ -94,7 +95,11 @@ class Region:
 
 
 def regions_around(
-    maps: Sequence[BandMap], rows: Rows, most: int = MOST_REGIONS, known: Rows | None = None
+    maps: Sequence[BandMap],
+    rows: Rows,
+    most: int = MOST_REGIONS,
+    known: Rows | None = None,
+    progress: Progress = silent,
 ) -> list[Region]:
     """Return at most so many regions, the same whatever is done with the rows.
 
@@ -110,6 +115,8 @@ def regions_around(
         Regions at most.
     known : Rows, optional
         Clusters that are masked in the regions; the rows themselves by default.
+    progress : Progress
+        Called with the number of regions so far, and the most there will be.
     """
     grid = grid_for([one.sky_map.pixel_arcmin for one in maps], SIDE_DEG)
     vectors = _directions(rows)
@@ -126,6 +133,7 @@ def regions_around(
             continue
         if len(regions) == most or tried == MOST_TRIED:
             break
+        progress("regions", len(regions), most)
         tried += 1
         centre = _moved(maps, grid, vectors[number])
         if centre is None or (centres and max(centre @ np.array(centres).T) > cosine):
@@ -134,6 +142,7 @@ def regions_around(
         if region is not None:
             centres.append(centre)
             regions.append(region)
+    progress("regions", most, most)
     return regions
 
 

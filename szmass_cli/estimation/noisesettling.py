@@ -20,6 +20,7 @@ from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.physics.planenoise import PlaneNoise
+from szmass_cli.system.progress import Progress, silent
 
 NOISE_CORRELATION = 0.9
 """Of the atmosphere's noise between bands, as forecasts have it (Simons Observatory 2019, JCAP 02, 056)."""
@@ -51,6 +52,7 @@ def settled_noise(
     sky: SkyModel,
     correlation: float | None,
     known: Rows | None = None,
+    progress: Progress = silent,
 ) -> tuple[Settled, tuple[str, ...]]:
     """Return the noise of the maps of a run, with notes for the user.
 
@@ -70,6 +72,8 @@ def settled_noise(
         What the user states of the correlation of 1/f noise between bands.
     known : Rows, optional
         Clusters that are masked where noise is measured; the rows themselves by default.
+    progress : Progress
+        Called while noise is measured in the maps.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def settled_noise(
         ]
         instrument = Instrument(tuple(bands))
         meter = NoiseMeter(chosen, instrument, sky)
-        found = meter(rows, known=known)
+        found = meter(rows, known=known, progress=progress)
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
@@ -127,7 +131,7 @@ def settled_noise(
                 f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
                 "that of the atmosphere; --noise-correlation states it."
             )
-    contradicted = _contradicted(maps, pixel_arcmin, rows, sky, correlation, known)
+    contradicted = _contradicted(maps, pixel_arcmin, rows, sky, correlation, known, progress)
     if contradicted:
         notes += contradicted
         flags |= int(Flag.UNCALIBRATED_MAP)
@@ -142,6 +146,7 @@ def _contradicted(
     sky: SkyModel,
     correlation: float,
     known: Rows | None,
+    progress: Progress,
 ) -> tuple[str, ...]:
     """Return why noise that is stated cannot be that of its maps, a message for each reason."""
     chosen, bands = [], []
@@ -149,7 +154,9 @@ def _contradicted(
         if one.noise is not None:
             chosen.append(one)
             bands.append(one.band(one.noise, side))
-    return stated_problems(chosen, Instrument(tuple(bands), correlation), sky, rows, known) if chosen else ()
+    if not chosen:
+        return ()
+    return stated_problems(chosen, Instrument(tuple(bands), correlation), sky, rows, known, progress)
 
 
 def _problems(found: NoiseMeasurement | None, maps: Sequence[BandMap], instrument: Instrument) -> list[str]:

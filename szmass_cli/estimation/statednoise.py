@@ -15,6 +15,7 @@ from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.noise import KneeNoise
 from szmass_cli.physics.profiles import form_factor
 from szmass_cli.sky.lags import red_noise_cl_uk2_sr
+from szmass_cli.system.progress import Progress, silent
 
 THETA500_ARCMIN = 2.0
 """Of the cluster whose errors are compared: 4e14 Msun at a redshift of 0.7."""
@@ -63,7 +64,12 @@ class Comparison:
 
 
 def stated_problems(
-    maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel, rows: Rows, known: Rows | None = None
+    maps: Sequence[BandMap],
+    instrument: Instrument,
+    sky: SkyModel,
+    rows: Rows,
+    known: Rows | None = None,
+    progress: Progress = silent,
 ) -> tuple[str, ...]:
     """Return why the noise that is stated of maps cannot be theirs, in one message for each reason.
 
@@ -81,9 +87,11 @@ def stated_problems(
         All rows of the catalogue.
     known : Rows, optional
         Clusters that are masked; the rows themselves by default.
+    progress : Progress
+        Called while noise is measured in the maps.
     """
     meter = NoiseMeter(maps, instrument, sky)
-    found = meter(rows, MOST_REGIONS, known)
+    found = meter(rows, MOST_REGIONS, known, progress)
     if found is None:
         return ()
     missing = [

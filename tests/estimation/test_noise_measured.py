@@ -19,6 +19,7 @@ from szmass_cli.estimation.request import MapRequest
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
+from szmass_cli.system.progress import silent
 
 N = 480
 WHITE_UK_ARCMIN, KNEE, SLOPE = 12.0, 4000.0, -3.5
@@ -63,11 +64,11 @@ def folder(tmp_path_factory, seen):
     return folder
 
 
-def settled(sky, folder, rows=None, name="map.fits", **options):
+def settled(sky, folder, rows=None, name="map.fits", progress=silent, **options):
     request = MapRequest(folder / name, 150.0, beam=1.4, units="uK", **options)
     one = BandMap.open(request)
     rows = rows_within(1.8, 25) if rows is None else rows
-    return settled_noise([one], rows, [look_at(one, rows)], [0.0], sky, None)
+    return settled_noise([one], rows, [look_at(one, rows)], [0.0], sky, None, progress=progress)
 
 
 def words_of(found):
@@ -97,7 +98,12 @@ def test_white_noise_and_knee_are_those_of_the_map(sky, folder, kind):
 
 
 def test_the_noise_does_not_depend_on_the_order_of_anything_but_the_catalogue(sky, folder):
-    one, other = (settled(sky, folder)[0] for _ in range(2))
+    told = []
+    one, other = (
+        settled(sky, folder, progress=progress)[0] for progress in (silent, lambda *seen: told.append(seen))
+    )
+    done = [seen[1] for seen in told if seen[0] == "noise"]
+    assert done == list(range(told[-1][2] + 1)) and done[-1] >= 4
     assert json.dumps(one.stated()) == json.dumps(other.stated())
     # a worker is sent it with every block: of another noise it would open maps and model again
     again = pickle.loads(pickle.dumps(one))
@@ -247,8 +253,10 @@ def test_no_blank_sky_is_said_and_flagged(sky, folder):
 def test_regions_lie_apart_within_the_map_and_hold_no_rows(folder):
     rows = rows_within(1.9, 40)
     one = BandMap.open(MapRequest(folder / "map.fits", 150.0, beam=1.4, units="uK"))
-    regions = regions_around([one], rows)
+    told = []
+    regions = regions_around([one], rows, progress=lambda *seen: told.append(seen))
     assert 2 <= len(regions) <= 16
+    assert told[0] == ("regions", 0, 16) and told[-1] == ("regions", 16, 16)
     for number, region in enumerate(regions):
         for other in regions[:number]:
             assert np.hypot(region.ra_deg - other.ra_deg, region.dec_deg - other.dec_deg) > 0.89
