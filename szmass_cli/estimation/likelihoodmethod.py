@@ -117,8 +117,10 @@ class LikelihoodMethod:
         maps.sort(key=lambda one: one.frequency_ghz)
         return tuple(maps)
 
-    def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
-        """Return noise and pixel size of the maps around the clusters, with notes for the user."""
+    def settled(
+        self, maps: Sequence[BandMap], rows: Rows, known: Rows | None = None
+    ) -> tuple[Settled, tuple[str, ...]]:
+        """Return noise and pixel size of the maps around the clusters, with notes; see `Method`."""
         sky, sides, looks = self.sky, [], []
         for one in maps:
             look = look_at(one, rows)
@@ -131,7 +133,8 @@ class LikelihoodMethod:
             sides.append(side)
         fades = [measured_fade(one.sky_map, one.weights, rows.ra_deg, rows.dec_deg) for one in maps]
         whole = [replace(one, fade=fade) for one, fade in zip(maps, fades, strict=True)]
-        settled, notes = settled_noise(whole, rows, looks, sides, sky, self._request.noise_correlation)
+        correlation = self._request.noise_correlation
+        settled, notes = settled_noise(whole, rows, looks, sides, sky, correlation, known)
         if any(fades):
             settled = replace(settled, fades=tuple(() if fade is None else fade.amplitude for fade in fades))
         return settled, (*notes, *fading_notes(whole), *self._source_notes(rows))

@@ -70,8 +70,20 @@ class Method(Protocol):
         """
         ...
 
-    def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
-        """Return the properties of the maps measured around the clusters, with notes for the user."""
+    def settled(
+        self, maps: Sequence[BandMap], rows: Rows, known: Rows | None = None
+    ) -> tuple[Settled, tuple[str, ...]]:
+        """Return the properties of the maps measured around the clusters, with notes for the user.
+
+        Parameters
+        ----------
+        maps : sequence of BandMap
+            The opened maps.
+        rows : Rows
+            All rows of the catalogue.
+        known : Rows, optional
+            Clusters that are masked where noise is measured; the rows themselves by default.
+        """
         ...
 
     def flags(self, maps: Sequence[BandMap]) -> int:

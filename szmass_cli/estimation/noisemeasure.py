@@ -138,7 +138,9 @@ class NoiseMeter:
         twice = sky.with_foregrounds(2.0).power(instrument.bands)
         self._foregrounds = SkyPower(twice.ell, twice.cl_uk2_sr - self._sky.cl_uk2_sr)
 
-    def __call__(self, rows: Rows, most: int = MOST_REGIONS) -> NoiseMeasurement | None:
+    def __call__(
+        self, rows: Rows, most: int = MOST_REGIONS, known: Rows | None = None
+    ) -> NoiseMeasurement | None:
         """Return the noise around the rows of a catalogue; None where no region has enough blank sky.
 
         Parameters
@@ -147,9 +149,11 @@ class NoiseMeter:
             All rows of the catalogue.
         most : int
             Regions to measure it in at most.
+        known : Rows, optional
+            Clusters that are masked; the rows themselves by default.
         """
         with one_blas_thread():
-            regions = regions_around(self._maps, rows, most)
+            regions = regions_around(self._maps, rows, most, known)
             return self._measured(regions) if regions else None
 
     def _measured(self, regions: list[Region]) -> NoiseMeasurement | None:
@@ -176,7 +180,7 @@ class NoiseMeter:
         found = relative_depth(binned.brighter(fit.foregrounds), fit.shape)
         typical = np.median(found, axis=0)
         ordinary = np.all(np.abs(np.log(found / typical)[:, unknown]) < np.log(FAR_OFF), axis=1)
-        if not ordinary.all():
+        if ordinary.any() and not ordinary.all():
             kept = [one for one, usual in zip(totals, ordinary, strict=True) if usual]
             return self._of_powers(modes, kept)
         if np.any(np.std(found[:, unknown], axis=0) > UNEVEN):

@@ -93,17 +93,29 @@ class Region:
         return self.noise_uk_arcmin * np.sqrt(mean)
 
 
-def regions_around(maps: Sequence[BandMap], rows: Rows, most: int = MOST_REGIONS) -> list[Region]:
+def regions_around(
+    maps: Sequence[BandMap], rows: Rows, most: int = MOST_REGIONS, known: Rows | None = None
+) -> list[Region]:
     """Return at most so many regions, the same whatever is done with the rows.
 
-    Centres are rows in random order, far enough apart, moved to where there are more data. All rows are
-    masked in them.
+    Centres are rows in random order, far enough apart, moved to where there are more data.
+
+    Parameters
+    ----------
+    maps : sequence of BandMap, length f
+        The opened maps.
+    rows : Rows
+        All rows of the catalogue.
+    most : int
+        Regions at most.
+    known : Rows, optional
+        Clusters that are masked in the regions; the rows themselves by default.
     """
     grid = grid_for([one.sky_map.pixel_arcmin for one in maps], SIDE_DEG)
-    placed = np.flatnonzero(np.isfinite(rows.ra_deg) & (np.abs(rows.dec_deg) <= 90.0))
-    vectors = tangent_directions(rows.ra_deg[placed], rows.dec_deg[placed], np.zeros(()), np.zeros(()))
+    vectors = _directions(rows)
+    masked = vectors if known is None else _directions(known)
     # catalogues are sorted in some way
-    order = np.random.default_rng(0).permutation(len(placed))[:MOST_LOOKED_AT]
+    order = np.random.default_rng(0).permutation(len(vectors))[:MOST_LOOKED_AT]
     order = order[np.all([_has_data(one, vectors[order]) for one in maps], axis=0)] if len(order) else order
     cosine = np.cos(np.radians(APART * grid.side_deg))
     centres: list[np.ndarray] = []
@@ -118,11 +130,17 @@ def regions_around(maps: Sequence[BandMap], rows: Rows, most: int = MOST_REGIONS
         centre = _moved(maps, grid, vectors[number])
         if centre is None or (centres and max(centre @ np.array(centres).T) > cosine):
             continue
-        region = _cut(maps, grid, centre, vectors)
+        region = _cut(maps, grid, centre, masked)
         if region is not None:
             centres.append(centre)
             regions.append(region)
     return regions
+
+
+def _directions(rows: Rows) -> np.ndarray:
+    """Return the unit vectors (k, 3) of those rows that have a position."""
+    placed = np.flatnonzero(np.isfinite(rows.ra_deg) & (np.abs(rows.dec_deg) <= 90.0))
+    return tangent_directions(rows.ra_deg[placed], rows.dec_deg[placed], np.zeros(()), np.zeros(()))
 
 
 def _moved(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray) -> np.ndarray | None:
@@ -157,20 +175,20 @@ def _angles_deg(direction: np.ndarray) -> tuple[float, float]:
     return float(ra), float(np.degrees(np.arcsin(np.clip(direction[2], -1.0, 1.0))))
 
 
-def _cut(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray, rows: np.ndarray) -> Region | None:
-    """Cut a region out of all maps, its rows (k, 3) masked; None where too little is left of it."""
+def _cut(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray, masked: np.ndarray) -> Region | None:
+    """Cut a region out of all maps, clusters (k, 3) masked; None where too little is left of it."""
     ra, dec = _angles_deg(centre)
     images, variances, noise, splits = [], [], [], []
     bad = np.zeros((grid.n_pixels,) * 2, bool)
-    near = rows[rows @ centre > np.cos(np.radians(grid.side_deg))]
+    near = masked[masked @ centre > np.cos(np.radians(grid.side_deg))]
     north, west = tangent_offsets_arcmin(ra, dec, near)
     half_side = 30.0 * grid.side_deg
     inside = np.count_nonzero(np.maximum(np.abs(north), np.abs(west)) < half_side)
-    # rows at random would leave exp(-x) blank: where that is little, nothing need be cut
+    # clusters at random would leave exp(-x) blank: where that is little, nothing need be cut
     taken = np.pi * (ROW_RADIUS_ARCMIN + 0.5 * TAPER_ARCMIN) ** 2 / (2.0 * half_side) ** 2
     if np.exp(-taken * inside) < LEAST_BLANK:
         return None
-    of_rows = discs(north, west, grid.offsets_arcmin, ROW_RADIUS_ARCMIN)
+    of_clusters = discs(north, west, grid.offsets_arcmin, ROW_RADIUS_ARCMIN)
     for one in maps:
         found = cut_patch(one.sky_map, grid, ra, dec)
         if found is None:
@@ -191,7 +209,7 @@ def _cut(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray, rows: np.
         variances.append(_relative_variance(ivar, grid, bad))
         at_centre = one.weights.noise_per_arcmin(np.array([ra]), np.array([dec]))
         noise.append(np.nan if at_centre is None else abs(at_centre[0] * one.sky_map.units.to_uk))
-    region = Region(ra, dec, grid, np.array(images), bad | of_rows, np.array(noise), np.array(variances))
+    region = Region(ra, dec, grid, np.array(images), bad | of_clusters, np.array(noise), np.array(variances))
     if splits:
         first, second = np.moveaxis(np.array(splits), 1, 0)
         region = replace(region, difference_uk=0.5 * (first - second), halves_uk=0.5 * (first + second))

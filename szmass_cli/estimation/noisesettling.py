@@ -54,6 +54,7 @@ def settled_noise(
     pixel_arcmin: Sequence[float],
     sky: SkyModel,
     correlation: float | None,
+    known: Rows | None = None,
 ) -> tuple[Settled, tuple[str, ...]]:
     """Return the noise of the maps of a run, with notes for the user.
 
@@ -71,6 +72,8 @@ def settled_noise(
         The sky that likelihoods assume.
     correlation : float, optional
         What the user states of the correlation of 1/f noise between bands.
+    known : Rows, optional
+        Clusters that are masked where noise is measured; the rows themselves by default.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def settled_noise(
         ]
         instrument = Instrument(tuple(bands))
         meter = NoiseMeter(chosen, instrument, sky)
-        found = meter(rows)
+        found = meter(rows, known=known)
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
@@ -128,7 +131,7 @@ def settled_noise(
                 f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
                 "that of the atmosphere; --noise-correlation states it."
             )
-    verdict = _of_stated_noise(maps, pixel_arcmin, rows, sky, correlation)
+    verdict = _of_stated_noise(maps, pixel_arcmin, rows, sky, correlation, known)
     notes += verdict.notes
     if verdict.wrong:
         flags |= int(Flag.UNCALIBRATED_MAP)
@@ -142,6 +145,7 @@ def _of_stated_noise(
     rows: Rows,
     sky: SkyModel,
     correlation: float,
+    known: Rows | None,
 ) -> StatedVerdict:
     """Return whether noise that is stated can be that of its maps."""
     chosen, bands = [], []
@@ -151,7 +155,7 @@ def _of_stated_noise(
             bands.append(one.band(one.noise, side))
     if not chosen:
         return StatedVerdict()
-    return judged_noise(chosen, Instrument(tuple(bands), correlation), sky, rows)
+    return judged_noise(chosen, Instrument(tuple(bands), correlation), sky, rows, known)
 
 
 def _problems(found: NoiseMeasurement | None, maps: Sequence[BandMap], instrument: Instrument) -> list[str]:

@@ -193,7 +193,9 @@ class PaperMethod:
     def _pairs(self, maps: Sequence[BandMap]) -> list[BeamPair]:
         return [self._pair(one, band) for one, band in zip(maps, self._bundle.bands, strict=True)]
 
-    def settled(self, maps: Sequence[BandMap], rows: Rows) -> tuple[Settled, tuple[str, ...]]:
+    def settled(
+        self, maps: Sequence[BandMap], rows: Rows, known: Rows | None = None
+    ) -> tuple[Settled, tuple[str, ...]]:
         """Return the model's own noise, with notes about the beams."""
         rms_uk = np.sqrt(np.diag(self._bundle.training_sky().covariance_uk2))
         for index, one in enumerate(maps):

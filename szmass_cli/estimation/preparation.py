@@ -125,8 +125,17 @@ def _new_columns(request: Request, levels: Sequence[float], change: PriorChange)
     return [name + request.suffix for name in names]
 
 
-def prepared(request: Request, shares: int = 1) -> Run:
-    """Open and check all inputs before the measurement; blocks are small enough that every share has some.
+def prepared(request: Request, shares: int = 1, known: Rows | None = None) -> Run:
+    """Open and check all inputs before the measurement.
+
+    Parameters
+    ----------
+    request : Request
+        Maps, catalogue, model, and all other settings that masses depend on.
+    shares : int
+        Number of shards: blocks are small enough that each has some.
+    known : Rows, optional
+        Clusters that are masked where noise is measured; the rows of the catalogue by default.
 
     Raises
     ------
@@ -152,7 +161,7 @@ def prepared(request: Request, shares: int = 1) -> Run:
     maps = method.open_maps(request.maps)
     rows, notes = catalog_rows(catalog, method.redshifts, request.sky.position_error_arcmin)
     rows = replace(rows, flags=rows.flags | method.flags(maps))
-    settled, found = method.settled(maps, rows)
+    settled, found = method.settled(maps, rows, known)
     rows = replace(rows, flags=rows.flags | settled.flags)
     batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
     block_rows = min(request.block_rows, -(-len(catalog) // shares))

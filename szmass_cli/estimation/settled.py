@@ -1,6 +1,8 @@
 """Properties of the maps determined before the measurement: plain data, the same for all workers."""
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -34,6 +36,10 @@ class MeasuredNoise:
         Whether all rows of a band without inverse variances have the typical depth, not that of their region.
     foregrounds : float
         Power of the sky's foregrounds over the model's.
+
+    Notes
+    -----
+    Equal are those that state the same: a worker that is sent a job with each block knows it again.
     """
 
     plane: PlaneNoise
@@ -43,6 +49,17 @@ class MeasuredNoise:
     region_uk_arcmin: np.ndarray
     even: np.ndarray
     foregrounds: float
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MeasuredNoise) and self._digest == other._digest
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    @cached_property
+    def _digest(self) -> str:
+        """Return a digest of all that is stated of the noise."""
+        return sha256(json.dumps(self.stated()).encode()).hexdigest()
 
     @property
     def white_uk_arcmin(self) -> np.ndarray:

@@ -80,7 +80,7 @@ class StatedVerdict:
 
 
 def judged_noise(
-    maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel, rows: Rows
+    maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel, rows: Rows, known: Rows | None = None
 ) -> StatedVerdict:
     """Return whether the noise that is stated of maps can be theirs, in one message for each reason.
 
@@ -96,9 +96,11 @@ def judged_noise(
         The sky that likelihoods assume.
     rows : Rows
         All rows of the catalogue.
+    known : Rows, optional
+        Clusters that are masked; the rows themselves by default.
     """
     meter = NoiseMeter(maps, instrument, sky)
-    found = meter(rows, MOST_REGIONS)
+    found = meter(rows, MOST_REGIONS, known)
     if found is None:
         return StatedVerdict((_not_compared(maps),))
     missing = [
