@@ -1,8 +1,8 @@
 """What `szmass estimate` says of maps, weights, splits and filters that do not go together.
 
-A field of two bands is simulated, and spoiled in one way at a time. For each the command runs as a user runs
-it; its exit code and what it says are printed. Where it goes on, all rows must be flagged UNCALIBRATED_MAP, or
-a note must say what was not looked at. It fails where a fault passes in silence.
+A field of two bands is simulated, and spoiled in one way at a time. For each the command runs as a user
+runs it; its exit code and what it says are printed. Where it goes on, all rows must be flagged
+UNCALIBRATED_MAP, or a note must say what was not looked at. It fails where a fault passes in silence.
 
 Usage: python benchmarks/badmaps.py [--only NAME ...]          (three minutes of CPU)
 """
@@ -64,7 +64,8 @@ def write_files(folder: Path) -> None:
     rows = truth["name", "ra", "dec", "redshift"]
     rows.write(folder / "rows.csv")
     rng = np.random.default_rng(3)
-    dec = np.degrees(np.arcsin(rng.uniform(*np.sin(np.radians([-41.8, -38.2])), N_CROWDED)))
+    south, north = np.sin(np.radians([-41.8, -38.2]))
+    dec = np.degrees(np.arcsin(rng.uniform(south, north, N_CROWDED)))
     crowd = {"ra": rng.uniform(7.4, 12.6, N_CROWDED), "dec": dec, "redshift": np.full(N_CROWDED, 0.5)}
     names = [f"CROWD-{number}" for number in range(N_CROWDED)]
     Table({"name": [*rows["name"], *names]} | {key: [*rows[key], *crowd[key]] for key in crowd}).write(
@@ -91,7 +92,7 @@ def write_files(folder: Path) -> None:
 
 
 BANDS = ("--beam", "95=1.8", "--beam", "150=1.4", "--units", "uK")
-STATED = ("--noise", "8")
+STATED, NOT_COMPARED = ("--noise", "8"), "could not be compared"
 ONE = ("field_150.fits", "rows.csv")
 
 
@@ -128,7 +129,7 @@ CASES = (
         "The maps look exchanged",
     ),
     Case("no blank sky", ("field_150.fits", "crowded.csv"), "enough blank sky", 0, True),
-    Case("no blank sky, noise stated", ("field_150.fits", "crowded.csv", *STATED), "could not be compared", 0),
+    Case("no blank sky, noise stated", ("field_150.fits", "crowded.csv", *STATED), NOT_COMPARED, 0),
     Case("noise stated twice", (*ONE, "--noise", "16"), "is not that of the map", 0, True),
 )
 

@@ -34,8 +34,8 @@ SPLITS_SMALL = 0.7
 """Of the highest multipole: beyond it most power is noise, which splits of another map do not share."""
 
 SPLITS_TOLERANCE, SPLITS_NOISE_TOLERANCE = 0.1, 0.7
-"""Power that may be left of the map without the mean of its splits, at large and small scales: they need not
-be weighted alike. Where one has a fifth of the other's weight 0.7 of the noise is left; of other maps, all."""
+"""Power that may be left of the map without the mean of its splits, at large and small scales, which need
+not be weighted alike. Where one has a fifth of the other's weight 0.7 of the noise is left, of others all."""
 
 
 @dataclass(frozen=True)
