@@ -229,8 +229,9 @@ def _relative_variance(ivar: np.ndarray | None, grid: PatchGrid, bad: np.ndarray
     """Return the variance (n, n) over the typical one within 4' of the centre, where `noise` is told."""
     if ivar is None or not np.any(ivar > 0.0):
         return np.ones(bad.shape)
+    ivar = ivar.astype(float)  # of a map in another unit they may be beyond single precision
     axis = grid.offsets_arcmin
     near = np.hypot(axis[:, None], axis[None, :]) < _NEAR_CENTRE_ARCMIN
     values = ivar[near & (ivar > 0.0)]
     reference = np.median(values) if values.size else np.median(ivar[ivar > 0.0])
-    return np.where(ivar > 0.0, reference / np.maximum(ivar, 1e-300), 1.0)
+    return np.where(ivar > 0.0, reference / np.where(ivar > 0.0, ivar, 1.0), 1.0)

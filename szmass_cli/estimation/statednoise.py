@@ -7,6 +7,7 @@ import numpy as np
 
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.noisemeasure import NoiseMeasurement, NoiseMeter
+from szmass_cli.estimation.noiseregions import SIDE_DEG
 from szmass_cli.estimation.noiseverdict import advice, missing_modes
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.likelihood.skymodel import SkyModel
@@ -63,17 +64,33 @@ class Comparison:
         return wrong if wrong.any() or low < self.errors < high else np.ones_like(wrong)
 
 
-def stated_problems(
+@dataclass(frozen=True)
+class StatedVerdict:
+    """What the maps say of the noise that is stated of them.
+
+    Parameters
+    ----------
+    notes : tuple of str
+        Messages for the user: a reason each; nothing where all is as stated.
+    wrong : bool
+        Whether the noise cannot be that of the maps, so that no row can be trusted.
+    """
+
+    notes: tuple[str, ...] = ()
+    wrong: bool = False
+
+
+def judged_noise(
     maps: Sequence[BandMap],
     instrument: Instrument,
     sky: SkyModel,
     rows: Rows,
     known: Rows | None = None,
     progress: Progress = silent,
-) -> tuple[str, ...]:
-    """Return why the noise that is stated of maps cannot be theirs, in one message for each reason.
+) -> StatedVerdict:
+    """Return whether the noise that is stated of maps can be theirs, in one message for each reason.
 
-    Nothing is said where no region has enough blank sky to measure the noise in.
+    Where no region has enough blank sky to measure the noise in, the message is that nothing was compared.
 
     Parameters
     ----------
@@ -93,15 +110,24 @@ def stated_problems(
     meter = NoiseMeter(maps, instrument, sky)
     found = meter(rows, MOST_REGIONS, known, progress)
     if found is None:
-        return ()
+        return StatedVerdict((_not_compared(maps),))
     missing = [
         f"{advice(one.request.path.name, lacking, one.transfer is not None)} {_FLAGGED}"
         for one, lacking in zip(maps, missing_modes(found, instrument), strict=True)
         if lacking is not None
     ]
-    if missing:
-        return tuple(missing)
-    return _contradictions(maps, found, compared(found, instrument))
+    reasons = tuple(missing) or _contradictions(maps, found, compared(found, instrument))
+    return StatedVerdict(reasons, bool(reasons))
+
+
+def _not_compared(maps: Sequence[BandMap]) -> str:
+    """Return the message that stated noise was compared with nothing, and why."""
+    names = ", ".join(one.request.path.name for one in maps)
+    return (
+        f"The noise that was stated is used as it is: it could not be compared with {names}, where no region "
+        f"of {SIDE_DEG:g} x {SIDE_DEG:g} degrees has enough blank sky around rows to measure it in. Neither "
+        "would a filter that --transfer does not state have been seen."
+    )
 
 
 def _contradictions(

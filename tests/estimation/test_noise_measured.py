@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mocknoise import ARCMIN, drawn, plane, rows_within, write_car
+from mocknoise import ARCMIN, PIXEL_ARCMIN, drawn, plane, rows_within, write_car
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
@@ -166,12 +166,19 @@ def test_a_map_without_the_cmb_is_no_map_of_temperature(sky, folder, seen):
     assert "--units y" in " ".join(notes)
 
 
-def test_splits_of_another_sky_are_refused(sky, folder):
+def test_splits_of_another_map_are_refused(sky, folder, seen):
     with pytest.raises(InputError, match="do not match"):
         settled(sky, folder, split=(folder / "turned.fits", folder / "turned.fits"))
     write_car(folder / "smaller.fits", np.ones((N // 2, N // 2)) + np.eye(N // 2))
     with pytest.raises(InputError, match=r"smaller.fits does not match"):
         settled(sky, folder, split=(folder / "half1.fits", folder / "smaller.fits"))
+    # the same waves of the sky, as in another band: only the white noise is not that of the map
+    white_uk = WHITE_UK_ARCMIN / PIXEL_ARCMIN
+    other = seen[0] + seen[1] + np.random.default_rng(2).normal(0.0, white_uk, (N, N))
+    write_car(folder / "other1.fits", other + seen[1])
+    write_car(folder / "other2.fits", other - seen[1])
+    with pytest.raises(InputError, match=r"other1.fits and .* do not match .*of its noise"):
+        settled(sky, folder, split=(folder / "other1.fits", folder / "other2.fits"))
     with pytest.raises(UsageError, match="--split and --noise"):
         settled(sky, folder, split=(folder / "half1.fits", folder / "half2.fits"), noise=10.0)
 
@@ -238,9 +245,11 @@ def test_a_filter_is_seen_where_the_noise_is_stated_too(sky, folder):
     assert "filtered.fits" in note and "|l_x|" in note and "--transfer" in note
 
 
-def test_stated_noise_is_not_compared_where_there_is_no_blank_sky(sky, folder):
+def test_stated_noise_that_is_compared_with_nothing_is_said_to_be(sky, folder):
     found, notes = settled(sky, folder, rows=rows_within(1.9, 1500), noise=STATED_RIGHTLY)
-    assert found.flags == 0 and notes == ()
+    assert found.flags == 0
+    (note,) = notes
+    assert "could not be compared with map.fits" in note and "blank sky" in note
 
 
 def test_no_blank_sky_is_said_and_flagged(sky, folder):
