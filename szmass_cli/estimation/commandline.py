@@ -91,7 +91,7 @@ def _options(stated: Any, default: Any, also: Sequence[str] = ()) -> list[str]:
     words = []
     for field in fields(stated):
         value, usual = getattr(stated, field.name), getattr(default, field.name)
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and usual is not None:
             usual = type(value)(usual)
         if field.name not in ELSEWHERE and (field.name in also or value != usual):
             words += _option(OPTIONS.get(field.name, field.name.replace("_", "-")), value)

@@ -9,9 +9,11 @@ import numpy as np
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.maps.patches import PatchGrid, cut_patch, grid_for, patch_weights
-from szmass_cli.maps.tangent import tangent_directions, tangent_offsets_arcmin
+from szmass_cli.maps.tangent import tangent_offsets_arcmin, unit_vectors
+from szmass_cli.maps.weights import nearest_with_data
 from szmass_cli.sky.measured import hann_window
 from szmass_cli.sky.patchpower import apodised, broad_window, discs
+from szmass_cli.system.progress import Progress, silent
 
 SIDE_DEG = 2.0
 """Of a region: atmospheres rise below ell = 3000, and the modes of 2 degrees are 180 apart."""
@@ -93,18 +95,36 @@ class Region:
         return self.noise_uk_arcmin * np.sqrt(mean)
 
 
-def regions_around(maps: Sequence[BandMap], rows: Rows, most: int = MOST_REGIONS) -> list[Region]:
+def regions_around(
+    maps: Sequence[BandMap],
+    rows: Rows,
+    most: int = MOST_REGIONS,
+    known: Rows | None = None,
+    progress: Progress = silent,
+) -> list[Region]:
     """Return at most so many regions, the same whatever is done with the rows.
 
-    Centres are rows in random order, far enough apart, moved to where there are more data. All rows are
-    masked in them.
+    Centres are rows in random order, far enough apart, moved to where there are more data.
+
+    Parameters
+    ----------
+    maps : sequence of BandMap, length f
+        The opened maps.
+    rows : Rows
+        All rows of the catalogue.
+    most : int
+        Regions at most.
+    known : Rows, optional
+        Clusters that are masked in the regions; the rows themselves by default.
+    progress : Progress
+        Called with the number of regions so far, and the most there will be.
     """
     grid = grid_for([one.sky_map.pixel_arcmin for one in maps], SIDE_DEG)
-    placed = np.flatnonzero(np.isfinite(rows.ra_deg) & (np.abs(rows.dec_deg) <= 90.0))
-    vectors = tangent_directions(rows.ra_deg[placed], rows.dec_deg[placed], np.zeros(()), np.zeros(()))
+    vectors = _directions(rows)
+    masked = vectors if known is None else _directions(known)
     # catalogues are sorted in some way
-    order = np.random.default_rng(0).permutation(len(placed))[:MOST_LOOKED_AT]
-    order = order[np.all([_has_data(one, vectors[order]) for one in maps], axis=0)] if len(order) else order
+    order = np.random.default_rng(0).permutation(len(vectors))[:MOST_LOOKED_AT]
+    order = order[_have_data(maps, vectors[order])] if len(order) else order
     cosine = np.cos(np.radians(APART * grid.side_deg))
     centres: list[np.ndarray] = []
     regions: list[Region] = []
@@ -114,15 +134,23 @@ def regions_around(maps: Sequence[BandMap], rows: Rows, most: int = MOST_REGIONS
             continue
         if len(regions) == most or tried == MOST_TRIED:
             break
+        progress("regions", len(regions), most)
         tried += 1
         centre = _moved(maps, grid, vectors[number])
         if centre is None or (centres and max(centre @ np.array(centres).T) > cosine):
             continue
-        region = _cut(maps, grid, centre, vectors)
+        region = _cut(maps, grid, centre, masked)
         if region is not None:
             centres.append(centre)
             regions.append(region)
+    progress("regions", most, most)
     return regions
+
+
+def _directions(rows: Rows) -> np.ndarray:
+    """Return the unit vectors (k, 3) of those rows that have a position."""
+    placed = np.flatnonzero(np.isfinite(rows.ra_deg) & (np.abs(rows.dec_deg) <= 90.0))
+    return unit_vectors(rows.ra_deg[placed], rows.dec_deg[placed])
 
 
 def _moved(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray) -> np.ndarray | None:
@@ -131,7 +159,7 @@ def _moved(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray) -> np.n
     best, most = None, 0.0
     for _ in range(3):
         directions = coarse.directions(*_angles_deg(centre))
-        good = np.all([_has_data(one, directions) for one in maps], axis=0)
+        good = _have_data(maps, directions)
         if good.mean() <= most:
             break
         best, most = centre, float(good.mean())
@@ -142,14 +170,10 @@ def _moved(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray) -> np.n
     return best if most > LEAST_BLANK else None
 
 
-def _has_data(one: BandMap, directions: np.ndarray) -> np.ndarray:
-    values = one.sky_map.nearest(directions)
-    good = np.isfinite(values) & (values != 0.0) & (np.abs(values) < 1e25)
-    if one.weights.mask is not None:
-        good &= one.weights.mask.nearest(directions) >= 0.99
-    if one.weights.ivar is not None:
-        good &= one.weights.ivar.nearest(directions) > 0.0
-    return good
+def _have_data(maps: Sequence[BandMap], directions: np.ndarray) -> np.ndarray:
+    """Return at which unit vectors (..., 3) all maps have data, (...)."""
+    values = [nearest_with_data(one.sky_map, one.weights, directions) for one in maps]
+    return np.all(np.isfinite(values), axis=0)
 
 
 def _angles_deg(direction: np.ndarray) -> tuple[float, float]:
@@ -157,20 +181,20 @@ def _angles_deg(direction: np.ndarray) -> tuple[float, float]:
     return float(ra), float(np.degrees(np.arcsin(np.clip(direction[2], -1.0, 1.0))))
 
 
-def _cut(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray, rows: np.ndarray) -> Region | None:
-    """Cut a region out of all maps, its rows (k, 3) masked; None where too little is left of it."""
+def _cut(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray, masked: np.ndarray) -> Region | None:
+    """Cut a region out of all maps, clusters (k, 3) masked; None where too little is left of it."""
     ra, dec = _angles_deg(centre)
     images, variances, noise, splits = [], [], [], []
     bad = np.zeros((grid.n_pixels,) * 2, bool)
-    near = rows[rows @ centre > np.cos(np.radians(grid.side_deg))]
+    near = masked[masked @ centre > np.cos(np.radians(grid.side_deg))]
     north, west = tangent_offsets_arcmin(ra, dec, near)
     half_side = 30.0 * grid.side_deg
     inside = np.count_nonzero(np.maximum(np.abs(north), np.abs(west)) < half_side)
-    # rows at random would leave exp(-x) blank: where that is little, nothing need be cut
+    # clusters at random would leave exp(-x) blank: where that is little, nothing need be cut
     taken = np.pi * (ROW_RADIUS_ARCMIN + 0.5 * TAPER_ARCMIN) ** 2 / (2.0 * half_side) ** 2
     if np.exp(-taken * inside) < LEAST_BLANK:
         return None
-    of_rows = discs(north, west, grid.offsets_arcmin, ROW_RADIUS_ARCMIN)
+    of_clusters = discs(north, west, grid.offsets_arcmin, ROW_RADIUS_ARCMIN)
     for one in maps:
         found = cut_patch(one.sky_map, grid, ra, dec)
         if found is None:
@@ -191,7 +215,7 @@ def _cut(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray, rows: np.
         variances.append(_relative_variance(ivar, grid, bad))
         at_centre = one.weights.noise_per_arcmin(np.array([ra]), np.array([dec]))
         noise.append(np.nan if at_centre is None else abs(at_centre[0] * one.sky_map.units.to_uk))
-    region = Region(ra, dec, grid, np.array(images), bad | of_rows, np.array(noise), np.array(variances))
+    region = Region(ra, dec, grid, np.array(images), bad | of_clusters, np.array(noise), np.array(variances))
     if splits:
         first, second = np.moveaxis(np.array(splits), 1, 0)
         region = replace(region, difference_uk=0.5 * (first - second), halves_uk=0.5 * (first + second))
@@ -202,8 +226,9 @@ def _relative_variance(ivar: np.ndarray | None, grid: PatchGrid, bad: np.ndarray
     """Return the variance (n, n) over the typical one within 4' of the centre, where `noise` is told."""
     if ivar is None or not np.any(ivar > 0.0):
         return np.ones(bad.shape)
+    ivar = ivar.astype(float)  # of a map in another unit they may be beyond single precision
     axis = grid.offsets_arcmin
     near = np.hypot(axis[:, None], axis[None, :]) < _NEAR_CENTRE_ARCMIN
     values = ivar[near & (ivar > 0.0)]
     reference = np.median(values) if values.size else np.median(ivar[ivar > 0.0])
-    return np.where(ivar > 0.0, reference / np.maximum(ivar, 1e-300), 1.0)
+    return np.where(ivar > 0.0, reference / np.where(ivar > 0.0, ivar, 1.0), 1.0)

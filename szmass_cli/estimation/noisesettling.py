@@ -15,11 +15,12 @@ from szmass_cli.estimation.noiseplane import noise_plane
 from szmass_cli.estimation.noiseverdict import advice, ends_of_range, missing_modes
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.settled import MeasuredNoise, Settled
-from szmass_cli.estimation.statednoise import stated_problems
+from szmass_cli.estimation.statednoise import StatedVerdict, judged_noise
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.physics.planenoise import PlaneNoise
+from szmass_cli.system.progress import Progress, silent
 
 NOISE_CORRELATION = 0.9
 """Of the atmosphere's noise between bands, as forecasts have it (Simons Observatory 2019, JCAP 02, 056)."""
@@ -30,8 +31,12 @@ ASSUMED_NOISE_UK_ARCMIN = 10.0
 SPLITS_ELL = (400.0, 2000.0)
 """Multipoles at which the mean of two splits is compared with their map: both show the CMB."""
 
-SPLITS_TOLERANCE = 0.1
-"""Power that may be left of the map without the mean of its splits: they need not be weighted alike."""
+SPLITS_SMALL = 0.7
+"""Of the highest multipole: beyond it most power is noise, which splits of another map do not share."""
+
+SPLITS_TOLERANCE, SPLITS_NOISE_TOLERANCE = 0.1, 0.7
+"""Power that may be left of the map without the mean of its splits, at large and small scales, which need
+not be weighted alike. Where one has a fifth of the other's weight 0.7 of the noise is left, of others all."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ def settled_noise(
     pixel_arcmin: Sequence[float],
     sky: SkyModel,
     correlation: float | None,
+    known: Rows | None = None,
+    progress: Progress = silent,
 ) -> tuple[Settled, tuple[str, ...]]:
     """Return the noise of the maps of a run, with notes for the user.
 
@@ -67,6 +74,10 @@ def settled_noise(
         The sky that likelihoods assume.
     correlation : float, optional
         What the user states of the correlation of 1/f noise between bands.
+    known : Rows, optional
+        Clusters that are masked where noise is measured; the rows themselves by default.
+    progress : Progress
+        Called while noise is measured in the maps.
 
     Raises
     ------
@@ -94,7 +105,7 @@ def settled_noise(
         ]
         instrument = Instrument(tuple(bands))
         meter = NoiseMeter(chosen, instrument, sky)
-        found = meter(rows)
+        found = meter(rows, known=known, progress=progress)
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
@@ -124,28 +135,32 @@ def settled_noise(
                 f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
                 "that of the atmosphere; --noise-correlation states it."
             )
-    contradicted = _contradicted(maps, pixel_arcmin, rows, sky, correlation)
-    if contradicted:
-        notes += contradicted
+    verdict = _of_stated_noise(maps, pixel_arcmin, rows, sky, correlation, known, progress)
+    notes += verdict.notes
+    if verdict.wrong:
         flags |= int(Flag.UNCALIBRATED_MAP)
     settled = Settled(tuple(noise), tuple(sources), tuple(pixel_arcmin), correlation, measured, flags)
     return settled, tuple(notes)
 
 
-def _contradicted(
+def _of_stated_noise(
     maps: Sequence[BandMap],
     pixel_arcmin: Sequence[float],
     rows: Rows,
     sky: SkyModel,
     correlation: float,
-) -> tuple[str, ...]:
-    """Return why noise that is stated cannot be that of its maps, a message for each reason."""
+    known: Rows | None,
+    progress: Progress,
+) -> StatedVerdict:
+    """Return whether noise that is stated can be that of its maps."""
     chosen, bands = [], []
     for one, side in zip(maps, pixel_arcmin, strict=True):
         if one.noise is not None:
             chosen.append(one)
             bands.append(one.band(one.noise, side))
-    return stated_problems(chosen, Instrument(tuple(bands), correlation), sky, rows) if chosen else ()
+    if not chosen:
+        return StatedVerdict()
+    return judged_noise(chosen, Instrument(tuple(bands), correlation), sky, rows, known, progress)
 
 
 def _problems(found: NoiseMeasurement | None, maps: Sequence[BandMap], instrument: Instrument) -> list[str]:
@@ -182,20 +197,24 @@ def _check_splits(found: NoiseMeasurement, maps: Sequence[BandMap]) -> None:
         return
     modes = found.modes
     large = (modes.ell > SPLITS_ELL[0]) & (modes.ell < SPLITS_ELL[1])
+    small = modes.ell > SPLITS_SMALL * modes.ell.max()
     for band, one in enumerate(maps):
-        left, there = 0.0, 0.0
+        left, there = np.zeros(2), np.zeros(2)
         for region in found.regions:
             assert region.halves_uk is not None
             pair = np.stack([region.images_uk[band] - region.halves_uk[band], region.images_uk[band]])
-            power = np.abs(modes.transform(pair, region.window, region.broad)[large]) ** 2
-            left, there = left + power[:, 0].sum(), there + power[:, 1].sum()
-        if left > SPLITS_TOLERANCE * there:
-            names = " and ".join(str(path) for path in one.request.split or ())
-            raise InputError(
-                f"{names} do not match {one.request.path}: their mean differs from it by "
-                f"{100.0 * np.sqrt(left / there):.0f} per cent of its fluctuations.",
-                "Give two splits of this very map, in its unit and with its filter and sources.",
-            )
+            power = np.abs(modes.transform(pair, region.window, region.broad)) ** 2
+            sums = np.array([power[large].sum(axis=0), power[small].sum(axis=0)])
+            left, there = left + sums[:, 0], there + sums[:, 1]
+        share = left / there
+        for number, what in enumerate(("fluctuations", "noise")):
+            if share[number] > (SPLITS_TOLERANCE, SPLITS_NOISE_TOLERANCE)[number]:
+                names = " and ".join(str(path) for path in one.request.split or ())
+                raise InputError(
+                    f"{names} do not match {one.request.path}: their mean differs from it by "
+                    f"{100.0 * np.sqrt(share[number]):.0f} per cent of its {what}.",
+                    "Give two splits of this very map, in its unit and with its filter and sources.",
+                )
 
 
 def _kept(found: NoiseMeasurement, plane: PlaneNoise) -> MeasuredNoise:

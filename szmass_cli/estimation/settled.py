@@ -1,11 +1,14 @@
 """Properties of the maps determined before the measurement: plain data, the same for all workers."""
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
+from szmass_cli.maps.tangent import unit_vectors
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.planenoise import PlaneNoise
 from szmass_cli.posterior.grid import N_GRID
@@ -34,6 +37,10 @@ class MeasuredNoise:
         Whether all rows of a band without inverse variances have the typical depth, not that of their region.
     foregrounds : float
         Power of the sky's foregrounds over the model's.
+
+    Notes
+    -----
+    Equal are those that state the same: a worker that is sent a job with each block knows it again.
     """
 
     plane: PlaneNoise
@@ -43,6 +50,17 @@ class MeasuredNoise:
     region_uk_arcmin: np.ndarray
     even: np.ndarray
     foregrounds: float
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MeasuredNoise) and self._digest == other._digest
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    @cached_property
+    def _digest(self) -> str:
+        """Return a digest of all that is stated of the noise."""
+        return sha256(json.dumps(self.stated()).encode()).hexdigest()
 
     @property
     def white_uk_arcmin(self) -> np.ndarray:
@@ -59,7 +77,8 @@ class MeasuredNoise:
         ra_deg, dec_deg : numpy.ndarray, shape (n,)
             Positions of the rows, ICRS [deg].
         """
-        nearest = np.argmax(_unit(ra_deg, dec_deg) @ _unit(self.ra_deg, self.dec_deg).T, axis=1)
+        towards = unit_vectors(ra_deg, dec_deg) @ unit_vectors(self.ra_deg, self.dec_deg).T
+        nearest = np.argmax(towards, axis=1)
         of_region = np.where(self.even, self.white_uk_arcmin, self.region_uk_arcmin[nearest])
         scaled = by_ivar * self.white_uk_arcmin / self.stated_uk_arcmin
         return np.where(np.isfinite(scaled), scaled, of_region)
@@ -84,11 +103,6 @@ class MeasuredNoise:
             }
             for ra, dec, white in zip(self.ra_deg, self.dec_deg, self.region_uk_arcmin, strict=True)
         ]
-
-
-def _unit(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
 
 @dataclass(frozen=True)

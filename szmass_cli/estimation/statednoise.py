@@ -7,6 +7,7 @@ import numpy as np
 
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.noisemeasure import NoiseMeasurement, NoiseMeter
+from szmass_cli.estimation.noiseregions import SIDE_DEG
 from szmass_cli.estimation.noiseverdict import advice, missing_modes
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.likelihood.skymodel import SkyModel
@@ -15,6 +16,7 @@ from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.noise import KneeNoise
 from szmass_cli.physics.profiles import form_factor
 from szmass_cli.sky.lags import red_noise_cl_uk2_sr
+from szmass_cli.system.progress import Progress, silent
 
 THETA500_ARCMIN = 2.0
 """Of the cluster whose errors are compared: 4e14 Msun at a redshift of 0.7."""
@@ -62,12 +64,33 @@ class Comparison:
         return wrong if wrong.any() or low < self.errors < high else np.ones_like(wrong)
 
 
-def stated_problems(
-    maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel, rows: Rows
-) -> tuple[str, ...]:
-    """Return why the noise that is stated of maps cannot be theirs, in one message for each reason.
+@dataclass(frozen=True)
+class StatedVerdict:
+    """What the maps say of the noise that is stated of them.
 
-    Nothing is said where no region has enough blank sky to measure the noise in.
+    Parameters
+    ----------
+    notes : tuple of str
+        Messages for the user: a reason each; nothing where all is as stated.
+    wrong : bool
+        Whether the noise cannot be that of the maps, so that no row can be trusted.
+    """
+
+    notes: tuple[str, ...] = ()
+    wrong: bool = False
+
+
+def judged_noise(
+    maps: Sequence[BandMap],
+    instrument: Instrument,
+    sky: SkyModel,
+    rows: Rows,
+    known: Rows | None = None,
+    progress: Progress = silent,
+) -> StatedVerdict:
+    """Return whether the noise that is stated of maps can be theirs, in one message for each reason.
+
+    Where no region has enough blank sky to measure the noise in, the message is that nothing was compared.
 
     Parameters
     ----------
@@ -79,19 +102,32 @@ def stated_problems(
         The sky that likelihoods assume.
     rows : Rows
         All rows of the catalogue.
+    known : Rows, optional
+        Clusters that are masked; the rows themselves by default.
+    progress : Progress
+        Called while noise is measured in the maps.
     """
     meter = NoiseMeter(maps, instrument, sky)
-    found = meter(rows, MOST_REGIONS)
+    found = meter(rows, MOST_REGIONS, known, progress)
     if found is None:
-        return ()
+        return StatedVerdict((_not_compared(maps),))
     missing = [
         f"{advice(one.request.path.name, lacking, one.transfer is not None)} {_FLAGGED}"
         for one, lacking in zip(maps, missing_modes(found, instrument), strict=True)
         if lacking is not None
     ]
-    if missing:
-        return tuple(missing)
-    return _contradictions(maps, found, compared(found, instrument))
+    reasons = tuple(missing) or _contradictions(maps, found, compared(found, instrument))
+    return StatedVerdict(reasons, bool(reasons))
+
+
+def _not_compared(maps: Sequence[BandMap]) -> str:
+    """Return the message that stated noise was compared with nothing, and why."""
+    names = ", ".join(one.request.path.name for one in maps)
+    return (
+        f"The noise that was stated is used as it is: it could not be compared with {names}, where no region "
+        f"of {SIDE_DEG:g} x {SIDE_DEG:g} degrees has enough blank sky around rows to measure it in. Neither "
+        "would a filter that --transfer does not state have been seen."
+    )
 
 
 def _contradictions(

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
+from szmass_cli.catalog.tables.fitstable import header_value
 from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.estimation.checkresult import BLIND
 from szmass_cli.injection.figures.study import completeness_figure, coverage_figure, selection_figure
@@ -126,5 +127,5 @@ def _write_tables(tables: Mapping[str, Table], meta: Mapping[str, Any], folder: 
         hdu.name = name.upper()
         hdus.append(hdu)
     for key, value in meta.items():
-        primary.header[key] = value
+        primary.header[key] = header_value(value)
     fits.HDUList(hdus).writeto(folder / "study.fits")

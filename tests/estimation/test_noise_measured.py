@@ -1,23 +1,27 @@
 """Noise measured in maps of known power: level, depth, splits, filters, and maps that cannot be used."""
 
 import json
+import pickle
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from mocknoise import ARCMIN, drawn, plane, rows_within, write_car
+from mocknoise import ARCMIN, PIXEL_ARCMIN, drawn, plane, rows_within, write_car
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.looks import look_at
+from szmass_cli.estimation.noisemeasure import NoiseMeter
 from szmass_cli.estimation.noiseregions import regions_around
 from szmass_cli.estimation.noisesettling import settled_noise
 from szmass_cli.estimation.request import MapRequest
 from szmass_cli.network.bundle.bundle import read_bundle
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.system.progress import silent
 
 N = 480
 WHITE_UK_ARCMIN, KNEE, SLOPE = 12.0, 4000.0, -3.5
@@ -62,11 +66,11 @@ def folder(tmp_path_factory, seen):
     return folder
 
 
-def settled(sky, folder, rows=None, name="map.fits", **options):
+def settled(sky, folder, rows=None, name="map.fits", progress=silent, **options):
     request = MapRequest(folder / name, 150.0, beam=1.4, units="uK", **options)
     one = BandMap.open(request)
     rows = rows_within(1.8, 25) if rows is None else rows
-    return settled_noise([one], rows, [look_at(one, rows)], [0.0], sky, None)
+    return settled_noise([one], rows, [look_at(one, rows)], [0.0], sky, None, progress=progress)
 
 
 def words_of(found):
@@ -96,8 +100,17 @@ def test_white_noise_and_knee_are_those_of_the_map(sky, folder, kind):
 
 
 def test_the_noise_does_not_depend_on_the_order_of_anything_but_the_catalogue(sky, folder):
-    one, other = (settled(sky, folder)[0] for _ in range(2))
+    told = []
+    one, other = (
+        settled(sky, folder, progress=progress)[0] for progress in (silent, lambda *seen: told.append(seen))
+    )
+    done = [seen[1] for seen in told if seen[0] == "noise"]
+    assert done == list(range(told[-1][2] + 1)) and done[-1] >= 4
     assert json.dumps(one.stated()) == json.dumps(other.stated())
+    # a worker is sent it with every block: of another noise it would open maps and model again
+    again = pickle.loads(pickle.dumps(one))
+    assert again.measured is not one.measured and again == one == other and hash(again) == hash(one)
+    assert replace(one.measured, foregrounds=one.measured.foregrounds + 0.1) != one.measured
 
 
 def test_depth_by_inverse_variances_is_scaled_to_what_is_measured(sky, folder):
@@ -155,12 +168,19 @@ def test_a_map_without_the_cmb_is_no_map_of_temperature(sky, folder, seen):
     assert "--units y" in " ".join(notes)
 
 
-def test_splits_of_another_sky_are_refused(sky, folder):
+def test_splits_of_another_map_are_refused(sky, folder, seen):
     with pytest.raises(InputError, match="do not match"):
         settled(sky, folder, split=(folder / "turned.fits", folder / "turned.fits"))
     write_car(folder / "smaller.fits", np.ones((N // 2, N // 2)) + np.eye(N // 2))
     with pytest.raises(InputError, match=r"smaller.fits does not match"):
         settled(sky, folder, split=(folder / "half1.fits", folder / "smaller.fits"))
+    # the same waves of the sky, as in another band: only the white noise is not that of the map
+    white_uk = WHITE_UK_ARCMIN / PIXEL_ARCMIN
+    other = seen[0] + seen[1] + np.random.default_rng(2).normal(0.0, white_uk, (N, N))
+    write_car(folder / "other1.fits", other + seen[1])
+    write_car(folder / "other2.fits", other - seen[1])
+    with pytest.raises(InputError, match=r"other1.fits and .* do not match .*of its noise"):
+        settled(sky, folder, split=(folder / "other1.fits", folder / "other2.fits"))
     with pytest.raises(UsageError, match="--split and --noise"):
         settled(sky, folder, split=(folder / "half1.fits", folder / "half2.fits"), noise=10.0)
 
@@ -227,9 +247,11 @@ def test_a_filter_is_seen_where_the_noise_is_stated_too(sky, folder):
     assert "filtered.fits" in note and "|l_x|" in note and "--transfer" in note
 
 
-def test_stated_noise_is_not_compared_where_there_is_no_blank_sky(sky, folder):
+def test_stated_noise_that_is_compared_with_nothing_is_said_to_be(sky, folder):
     found, notes = settled(sky, folder, rows=rows_within(1.9, 1500), noise=STATED_RIGHTLY)
-    assert found.flags == 0 and notes == ()
+    assert found.flags == 0
+    (note,) = notes
+    assert "could not be compared with map.fits" in note and "blank sky" in note
 
 
 def test_no_blank_sky_is_said_and_flagged(sky, folder):
@@ -242,16 +264,59 @@ def test_no_blank_sky_is_said_and_flagged(sky, folder):
 def test_regions_lie_apart_within_the_map_and_hold_no_rows(folder):
     rows = rows_within(1.9, 40)
     one = BandMap.open(MapRequest(folder / "map.fits", 150.0, beam=1.4, units="uK"))
-    regions = regions_around([one], rows)
+    told = []
+    regions = regions_around([one], rows, progress=lambda *seen: told.append(seen))
     assert 2 <= len(regions) <= 16
+    assert told[0] == ("regions", 0, 16) and told[-1] == ("regions", 16, 16)
     for number, region in enumerate(regions):
         for other in regions[:number]:
             assert np.hypot(region.ra_deg - other.ra_deg, region.dec_deg - other.dec_deg) > 0.89
-        grid = region.grid.directions(region.ra_deg, region.dec_deg)
-        for ra, dec in zip(np.radians(rows.ra_deg), np.radians(rows.dec_deg), strict=True):
-            row = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-            near = grid @ row > np.cos(np.radians(4.0 / 60.0))
-            assert not np.any(region.window[near])
+        for row in range(len(rows)):
+            assert not np.any(region.window[around(region, rows[[row]])])
+
+
+def test_two_bands_of_which_each_is_shallow_where_the_other_is_deep(sky, seen, tmp_path):
+    """No region is the typical one of both: all of them are kept, each with the depth that it has."""
+    signal, one, other = seen
+    east = np.arange(N)[None, :] < N // 2
+    write_car(tmp_path / "95.fits", signal + np.where(east, 1.0, 12.0) * one)
+    write_car(tmp_path / "150.fits", signal + np.where(east, 12.0, 1.0) * other)
+    maps = [
+        BandMap.open(MapRequest(tmp_path / f"{name}.fits", float(name), beam=1.4, units="uK"))
+        for name in ("95", "150")
+    ]
+    rows = rows_within(0.1, 8)
+    rows.ra_deg[:] += np.where(np.arange(8) % 2 == 0, 0.98, -0.98)
+    instrument = Instrument(tuple(one.band(NoiseLevel(10.0), 0.0) for one in maps))
+    found = NoiseMeter(maps, instrument, sky)(rows)
+    assert len(found.regions) == 2
+    deep, shallow = np.sort(found.shape.white_uk_arcmin * np.sqrt(found.depth), axis=0)
+    np.testing.assert_allclose(shallow, 12.0 * WHITE_UK_ARCMIN, rtol=0.25)
+    assert np.all(deep < shallow / 6.0)  # the window falls over the edge between the two halves
+
+
+def test_known_clusters_are_masked_in_place_of_the_rows(folder):
+    """A study measures the noise around positions of its own, whose cutouts alone get clusters."""
+    crowded, known = rows_within(1.9, 1500), rows_within(0.5, 1)
+    one = BandMap.open(MapRequest(folder / "map.fits", 150.0, beam=1.4, units="uK"))
+    assert regions_around([one], crowded) == []
+    regions = regions_around([one], crowded, known=known)
+    assert len(regions) >= 2
+    taken = [
+        1.0 - np.mean(region.window[near] > 0.0)
+        for region in regions
+        if (near := around(region, known)).any()
+    ]
+    assert taken and min(taken) == 1.0
+    assert np.mean([np.mean(region.window > 0.0) for region in regions]) > 0.9
+
+
+def around(region, row):
+    """Which pixels of a region lie within 4' of a row."""
+    ra, dec = np.radians([row.ra_deg[0], row.dec_deg[0]])
+    towards = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    grid = region.grid.directions(region.ra_deg, region.dec_deg)
+    return grid @ towards > np.cos(np.radians(4.0 / 60.0))
 
 
 def test_a_map_of_compton_y_has_no_sky_of_its_own(sky):

@@ -169,6 +169,9 @@ def test_a_command_of_several_maps_with_every_option_is_parsed_to_the_same_reque
     )
     words = shlex.split(command_of(request))
     assert parsed(words, monkeypatch, tmp_path) == request
+    halves = replace(low, noise=None, survey="none", split=(table, noise))
+    for split in (replace(request, maps=(halves, high)), replace(request, maps=(halves,))):
+        assert parsed(shlex.split(command_of(split)), monkeypatch, tmp_path) == split
     biased = replace(request, mass_scale=None, mass_bias=0.2, maps=(replace(high, frequency_ghz=None),))
     assert parsed(shlex.split(command_of(biased)), monkeypatch, tmp_path) == biased
 

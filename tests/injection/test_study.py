@@ -9,6 +9,7 @@ from astropy.table import Table
 
 import szmass_cli
 from szmass_cli.catalog import Flag
+from szmass_cli.catalog.tables.fitstable import header_text
 from szmass_cli.errors import OutputError, UsageError
 from szmass_cli.estimation.checkresult import BLIND
 from szmass_cli.physics.profiles import projected_shape
@@ -18,9 +19,9 @@ TABLES = ("clusters", "coverage", "completeness", "tiles", "selection")
 
 @pytest.fixture(scope="module")
 def study(field, measure, tmp_path_factory):
-    """The study of the field, and its tables as they were returned."""
+    """The study of the field, with noise as it is measured there, and its tables as they were returned."""
     folder = tmp_path_factory.mktemp("injection") / "study"
-    options = {"catalog": field.catalog_path, "noise": 5, "n": 150, "tile": 2.0}
+    options = {"catalog": field.catalog_path, "n": 150, "tile": 2.0}
     return folder, szmass_cli.inject(field.map_path, folder, **options)
 
 
@@ -34,8 +35,19 @@ def test_the_folder_holds_tables_in_two_formats_figures_and_a_summary(study):
     with fits.open(folder / "study.fits") as hdus:
         assert [hdu.name for hdu in hdus[1:]] == [name.upper() for name in TABLES]
         assert hdus[0].header["SZM_MODL"] == "survey"
+        assert "µK-arcmin" in header_text(hdus[0].header["SZM_NOTE"])
     summary = json.loads((folder / "study.json").read_text())
     assert summary["n"] == len(tables["clusters"]) and summary["does_not_see"] == BLIND
+
+
+def test_noise_is_measured_between_injected_clusters(study):
+    """They are painted on cutouts only: 150 of them on six square degrees leave the map what it is."""
+    _, tables = study
+    assert not np.any(np.asarray(tables["clusters"]["szmass_flags"]) & Flag.UNCALIBRATED_MAP)
+    (column,) = (name for name in tables["tiles"].colnames if name.startswith("noise_uk_arcmin"))
+    np.testing.assert_allclose(tables["tiles"][column], 5.0, rtol=0.08)
+    notes = json.loads((study[0] / "study.json").read_text())["notes"]
+    assert any("was measured in" in note for note in notes)
 
 
 def test_completeness_counts_the_injected_clusters(study):
@@ -81,7 +93,7 @@ def test_clusters_near_known_sources_are_measured_with_these_marginalised_over(s
     _, tables = study
     ra, dec = np.meshgrid(np.linspace(38.3, 41.7, 35), np.linspace(-31.0, -29.0, 25))
     Table({"ra": ra.ravel(), "dec": dec.ravel()}).write(tmp_path / "sources.csv")
-    options = {"catalog": field.catalog_path, "noise": 5, "n": 150, "tile": 2.0}
+    options = {"catalog": field.catalog_path, "n": 150, "tile": 2.0}
     known = szmass_cli.inject(field.map_path, sources=tmp_path / "sources.csv", **options)["clusters"]
     assert np.mean((np.asarray(known["szmass_flags"]) & Flag.SOURCES) > 0) > 0.9
     alone = tables["clusters"]

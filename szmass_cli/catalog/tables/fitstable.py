@@ -178,7 +178,7 @@ def write_fits(parts: list[Path], table: Table, source: Any, new: Table, meta: d
     with fits.open(io.BytesIO(stream.getvalue()), memmap=False) as hdus:
         wider = _widen_fits(source, _raw_fits(stream, hdus[1]))
     for key, value in {**new.meta, **meta}.items():
-        wider.header[key] = _card(value)
+        wider.header[key] = header_value(value)
     opener = gzip.open if parts[0].suffix == ".gz" else open
     with opener(parts[0], "wb") as out:
         data = wider.rows.tobytes() + wider.heap
@@ -212,17 +212,19 @@ def _table_hdu(table: Table) -> fits.BinTableHDU:
     for name in out.colnames:
         column = _fits_column(out[name])
         if column.unit is not None and not _has_fits_name(column.unit):
-            scaled[_card(name)], column.unit = str(column.unit).replace("e+", "e"), None
+            scaled[header_value(name)], column.unit = str(column.unit).replace("e+", "e"), None
         columns.append(column)
     meta = {str(key): value for key, value in out.meta.items()}
-    out = Table(columns, names=[_card(name) for name in out.colnames], copy=False)
+    out = Table(columns, names=[header_value(name) for name in out.colnames], copy=False)
     out.meta = meta
     for key, value in out.meta.items():  # a list is a repeated card, such as COMMENT
-        out.meta[key] = [_card(item) for item in value] if isinstance(value, list) else _card(value)
+        out.meta[key] = (
+            [header_value(item) for item in value] if isinstance(value, list) else header_value(value)
+        )
     hdu = fits.table_to_hdu(out)
     for name, unit in scaled.items():
         hdu.columns[name].unit = unit
-    hdu.header.update({f"TCOMM{i}": _card(note) for i, note in enumerate(notes, 1) if note})
+    hdu.header.update({f"TCOMM{i}": header_value(note) for i, note in enumerate(notes, 1) if note})
     return hdu
 
 
@@ -263,7 +265,7 @@ def _fits_column(column: Column) -> Column:
     return column
 
 
-def _card(value: Any) -> Any:
+def header_value(value: Any) -> Any:
     """Return a header value: FITS allows printable ASCII, finite numbers and nothing nested."""
     if isinstance(value, np.generic):
         value = value.item()
