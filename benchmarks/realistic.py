@@ -1,13 +1,17 @@
 """A model on the realistic sky, and what that costs on a Gaussian one.
 
-    python benchmarks/realistic.py [--model NAME] [--n 16000] [--gaussian 5000] [--seed 50] [-o FOLDER]
+    python benchmarks/realistic.py [--model NAME] [--n 16000] [--gaussian 5000] [--seed 50] [--workers 2]
+                                   [-o FOLDER]
 
 Prints the tables of `szmass evaluate` on the realistic sky for n cutouts of each survey, then those of
 surveys of a Gaussian sky, with noise that bands do not share; writes both to FOLDER, with a model card.
+Surveys are shared out to worker processes; numbers do not depend on how many.
 """
 
 import argparse
+import multiprocessing
 import sys
+from functools import partial
 from pathlib import Path
 
 from szmass_cli.evaluation.card import model_card
@@ -16,7 +20,8 @@ from szmass_cli.evaluation.instruments.judging import Network, judged_case
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
 from szmass_cli.evaluation.instruments.rows import CaseRow
 from szmass_cli.evaluation.instruments.tables import summary
-from szmass_cli.evaluation.realistic.run import realistic_rows
+from szmass_cli.evaluation.realistic.rows import RealisticRow
+from szmass_cli.evaluation.realistic.run import realistic_row
 from szmass_cli.evaluation.realistic.testsets import realistic_cases
 from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 
@@ -27,6 +32,23 @@ def told(task: str, done: float, total: float, detail: str = "") -> None:
         print(f"{task}: {done:,.0f} of {total:,.0f}", file=sys.stderr, flush=True)
 
 
+def realistic(model: str, n: int, seed: int, number: int) -> RealisticRow:
+    """Return the row of a survey of the realistic sky by its number."""
+    bundle = read_bundle(model)
+    assert isinstance(bundle, Bundle)  # of any instrument
+    return realistic_row(bundle, realistic_cases(bundle.sky_model)[number], n, seed, number, told)
+
+
+def gaussian(model: str, n: int, seed: int, number: int) -> CaseRow:
+    """Return the row of a survey of the Gaussian sky by its number."""
+    bundle = read_bundle(model)
+    assert isinstance(bundle, Bundle)
+    case = preset_cases(bundle.sky_model, correlations=(0.0,))[number]
+    judged = judged_case(case, bundle.ln_mass, Network.of(bundle), n, seed, number)
+    told(case.name, n, n)
+    return CaseRow.of(case.name, judged, case.is_told_the_truth)
+
+
 def main() -> None:
     """Evaluate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -34,19 +56,19 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=16_000)
     parser.add_argument("--gaussian", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     bundle = read_bundle(options.model)
     assert isinstance(bundle, Bundle)  # of any instrument
-    sky, network = bundle.sky_model, Network.of(bundle)
-    realistic = realistic_rows(bundle, realistic_cases(sky), options.n, options.seed, told)
-    gaussian = []
-    for salt, case in enumerate(preset_cases(sky, correlations=(0.0,))):
-        judged = judged_case(case, bundle.ln_mass, network, options.gaussian, options.seed, salt)
-        gaussian.append(CaseRow.of(case.name, judged, case.is_told_the_truth))
-        told(case.name, options.gaussian, options.gaussian)
+    sky = bundle.sky_model
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        of_survey = partial(realistic, options.model, options.n, options.seed)
+        on_realistic = pool.map(of_survey, range(len(realistic_cases(sky))), chunksize=1)
+        of_survey = partial(gaussian, options.model, options.gaussian, options.seed)
+        on_gaussian = pool.map(of_survey, range(len(preset_cases(sky, correlations=(0.0,)))), chunksize=1)
     metrics = InstrumentsMetrics(
-        bundle.metadata.name, bundle.sha256, options.seed, tuple(gaussian), realistic=realistic
+        bundle.metadata.name, bundle.sha256, options.seed, tuple(on_gaussian), realistic=tuple(on_realistic)
     )
     print(summary(metrics))
     if options.output is not None:

@@ -30,14 +30,18 @@ def realistic_rows(
     progress : Progress
         Called with each task, how much of it is done, and the total.
     """
-    network = Network.of(bundle)
+    return tuple(realistic_row(bundle, case, n, seed, index, progress) for index, case in enumerate(cases))
+
+
+def realistic_row(
+    bundle: Bundle, case: RealisticCase, n: int, seed: int, number: int, progress: Progress
+) -> RealisticRow:
+    """Return the row of one case by its number among those of `realistic_rows`, which says which clusters."""
     of_likelihood = bundle.of_likelihood or Recalibration.identity(bundle.recalibration.prior_range_msun)
-    rows = []
-    for index, case in enumerate(cases):
 
-        def report(done: int, case: RealisticCase = case) -> None:
-            progress(case.name, done, n)
+    def report(done: int) -> None:
+        progress(case.name, done, n)
 
-        found = opinions(case, bundle.sky_model, network, of_likelihood, n, seed, SALT + index, report)
-        rows.append(RealisticRow.of(case.name, found))
-    return tuple(rows)
+    network = Network.of(bundle)
+    found = opinions(case, bundle.sky_model, network, of_likelihood, n, seed, SALT + number, report)
+    return RealisticRow.of(case.name, found)
