@@ -63,10 +63,10 @@ def main() -> None:
     assert isinstance(bundle, Bundle)  # of any instrument
     sky = bundle.sky_model
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
-        of_survey = partial(realistic, options.model, options.n, options.seed)
-        on_realistic = pool.map(of_survey, range(len(realistic_cases(sky))), chunksize=1)
-        of_survey = partial(gaussian, options.model, options.gaussian, options.seed)
-        on_gaussian = pool.map(of_survey, range(len(preset_cases(sky, correlations=(0.0,)))), chunksize=1)
+        one = partial(realistic, options.model, options.n, options.seed)
+        on_realistic = pool.map(one, range(len(realistic_cases(sky))), chunksize=1)
+        other = partial(gaussian, options.model, options.gaussian, options.seed)
+        on_gaussian = pool.map(other, range(len(preset_cases(sky, correlations=(0.0,)))), chunksize=1)
     metrics = InstrumentsMetrics(
         bundle.metadata.name, bundle.sha256, options.seed, tuple(on_gaussian), realistic=tuple(on_realistic)
     )
