@@ -11,6 +11,7 @@ from szmass_cli.evaluation.instruments.cases import Case, white_band
 from szmass_cli.evaluation.instruments.judging import Judged, Network, Verdict, judged_case
 from szmass_cli.evaluation.instruments.rows import CENTRAL, CaseRow, coverage
 from szmass_cli.evaluation.instruments.variations import depth_case, mismatch_cases
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.posterior.grid import mass_grid
 from szmass_cli.posterior.masses import MassPosterior
@@ -83,7 +84,7 @@ def test_several_bands_see_better_than_one(three_bands):
 
 def test_a_correction_moves_posteriors_by_its_slope(sky):
     """Of a Gaussian of width sigma exp(k ln M) moves the mean by k sigma^2, k sigma in sigmas."""
-    network = Network(Tilt(1.5), Recalibration.identity(RANGE))
+    network = Network(Tilt(1.5), Recalibration.identity(RANGE), OddnessLevels.of_gaussian_sky())
     case = Case.as_told("a", sky, white_band(1.0, 5.0))
     judged = judged_case(case, GRID, network, 256, 6, 2)
     bright = judged[(judged.snr > 15) & (judged.ln_mass < np.log(1.2e15))]
