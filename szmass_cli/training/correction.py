@@ -19,7 +19,7 @@ from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import Stream
 from szmass_cli.system.progress import Progress, silent
 from szmass_cli.training.keptblocks import KeptBlocks
-from szmass_cli.training.simulator import FeatureSimulator
+from szmass_cli.training.simulator import DrawnCutouts, FeatureSimulator
 
 HELD_OUT = "held_out"
 """Name of the blocks of the calibration."""
@@ -83,22 +83,37 @@ class CorrectionHead:
             config.clusters, total, config.training.seed, Stream.CALIBRATION, len(parts)
         )
         for block in blocks:
-            seen = block.labelled.features
-            density = normalised(seen.ln_likelihood + corrector(seen).g)
-            odd = block.oddness(MassPosterior(ln_mass, density).moments[0])
-            arrays = {
-                "density": density,
-                "alone": normalised(seen.ln_likelihood),
-                "ln_mass": np.log(block.labelled.m200c),
-                "redshift": block.labelled.redshift,
-                "snr": seen.snr,
-                **{f"odd_{field.name}": getattr(odd, field.name) for field in fields(odd)},
-            }
+            arrays = found_in(block, corrector, ln_mass)
             kept.add(HELD_OUT, len(parts), arrays)
             parts.append(_HeldOut.of(arrays))
             done += len(block)
             progress("calibration", done, total)
         return _HeldOut.concatenate(parts)
+
+
+def found_in(block: DrawnCutouts, corrector: Corrector, ln_mass: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what the calibration needs of a block of n cutouts, arrays by name.
+
+    Parameters
+    ----------
+    block : DrawnCutouts
+        The cutouts.
+    corrector : Corrector
+        The trained network.
+    ln_mass : numpy.ndarray, shape (m,)
+        Grid of posteriors [ln Msun].
+    """
+    seen = block.labelled.features
+    density = normalised(seen.ln_likelihood + corrector(seen).g)
+    odd = block.oddness(MassPosterior(ln_mass, density).moments[0])
+    return {
+        "density": density,
+        "alone": normalised(seen.ln_likelihood),
+        "ln_mass": np.log(block.labelled.m200c),
+        "redshift": block.labelled.redshift,
+        "snr": seen.snr,
+        **{f"odd_{field.name}": getattr(odd, field.name) for field in fields(odd)},
+    }
 
 
 @dataclass(frozen=True)
