@@ -12,7 +12,7 @@ from szmass_cli.estimation.request import SkyRequest, map_requests
 from szmass_cli.injection.study import StudyRequest, study_maps
 from szmass_cli.injection.tables import study_tables
 from szmass_cli.injection.writing import check_study_folder, write_study
-from szmass_cli.system.progress import Progress, silent
+from szmass_cli.system.progress import Progress, listening, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -34,7 +34,7 @@ def inject(
     workers: int | None = None,
     scheduler: str | None = None,
     overwrite: bool = False,
-    progress: Progress = silent,
+    progress: Progress | bool = silent,
     **settings: Any,
 ) -> dict[str, Table]:
     """Return tables of a study of maps by clusters injected all over them, as `szmass inject` makes it.
@@ -94,7 +94,7 @@ def inject(
     )
     if output is not None:
         check_study_folder(Path(output), overwrite)
-    study = study_maps(request, executor=chosen_executor(workers, scheduler), progress=progress)
+    study = study_maps(request, executor=chosen_executor(workers, scheduler), progress=listening(progress))
     if output is not None:
         write_study(study, Path(output), overwrite)
     return study_tables(study)

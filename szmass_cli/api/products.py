@@ -15,7 +15,7 @@ from szmass_cli.pictures.measurement import Measurement
 from szmass_cli.samples.run import infer
 from szmass_cli.samples.sample import Request as PopulationRequest
 from szmass_cli.samples.tables import population_table
-from szmass_cli.system.progress import Progress, silent
+from szmass_cli.system.progress import Progress, listening, silent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,7 +33,7 @@ def population(
     model: str | Path | None = None,
     mass_scale: str | Path | None = None,
     mass_bias: float | None = None,
-    progress: Progress = silent,
+    progress: Progress | bool = silent,
 ) -> Table:
     """Return mean masses and scatters of a sample in bins of a column, as `szmass population` does.
 
@@ -58,8 +58,8 @@ def population(
         Model of the likelihoods, for `snr_above`; by default the one that their file names.
     mass_scale, mass_bias
         Scale of the masses, as of `estimate`; by default that of the model, whatever the catalogue's is.
-    progress : Progress
-        Called with rows read and bins done.
+    progress : callable or bool, optional
+        Called with rows read and bins done; True prints it.
 
     Returns
     -------
@@ -88,11 +88,13 @@ def population(
         wanted_scale(None if mass_scale is None else str(mass_scale), mass_bias),
     )
     wanted = bins if isinstance(bins, int) else [float(edge) for edge in bins]
-    return population_table(infer(request, wanted, slope, progress))
+    return population_table(infer(request, wanted, slope, listening(progress)))
 
 
 def view(
-    masses: str | Path | Table, map: str | Path | Mapping[float | str, str | Path] | None = None
+    masses: str | Path | Table,
+    map: str | Path | Mapping[float | str, str | Path] | None = None,
+    progress: Progress | bool = silent,
 ) -> Measurement:
     """Return the clusters of a measured catalogue with images and posteriors, as `szmass show` draws them.
 
@@ -105,6 +107,8 @@ def view(
     map : path or mapping, optional
         Where maps are now, for those that are not where they were: one for all, or keyed by frequency [GHz]
         or band name.
+    progress : callable or bool, optional
+        Called while measured noise is measured again; True prints it.
 
     Returns
     -------
@@ -125,7 +129,8 @@ def view(
     """
     source = masses if isinstance(masses, Table) else Path(masses)
     moved = of_each_band(map, Path) or {}
-    return Measurement.open(source, moved if isinstance(moved, dict) else {0.0: moved})
+    moved = moved if isinstance(moved, dict) else {0.0: moved}
+    return Measurement.open(source, moved, listening(progress))
 
 
 def export(

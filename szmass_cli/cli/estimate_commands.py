@@ -414,7 +414,9 @@ def estimate(
             raise UsageError("--report: a shard has no report.", "Give it to szmass merge.")
         check_report(report, overwrite, output, posteriors, *request.files)
     if dry_run:
-        print_rehearsal(rehearse(request, output, overwrite), output, as_json=as_json)
+        with progress_display(quiet) as progress:
+            found = rehearse(request, output, overwrite, progress)
+        print_rehearsal(found, output, as_json=as_json)
         return
     if shard is not None:
         share = Shard.parse(shard)
@@ -460,8 +462,8 @@ def merge(
 
     if report is not None:
         check_report(report, overwrite, output)
-    estimates = merge_shards(output, overwrite=overwrite)
     with progress_display(quiet) as progress:
+        estimates = merge_shards(output, overwrite=overwrite, progress=progress)
         told = reported(report, report_columns, estimates, overwrite, progress)
     print_estimates(estimates, output, as_json=as_json, quiet=quiet)
     tell(report, told, quiet)

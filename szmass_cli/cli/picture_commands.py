@@ -43,9 +43,9 @@ def show(
     from szmass_cli.pictures.show import check_pages, wanted_rows, write_pages
 
     check_pages(output, catalog, overwrite)
-    measurement = Measurement.open(catalog, moved_maps(maps))
-    rows = wanted_rows(measurement, row or [], flagged)
     with progress_display(quiet) as progress:
+        measurement = Measurement.open(catalog, moved_maps(maps), progress)
+        rows = wanted_rows(measurement, row or [], flagged)
         write_pages(measurement, rows, output, overwrite, progress)
     if not quiet:
         for text in measurement.notes:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from szmass_cli.system.progress import Progress as ProgressCallback
 
-LOG_EVERY_SECONDS = 30.0
+LOG_FIRST_SECONDS, LOG_EVERY_SECONDS = 2.0, 30.0
+"""When a task has its first line in a log, and how long it is to each other one."""
 
 stderr = Console(stderr=True, highlight=False)
 
@@ -45,9 +46,16 @@ def note_with_time(text: str) -> None:
     note(text if stderr.is_terminal else f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}")
 
 
+def _in_words(rate_per_s: float) -> str:
+    """Return a rate with as many digits as tell something, a slow one by the minute."""
+    if rate_per_s < 1.0:
+        return f"{60.0 * rate_per_s:.2g}/min"
+    return f"{rate_per_s:,.0f}/s" if rate_per_s >= 9.5 else f"{rate_per_s:.1f}/s"
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text("" if not task.speed else f"{task.speed:,.0f}/s", style="cyan")
+        return Text(_in_words(task.speed) if task.speed else "", style="cyan")
 
 
 @contextmanager
@@ -98,12 +106,13 @@ def _on_lines() -> ProgressCallback:
         last[task] = done
         begin, first = started.setdefault(task, (now, done))
         is_end = done >= total and task in told
-        if now - printed.setdefault(task, now) < LOG_EVERY_SECONDS and not is_end:
+        since, wait = (printed[task], LOG_EVERY_SECONDS) if task in told else (begin, LOG_FIRST_SECONDS)
+        if now - since < wait and not is_end:
             return
         told.add(task)
         printed[task] = now
         rate = (done - first) / max(now - begin, 1e-9)
-        speed = f", {rate:,.0f}/s, {(total - done) / rate:,.0f} s left" if rate > 0 else ""
+        speed = f", {_in_words(rate)}, {(total - done) / rate:,.0f} s left" if rate > 0 else ""
         note_with_time(f"{task}: {done:,} of {total:,}{speed}  {detail}".rstrip())
 
     return show

@@ -32,6 +32,7 @@ from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.posterior.massscale import MassScale, check_scale_of_model
 from szmass_cli.posterior.priors import Prior, PriorChange
+from szmass_cli.system.progress import Progress, silent
 
 
 class LikelihoodMethod:
@@ -118,7 +119,11 @@ class LikelihoodMethod:
         return tuple(maps)
 
     def settled(
-        self, maps: Sequence[BandMap], rows: Rows, known: Rows | None = None
+        self,
+        maps: Sequence[BandMap],
+        rows: Rows,
+        known: Rows | None = None,
+        progress: Progress = silent,
     ) -> tuple[Settled, tuple[str, ...]]:
         """Return noise and pixel size of the maps around the clusters, with notes; see `Method`."""
         sky, sides, looks = self.sky, [], []
@@ -134,7 +139,7 @@ class LikelihoodMethod:
         fades = [measured_fade(one.sky_map, one.weights, rows.ra_deg, rows.dec_deg) for one in maps]
         whole = [replace(one, fade=fade) for one, fade in zip(maps, fades, strict=True)]
         correlation = self._request.noise_correlation
-        settled, notes = settled_noise(whole, rows, looks, sides, sky, correlation, known)
+        settled, notes = settled_noise(whole, rows, looks, sides, sky, correlation, known, progress)
         if any(fades):
             settled = replace(settled, fades=tuple(() if fade is None else fade.amplitude for fade in fades))
         return settled, (*notes, *fading_notes(whole), *self._source_notes(rows))

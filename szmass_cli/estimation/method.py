@@ -18,6 +18,7 @@ from szmass_cli.estimation.strips import Strip
 from szmass_cli.network.bundle.bundle import AnyBundle, PaperBundle
 from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
+from szmass_cli.system.progress import Progress, silent
 
 
 class Meter(Protocol):
@@ -71,7 +72,11 @@ class Method(Protocol):
         ...
 
     def settled(
-        self, maps: Sequence[BandMap], rows: Rows, known: Rows | None = None
+        self,
+        maps: Sequence[BandMap],
+        rows: Rows,
+        known: Rows | None = None,
+        progress: Progress = silent,
     ) -> tuple[Settled, tuple[str, ...]]:
         """Return the properties of the maps measured around the clusters, with notes for the user.
 
@@ -83,6 +88,8 @@ class Method(Protocol):
             All rows of the catalogue.
         known : Rows, optional
             Clusters that are masked where noise is measured; the rows themselves by default.
+        progress : Progress
+            Called while noise is measured in the maps.
         """
         ...
 

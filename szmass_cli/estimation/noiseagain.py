@@ -9,13 +9,16 @@ from szmass_cli.estimation.bench import Bench
 from szmass_cli.estimation.provenance import regions_in_words
 from szmass_cli.estimation.recipe import Reopened
 from szmass_cli.estimation.rows import Rows
+from szmass_cli.system.progress import Progress, silent
 
 REGIONS_KEY = "SZM_NREG"
 
 OTHER = "Noise that was measured in the maps is shown as its white level, knee and slope only"
 
 
-def with_measured_noise(again: Reopened, rows: Rows, meta: Mapping[str, Any]) -> Reopened:
+def with_measured_noise(
+    again: Reopened, rows: Rows, meta: Mapping[str, Any], progress: Progress = silent
+) -> Reopened:
     """Return maps and model with the noise that was measured, or a note on why it is another.
 
     Parameters
@@ -26,13 +29,15 @@ def with_measured_noise(again: Reopened, rows: Rows, meta: Mapping[str, Any]) ->
         All rows of the catalogue: noise is measured around them.
     meta : mapping
         Provenance of the catalogue, which states the white noise of each region.
+    progress : Progress
+        Called while noise is measured.
     """
     job, recorded = again.bench.job, str(meta.get(REGIONS_KEY, "")).strip()
     if not recorded:
         return again
     flagged = replace(rows, flags=rows.flags | again.method.flags(again.bench.maps))
     try:
-        settled, _ = again.method.settled(again.bench.maps, flagged)
+        settled, _ = again.method.settled(again.bench.maps, flagged, progress=progress)
     except SzmassError as error:
         return replace(again, notes=(*again.notes, f"{OTHER}: {error.message}"))
     if settled.measured is None or regions_in_words(settled.measured) != recorded:

@@ -19,6 +19,7 @@ from szmass_cli.sky.patchpower import PlaneModes
 from szmass_cli.sky.planeratio import WINDOW_CORRELATION
 from szmass_cli.sky.power import SkyPower
 from szmass_cli.system.blas import one_blas_thread
+from szmass_cli.system.progress import Progress, silent
 
 OF_NYQUIST = 0.6
 """Finer waves than this fraction of what pixels can hold are changed by interpolation."""
@@ -139,7 +140,11 @@ class NoiseMeter:
         self._foregrounds = SkyPower(twice.ell, twice.cl_uk2_sr - self._sky.cl_uk2_sr)
 
     def __call__(
-        self, rows: Rows, most: int = MOST_REGIONS, known: Rows | None = None
+        self,
+        rows: Rows,
+        most: int = MOST_REGIONS,
+        known: Rows | None = None,
+        progress: Progress = silent,
     ) -> NoiseMeasurement | None:
         """Return the noise around the rows of a catalogue; None where no region has enough blank sky.
 
@@ -151,23 +156,32 @@ class NoiseMeter:
             Regions to measure it in at most.
         known : Rows, optional
             Clusters that are masked; the rows themselves by default.
+        progress : Progress
+            Called with the number of regions that were cut out and looked at so far, and of all.
         """
         with one_blas_thread():
-            regions = regions_around(self._maps, rows, most, known)
-            return self._measured(regions) if regions else None
+            regions = regions_around(self._maps, rows, most, known, progress)
+            return self._measured(regions, progress) if regions else None
 
-    def _measured(self, regions: list[Region]) -> NoiseMeasurement | None:
+    def _measured(self, regions: list[Region], progress: Progress) -> NoiseMeasurement | None:
         modes = self._modes(regions[0].grid)
         box = np.broadcast_arrays(*modes.box())
         lags = [modes.lags(self._in_maps(one, *box)) for one in (self._sky, self._foregrounds)]
-        powers = [_power(modes, lags, one) for one in regions]
+        total = 2 * len(regions)
+        powers = []
+        for number, one in enumerate(regions):
+            progress("noise", number, total)
+            powers.append(_power(modes, lags, one))
         modes, powers = _where_there_is_power(modes, powers)
         fit = fitted_noise(self._binned(modes, powers, self._depths(regions)[1]))
         # once more without what stands out against this noise
         filters = self._matched(modes, fit)
         cleaned = [_without_sources(one, filters) for one in regions]
-        known = list(zip(regions, powers, cleaned, strict=True))
-        powers = [old if new is one else _power(modes, lags, new) for one, old, new in known]
+        for number, (one, new) in enumerate(zip(regions, cleaned, strict=True)):
+            progress("noise", len(regions) + number, total)
+            if new is not one:
+                powers[number] = _power(modes, lags, new)
+        progress("noise", total, total)
         powers = [one for one in powers if one.region.blank > HALF_BLANK * LEAST_BLANK]
         return self._of_powers(modes, powers) if powers else None
 

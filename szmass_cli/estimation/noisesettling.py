@@ -20,6 +20,7 @@ from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.physics.planenoise import PlaneNoise
+from szmass_cli.system.progress import Progress, silent
 
 NOISE_CORRELATION = 0.9
 """Of the atmosphere's noise between bands, as forecasts have it (Simons Observatory 2019, JCAP 02, 056)."""
@@ -55,6 +56,7 @@ def settled_noise(
     sky: SkyModel,
     correlation: float | None,
     known: Rows | None = None,
+    progress: Progress = silent,
 ) -> tuple[Settled, tuple[str, ...]]:
     """Return the noise of the maps of a run, with notes for the user.
 
@@ -74,6 +76,8 @@ def settled_noise(
         What the user states of the correlation of 1/f noise between bands.
     known : Rows, optional
         Clusters that are masked where noise is measured; the rows themselves by default.
+    progress : Progress
+        Called while noise is measured in the maps.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def settled_noise(
         ]
         instrument = Instrument(tuple(bands))
         meter = NoiseMeter(chosen, instrument, sky)
-        found = meter(rows, known=known)
+        found = meter(rows, known=known, progress=progress)
         problems = _problems(found, chosen, instrument)
         if found is not None:
             _check_splits(found, chosen)
@@ -131,7 +135,7 @@ def settled_noise(
                 f"The 1/f noise of the bands is taken to be correlated by {NOISE_CORRELATION:g}, as "
                 "that of the atmosphere; --noise-correlation states it."
             )
-    verdict = _of_stated_noise(maps, pixel_arcmin, rows, sky, correlation, known)
+    verdict = _of_stated_noise(maps, pixel_arcmin, rows, sky, correlation, known, progress)
     notes += verdict.notes
     if verdict.wrong:
         flags |= int(Flag.UNCALIBRATED_MAP)
@@ -146,6 +150,7 @@ def _of_stated_noise(
     sky: SkyModel,
     correlation: float,
     known: Rows | None,
+    progress: Progress,
 ) -> StatedVerdict:
     """Return whether noise that is stated can be that of its maps."""
     chosen, bands = [], []
@@ -155,7 +160,7 @@ def _of_stated_noise(
             bands.append(one.band(one.noise, side))
     if not chosen:
         return StatedVerdict()
-    return judged_noise(chosen, Instrument(tuple(bands), correlation), sky, rows, known)
+    return judged_noise(chosen, Instrument(tuple(bands), correlation), sky, rows, known, progress)
 
 
 def _problems(found: NoiseMeasurement | None, maps: Sequence[BandMap], instrument: Instrument) -> list[str]:

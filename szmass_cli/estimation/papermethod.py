@@ -21,6 +21,7 @@ from szmass_cli.physics.bands import FREQUENCY_TOLERANCE, Band
 from szmass_cli.physics.beams import AnyBeam, Beam
 from szmass_cli.posterior.massscale import MassScale, check_scale_of_model
 from szmass_cli.posterior.priors import Prior, PriorChange
+from szmass_cli.system.progress import Progress, silent
 
 BEAM_TOLERANCE = 0.1
 """A map's beam may be wider than the model's by this fraction before the map is refused."""
@@ -194,7 +195,11 @@ class PaperMethod:
         return [self._pair(one, band) for one, band in zip(maps, self._bundle.bands, strict=True)]
 
     def settled(
-        self, maps: Sequence[BandMap], rows: Rows, known: Rows | None = None
+        self,
+        maps: Sequence[BandMap],
+        rows: Rows,
+        known: Rows | None = None,
+        progress: Progress = silent,
     ) -> tuple[Settled, tuple[str, ...]]:
         """Return the model's own noise, with notes about the beams."""
         rms_uk = np.sqrt(np.diag(self._bundle.training_sky().covariance_uk2))

@@ -35,6 +35,7 @@ from szmass_cli.posterior.massscale import MassScale
 from szmass_cli.posterior.priors import Prior, PriorChange
 from szmass_cli.system.fileparts import file_of
 from szmass_cli.system.files import check_not_an_input, check_writable, sha256_of
+from szmass_cli.system.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,9 @@ def _new_columns(request: Request, levels: Sequence[float], change: PriorChange)
     return [name + request.suffix for name in names]
 
 
-def prepared(request: Request, shares: int = 1, known: Rows | None = None) -> Run:
+def prepared(
+    request: Request, shares: int = 1, known: Rows | None = None, progress: Progress = silent
+) -> Run:
     """Open and check all inputs before the measurement.
 
     Parameters
@@ -136,6 +139,8 @@ def prepared(request: Request, shares: int = 1, known: Rows | None = None) -> Ru
         Number of shards: blocks are small enough that each has some.
     known : Rows, optional
         Clusters that are masked where noise is measured; the rows of the catalogue by default.
+    progress : Progress
+        Called while noise is measured in the maps.
 
     Raises
     ------
@@ -161,7 +166,7 @@ def prepared(request: Request, shares: int = 1, known: Rows | None = None) -> Ru
     maps = method.open_maps(request.maps)
     rows, notes = catalog_rows(catalog, method.redshifts, request.sky.position_error_arcmin)
     rows = replace(rows, flags=rows.flags | method.flags(maps))
-    settled, found = method.settled(maps, rows, known)
+    settled, found = method.settled(maps, rows, known, progress)
     rows = replace(rows, flags=rows.flags | settled.flags)
     batch_size = request.batch_size or fitting_batch_size(bundle.recipe.network)
     block_rows = min(request.block_rows, -(-len(catalog) // shares))

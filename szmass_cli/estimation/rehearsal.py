@@ -11,6 +11,7 @@ from szmass_cli.estimation.preparation import Run, check_paths, prepared
 from szmass_cli.estimation.provenance import Meta, maps_in_numbers, maps_in_words
 from szmass_cli.estimation.request import Request
 from szmass_cli.network.backend import usable_cores
+from szmass_cli.system.progress import Progress, silent
 
 TRIAL_ROWS = 64
 """Rows that are measured to tell how long all will take."""
@@ -37,7 +38,8 @@ class Rehearsal:
     n_trial, n_measured : int
         Rows that were measured for a trial, and those of them that have a mass.
     seconds : float
-        Time that measuring will take on all cores, from the trial; loading is not included.
+        Time that measuring will take on all cores, from the trial, with all that is made once for the first
+        rows; loading and measuring noise are not included.
     """
 
     maps: tuple[str, ...]
@@ -52,7 +54,9 @@ class Rehearsal:
     seconds: float
 
 
-def rehearse(request: Request, output: Path, overwrite: bool = False) -> Rehearsal:
+def rehearse(
+    request: Request, output: Path, overwrite: bool = False, progress: Progress = silent
+) -> Rehearsal:
     """Check a request as its run would, measure a few of its rows, and write nothing.
 
     Parameters
@@ -63,6 +67,8 @@ def rehearse(request: Request, output: Path, overwrite: bool = False) -> Rehears
         The catalogue that the run would write.
     overwrite : bool
         Whether an output that is already there may be replaced.
+    progress : Progress
+        Called while noise is measured in the maps, and with how much of the trial is done.
 
     Raises
     ------
@@ -70,13 +76,13 @@ def rehearse(request: Request, output: Path, overwrite: bool = False) -> Rehears
         What the run itself would refuse before it measures.
     """
     check_paths(request, output, overwrite)
-    run = prepared(request)
+    run = prepared(request, progress=progress)
     check_output_holds(run.catalog, run.new_columns, output)
     rows = run.rows
     usable = np.flatnonzero(np.isfinite(rows.ra_deg + rows.dec_deg + rows.redshift))
     trial = usable[:: max(1, len(usable) // TRIAL_ROWS)][:TRIAL_ROWS]
-    n_measured, seconds_per_row = _trial(run, trial) if len(trial) else (0, 0.0)
     n_injected = 0 if run.check is None else len(run.check.injected)
+    n_measured, once, each = _trial(run, trial, progress) if len(trial) else (0, 0.0, 0.0)
     return Rehearsal(
         maps_in_words(run),
         maps_in_numbers(run),
@@ -87,15 +93,20 @@ def rehearse(request: Request, output: Path, overwrite: bool = False) -> Rehears
         len(usable),
         len(trial),
         n_measured,
-        seconds_per_row * (len(usable) + n_injected) / usable_cores(),
+        once + each * (len(usable) + n_injected) / usable_cores(),
     )
 
 
-def _trial(run: Run, trial: np.ndarray) -> tuple[int, float]:
-    """Return how many of some rows have a mass, and the time [s] that one of them takes in one thread."""
-    bench = run.bench.ready(1)
-    bench(run.rows[trial])  # once more than needed: covariances and templates are made for the first rows
+def _trial(run: Run, trial: np.ndarray, progress: Progress) -> tuple[int, float, float]:
+    """Return how many of some rows have a mass, and the times [s] that preparations and one row take."""
     begin = time.monotonic()
+    progress("trial", 0, 2)
+    bench = run.bench.ready(1)
+    bench(run.rows[trial])  # covariances and templates are made for the first rows
+    first = time.monotonic()
+    progress("trial", 1, 2)
     found = bench(run.rows[trial])
-    seconds = time.monotonic() - begin
-    return int(np.isfinite(found.own_prior_median_msun).sum()), seconds / len(trial)
+    seconds = time.monotonic() - first
+    progress("trial", 2, 2)
+    once = max(first - begin - seconds, 0.0)
+    return int(np.isfinite(found.own_prior_median_msun).sum()), once, seconds / len(trial)

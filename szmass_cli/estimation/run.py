@@ -128,7 +128,7 @@ def estimate_catalog(
     """
     check_paths(request, output, overwrite)
     with hashed_meanwhile(request.maps) as hashed:
-        run = prepared(request)
+        run = prepared(request, progress=progress)
         with _opened(run, output, resume) as parts:
             if output is not None:
                 check_output_holds(run.catalog, run.new_columns, output)
@@ -176,7 +176,7 @@ def estimate_shard(
         See `estimate_catalog`.
     """
     check_paths(request, output, overwrite)
-    run = prepared(request, shares=shard.count)
+    run = prepared(request, shares=shard.count, progress=progress)
     with opened_parts(output, run.plan, run.stated(), resume=resume, shard=shard) as parts:
         check_output_holds(run.catalog, run.new_columns, output)
         stores = Stores.of(run, parts)
@@ -184,7 +184,7 @@ def estimate_shard(
         return sum(len(block.rows) for block in shard.share(run.plan.blocks))
 
 
-def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
+def merge_shards(output: Path, *, overwrite: bool = False, progress: Progress = silent) -> Estimates:
     """Make the output of a run whose shards have measured all rows.
 
     Parameters
@@ -193,6 +193,8 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
         Output path, as it was given to the shards.
     overwrite : bool
         Whether an output that is already there may be replaced.
+    progress : Progress
+        Called while noise is measured in the maps.
 
     Returns
     -------
@@ -209,7 +211,7 @@ def merge_shards(output: Path, *, overwrite: bool = False) -> Estimates:
     stated = read_plan(parts_folder(output))
     request = request_from(stated["request"])
     check_paths(request, output, overwrite)
-    run = prepared(request)
+    run = prepared(request, progress=progress)
     if run.plan.fingerprint != stated["fingerprint"]:
         raise InputError(
             f"{parts_folder(output)}: map, catalogue, model or szmass are not those of the shards.",
@@ -269,8 +271,7 @@ def _measure(
     done = total - sum(len(block.rows) for block in pending)
     if not pending:
         return
-    if done:
-        progress("clusters", done, total)
+    progress("clusters", done, total)
     for block, measured in executor(run.bench, stores.rows, pending):
         for band_map, identity in zip(run.bench.maps, run.plan.identity["maps"], strict=True):
             check_unchanged(band_map.sky_map.path, identity["map"])

@@ -16,6 +16,7 @@ from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.noise import KneeNoise
 from szmass_cli.physics.profiles import form_factor
 from szmass_cli.sky.lags import red_noise_cl_uk2_sr
+from szmass_cli.system.progress import Progress, silent
 
 THETA500_ARCMIN = 2.0
 """Of the cluster whose errors are compared: 4e14 Msun at a redshift of 0.7."""
@@ -80,7 +81,12 @@ class StatedVerdict:
 
 
 def judged_noise(
-    maps: Sequence[BandMap], instrument: Instrument, sky: SkyModel, rows: Rows, known: Rows | None = None
+    maps: Sequence[BandMap],
+    instrument: Instrument,
+    sky: SkyModel,
+    rows: Rows,
+    known: Rows | None = None,
+    progress: Progress = silent,
 ) -> StatedVerdict:
     """Return whether the noise that is stated of maps can be theirs, in one message for each reason.
 
@@ -98,9 +104,11 @@ def judged_noise(
         All rows of the catalogue.
     known : Rows, optional
         Clusters that are masked; the rows themselves by default.
+    progress : Progress
+        Called while noise is measured in the maps.
     """
     meter = NoiseMeter(maps, instrument, sky)
-    found = meter(rows, MOST_REGIONS, known)
+    found = meter(rows, MOST_REGIONS, known, progress)
     if found is None:
         return StatedVerdict((_not_compared(maps),))
     missing = [

@@ -157,7 +157,7 @@ def study_maps(
             f"square degrees with data; a study takes {LEAST_CHECKED}.",
             "Give a larger part of the map.",
         )
-    run, injected = _drawn(request, method, blanks, known, rng)
+    run, injected = _drawn(request, method, blanks, known, rng, progress)
     measured = _measured(run, injected, executor, progress)
     noise, y0_noise = _depths(run, footprint)
     notes = run.notes
@@ -196,7 +196,12 @@ def _known(request: StudyRequest) -> Rows:
 
 
 def _drawn(
-    request: StudyRequest, method: Method, blanks: Blanks, known: Rows, rng: np.random.Generator
+    request: StudyRequest,
+    method: Method,
+    blanks: Blanks,
+    known: Rows,
+    rng: np.random.Generator,
+    progress: Progress,
 ) -> tuple[Run, Injected]:
     """Return the prepared run of the positions, and the clusters that are injected there."""
     population = method.population
@@ -206,7 +211,7 @@ def _drawn(
     names = [f"INJ-{number:06d}" for number in range(len(blanks))]
     table = Table({"name": names, "ra": blanks.ra_deg, "dec": blanks.dec_deg, "redshift": redshift})
     # noise is measured around the blank positions, with nothing to be masked there but known clusters
-    run = prepared(Request(request.maps, table, request.model, request.sky), known=known)
+    run = prepared(Request(request.maps, table, request.model, request.sky), known=known, progress=progress)
     in_order = Blanks(np.arange(len(blanks)), blanks.ra_deg, blanks.dec_deg)
     return run, draw_injected(run.rows, in_order, population, rng)
 

@@ -23,6 +23,7 @@ from szmass_cli.physics.cosmology import m200c_from_m500c
 from szmass_cli.pictures.cluster import Cluster
 from szmass_cli.pictures.output import numbers, read_output
 from szmass_cli.posterior.priors import PriorChange
+from szmass_cli.system.progress import Progress, silent
 
 THREADS = 2
 """Of the network, which sees one cluster at a time."""
@@ -77,7 +78,12 @@ class Measurement:
         )
 
     @classmethod
-    def open(cls, source: Path | Table, moved: Mapping[float, Path] | None = None) -> "Measurement":
+    def open(
+        cls,
+        source: Path | Table,
+        moved: Mapping[float, Path] | None = None,
+        progress: Progress = silent,
+    ) -> "Measurement":
         """Open a catalogue that szmass wrote, and the maps and the model that made it.
 
         Parameters
@@ -86,6 +92,8 @@ class Measurement:
             The catalogue.
         moved : mapping, optional
             Maps to use in place of those that were measured, see `szmass_cli.estimation.recipe.reopened`.
+        progress : Progress
+            Called while noise is measured in the maps again.
 
         Raises
         ------
@@ -97,7 +105,7 @@ class Measurement:
         again = reopened(output.recipe, moved or {}, beside)
         error = output.recipe.sky.position_error_arcmin
         rows, _ = catalog_rows(output.catalog, again.method.redshifts, error)
-        again = with_measured_noise(again, rows, output.meta)
+        again = with_measured_noise(again, rows, output.meta, progress)
         return cls(
             output.catalog,
             output.columns,

@@ -41,6 +41,7 @@ def test_quiet_commands_and_help_have_no_first_line(szmass_fork, tmp_path):
 
 
 def test_lines_of_a_log_have_times_and_the_last_one_is_there(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "LOG_FIRST_SECONDS", 0.0)
     monkeypatch.setattr(terminal, "LOG_EVERY_SECONDS", 0.0)
     with terminal.progress_display(quiet=False) as progress:
         for done in (0, 500, 1000):
@@ -55,3 +56,27 @@ def test_what_is_soon_done_needs_no_line(capsys):
         progress("clusters", 0, 10)
         progress("clusters", 10, 10)
     assert capsys.readouterr().err == ""
+
+
+def test_a_task_has_its_first_line_sooner_than_the_others(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now)
+    with terminal.progress_display(quiet=False) as progress:
+        for done in range(41):
+            now = float(done)
+            progress("noise", done, 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.search(r"noise: (\d+) of 100", line)[1] for line in lines] == ["2", "32"]
+
+
+@pytest.mark.parametrize(
+    ("rate_per_s", "words"), [(0.02, "1.2/min"), (0.5, "30/min"), (2.24, "2.2/s"), (1234.5, "1,234/s")]
+)
+def test_slow_rates_are_no_zero(monkeypatch, capsys, rate_per_s, words):
+    now = 0.0
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now)
+    with terminal.progress_display(quiet=False) as progress:
+        progress("trial", 0, 100_000)
+        now = 10_000.0 / rate_per_s
+        progress("trial", 10_000, 100_000)
+    assert f", {words}, " in capsys.readouterr().err

@@ -13,12 +13,15 @@ from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.looks import look_at
+from szmass_cli.estimation.noisemeasure import NoiseMeter
 from szmass_cli.estimation.noiseregions import regions_around
 from szmass_cli.estimation.noisesettling import settled_noise
 from szmass_cli.estimation.request import MapRequest
 from szmass_cli.network.bundle.bundle import read_bundle
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.noise import NoiseLevel
+from szmass_cli.system.progress import silent
 
 N = 480
 WHITE_UK_ARCMIN, KNEE, SLOPE = 12.0, 4000.0, -3.5
@@ -63,11 +66,11 @@ def folder(tmp_path_factory, seen):
     return folder
 
 
-def settled(sky, folder, rows=None, name="map.fits", **options):
+def settled(sky, folder, rows=None, name="map.fits", progress=silent, **options):
     request = MapRequest(folder / name, 150.0, beam=1.4, units="uK", **options)
     one = BandMap.open(request)
     rows = rows_within(1.8, 25) if rows is None else rows
-    return settled_noise([one], rows, [look_at(one, rows)], [0.0], sky, None)
+    return settled_noise([one], rows, [look_at(one, rows)], [0.0], sky, None, progress=progress)
 
 
 def words_of(found):
@@ -97,7 +100,12 @@ def test_white_noise_and_knee_are_those_of_the_map(sky, folder, kind):
 
 
 def test_the_noise_does_not_depend_on_the_order_of_anything_but_the_catalogue(sky, folder):
-    one, other = (settled(sky, folder)[0] for _ in range(2))
+    told = []
+    one, other = (
+        settled(sky, folder, progress=progress)[0] for progress in (silent, lambda *seen: told.append(seen))
+    )
+    done = [seen[1] for seen in told if seen[0] == "noise"]
+    assert done == list(range(told[-1][2] + 1)) and done[-1] >= 4
     assert json.dumps(one.stated()) == json.dumps(other.stated())
     # a worker is sent it with every block: of another noise it would open maps and model again
     again = pickle.loads(pickle.dumps(one))
@@ -256,13 +264,35 @@ def test_no_blank_sky_is_said_and_flagged(sky, folder):
 def test_regions_lie_apart_within_the_map_and_hold_no_rows(folder):
     rows = rows_within(1.9, 40)
     one = BandMap.open(MapRequest(folder / "map.fits", 150.0, beam=1.4, units="uK"))
-    regions = regions_around([one], rows)
+    told = []
+    regions = regions_around([one], rows, progress=lambda *seen: told.append(seen))
     assert 2 <= len(regions) <= 16
+    assert told[0] == ("regions", 0, 16) and told[-1] == ("regions", 16, 16)
     for number, region in enumerate(regions):
         for other in regions[:number]:
             assert np.hypot(region.ra_deg - other.ra_deg, region.dec_deg - other.dec_deg) > 0.89
         for row in range(len(rows)):
             assert not np.any(region.window[around(region, rows[[row]])])
+
+
+def test_two_bands_of_which_each_is_shallow_where_the_other_is_deep(sky, seen, tmp_path):
+    """No region is the typical one of both: all of them are kept, each with the depth that it has."""
+    signal, one, other = seen
+    east = np.arange(N)[None, :] < N // 2
+    write_car(tmp_path / "95.fits", signal + np.where(east, 1.0, 12.0) * one)
+    write_car(tmp_path / "150.fits", signal + np.where(east, 12.0, 1.0) * other)
+    maps = [
+        BandMap.open(MapRequest(tmp_path / f"{name}.fits", float(name), beam=1.4, units="uK"))
+        for name in ("95", "150")
+    ]
+    rows = rows_within(0.1, 8)
+    rows.ra_deg[:] += np.where(np.arange(8) % 2 == 0, 0.98, -0.98)
+    instrument = Instrument(tuple(one.band(NoiseLevel(10.0), 0.0) for one in maps))
+    found = NoiseMeter(maps, instrument, sky)(rows)
+    assert len(found.regions) == 2
+    deep, shallow = np.sort(found.shape.white_uk_arcmin * np.sqrt(found.depth), axis=0)
+    np.testing.assert_allclose(shallow, 12.0 * WHITE_UK_ARCMIN, rtol=0.25)
+    assert np.all(deep < shallow / 6.0)  # the window falls over the edge between the two halves
 
 
 def test_known_clusters_are_masked_in_place_of_the_rows(folder):
