@@ -176,7 +176,7 @@ class LikelihoodMethod:
         notes.append(
             f"{len(self.sources)} known sources: {np.unique(placed.row).size} of {len(rows)} rows have some "
             f"in their cutouts, {on_cluster} on the cluster. Their fluxes, places and extents are "
-            "marginalised over, nothing is subtracted or cut out; in one band, sources on clusters are left in."
+            "marginalised over, nothing is subtracted or cut out; in one band, those on clusters are left in."
         )
         return notes
 
