@@ -18,8 +18,8 @@ from szmass_cli.evaluation.instruments.judging import Network, Posteriors
 from szmass_cli.evaluation.instruments.suspicion import Suspicion
 from szmass_cli.evaluation.markdown import table
 from szmass_cli.evaluation.realistic.testsets import drawn_blocks, realistic_cases
+from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.scores import component_spectrum
-from szmass_cli.likelihood.sources import point_images_uk
 from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.spectra import PIVOT_GHZ, uk_per_mjy

@@ -8,7 +8,8 @@ from scipy.spatial import cKDTree
 
 from szmass_cli.catalog import read_catalog
 from szmass_cli.errors import InputError
-from szmass_cli.likelihood.sources import REACH_ARCMIN, PlacedSources
+from szmass_cli.likelihood.pointimages import REACH_ARCMIN
+from szmass_cli.likelihood.sources import PlacedSources
 from szmass_cli.maps.tangent import unit_vectors
 from szmass_cli.physics.beams import ARCMIN
 

@@ -14,9 +14,9 @@ from scipy.linalg import solve_triangular
 
 from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Removed, Weighed
+from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.radiogalaxies import Brightness, places
 from szmass_cli.likelihood.scores import component_spectrum
-from szmass_cli.likelihood.sources import point_images_uk
 from szmass_cli.physics.spectra import PIVOT_GHZ, uk_per_mjy
 from szmass_cli.system.blas import one_blas_thread
 
