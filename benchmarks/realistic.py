@@ -1,10 +1,11 @@
 """A model on the realistic sky, and what that costs on a Gaussian one.
 
     python benchmarks/realistic.py [--model NAME] [--n 16000] [--gaussian 5000] [--seed 50] [--workers 2]
-                                   [-o FOLDER]
+                                   [--across FILE] [-o FOLDER]
 
 Prints the tables of `szmass evaluate` on the realistic sky for n cutouts of each survey, then those of
-surveys of a Gaussian sky, with noise that bands do not share; writes both to FOLDER, with a model card.
+surveys of a Gaussian sky, with noise that bands do not share; writes both to FOLDER, with a model card,
+which the table of `benchmarks/across.py -o FILE` is put into.
 Surveys are shared out to worker processes; numbers do not depend on how many.
 """
 
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--gaussian", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--across", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     bundle = read_bundle(options.model)
@@ -75,7 +77,8 @@ def main() -> None:
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "metrics.json").write_bytes(metrics.to_json())
         (options.output / "summary.md").write_text(summary(metrics))
-        (options.output / "README.md").write_text(model_card(bundle, metrics))
+        across = "" if options.across is None else options.across.read_text()
+        (options.output / "README.md").write_text(model_card(bundle, metrics, across))
 
 
 if __name__ == "__main__":
