@@ -109,7 +109,11 @@ class Case:
 
 CASES = (
     Case("nothing wrong", (*ONE, "--ivar", "ivar.fits"), "The noise of the map at 150 GHz was measured", 0),
-    Case("transfer of another grid", ("filtered.fits", "rows.csv", "--transfer", "other_grid.npz"), "grid"),
+    Case(
+        "transfer of another grid",
+        ("filtered.fits", "rows.csv", "--transfer", "other_grid.npz"),
+        "it is of another grid",
+    ),
     Case(
         "transfer on other multipoles",
         ("filtered.fits", "rows.csv", "--transfer", "other_units.npz"),

@@ -171,7 +171,7 @@ def estimate(
             "--sources",
             rich_help_panel=CLUSTERS,
             metavar="CATALOG",
-            help="Point sources, by position: their fluxes are marginalised over.",
+            help="Point sources, by position: marginalised over, nothing is cut out.",
         ),
     ] = None,
     find_sources: Annotated[
@@ -180,7 +180,7 @@ def estimate(
             "--find-sources",
             rich_help_panel=CLUSTERS,
             metavar="SNR",
-            help="Look for sources and neighbours of more S/N, as 5, and take them out.",
+            help="Look for sources and neighbours of more S/N, as 5; marginalise over them.",
         ),
     ] = None,
     relativistic: Annotated[

@@ -51,7 +51,7 @@ def inject(
         typer.Option(
             "--sources",
             metavar="CATALOG",
-            help="Point sources, by position: their fluxes are marginalised over.",
+            help="Point sources, by position: marginalised over, nothing is cut out.",
         ),
     ] = None,
     model: Model = DEFAULT_MODEL,

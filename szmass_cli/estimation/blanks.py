@@ -9,8 +9,8 @@ from scipy.spatial import cKDTree
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.geometry import N_PIXELS, PIXEL_ARCMIN
-from szmass_cli.maps.skymap import ABSURD
-from szmass_cli.maps.tangent import tangent_directions
+from szmass_cli.maps.tangent import tangent_directions, unit_vectors
+from szmass_cli.maps.weights import nearest_with_data
 from szmass_cli.physics.beams import ARCMIN
 
 FROM_ROWS_ARCMIN = 10.0
@@ -25,7 +25,6 @@ REACHES_ARCMIN = (60.0, 120.0, 240.0)
 MOST_BATCHES, EXHAUSTED = 40, 0.01
 """Candidates are tried in batches at each distance, until so small a fraction of a batch is of use."""
 
-LEAST_MASK = 0.99
 _CENTRE = np.zeros(1)
 _WHOLE = np.linspace(-0.5, 0.5, 5) * N_PIXELS * PIXEL_ARCMIN
 
@@ -142,20 +141,8 @@ def have_data(
     directions = tangent_directions(ra_deg, dec_deg, offsets_arcmin[:, None], offsets_arcmin[None, :])
     whole = np.zeros(len(ra_deg), bool)
     for one in maps:
-        values = one.sky_map.nearest(directions)
-        good = (np.abs(values) < ABSURD) & (values != 0.0)
-        if one.weights.mask is not None:
-            good &= one.weights.mask.nearest(directions) >= LEAST_MASK
-        if one.weights.ivar is not None:
-            good &= one.weights.ivar.nearest(directions) > 0.0
-        whole |= good.all(axis=(1, 2))
+        whole |= np.isfinite(nearest_with_data(one.sky_map, one.weights, directions)).all(axis=(1, 2))
     return whole
-
-
-def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    """Return the unit vectors (n, 3) of positions [deg]."""
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
 
 
 def _around(rows: Rows, near: np.ndarray, reach_arcmin: float, rng: np.random.Generator) -> Blanks:

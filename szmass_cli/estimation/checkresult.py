@@ -8,14 +8,11 @@ import numpy as np
 
 from szmass_cli.estimation.injected import Injected
 from szmass_cli.estimation.measured import Measured
-from szmass_cli.posterior.coverage import LEAST_SNR, Coverage
+from szmass_cli.posterior.coverage import LEAST_SNR, SNR_EDGES, Coverage
 from szmass_cli.posterior.grid import normalised
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.recalibrating import HeldOut
 from szmass_cli.posterior.tempering import Tempering, fitted_tempering
-
-SNR_EDGES = (LEAST_SNR, 5.0, 8.0, 15.0, np.inf)
-"""Of the ranges of S/N that are looked at one by one."""
 
 LEAST_FOUND = 30
 """Injected clusters above the S/N; with fewer nothing is stated."""

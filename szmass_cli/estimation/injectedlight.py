@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from szmass_cli.config import ObjectsConfig
-from szmass_cli.likelihood.sources import PointImage
+from szmass_cli.likelihood.pointimages import PointImage
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.clusterlight import ClusterDust

@@ -175,8 +175,8 @@ class LikelihoodMethod:
         on_cluster = np.unique(placed.row[placed.is_on_cluster]).size
         notes.append(
             f"{len(self.sources)} known sources: {np.unique(placed.row).size} of {len(rows)} rows have some "
-            f"in their cutouts, {on_cluster} on the cluster. Their fluxes are marginalised over; in one "
-            "band, not those of sources on clusters."
+            f"in their cutouts, {on_cluster} on the cluster. Their fluxes, places and extents are "
+            "marginalised over, nothing is subtracted or cut out; in one band, those on clusters are left in."
         )
         return notes
 

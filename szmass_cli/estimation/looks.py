@@ -8,19 +8,18 @@ import numpy as np
 from szmass_cli.errors import InputError
 from szmass_cli.estimation.bandmaps import BandMap, width_arcmin
 from szmass_cli.estimation.rows import Rows
-from szmass_cli.likelihood.depth import symmetry_of
-from szmass_cli.likelihood.scores import operator_blocks
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.maps.cutoutpixels import lay_cutouts
 from szmass_cli.maps.cutouts import robust_rms
 from szmass_cli.maps.sampling import pixels_per_arcmin
 from szmass_cli.maps.skymap import SkyMap
-from szmass_cli.maps.tangent import tangent_directions
+from szmass_cli.maps.tangent import unit_vectors
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.sky.cutoutsky import cutout_smoothing, pixel_noise_uk
 from szmass_cli.sky.lags import sky_lags_uk2
+from szmass_cli.sky.symmetry import operator_blocks, symmetry_of
 from szmass_cli.system.blas import one_blas_thread
 
 LOOKED_AT = 200
@@ -107,8 +106,7 @@ def depth_numbers(maps: Sequence[BandMap], rows: Rows) -> np.ndarray | None:
         return None
     there = np.flatnonzero(np.isfinite(rows.ra_deg + rows.dec_deg))
     steps = np.zeros((len(rows), len(maps)), int)
-    middle = np.zeros(())
-    directions = tangent_directions(rows.ra_deg[there], rows.dec_deg[there], middle, middle)
+    directions = unit_vectors(rows.ra_deg[there], rows.dec_deg[there])
     for band, one in enumerate(maps):
         if one.weights.ivar is not None:
             ivar = one.weights.ivar.nearest(directions)

@@ -9,7 +9,8 @@ import numpy as np
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.maps.patches import PatchGrid, cut_patch, grid_for, patch_weights
-from szmass_cli.maps.tangent import tangent_directions, tangent_offsets_arcmin
+from szmass_cli.maps.tangent import tangent_offsets_arcmin, unit_vectors
+from szmass_cli.maps.weights import nearest_with_data
 from szmass_cli.sky.measured import hann_window
 from szmass_cli.sky.patchpower import apodised, broad_window, discs
 from szmass_cli.system.progress import Progress, silent
@@ -123,7 +124,7 @@ def regions_around(
     masked = vectors if known is None else _directions(known)
     # catalogues are sorted in some way
     order = np.random.default_rng(0).permutation(len(vectors))[:MOST_LOOKED_AT]
-    order = order[np.all([_has_data(one, vectors[order]) for one in maps], axis=0)] if len(order) else order
+    order = order[_have_data(maps, vectors[order])] if len(order) else order
     cosine = np.cos(np.radians(APART * grid.side_deg))
     centres: list[np.ndarray] = []
     regions: list[Region] = []
@@ -149,7 +150,7 @@ def regions_around(
 def _directions(rows: Rows) -> np.ndarray:
     """Return the unit vectors (k, 3) of those rows that have a position."""
     placed = np.flatnonzero(np.isfinite(rows.ra_deg) & (np.abs(rows.dec_deg) <= 90.0))
-    return tangent_directions(rows.ra_deg[placed], rows.dec_deg[placed], np.zeros(()), np.zeros(()))
+    return unit_vectors(rows.ra_deg[placed], rows.dec_deg[placed])
 
 
 def _moved(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray) -> np.ndarray | None:
@@ -158,7 +159,7 @@ def _moved(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray) -> np.n
     best, most = None, 0.0
     for _ in range(3):
         directions = coarse.directions(*_angles_deg(centre))
-        good = np.all([_has_data(one, directions) for one in maps], axis=0)
+        good = _have_data(maps, directions)
         if good.mean() <= most:
             break
         best, most = centre, float(good.mean())
@@ -169,14 +170,10 @@ def _moved(maps: Sequence[BandMap], grid: PatchGrid, centre: np.ndarray) -> np.n
     return best if most > LEAST_BLANK else None
 
 
-def _has_data(one: BandMap, directions: np.ndarray) -> np.ndarray:
-    values = one.sky_map.nearest(directions)
-    good = np.isfinite(values) & (values != 0.0) & (np.abs(values) < 1e25)
-    if one.weights.mask is not None:
-        good &= one.weights.mask.nearest(directions) >= 0.99
-    if one.weights.ivar is not None:
-        good &= one.weights.ivar.nearest(directions) > 0.0
-    return good
+def _have_data(maps: Sequence[BandMap], directions: np.ndarray) -> np.ndarray:
+    """Return at which unit vectors (..., 3) all maps have data, (...)."""
+    values = [nearest_with_data(one.sky_map, one.weights, directions) for one in maps]
+    return np.all(np.isfinite(values), axis=0)
 
 
 def _angles_deg(direction: np.ndarray) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from szmass_cli.estimation.preparation import Run
 from szmass_cli.estimation.recipe import RECIPE_KEY, Recipe, identity_of
 from szmass_cli.estimation.request import Request
 from szmass_cli.estimation.settled import MeasuredNoise, Settled
+from szmass_cli.likelihood.sources import TREATMENT
 from szmass_cli.physics.cosmology import T_CMB_K
 from szmass_cli.posterior.tempering import Tempering
 from szmass_cli.system.files import sha256_of
@@ -71,6 +72,7 @@ KEYWORDS = {
     "SZM_SCAT": ("SZ scatter", "scatter of ln(SZ amplitude), where an option or the mass scale states it"),
     "SZM_SRCS": ("sources", "catalogue of point sources, where there is one"),
     "SZM_SRCH": ("sources SHA-256", "its SHA-256"),
+    "SZM_SRCT": ("sources are", "what is done with known and found sources"),
     "SZM_FIND": ("sources found", "S/N above which sources and neighbouring clusters were looked for"),
     "SZM_CSCA": ("scatter of ln(c500)", "scatter of ln(c500) at fixed Y500, where an option states it"),
     "SZM_CHK": ("check", "what the check by injection did, and what it cannot see; its numbers follow"),
@@ -224,6 +226,8 @@ def _of_sky(run: Run) -> Meta:
     if sky.sources is not None:
         # as it was read before the measurement
         stated |= {"SZM_SRCS": Path(sky.sources).name, "SZM_SRCH": run.plan.identity["sources"]}
+    if sky.sources is not None or sky.find_sources is not None:
+        stated["SZM_SRCT"] = TREATMENT
     scale = run.request.mass_scale
     if scale is not None and Path(scale).is_file():
         stated["SZM_MSCH"] = sha256_of(scale)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from szmass_cli.maps.tangent import unit_vectors
 from szmass_cli.physics.beams import ARCMIN
 from szmass_cli.physics.planenoise import PlaneNoise
 from szmass_cli.posterior.grid import N_GRID
@@ -76,7 +77,8 @@ class MeasuredNoise:
         ra_deg, dec_deg : numpy.ndarray, shape (n,)
             Positions of the rows, ICRS [deg].
         """
-        nearest = np.argmax(_unit(ra_deg, dec_deg) @ _unit(self.ra_deg, self.dec_deg).T, axis=1)
+        towards = unit_vectors(ra_deg, dec_deg) @ unit_vectors(self.ra_deg, self.dec_deg).T
+        nearest = np.argmax(towards, axis=1)
         of_region = np.where(self.even, self.white_uk_arcmin, self.region_uk_arcmin[nearest])
         scaled = by_ivar * self.white_uk_arcmin / self.stated_uk_arcmin
         return np.where(np.isfinite(scaled), scaled, of_region)
@@ -101,11 +103,6 @@ class MeasuredNoise:
             }
             for ra, dec, white in zip(self.ra_deg, self.dec_deg, self.region_uk_arcmin, strict=True)
         ]
-
-
-def _unit(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
 
 @dataclass(frozen=True)

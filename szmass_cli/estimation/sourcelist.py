@@ -8,7 +8,9 @@ from scipy.spatial import cKDTree
 
 from szmass_cli.catalog import read_catalog
 from szmass_cli.errors import InputError
-from szmass_cli.likelihood.sources import REACH_ARCMIN, PlacedSources
+from szmass_cli.likelihood.pointimages import REACH_ARCMIN
+from szmass_cli.likelihood.sources import PlacedSources
+from szmass_cli.maps.tangent import unit_vectors
 from szmass_cli.physics.beams import ARCMIN
 
 
@@ -37,7 +39,7 @@ class SourceList:
         known = np.isfinite(catalog.ra_deg + catalog.dec_deg)
         if not known.any():
             raise InputError(f"{path}: none of its rows is a position.", "Give a catalogue of point sources.")
-        return cls(_directions(catalog.ra_deg[known], catalog.dec_deg[known]))
+        return cls(unit_vectors(catalog.ra_deg[known], catalog.dec_deg[known]))
 
     def __len__(self) -> int:
         return len(self.directions)
@@ -45,7 +47,7 @@ class SourceList:
     def near(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> PlacedSources:
         """Return the sources in the cutouts around ICRS positions (n,) [deg]."""
         real = np.flatnonzero(np.isfinite(ra_deg + dec_deg))
-        centres = _directions(ra_deg[real], dec_deg[real])
+        centres = unit_vectors(ra_deg[real], dec_deg[real])
         chord = 2.0 * np.sin(0.5 * np.sqrt(2.0) * REACH_ARCMIN * ARCMIN)
         found = cKDTree(self.directions).query_ball_point(centres, chord, return_sorted=True)
         number = np.repeat(np.arange(len(real)), [len(one) for one in found])
@@ -57,8 +59,3 @@ class SourceList:
         y, x = (np.einsum("ki,ki->k", source, axis) / along / ARCMIN for axis in (north, east))
         within = (np.abs(x) < REACH_ARCMIN) & (np.abs(y) < REACH_ARCMIN)
         return PlacedSources(real[number[within]], y[within], -x[within])
-
-
-def _directions(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    lon, lat = np.radians(ra_deg), np.radians(dec_deg)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)

@@ -72,7 +72,7 @@ def write_report(
             part = Path(temporary) / "report"
             part.mkdir()
             (part / METRICS).write_bytes(evaluation.metrics.to_json())
-            (part / SUMMARY).write_text(evaluation.summary())
+            (part / SUMMARY).write_text(evaluation.summary(), encoding="utf-8")
             evaluation.save_figures(history, part)
             move_folder(part, folder)
     except OSError as error:

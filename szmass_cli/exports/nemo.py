@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 from astropy.table import Table
 
+from szmass_cli.exports.selection import at_least_two
 from szmass_cli.exports.survey import MASS, SurveyRows
 
 PER_Y0 = 1e4
 """nemo's unit of y0 is 1e-4."""
-
-APART = 1e-3
-"""Depths of the two halves of a survey of one depth differ by as much."""
 
 OTHER_NAMES = {
     "err_fixed_y_c": "fixed_err_y_c",
@@ -25,18 +23,11 @@ OTHER_NAMES = {
 
 
 def in_two_tiles(rows: SurveyRows) -> SurveyRows:
-    """Return a survey of one depth as one of two halves; any other as it is.
-
-    SOLikeT reads no list of a single tile, and spreads noise that has one value only over a factor of ten.
-    """
-    tiles = rows.tiles
-    if len(tiles) > 1:
+    """Return a survey of one depth as one of two halves, see `at_least_two`; any other as it is."""
+    if len(rows.tiles) > 1:
         return rows
-    rms = tiles.y0_rms[0] * np.array([1.0 - APART, 1.0 + APART])
-    names = (f"{tiles.names[0]}A", f"{tiles.names[0]}B")
-    halves = replace(tiles, names=names, area_deg2=np.repeat(tiles.area_deg2 / 2.0, 2), y0_rms=rms)
     # each half has clusters in proportion to its area, whatever its order in the catalogue
-    return replace(rows, tiles=halves, tile_of=np.arange(rows.tile_of.size) % 2)
+    return replace(rows, tiles=at_least_two(rows.tiles), tile_of=np.arange(rows.tile_of.size) % 2)
 
 
 def nemo_table(rows: SurveyRows, suffix: str = "") -> Table:

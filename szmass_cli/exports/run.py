@@ -10,14 +10,6 @@ import numpy as np
 from astropy.table import Table
 
 from szmass_cli import __version__
-from szmass_cli.catalog.selectiontables import (
-    Q_TABLE,
-    RMS_TABLE,
-    TILE_AREAS,
-    q_tables,
-    rms_table,
-    tile_areas_text,
-)
 from szmass_cli.catalog.tables.formats import write_table
 from szmass_cli.errors import OutputError, UsageError, did_you_mean
 from szmass_cli.exports.cosmocnc import (
@@ -27,8 +19,8 @@ from szmass_cli.exports.cosmocnc import (
     survey_modules,
 )
 from szmass_cli.exports.nemo import PER_Y0, in_two_tiles, nemo_table
-from szmass_cli.exports.nemomaps import write_tile_maps
 from szmass_cli.exports.nemorun import write_nemo_run
+from szmass_cli.exports.selection import write_selection
 from szmass_cli.exports.survey import REFERENCE_ARCMIN, SurveyRows, read_survey, read_sz_model, y0_relation
 from szmass_cli.exports.wide import wide_table
 from szmass_cli.system.files import check_writable, move_folder
@@ -175,10 +167,7 @@ def _write_nemo(request: Request, rows: SurveyRows, folder: Path) -> int:
     rows = in_two_tiles(rows)
     table = nemo_table(rows, request.suffix)
     table.write(folder / "catalog.fits")
-    rms_table(rows.tiles).write(folder / RMS_TABLE)
-    q_tables(rows.tiles).writeto(folder / Q_TABLE)
-    write_tile_maps(rows.tiles, folder)
-    (folder / TILE_AREAS).write_text(tile_areas_text(rows.tiles), encoding="utf-8")
+    write_selection(rows.tiles, folder)
     bundle = read_sz_model(rows.catalog, request.model)
     h70 = bundle.cosmology.h70
     a, alpha = y0_relation(bundle.sz_model)

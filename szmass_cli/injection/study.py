@@ -28,8 +28,8 @@ from szmass_cli.system.versions import today
 
 N_STUDIED = 2000
 
-SIZES_ARCMIN = np.geomspace(0.3, 20.0, 40)
-"""theta500 at which the noise of y0 is tabulated."""
+SIZES_ARCMIN = np.geomspace(0.2, 40.0, 60)
+"""theta500 at which the noise of y0 is tabulated: of all clusters that programs for counts ask for."""
 
 LOOKED_AT = 40
 """Positions of a tile from which its depth is taken."""

@@ -9,11 +9,10 @@ from astropy.table import Column, Table
 
 from szmass_cli.estimation.checkresult import Judged
 from szmass_cli.injection.study import SIZES_ARCMIN, Study
-from szmass_cli.posterior.coverage import LEAST_SNR, Coverage
+from szmass_cli.posterior.coverage import LEAST_SNR, SNR_EDGES, Coverage, binomial_error
 from szmass_cli.posterior.grid import mass_grid
 
 SNR_CUTS = (3.0, 4.0, 5.0, 6.0)
-SNR_EDGES = (LEAST_SNR, 5.0, 8.0, 15.0, np.inf)
 MASS_EDGES_1E14 = (0.3, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0)
 REDSHIFT_EDGES = (0.1, 0.3, 0.6, 1.0, 2.0)
 ALL = "all"
@@ -93,10 +92,9 @@ def completeness_table(study: Study, snr_cuts: Sequence[float] = SNR_CUTS) -> Ta
                 cells |= {"redshift_low": z_low, "redshift_high": z_high}
                 for cut in snr_cuts:
                     found = int((snr[cell] > cut).sum())
-                    middle = (found + 2.0) / (n + 4.0)
-                    error = float(np.sqrt(middle * (1.0 - middle) / (n + 4.0)))
                     numbers = {"snr_cut": float(cut), "n": n, "n_above": found}
-                    rows.append(cells | numbers | {"completeness": found / n, "completeness_err": error})
+                    errors = {"completeness": found / n, "completeness_err": binomial_error(found / n, n)}
+                    rows.append(cells | numbers | errors)
     table = Table(rows=rows)
     for name in ("M200c_low", "M200c_high"):
         table[name].unit = "1e14 solMass"

@@ -13,12 +13,15 @@ from astropy.table import Table
 from szmass_cli.catalog.tables.fitstable import header_value
 from szmass_cli.errors import OutputError, SzmassError
 from szmass_cli.estimation.checkresult import BLIND
+from szmass_cli.exports.selection import at_least_two, tiles_of_noise, write_selection
 from szmass_cli.injection.figures.study import completeness_figure, coverage_figure, selection_figure
 from szmass_cli.injection.study import SIZES_ARCMIN, Study
 from szmass_cli.injection.tables import ALL, study_tables
 from szmass_cli.system.files import check_writable, move_folder
 
 SUMMARY, SELECTION = "study.json", "selection.npz"
+NEMO_FILES = "selection"
+"""The folder of the selection as nemo writes it, within that of the study."""
 
 
 FULL_SKY_DEG2 = 4.0 * np.pi * np.degrees(1.0) ** 2
@@ -104,6 +107,7 @@ def write_study(study: Study, folder: Path, overwrite: bool = False) -> dict[str
             skyfracs = study.footprint.area_deg2 / FULL_SKY_DEG2
             arrays = {"theta500_arcmin": SIZES_ARCMIN, "sigma_y0": study.y0_noise, "skyfracs": skyfracs}
             np.savez(part / SELECTION, allow_pickle=False, **arrays)
+            _write_nemo_files(study, part / NEMO_FILES)
             for name, figure in figures.items():
                 figure.savefig(part / f"{name}.png", dpi=150)
             move_folder(part, folder)
@@ -112,6 +116,18 @@ def write_study(study: Study, folder: Path, overwrite: bool = False) -> dict[str
             f"{folder} could not be written: {error.strerror or error}", "Free some space and try again."
         ) from error
     return summary
+
+
+def _write_nemo_files(study: Study, folder: Path) -> None:
+    """Write noise, area and Q of the tiles as nemo does; tiles without noise or area have no part in it."""
+    footprint = study.footprint
+    known = np.isfinite(study.y0_noise).all(axis=1) & (footprint.area_deg2 > 0.0)
+    if not known.any():
+        return
+    names = np.array(footprint.tile_names)[known]
+    tiles = tiles_of_noise(names.tolist(), footprint.area_deg2[known], SIZES_ARCMIN, study.y0_noise[known])
+    folder.mkdir()
+    write_selection(at_least_two(tiles), folder)
 
 
 def _write_tables(tables: Mapping[str, Table], meta: Mapping[str, Any], folder: Path) -> None:

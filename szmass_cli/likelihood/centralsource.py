@@ -12,8 +12,8 @@ from scipy.special import logsumexp
 
 from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.scores import component_spectrum
-from szmass_cli.likelihood.sources import point_images_uk
 from szmass_cli.likelihood.templates import read_tables
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.physics.spectra import PIVOT_GHZ, uk_per_mjy

@@ -16,9 +16,9 @@ from scipy.special import logsumexp
 from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Removed, Weighed
+from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.radiogalaxies import FLUXES_MJY, GalaxyPrior, places
 from szmass_cli.likelihood.scores import component_spectrum
-from szmass_cli.likelihood.sources import point_images_uk
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.physics.spectra import PIVOT_GHZ, uk_per_mjy
 from szmass_cli.system.blas import one_blas_thread

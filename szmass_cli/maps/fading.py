@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from szmass_cli.maps.skymap import ABSURD, SkyMap
+from szmass_cli.maps.skymap import SkyMap
 from szmass_cli.maps.tangent import tangent_directions
-from szmass_cli.maps.weights import Weights
+from szmass_cli.maps.weights import Weights, nearest_with_data
 
 STEP_ARCMIN, REACH_ARCMIN = 3.0, 90.0
 """Of the lattice of points that is looked at around a position."""
@@ -42,7 +42,6 @@ WHOLE = 0.9
 LEAST_LEFT = 0.3
 """Of the amplitude: where less is left, a map is taken to have no data."""
 
-LEAST_MASK = 0.99
 _ROWS_AT_A_TIME = 32
 
 
@@ -167,13 +166,7 @@ def _values(
 ) -> np.ndarray:
     """Return the map at lattices around positions (n, k, k), NaN where it has no data."""
     directions = tangent_directions(ra_deg, dec_deg, axis[:, None], axis[None, :])
-    values = np.asarray(sky_map.nearest(directions), float)
-    good = np.isfinite(values) & (values != 0.0) & (np.abs(values) < ABSURD)
-    if weights.mask is not None:
-        good &= weights.mask.nearest(directions) >= LEAST_MASK
-    if weights.ivar is not None:
-        good &= weights.ivar.nearest(directions) > 0.0
-    return np.where(good, values, np.nan)
+    return nearest_with_data(sky_map, weights, directions)
 
 
 def _axis() -> np.ndarray:

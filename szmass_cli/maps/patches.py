@@ -11,7 +11,7 @@ from scipy.interpolate import RectBivariateSpline
 from szmass_cli.maps.sampling import fill_from_nearest
 from szmass_cli.maps.skymap import PixelStatus, SkyMap, pixel_status
 from szmass_cli.maps.tangent import tangent_directions
-from szmass_cli.maps.weights import Weights
+from szmass_cli.maps.weights import LEAST_MASK, Weights
 
 FINEST_ARCMIN = 0.25
 """Pixels of patches are those of the map, but no finer than those of cutouts, whose noise counts."""
@@ -133,7 +133,7 @@ def patch_weights(
     directions = grid.directions(ra_deg, dec_deg)
     bad = np.zeros(directions.shape[:2], bool)
     if weights.mask is not None:
-        bad |= ~(weights.mask.nearest(directions) >= 0.99)
+        bad |= ~(weights.mask.nearest(directions) >= LEAST_MASK)
     if weights.ivar is None:
         return bad, None
     ivar = weights.ivar.nearest(directions)

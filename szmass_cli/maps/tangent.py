@@ -31,6 +31,11 @@ def tangent_directions(
     return points / np.sqrt(1.0 + up**2 + right**2)[..., None]
 
 
+def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+    """Return the ICRS unit vectors (..., 3) of positions (...) [deg]."""
+    return _unit_vectors(np.radians(ra_deg), np.radians(dec_deg))
+
+
 def tangent_offsets_arcmin(
     ra_deg: float, dec_deg: float, directions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -57,9 +62,13 @@ def chebyshev_nodes(count: int, half_width: float) -> np.ndarray:
     return -half_width * np.cos((np.arange(count) + 0.5) * np.pi / count)
 
 
+def _unit_vectors(ra, dec) -> np.ndarray:
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
 def _tangent_axes(ra, dec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the unit vectors (..., 3) to the centre, to its north and to its west; angles in radians."""
-    centre = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    centre = _unit_vectors(ra, dec)
     north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
     west = np.stack([np.sin(ra), -np.cos(ra), np.zeros_like(ra)], axis=-1)
     return centre, north, west

@@ -11,10 +11,12 @@ from szmass_cli.geometry import N_PIXELS, pixel_radii_arcmin
 from szmass_cli.maps.cutoutpixels import lay_cutouts
 from szmass_cli.maps.reader import open_ivar, open_mask
 from szmass_cli.maps.sampling import pixels_per_arcmin, sample_around
-from szmass_cli.maps.skymap import SkyMap
+from szmass_cli.maps.skymap import ABSURD, SkyMap
 from szmass_cli.maps.units import MapUnits
 
-_MASKED_BELOW = 0.99  # maps are multiplied by their masks: in a taper clusters are damped
+LEAST_MASK = 0.99
+"""Maps are multiplied by their masks: in a taper clusters are damped."""
+
 _NOISE_WITHIN_ARCMIN = 4.0
 
 
@@ -70,7 +72,7 @@ class Weights:
         """
         bad = np.zeros((len(ra_deg), N_PIXELS, N_PIXELS), bool)
         real = np.flatnonzero(np.isfinite(ra_deg + dec_deg))
-        for sky_map, lowest in ((self.mask, _MASKED_BELOW), (self.ivar, np.finfo(float).tiny)):
+        for sky_map, lowest in ((self.mask, LEAST_MASK), (self.ivar, np.finfo(float).tiny)):
             if sky_map is not None:
                 laid = lay_cutouts(sky_map, ra_deg[real], dec_deg[real])
                 for number, i in enumerate(real):
@@ -95,3 +97,14 @@ class Weights:
         if self.of_map is not None:
             noise *= abs(self.ivar.units.to_uk / self.of_map.to_uk)
         return noise
+
+
+def nearest_with_data(sky_map: SkyMap, weights: Weights, directions: np.ndarray) -> np.ndarray:
+    """Return the nearest pixels (...) to unit vectors (..., 3); NaN without data, masked or no weight."""
+    values = np.asarray(sky_map.nearest(directions), float)
+    good = (np.abs(values) < ABSURD) & (values != 0.0)
+    if weights.mask is not None:
+        good &= weights.mask.nearest(directions) >= LEAST_MASK
+    if weights.ivar is not None:
+        good &= weights.ivar.nearest(directions) > 0.0
+    return np.where(good, values, np.nan)

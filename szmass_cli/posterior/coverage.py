@@ -10,6 +10,9 @@ from szmass_cli.posterior.masses import MassPosterior
 LEAST_SNR = 3.0
 """Signal-to-noise of the clusters that count: below, the prior alone decides."""
 
+SNR_EDGES = (LEAST_SNR, 5.0, 8.0, 15.0, np.inf)
+"""Of the ranges of S/N that are looked at one by one."""
+
 MISSED_SIGMA = 2.6
 """So many standard errors off, a number is said to miss: one in a hundred does where all is right."""
 
@@ -54,9 +57,9 @@ class Coverage:
             float(ln_ratio.mean()),
             float(ln_ratio.std() / np.sqrt(max(n - 1, 1))),
             float(within[0]),
-            _binomial_error(within[0], n),
+            binomial_error(within[0], n),
             float(within[1]),
-            _binomial_error(within[1], n),
+            binomial_error(within[1], n),
         )
 
     @property
@@ -68,13 +71,13 @@ class Coverage:
         for level in (68, 95):
             fraction = getattr(self, f"coverage_{level}")
             # of the coverage that it should have, as chance is then
-            if abs(fraction - level / 100.0) > MISSED_SIGMA * _binomial_error(level / 100.0, self.n):
+            if abs(fraction - level / 100.0) > MISSED_SIGMA * binomial_error(level / 100.0, self.n):
                 size = "narrow" if fraction < level / 100.0 else "wide"
                 found.append(f"error bars are too {size}: {fraction:.1%} are within {level} per cent")
         return tuple(found)
 
 
-def _binomial_error(fraction: float, n: int) -> float:
+def binomial_error(fraction: float, n: int) -> float:
     """Return the standard error of a fraction of n, never 0 (Agresti and Coull 1998)."""
     middle = (fraction * n + 2.0) / (n + 4.0)
     return float(np.sqrt(middle * (1.0 - middle) / (n + 4.0)))

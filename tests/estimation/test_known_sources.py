@@ -56,6 +56,7 @@ def test_masses_beside_known_sources_are_right_again(field, measure, measured, c
     assert last[0] == last[1]
     digest = hashlib.sha256((contaminated / "sources.csv").read_bytes()).hexdigest()
     assert known.meta["SZM_SRCS"] == "sources.csv" and known.meta["SZM_SRCH"] == digest
+    assert "nothing is subtracted or cut out" in known.meta["SZM_SRCT"] and "SZM_SRCT" not in spoilt.meta
     assert "13 known sources: 13 of 24 rows have some in their cutouts, 1 on the cluster" in " ".join(
         known.notes
     )

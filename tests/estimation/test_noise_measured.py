@@ -13,12 +13,14 @@ from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.bandmaps import BandMap
 from szmass_cli.estimation.looks import look_at
+from szmass_cli.estimation.noisemeasure import NoiseMeter
 from szmass_cli.estimation.noiseregions import regions_around
 from szmass_cli.estimation.noisesettling import settled_noise
 from szmass_cli.estimation.request import MapRequest
 from szmass_cli.network.bundle.bundle import read_bundle
-from szmass_cli.physics.bands import Band
+from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
+from szmass_cli.physics.noise import NoiseLevel
 from szmass_cli.system.progress import silent
 
 N = 480
@@ -271,6 +273,26 @@ def test_regions_lie_apart_within_the_map_and_hold_no_rows(folder):
             assert np.hypot(region.ra_deg - other.ra_deg, region.dec_deg - other.dec_deg) > 0.89
         for row in range(len(rows)):
             assert not np.any(region.window[around(region, rows[[row]])])
+
+
+def test_two_bands_of_which_each_is_shallow_where_the_other_is_deep(sky, seen, tmp_path):
+    """No region is the typical one of both: all of them are kept, each with the depth that it has."""
+    signal, one, other = seen
+    east = np.arange(N)[None, :] < N // 2
+    write_car(tmp_path / "95.fits", signal + np.where(east, 1.0, 12.0) * one)
+    write_car(tmp_path / "150.fits", signal + np.where(east, 12.0, 1.0) * other)
+    maps = [
+        BandMap.open(MapRequest(tmp_path / f"{name}.fits", float(name), beam=1.4, units="uK"))
+        for name in ("95", "150")
+    ]
+    rows = rows_within(0.1, 8)
+    rows.ra_deg[:] += np.where(np.arange(8) % 2 == 0, 0.98, -0.98)
+    instrument = Instrument(tuple(one.band(NoiseLevel(10.0), 0.0) for one in maps))
+    found = NoiseMeter(maps, instrument, sky)(rows)
+    assert len(found.regions) == 2
+    deep, shallow = np.sort(found.shape.white_uk_arcmin * np.sqrt(found.depth), axis=0)
+    np.testing.assert_allclose(shallow, 12.0 * WHITE_UK_ARCMIN, rtol=0.25)
+    assert np.all(deep < shallow / 6.0)  # the window falls over the edge between the two halves
 
 
 def test_known_clusters_are_masked_in_place_of_the_rows(folder):

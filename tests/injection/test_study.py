@@ -9,9 +9,11 @@ from astropy.table import Table
 
 import szmass_cli
 from szmass_cli.catalog import Flag
+from szmass_cli.catalog.selectiontables import read_depths
 from szmass_cli.catalog.tables.fitstable import header_text
 from szmass_cli.errors import OutputError, UsageError
 from szmass_cli.estimation.checkresult import BLIND
+from szmass_cli.exports.selection import at_least_two, tiles_of_noise
 from szmass_cli.physics.profiles import projected_shape
 
 TABLES = ("clusters", "coverage", "completeness", "tiles", "selection")
@@ -27,7 +29,7 @@ def study(field, measure, tmp_path_factory):
 
 def test_the_folder_holds_tables_in_two_formats_figures_and_a_summary(study):
     folder, tables = study
-    names = {f"{name}.ecsv" for name in TABLES} | {"study.fits", "study.json", "selection.npz"}
+    names = {f"{name}.ecsv" for name in TABLES} | {"study.fits", "study.json", "selection.npz", "selection"}
     names |= {f"{name}.png" for name in ("coverage", "completeness", "selection")}
     assert {path.name for path in folder.iterdir()} == names
     for name in TABLES:
@@ -86,6 +88,34 @@ def test_the_noise_of_y0_is_that_of_the_injected_clusters(study):
     assert np.all(np.asarray(noise) > 0.0) and float(projected_shape(0.0)) > 1.0
     assert np.nanmin(bright["y0_err"]) > 0.95 * noise.min()
     assert np.nanmax(bright["y0_err"]) < 1.05 * noise[sizes <= 0.6].max()
+
+
+def test_the_selection_is_there_as_nemo_writes_it(study):
+    """sigma(theta500) = y0RMS / Q in each tile; areas and tiles are the study's, and export takes them."""
+    folder, tables = study
+    stored = folder / "selection"
+    noise, names = Table.read(stored / "RMSTab.fits"), list(tables["tiles"]["tile"])
+    assert list(noise["tileName"]) == names
+    np.testing.assert_allclose(noise["areaDeg2"], tables["tiles"]["area_deg2"])
+    areas = np.loadtxt(stored / "tileAreas.txt", dtype=str)
+    assert list(areas[:, 0]) == names and float(areas[0, 1]) == pytest.approx(noise["areaDeg2"][0])
+    selection = tables["selection"]
+    for name, y0_rms in zip(names, noise["y0RMS"], strict=True):
+        q = Table.read(stored / "QFit.fits", hdu=name.upper())
+        np.testing.assert_allclose(y0_rms / q["Q"], selection[name], rtol=1e-6)
+        assert np.interp(2.4, q["theta500Arcmin"], q["Q"]) == pytest.approx(1.0, abs=1e-3)
+        assert (stored / f"RMSMap_Arnaud_M2e14_z0p4#{name}.fits.gz").is_file()
+    area, y0_rms = read_depths(stored / "RMSTab.fits")
+    assert area.sum() == pytest.approx(tables["tiles"]["area_deg2"].sum()) and np.all(y0_rms > 0.0)
+
+
+def test_a_selection_of_one_tile_has_two_halves():
+    sizes = np.array([1.0, 2.4, 6.0])
+    one = tiles_of_noise(("tile_1_1",), np.array([10.0]), sizes, np.array([[3e-5, 2e-5, 1e-5]]))
+    two = at_least_two(one)
+    assert two.names == ("tile_1_1A", "tile_1_1B") and list(two.area_deg2) == [5.0, 5.0]
+    np.testing.assert_allclose(two.sigma_y0.T, [[3e-5, 2e-5, 1e-5]] * 2, rtol=2e-3)
+    assert two.y0_rms[0] < two.y0_rms[1]
 
 
 def test_clusters_near_known_sources_are_measured_with_these_marginalised_over(study, field, tmp_path):

@@ -7,9 +7,9 @@ from scipy.special import logsumexp
 from szmass_cli.config import parse_config
 from szmass_cli.likelihood.centralsource import FLUXES_MJY, FREQUENCIES, CentralSource
 from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
-from szmass_cli.likelihood.sources import point_images_uk
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN, Beam
 from szmass_cli.physics.profiles import cluster_scales

@@ -7,10 +7,11 @@ from scipy.special import logsumexp
 from szmass_cli.config import parse_config
 from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.memberlight import MemberLight
+from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.radiogalaxies import FLUXES_MJY, GalaxyPrior, places
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
-from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal, point_images_uk
+from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import cluster_scales

@@ -9,6 +9,7 @@ import numpy as np
 from szmass_cli.evaluation.instruments.judging import Verdict
 from szmass_cli.evaluation.instruments.rows import CENTRAL, MEDIAN_ERROR, MIN_SNR, coverage, pit_histogram
 from szmass_cli.evaluation.realistic.judging import Opinions
+from szmass_cli.posterior.coverage import SNR_EDGES
 
 ESTIMATORS = ("likelihood", "recalibrated", "network", "clean")
 """As `Opinions` names them."""
@@ -25,7 +26,6 @@ WILD_LN = 0.7
 CELL_CLUSTERS = 500
 """Least number of clusters of a cell whose coverage is looked at."""
 
-SNR_EDGES = (3.0, 5.0, 8.0, 15.0, np.inf)
 REDSHIFT_EDGES = (0.1, 0.3, 0.6, 1.0, 2.0)
 MASS_EDGES_MSUN = (3e13, 2e14, 4e14, 8e14, 2e15)
 

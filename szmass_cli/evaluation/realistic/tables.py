@@ -1,7 +1,8 @@
 """Test sets of the realistic sky, as Markdown."""
 
 from szmass_cli.evaluation.markdown import table
-from szmass_cli.evaluation.realistic.rows import ESTIMATORS, SNR_EDGES, CellRow, Measured, RealisticRow
+from szmass_cli.evaluation.realistic.rows import ESTIMATORS, CellRow, Measured, RealisticRow
+from szmass_cli.posterior.coverage import SNR_EDGES
 
 CALLED = {
     "likelihood": "Gaussian likelihood",
