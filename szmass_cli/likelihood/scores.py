@@ -106,21 +106,27 @@ class ScoreImages:
         """
         beamed = self.beamed(weighed.weighted if weighted is None else weighted)
         norms = [self.norm(depth) for depth in weighed.depths]
-        images = []
-        for name in names:
-            fields = np.tensordot(self.spectra[name], beamed, axes=1)
-            deviation = np.stack([norm.deviation[name] for norm in norms])[weighed.depth_of]
-            for row, removed in weighed.changed:
-                deviation[row] = self._less(deviation[row], removed, name)
-            images.append(self._likelihood.symmetry.unfold(fields)[..., 0] / deviation)
-        return np.stack(images, axis=-1)
+        deviation = np.stack([[norm.deviation[name] for norm in norms] for name in names], axis=-1)
+        deviation = deviation[weighed.depth_of]
+        for row, removed in weighed.changed:
+            deviation[row] = self._less(deviation[row], removed, names)
+        return np.stack([self._images(beamed, name) for name in names], axis=-1) / deviation
 
-    def _less(self, deviation: np.ndarray, removed: Removed, name: str) -> np.ndarray:
-        """Return the standard deviation (40, 40) of a score without what images take from the covariance."""
-        fields = np.tensordot(self.spectra[name], self.beamed(removed.products), axes=1)
-        seen = np.moveaxis(self._likelihood.symmetry.unfold(fields)[..., 0], 0, -1)
+    def _images(self, beamed: np.ndarray, name: str) -> np.ndarray:
+        """Return the sum over bands (n, 40, 40) of a component's spectrum times `beamed`."""
+        fields = np.tensordot(self.spectra[name], beamed, axes=1)
+        return self._likelihood.symmetry.unfold(fields)[..., 0]
+
+    def _less(self, deviation: np.ndarray, removed: Removed, names: tuple[str, ...]) -> np.ndarray:
+        """Return standard deviations (40, 40, c) of scores without what images take from the covariance."""
+        beamed = self.beamed(removed.products)
+        variance = deviation**2
+        left = variance.copy()
+        for number, name in enumerate(names):
+            seen = np.moveaxis(self._images(beamed, name), 0, -1)
+            left[..., number] -= removed.between(seen, seen)
         # where nothing else is seen than what was taken away, the score is nothing, too
-        return np.sqrt(np.maximum(deviation**2 - removed.between(seen, seen), NOTHING_LEFT * deviation**2))
+        return np.sqrt(np.maximum(left, NOTHING_LEFT * variance))
 
     def norm(self, depth: Depth) -> ScoreNorm:
         """Return what score images are like on bare sky at a depth."""
