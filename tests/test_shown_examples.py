@@ -18,7 +18,7 @@ from test_docs import PAGES, REPOSITORY, blocks_of, commands_of
 import szmass_cli
 
 NOT_RUN = {
-    r"act-planck|act_f0|coadd_150ghz|coadd_2025|a\.fits": "test_survey_maps measures maps with such names and headers",
+    r"act-planck|act_f0|coadd_150ghz|coadd_2025|a\.fits": "test_survey_maps measures such maps",
     r"--scheduler|--workers|SLURM|merge ": "executors and shards are run in test_invariance and test_runplan",
     r" train | evaluate |models/mine": "test_train, test_correction_training and test_judging do",
     r"\binject ": "test_study injects",
