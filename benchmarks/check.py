@@ -35,7 +35,10 @@ from szmass_cli.sky.clusters import draw_masses, draw_redshifts
 
 BEAM_ARCMIN, NOISE_UK_ARCMIN, PIXEL_ARCMIN = 1.0, 20.0, 0.5
 APART_ARCMIN, JITTER_ARCMIN = 22.0, 3.0
-PERCENTILES = (2.5, 16.0, 50.0, 84.0, 97.5)
+SPREAD = tuple(np.arange(2.5, 100.0, 5.0).tolist())
+"""Percentiles whose mean is that of a posterior."""
+
+PERCENTILES = tuple(sorted({*SPREAD, 16.0, 50.0, 84.0}))
 Image = np.ndarray
 
 
@@ -101,9 +104,14 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Seen:
-    """What clusters above the S/N show: ln M_est / M_true, and whether 68 and 95 per cent hold the truth."""
+    """What clusters above the S/N show: ln M_est / M_true, and whether 68 and 95 per cent hold the truth.
+
+    And by how much medians lie above the means of posteriors in ln M, which is the bias of right ones: a
+    faint cluster may weigh next to nothing, so that posteriors have long tails towards small masses.
+    """
 
     ln_ratio: np.ndarray
+    above_mean: np.ndarray
     inside_68: np.ndarray
     inside_95: np.ndarray
 
@@ -116,12 +124,15 @@ class Seen:
             np.asarray((table[f"M200c_{low}"] <= truth) & (truth <= table[f"M200c_{high}"]))
             for low, high in (("p16", "p84"), ("p2p5", "p97p5"))
         ]
-        return cls(np.log(np.asarray(table["M200c"]) / truth), *inside)
+        ln_mass = np.log(np.asarray(table["M200c"]))
+        spread = [np.log(np.asarray(table[f"M200c_p{level:g}".replace(".", "p")])) for level in SPREAD]
+        return cls(ln_mass - np.log(truth), ln_mass - np.mean(spread, axis=0), *inside)
 
     def numbers(self) -> dict[str, float]:
         """Bias and coverage, with errors."""
         n = len(self.ln_ratio)
         found = {"n": n, "bias": self.ln_ratio.mean(), "bias_err": self.ln_ratio.std() / np.sqrt(n)}
+        found["above_mean"] = self.above_mean.mean()
         for name, inside in (("coverage_68", self.inside_68), ("coverage_95", self.inside_95)):
             share = float(np.mean(inside))
             found |= {name: share, f"{name}_err": float(np.sqrt(max(share * (1.0 - share), 0.01) / n))}
@@ -130,7 +141,7 @@ class Seen:
 
 def together(seen: Sequence[Seen]) -> Seen:
     """Clusters of several fields as one sample."""
-    columns = ("ln_ratio", "inside_68", "inside_95")
+    columns = ("ln_ratio", "above_mean", "inside_68", "inside_95")
     return Seen(*(np.concatenate([getattr(one, name) for one in seen]) for name in columns))
 
 
@@ -205,7 +216,9 @@ def compare(fault: Fault, fields: list[Field], n_checked: int) -> bool:
     words = ", ".join(f"{key} {value:+.1f}" for key, value in apart.items())
     says = "agree" if agree else "DIFFER" if fault.seen else "differ: not to be seen by injection"
     print(f"    standard errors apart: {words}: {says}")
-    print(line("    own clusters, --recalibrate", again), flush=True)
+    print(line("    own clusters, --recalibrate", again))
+    lean = f"{own['above_mean']:+.3f}, with --recalibrate {again['above_mean']:+.3f}"
+    print(f"    bias of such posteriors, were they right (median over mean): {lean}", flush=True)
     return agree or not fault.seen
 
 

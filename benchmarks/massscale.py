@@ -155,13 +155,13 @@ def main() -> None:
             "200c,500c",
         )
         szmass(folder, *run, "-o", "plain.fits", "--posteriors", "plain.hdf5")
-        plain = Table.read(folder / "plain.fits", unit_parse_strict="silent")
+        plain = Table.read(folder / "plain.fits")
         table = read_posteriors(folder / "plain.hdf5")
         for kind, scale in SCALES.items():
             (folder / f"{kind}.yaml").write_text(yaml.safe_dump(scale))
             option = ("--mass-bias", "0.3") if kind == "bias" else ("--mass-scale", f"{kind}.yaml")
             szmass(folder, *run, *option, "-o", f"{kind}.fits")
-            found = Table.read(folder / f"{kind}.fits", unit_parse_strict="silent")
+            found = Table.read(folder / f"{kind}.fits")
             rng = np.random.default_rng(2)
             answered = np.flatnonzero(np.isfinite(found["M200c"]))
             wanted = np.array([expected(table, int(row), scale, rng, arguments.draws) for row in answered])

@@ -86,12 +86,12 @@ Every input row comes out, in order, with every input column untouched. For each
 
 A row without a usable answer holds NaN and a flag.
 
-In FITS the unit of masses is `1e14 solMass`, as in the field's catalogues. The FITS standard knows no such
-factor, so astropy warns of it; it is silent, and the column has the unit, with
+In FITS the unit of masses is `10**14 solMass`, as the FITS standard writes a power of ten, so that astropy
+reads it without a warning and the column can be converted at once:
 
 ```python
-masses = Table.read("masses.fits", unit_parse_strict="silent")
-masses["M200c"].unit = str(masses["M200c"].unit)  # only to convert: before, it is a mere label
+masses = Table.read("masses.fits")
+masses["M200c"].to("solMass")
 ```
 
 NaN are masked there; `mask_invalid=False` leaves them NaN. The other formats need none of this.

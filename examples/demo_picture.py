@@ -104,8 +104,7 @@ def recovered_sz_uk(images_uk: np.ndarray, redshift: np.ndarray) -> np.ndarray:
 
 def main(map_path: str, masses_path: str, truth_path: str, picture: str) -> None:
     """Read the demo's files and write its picture."""
-    # FITS knows no factors in units, so astropy would warn of the field's usual 1e14 solMass
-    masses = Table.read(masses_path, unit_parse_strict="silent")
+    masses = Table.read(masses_path)
     truth = Table.read(truth_path)
     if list(masses["name"]) != list(truth["name"]):
         raise SystemExit("The masses and the truth are not of the same clusters.")

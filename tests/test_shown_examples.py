@@ -18,7 +18,7 @@ from test_docs import PAGES, REPOSITORY, blocks_of, commands_of
 import szmass_cli
 
 NOT_RUN = {
-    r"act-planck|act_f0|coadd_150ghz|a\.fits": "test_survey_maps measures maps with such names and headers",
+    r"act-planck|act_f0|coadd_150ghz|coadd_2025|a\.fits": "test_survey_maps measures such maps",
     r"--scheduler|--workers|SLURM|merge ": "executors and shards are run in test_invariance and test_runplan",
     r" train | evaluate |models/mine": "test_train, test_correction_training and test_judging do",
     r"\binject ": "test_study injects",
@@ -78,7 +78,9 @@ def inputs(field, measure, tmp_path_factory):
     ell = np.arange(0.0, 25_000.0, 50.0)
     np.savetxt(folder / "beam.txt", np.stack([ell, np.exp(-0.5 * (ell * 1.2355e-4) ** 2)], axis=1))
     tiles = {"areaDeg2": [3.0, 3.0], "y0RMS": [4e-6, 5e-6], "tileName": ["a", "b"]}
-    Table(tiles).write(folder / "RMSTab.fits")
+    (folder / "study" / "selection").mkdir(parents=True)
+    for path in (folder, folder / "study" / "selection"):
+        Table(tiles).write(path / "RMSTab.fits")
     curves = {"posteriors": folder / "masses.hdf5", "mass_definitions": ["200c", "500c"]}
     named = {"redshift": "z_lambda"}
     measure(folder / "map.fits", folder / "redmapper.fits", folder / "masses.fits", columns=named, **curves)

@@ -19,6 +19,7 @@ from szmass_cli.exports.cosmocnc import (
     survey_modules,
 )
 from szmass_cli.exports.nemo import PER_Y0, in_two_tiles, nemo_table
+from szmass_cli.exports.nemorun import write_nemo_run
 from szmass_cli.exports.selection import write_selection
 from szmass_cli.exports.survey import REFERENCE_ARCMIN, SurveyRows, read_survey, read_sz_model, y0_relation
 from szmass_cli.exports.wide import wide_table
@@ -172,7 +173,6 @@ def _write_nemo(request: Request, rows: SurveyRows, folder: Path) -> int:
     a, alpha = y0_relation(bundle.sz_model)
     # nemo's relation has no h70: y0 = 10^A0 E^2 (M500c / Mpivot)^(1 + B0) Q
     facts = {
-        "szmass": __version__,
         "tenToA0": 10.0**a * h70 ** (alpha - 0.5),
         "B0": alpha - 1.0,
         "Mpivot_msun": 3e14,
@@ -183,7 +183,8 @@ def _write_nemo(request: Request, rows: SurveyRows, folder: Path) -> int:
         "theta500_of_Q_1_arcmin": REFERENCE_ARCMIN,
         "area_deg2": float(rows.tiles.area_deg2.sum()),
     }
-    _write_json(folder / PARAMETERS, facts)
+    _write_json(folder / PARAMETERS, {"szmass": __version__, **facts})
+    write_nemo_run(rows.tiles, facts, bundle.cosmology, folder)
     return len(table)
 
 

@@ -124,8 +124,9 @@ def _write_nemo_files(study: Study, folder: Path) -> None:
     known = np.isfinite(study.y0_noise).all(axis=1) & (footprint.area_deg2 > 0.0)
     if not known.any():
         return
-    names = np.array(footprint.tile_names)[known]
-    tiles = tiles_of_noise(names.tolist(), footprint.area_deg2[known], SIZES_ARCMIN, study.y0_noise[known])
+    # programs look for the names of tables in FITS, which are in capitals, by those of tiles
+    names = [name.upper() for name in np.array(footprint.tile_names)[known].tolist()]
+    tiles = tiles_of_noise(names, footprint.area_deg2[known], SIZES_ARCMIN, study.y0_noise[known])
     folder.mkdir()
     write_selection(at_least_two(tiles), folder)
 

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from szmass_cli.errors import InputError
+from szmass_cli.errors import InputError, SzmassError
 
 FRAMES = ("C", "G", "E")
 """Letters for equatorial, Galactic and ecliptic HEALPix maps, as healpy has them."""
@@ -55,19 +55,30 @@ def on_disk(maps: Any) -> Iterator[Any]:
     ------
     InputError
         An array does not say where on the sky it is, or how its pixels are ordered.
+    SzmassError
+        Any error raised meanwhile, which names maps in memory in place of files that nobody knows.
     """
     several = isinstance(maps, Mapping)
     if not any(map(is_in_memory, maps.values() if several else [maps])):
         yield maps
         return
     with TemporaryDirectory(prefix=_PREFIX) as folder:
-        if not several:
-            yield _written(maps, Path(folder) / "map.fits")
-            return
-        yield {
-            band: _written(one, Path(folder) / f"map_{number}.fits") if is_in_memory(one) else one
-            for number, (band, one) in enumerate(maps.items())
-        }
+        names: dict[Path, str] = {}
+        paths: dict[Any, Any] = {}
+        for number, (band, one) in enumerate(maps.items() if several else [("", maps)]):
+            paths[band] = one
+            if is_in_memory(one):
+                file, words = (f"map_{number}.fits", f" ({band})") if several else ("map.fits", "")
+                paths[band] = _written(one, Path(folder) / file)
+                names[paths[band]] = f"the map in memory{words}"
+        try:
+            yield paths if several else paths[""]
+        except SzmassError as error:
+            for path, name in names.items():
+                error.message = error.message.replace(str(path), name).replace(path.name, name)
+                error.hint = error.hint.replace(str(path), name)
+            error.args = (error.message,)
+            raise
 
 
 def _written(value: Any, path: Path) -> Path:

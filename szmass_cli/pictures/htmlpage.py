@@ -21,7 +21,7 @@ h1 { font-size: 1.5rem; margin: .2rem 0; } h2 { font-size: 1.2rem; margin: 2rem 
   border-bottom: 1px solid var(--line); } h3 { font-size: 1rem; margin: .2rem 0; }
 p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .87rem; } .flag { color: var(--warn); }
 nav a { margin-right: 1rem; } a { color: #0b57a4; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .87rem; }
+.wide { overflow-x: auto; margin: .6rem 0; } table { border-collapse: collapse; font-size: .87rem; }
 th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; } td.number, th.number { text-align: right; white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); gap: 1rem; }
@@ -35,9 +35,14 @@ th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px soli
 ul { margin: .3rem 0; padding-left: 1.2rem; }
 @media (max-width: 600px) { .panels { grid-template-columns: repeat(auto-fit, minmax(102px, 1fr)); }
   td:first-child { min-width: 6.5rem; }
-  .flags table, .flags tbody { display: block; } .flags thead { display: none; }
-  .flags tr { display: grid; grid-template-columns: 1fr auto; border-bottom: 1px solid var(--line); }
-  .flags td { border: 0; } .flags td + td + td { grid-column: 1 / -1; color: var(--soft); } }
+  .tall table, .tall tbody { display: block; } .tall thead { display: none; } .tall td { border: 0; }
+  .tall tr { display: grid; grid-template-columns: 1fr auto; border-bottom: 1px solid var(--line); }
+  .tall td + td + td { grid-column: 1 / -1; } .flags td + td + td { color: var(--soft); }
+  .rows tr { display: flex; flex-wrap: wrap; column-gap: .8rem; padding: .2rem 0; }
+  .rows td, .rows td:first-child { min-width: 0; padding: 0; } .rows td:nth-child(2) { flex: 1 0 75%; }
+  .rows td:nth-child(3)::before { content: "RA "; } .rows td:nth-child(4)::before { content: "Dec "; }
+  .rows td:nth-child(5)::before { content: "z "; } .rows td:nth-child(6)::before { content: "S/N "; }
+  .rows td:nth-child(7)::before { content: "M "; } .rows td:last-child { flex-basis: 100%; } }
 """
 
 

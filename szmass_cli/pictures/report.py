@@ -154,7 +154,7 @@ def _summary(measurement: Measurement, title: str, notes: Sequence[str]) -> Html
         element("p", measurement.in_words(), class_="soft"),
         element("nav", joined(links)),
         table(("", ""), facts_of_run, frozenset()),
-        element("div", table(("flag", "rows", "meaning"), rows, frozenset({1})), class_="flags")
+        element("div", table(("flag", "rows", "meaning"), rows, frozenset({1})), class_="tall flags")
         if rows
         else element("p", "No row has a flag."),
     ]
@@ -319,7 +319,8 @@ def _flagged_table(measurement: Measurement) -> Html:
         "flags",
     )
     listed = table(headings, map(cells, measurement.flagged.tolist()), frozenset({0, 2, 3, 4, 5, 6}))
-    return joined([element("h3", f"All {measurement.flagged.size:,} flagged rows"), listed])
+    heading = element("h3", f"All {measurement.flagged.size:,} flagged rows")
+    return joined([heading, element("div", listed, class_="tall rows")])
 
 
 def _provenance(measurement: Measurement) -> Html:
@@ -328,5 +329,5 @@ def _provenance(measurement: Measurement) -> Html:
     rows = [
         (KEYWORDS.get(key, (key,))[0], key, value) for key, value in said.items() if str(value).strip(" ,")
     ]
-    listed = element("div", table(("", "key", "value"), rows, frozenset()), class_="made")
+    listed = element("div", table(("", "key", "value"), rows, frozenset()), class_="tall made")
     return joined([element("h2", "How it was made", id="made"), listed])

@@ -73,6 +73,16 @@ def test_a_healpix_array_has_the_frame_that_is_said(frame):
     assert ("galactic" if frame == "g" else "ICRS") in opened.description and "RING" in opened.description
 
 
+def test_errors_name_the_map_in_memory_and_no_file_that_nobody_knows():
+    coarse = np.ones(12 * 8**2)
+    with pytest.raises(InputError) as caught, on_disk({150: (coarse, "C")}) as files:
+        raise InputError(f"{files[150]}: its pixels are too wide.", f"See {files[150]}.")
+    assert str(caught.value) == caught.value.message == "the map in memory (150): its pixels are too wide."
+    assert caught.value.hint == "See the map in memory (150)."
+    with pytest.raises(InputError, match=r"^the map in memory: too wide"), on_disk((coarse, "C")) as path:
+        raise InputError(f"{path}: too wide")
+
+
 @pytest.mark.parametrize("value", [np.ones((4, 4)), (np.ones(7), "G"), (np.ones(12), "X"), (np.ones(12), 3)])
 def test_a_map_that_does_not_say_where_it_is_is_an_error(value):
     with pytest.raises(InputError, match="the map in memory"), on_disk(value):

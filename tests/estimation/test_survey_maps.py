@@ -70,6 +70,13 @@ def as_act(folder, wanted):
         return write_act(folder, hdus[0].data, WCS(hdus[0].header))
 
 
+def as_act_f090(folder, wanted):
+    """97.8 GHz: taken for 90, masses would be 3 per cent lower."""
+    with fits.open(quiet_field(folder, "act-dr6", 0, wanted)) as hdus:
+        name = ACT_NAME.replace("f150", "f090")
+        return write_act(folder, hdus[0].data, WCS(hdus[0].header), name=name, band="f090")
+
+
 def as_so(folder, wanted):
     with fits.open(quiet_field(folder, "so-lat", 3, wanted)) as hdus:
         side = 0.5 * np.sqrt(np.cos(np.radians(CENTRE[1])))
@@ -97,7 +104,7 @@ def measure_exactly(wanted, measure):
 
 @pytest.mark.parametrize(
     "survey",
-    [as_act, as_so, as_spt3g],
+    [as_act, as_act_f090, as_so, as_spt3g],
     ids=lambda survey: survey.__name__,
 )
 def test_injected_masses_come_back_with_no_option_typed(survey, wanted, measure_exactly, tmp_path):
@@ -105,6 +112,7 @@ def test_injected_masses_come_back_with_no_option_typed(survey, wanted, measure_
     truth = np.asarray(Table.read(wanted)["M200"])
     found = np.asarray(estimates.columns["M200c"])
     flags = np.asarray(estimates.columns["szmass_flags"])
+    print(f"{survey.__name__}: {estimates.meta['SZM_FREQ']} GHz, masses over true ones {found / truth}")
     assert not np.any(flags & int(Flag.OFF_MAP | Flag.MASKED))
     # these skies have no CMB, as none of temperature is; and of SPT nobody knows what filters took
     assert np.all(flags & Flag.UNCALIBRATED_MAP)

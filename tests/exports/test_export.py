@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import pickle
 
 import numpy as np
 import pytest
+import yaml
 from astropy.io import fits
 from astropy.table import Table
 from mocksurvey import mock_survey, sigma_y0
@@ -167,6 +169,20 @@ def test_q_is_read_by_what_reads_nemo_and_explains_the_noise(nemo):
     y0 = told["tenToA0"] * e_of_z(z, PLANCK18) ** 2 * (mass / told["Mpivot_msun"]) ** (1.0 + told["B0"])
     expected = cluster_scales(m200c_from_m500c(mass, z, PLANCK18), z, ARNAUD2010).y0
     assert y0 == pytest.approx(float(expected), rel=2e-3)
+
+
+def test_what_nemo_opens_beside_its_tables_is_there(nemo):
+    config, told = (
+        read((nemo / name).read_text())
+        for read, name in ((yaml.safe_load, "config.yml"), (json.loads, "parameters.json"))
+    )
+    relation = config["massOptions"]["scalingRelations"][0]
+    assert relation["tenToA0"] == told["tenToA0"] and relation["Mpivot"] == told["Mpivot_msun"]
+    assert (config["massOptions"]["Om0"], config["massOptions"]["H0"]) == (0.3111, 67.66)
+    tiles = set(Table.read(nemo / "RMSTab.fits")["tileName"])
+    weights = Table.read(nemo / "fRelWeights.fits")
+    assert set(weights["tileName"]) == tiles and float(weights["148.0"][0]) == 1.0
+    assert set(pickle.loads((nemo / "tileCoordsDict.pkl").read_bytes())) == tiles
 
 
 def test_depths_make_tiles_and_rows_find_theirs(survey, tmp_path):

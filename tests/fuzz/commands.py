@@ -106,7 +106,7 @@ def _masses_of_the_plain_ones() -> np.ndarray:
 
 
 def masses_in(path: Path) -> np.ndarray:
-    """Return the masses in an output of any format; the FITS standard has no unit of 1e14 solMass."""
+    """Return the masses in an output of any format."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         column = Table.read(path)["M200c"]

@@ -8,7 +8,7 @@ from astropy.cosmology import Planck18
 
 from szmass_cli.config.massscale import MassScaleConfig, load_mass_scale, mass_scale_names
 from szmass_cli.errors import ConfigError, UsageError
-from szmass_cli.physics.cosmology import PLANCK18, m500c_from_m200c
+from szmass_cli.physics.cosmology import PLANCK18, m200c_from_m500c, m500c_from_m200c
 from szmass_cli.physics.profiles import SzModel, cluster_scales
 from szmass_cli.posterior.grid import mass_grid, normalised
 from szmass_cli.posterior.masses import MassPosterior
@@ -117,6 +117,17 @@ def test_shipped_scales_have_a_source_and_say_so(name):
     assert relation.config.source in relation.in_words() and re.search(r"\d{4}", relation.config.source)
     assert relation.has_errors == (name != "a10")
     np.testing.assert_array_less(MASS * (1 - 1e-9), relation.m200c(MASS, REDSHIFT, PLANCK18))
+
+
+def test_the_scale_of_planck_with_spt_is_their_formula():
+    """Y500 of Salvati et al. (2022) and Planck 2015 XXIV (eq. 7) against A10's (eqs. 8 and 22), by hand."""
+    z, h70 = 0.4, 67.66 / 70.0
+    relation, e = MassScale("planck-spt", load_mass_scale("planck-spt")), float(Planck18.efunc(z))
+    a10_m500c = np.array([2e14, 5e14, 1e15])
+    signal = 10**-4.739 * h70**-2.5 * e ** (2 / 3) * (a10_m500c * h70 / 3e14) ** (5 / 3 + 0.12)
+    found = m500c_from_m200c(relation.m200c(m200c_from_m500c(a10_m500c, z, PLANCK18), z, PLANCK18), z)
+    theirs = 1e-4 * 10**-0.19 * h70 ** (1.49 - 2.0) * e**0.66 * (0.69 * found / 6e14) ** 1.49
+    np.testing.assert_allclose(theirs, signal, rtol=2e-3)
 
 
 @pytest.mark.parametrize(

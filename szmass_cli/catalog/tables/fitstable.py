@@ -236,10 +236,8 @@ def _check_count(n_columns: int) -> None:
 def _has_fits_name(unit: Any) -> bool:
     """Return whether FITS can express a unit as the field writes it.
 
-    It cannot express hour angles, and would turn 1e14 solMass into "10**14 solMass", which no catalogue uses.
+    It cannot express hour angles, nor factors that are no power of ten: 1e14 solMass is "10**14 solMass".
     """
-    if getattr(unit, "scale", 1) != 1:
-        return False
     try:
         unit.to_string("fits")
     except (ValueError, TypeError):

@@ -104,7 +104,8 @@ def selection_figure(study: Study) -> "Figure":
     names = study.footprint.tile_names
     if len(names) <= MOST_NAMED:
         for name, noise, area in zip(names, study.y0_noise, study.footprint.area_deg2, strict=True):
-            axes.plot(SIZES_ARCMIN, noise, label=f"{name}, {area:.3g} deg$^2$")
+            size = f"{area:,.0f}" if area >= 100.0 else f"{area:.3g}"
+            axes.plot(SIZES_ARCMIN, noise, label=f"{name}, {size} deg$^2$")
     else:
         low, middle, high = np.nanpercentile(study.y0_noise, (0.0, 50.0, 100.0), axis=0)
         axes.fill_between(SIZES_ARCMIN, low, high, alpha=0.3, label=f"{len(names)} tiles")

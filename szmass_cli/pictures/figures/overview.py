@@ -87,7 +87,7 @@ def sky_figure(ra_deg: np.ndarray, dec_deg: np.ndarray, snr: np.ndarray, flagged
     rings = known & flagged
     axes.scatter(
         around[rings], dec_deg[rings], s=2.5 * size, facecolors="none", edgecolors="C3", linewidths=0.6,
-        label=f"flagged: {rings.sum():,}",
+        zorder=0.5, label=f"flagged: {rings.sum():,}",
     )  # fmt: skip
     if measured.any():
         figure.colorbar(shown, ax=axes, label="signal-to-noise")
