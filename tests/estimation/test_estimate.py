@@ -189,11 +189,11 @@ def test_added_columns_in_the_file(awkward):
     notes = {name: header.get(f"TCOMM{i}", "") for i, name in enumerate(columns, 1)}
     for name in ADDED:
         masses = name.startswith("M")
-        assert columns[name].unit == ("1e14 solMass" if masses else None), name
+        assert columns[name].unit == ("10**14 solMass" if masses else None), name
         assert columns[name].format == ("J" if name == "szmass_flags" else "D")
         assert notes[name]
     for name in (n.replace("200c", "500c") for n in ADDED if "200c" in n):
-        assert columns[name].unit == "1e14 solMass"
+        assert columns[name].unit == "10**14 solMass"
     for flag in Flag:
         assert f"{flag.value} {flag.name}" in notes["szmass_flags"]
 
@@ -233,10 +233,10 @@ def test_a_map_that_is_replaced_before_it_is_opened_is_the_one_that_is_hashed(fi
         hashed.set()
         return found
 
-    def later(request):
+    def later(request, **options):
         assert hashed.wait(60.0)
         os.replace(changed, small)
-        return prepared(request)
+        return prepared(request, **options)
 
     monkeypatch.setattr(Hashed, "of", told)
     monkeypatch.setattr(estimation, "prepared", later)

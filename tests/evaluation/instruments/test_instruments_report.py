@@ -15,6 +15,7 @@ from szmass_cli.evaluation.instruments.rows import CaseRow, mass_bias_rows, pit_
 from szmass_cli.evaluation.instruments.run import InstrumentsEvaluation, Sizes
 from szmass_cli.evaluation.instruments.tables import summary
 from szmass_cli.evaluation.metrics import read_metrics
+from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.network.bundle.bundle import read_bundle, training_in_words
 from szmass_cli.posterior.recalibration import Recalibration
 
@@ -156,7 +157,7 @@ class Nothing:
 @pytest.fixture
 def without_network(monkeypatch):
     """TensorFlow takes longer than the rest."""
-    network = Network(Nothing(), Recalibration.identity((3e13, 2e15)))
+    network = Network(Nothing(), Recalibration.identity((3e13, 2e15)), OddnessLevels.of_gaussian_sky())
     monkeypatch.setattr(Network, "of", lambda bundle: network)
 
 
