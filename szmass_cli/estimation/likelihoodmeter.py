@@ -18,6 +18,7 @@ from szmass_cli.likelihood.features import features
 from szmass_cli.likelihood.gaussian import Scatter, Weighed
 from szmass_cli.likelihood.holes import filled
 from szmass_cli.likelihood.observables import observables, products_by_band
+from szmass_cli.likelihood.oddness import OddnessTest
 from szmass_cli.likelihood.positions import PositionLikelihood
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import ScoreImages
@@ -145,7 +146,8 @@ class InstrumentMeter:
         self._contamination = assumptions.sky.contamination(self._likelihood)
         masses = np.exp(model.ln_mass[[0, -1]])
         range_msun = float(masses[0]), float(masses[1])
-        self._oddities = Oddities(self._likelihood, self._scores, range_msun, model.odd_levels)
+        test = OddnessTest(self._likelihood, self._scores, range_msun)
+        self._oddities = Oddities(test, model.odd_levels)
         largest = assumptions.largest_position_error_arcmin
         self._positions = PositionLikelihood(self._likelihood, largest) if largest > 0.0 else None
         sigma, self._sources, self._search = assumptions.find_sources, None, None

@@ -4,9 +4,8 @@ import numpy as np
 
 from szmass_cli.catalog import Flag
 from szmass_cli.estimation.rows import Rows
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.gaussian import Weighed
 from szmass_cli.likelihood.oddness import OddnessLevels, OddnessTest
-from szmass_cli.likelihood.scores import ScoreImages
 
 EDGE_LN_MASS = 0.1
 """A median so near to an end of the model's masses may be of a cluster beyond it."""
@@ -17,25 +16,14 @@ class Oddities:
 
     Parameters
     ----------
-    likelihood : GaussianLikelihood
-        Likelihood of the instrument that the cutouts come from.
-    scores : ScoreImages
-        Score images of the same likelihood.
-    mass_range_msun : (float, float)
-        Mass range of the model, M200c [Msun].
+    test : OddnessTest
+        Tells how odd cutouts of the instrument are.
     levels : OddnessLevels
         Levels of the model's sky from which on cutouts are unusual.
     """
 
-    def __init__(
-        self,
-        likelihood: GaussianLikelihood,
-        scores: ScoreImages,
-        mass_range_msun: tuple[float, float],
-        levels: OddnessLevels,
-    ):
-        self._masses, self._levels = mass_range_msun, levels
-        self._test = OddnessTest(likelihood, scores, mass_range_msun)
+    def __init__(self, test: OddnessTest, levels: OddnessLevels):
+        self._test, self._levels = test, levels
 
     def __call__(self, weighed: Weighed, m200c_msun: np.ndarray, rows: Rows) -> np.ndarray:
         """Return the flags (n,) of cutouts with clusters of given M200c (n,) [Msun]."""
@@ -51,6 +39,6 @@ class Oddities:
 
     def _at_an_edge(self, median_msun: np.ndarray) -> np.ndarray:
         """Return whether posteriors pile up at the highest or lowest masses of the model."""
-        low, high = np.log(self._masses)
+        low, high = np.log(self._test.mass_range_msun)
         ln_median = np.log(median_msun)
         return (ln_median < low + EDGE_LN_MASS) | (ln_median > high - EDGE_LN_MASS)

@@ -225,7 +225,7 @@ def _what_matters(cutout: _Cutout, weighted: np.ndarray) -> tuple[np.ndarray, np
     Returns
     -------
     places, bins : numpy.ndarray of int
-        Indices; both empty where nothing would.
+        Indices; one or both empty where nothing would.
     others : numpy.ndarray, shape (m,)
         ln of the sum over all else, no galaxy among them, at each mass.
     """

@@ -157,6 +157,7 @@ class OddnessTest:
     def __init__(
         self, likelihood: GaussianLikelihood, scores: ScoreImages, mass_range_msun: tuple[float, float]
     ):
+        self.mass_range_msun = mass_range_msun
         self._likelihood, self._scores = likelihood, scores
         self._centre = CentreTest(likelihood, mass_range_msun)
         self._away = pixel_radii_arcmin() > AWAY_ARCMIN

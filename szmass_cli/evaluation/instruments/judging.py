@@ -192,7 +192,7 @@ class Posteriors:
         self._positions = assumed.positions(self.likelihood)
         self._error = assumed.position_error_arcmin
         self._scores = None if network is None else ScoreImages(self.likelihood)
-        self._contamination = assumed.sky.contamination(self.likelihood)
+        self._contamination = None if network is None else assumed.sky.contamination(self.likelihood)
         self._ln_mass, self._network = ln_mass, network
 
     def __call__(self, images_uk: np.ndarray, redshift: np.ndarray, variance_ratio: np.ndarray) -> Answer:
@@ -200,7 +200,7 @@ class Posteriors:
         weighed = self.likelihood.weigh(images_uk, variance_ratio)
         ln_likelihood = self._ln_likelihood(weighed, redshift)
         exact = MassPosterior(self._ln_mass, normalised(ln_likelihood))
-        if self._network is None or self._scores is None:
+        if self._network is None or self._scores is None or self._contamination is None:
             best = self._ln_mass[ln_likelihood.argmax(axis=1)]
             return Answer(exact, exact, best_cluster(self.likelihood, weighed, best, redshift).snr, weighed)
         seen = features(

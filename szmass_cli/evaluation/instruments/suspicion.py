@@ -7,7 +7,7 @@ from szmass_cli.estimation.oddities import Oddities
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.evaluation.instruments.cases import Assumed
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
-from szmass_cli.likelihood.oddness import OddnessLevels
+from szmass_cli.likelihood.oddness import OddnessLevels, OddnessTest
 from szmass_cli.likelihood.scores import ScoreImages
 
 SUSPECT = Flag.UNLIKE_TRAINING | Flag.NOISE_MISMATCH | Flag.CENTRAL_SOURCE | Flag.OFF_CENTRE
@@ -33,7 +33,8 @@ class Suspicion:
         self, told: Assumed, likelihood: GaussianLikelihood, ln_mass: np.ndarray, levels: OddnessLevels
     ):
         low, high = np.exp(ln_mass[[0, -1]])
-        self._oddities = Oddities(likelihood, ScoreImages(likelihood), (float(low), float(high)), levels)
+        test = OddnessTest(likelihood, ScoreImages(likelihood), (float(low), float(high)))
+        self._oddities = Oddities(test, levels)
         self._error = told.position_error_arcmin
 
     def __call__(self, weighed: Weighed, median_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
