@@ -60,6 +60,8 @@ VARIANTS = {
     "contamination doubled": lambda config: contaminated(config, 2.0),
     "contamination halved": lambda config: contaminated(config, 0.5),
     "profiles of Arnaud et al. alone": lambda config: of_family(config, "a10"),
+    "cool cores alone": lambda config: of_family(config, "cool_core"),
+    "disturbed clusters alone": lambda config: of_family(config, "disturbed"),
     "profiles of Battaglia et al. alone": lambda config: of_family(config, "battaglia2012"),
     IRREGULAR: irregular,
     "H0 = 73, Omega_m = 0.27": elsewhere,

@@ -217,14 +217,15 @@ class ClusterConfig(Strict):
         """Return the same clusters with profiles, ellipses and second peaks as real ones have them.
 
         A third of the clusters of REXCESS have cool cores and a third are disturbed (Arnaud et al. 2010); the
-        shares of profiles here, the scatter of slopes and the correlations are ESTIMATES. Irregular clusters
-        stay as they are, but for other halos, which the sky has.
+        shares of profiles here, the scatter of slopes and the correlations are ESTIMATES. Shares that are
+        stated stay, and so do irregular clusters, but for their other halos, which the sky has.
         """
         if isinstance(self.shape, IrregularShape):
             alone = self.shape.model_copy(update={"other_halos": False})
             return self.model_copy(update={"shape": alone})
+        mixed = ProfileWeights(a10=0.4, cool_core=0.2, disturbed=0.2, battaglia2012=0.2)
         changes = {
-            "profiles": ProfileWeights(a10=0.4, cool_core=0.2, disturbed=0.2, battaglia2012=0.2),
+            "profiles": mixed if self.profiles.is_a10 else self.profiles,
             "outer_slope_scatter": 0.4,
             "concentration_amplitude_correlation": 0.3,
             "outer_slope_amplitude_correlation": -0.3,
