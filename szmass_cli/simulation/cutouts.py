@@ -19,6 +19,7 @@ from szmass_cli.physics.gnfw import PROFILES
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.simulation.lightcone import HaloStamps, halo_stamps
 from szmass_cli.sky.cutouts import BLOCK, CutoutBlock, CutoutSimulator, Stream, block_generator
+from szmass_cli.sky.signalsource import Signals
 from szmass_cli.system.blas import one_blas_thread
 from szmass_cli.system.files import atomic_path, check_not_an_input, check_suffix, check_writable
 from szmass_cli.system.hdf5 import Hdf5Sink
@@ -117,7 +118,8 @@ def write_halo_cutouts(
     Parameters
     ----------
     config : SurveyConfig
-        Its ``sky`` section, ``cutouts.apodisation_arcmin``, and ``clusters.relativistic``.
+        Its ``sky`` section, objects painted around the halos included, ``cutouts.apodisation_arcmin``, and
+        ``clusters.relativistic``.
     y_map : Path
         A simulation's map of Compton y without a beam; see `halo_stamps`.
     halos : Path
@@ -126,7 +128,7 @@ def write_halo_cutouts(
         Appears when it is complete. It has one dataset more than that of `write_cutouts`: ``row``, the halo's
         row in the catalogue, from 0.
     seed : int
-        Of sky and noise, which are all that is drawn.
+        Of all that is drawn: sky and noise, and the objects that a realistic sky has.
     columns : mapping, optional
         Role -> column name for the catalogue.
     overwrite : bool
@@ -219,11 +221,10 @@ def _on_skies(
         y = np.stack([beamed.y[part] for beamed in stamps], axis=-1)
         uk_per_y = np.stack([response.tsz_uk_per_y(hot[part]) for response in responses], axis=-1)
         sz = (y * uk_per_y[:, None, None, :]).astype(np.float32)
-        observer = simulator.observer
-        bare = observer.draw(block_generator(seed, Stream.USER, index), BLOCK)[: len(sz)]
+        rng = block_generator(seed, Stream.USER, index)
+        bare = simulator.observer.draw(rng, BLOCK)[: len(sz)]
         mass, redshift = stamps[0].m200c_msun[part], stamps[0].redshift[part]
-        image = observer.observe(bare, sz)
-        yield CutoutBlock(image, sz, mass, redshift, np.ones(len(sz)), **bare.errors.arrays())
+        yield simulator.surrounded(bare, Signals(sz, sz, np.ones(len(sz))), mass, redshift, rng)[0]
 
 
 def _write(

@@ -209,6 +209,29 @@ class CutoutSimulator:
             The same cutouts without sources, dust, neighbours, motion and lensing [µK].
         """
         signals = self._signals.draw(clusters, m200c_msun, redshift, rng, len(m200c_msun))
+        return self.surrounded(bare, signals, m200c_msun, redshift, rng)
+
+    def surrounded(
+        self,
+        bare: BareCutouts,
+        signals: Signals,
+        m200c_msun: np.ndarray,
+        redshift: np.ndarray,
+        rng: np.random.Generator,
+    ) -> tuple[CutoutBlock, np.ndarray]:
+        """Return cutouts of given signals with all that is painted around them; see `painted`.
+
+        Parameters
+        ----------
+        bare : BareCutouts
+            Gaussian sky and noise of n cutouts.
+        signals : Signals
+            The clusters' SZ signals, of any origin.
+        m200c_msun, redshift : numpy.ndarray, shape (n,)
+            The clusters [Msun].
+        rng : numpy.random.Generator
+            Draws the objects.
+        """
         further = {**bare.errors.arrays(), **signals.shapes}
         clean = image = self.observer.observe(bare, signals.all)
         if self._objects is not None:

@@ -151,6 +151,18 @@ def test_halos_of_a_simulation_get_a_sky(simulation, folder, szmass_fork):
         np.testing.assert_allclose(sz[..., channel][bright], expected[bright], rtol=0.01)
 
 
+def test_halos_of_a_simulation_on_a_realistic_sky_shine(simulation, folder, szmass_fork):
+    """What is painted goes on top of the map's own cluster, and the truth of it is written."""
+    outcome = szmass_fork(
+        "simulate", "cutouts", "--from-y-map", simulation / "y.fits", "--halos", simulation / "halos.csv",
+        "-c", "spt-3g", "--sky", "realistic", "--freq", "95,150GHz", "-o", "real.h5", cwd=folder,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    with h5py.File(folder / "real.h5") as file:
+        assert file["dust_mjy"].shape == file["velocity_km_s"].shape == (1,)
+        assert file["dust_mjy"][0] > 0.0 and file["velocity_km_s"][0] != 0.0
+
+
 REFUSED = {
     "negative noise": ("sky: {noise_uk_arcmin: -5}", "sky.noise_uk_arcmin"),
     "narrow beam": ("sky: {beam_fwhm_arcmin: 0.2}", "sky.beam_fwhm_arcmin"),
