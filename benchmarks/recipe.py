@@ -1,14 +1,17 @@
 """Networks of several sizes and inputs, trained on the same stored cutouts and judged on the same others.
 
-    szmass train --config survey -o DIR --simulations SIMS        draws the cutouts that are needed
-    python benchmarks/recipe.py SIMS [--epochs 1] [--only NAME]
+    szmass train --config realistic -o DIR --simulations SIMS     draws the cutouts that are needed
+    python benchmarks/recipe.py SIMS [--epochs 1] [--only NAME] [-o FILE]
 
 Prints a row for each variant: weights, seconds of training, and the gain in ln p of the truth [nats] on the
 validation set over the Gaussian likelihood, of all clusters and of those with S/N above 3, beside that of the
-likelihood recalibrated by maximum likelihood on the same training cutouts. Errors are those of the mean.
+likelihood recalibrated by maximum likelihood on the same training cutouts, and that of the sum over what
+clusters shine with before anything is learnt. The last column is over that sum, cutout by cutout. Errors are
+those of the mean.
 """
 
 import argparse
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from szmass_cli.config import NetworkConfig, SurveyConfig, load_config
+from szmass_cli.evaluation.markdown import table
+from szmass_cli.likelihood.contamination import KINDS
 from szmass_cli.likelihood.features import N_MASSES, mass_nodes
 from szmass_cli.network.backend import load_keras
 from szmass_cli.network.correction import HIDDEN, believed_gains, build_correction, input_shapes
@@ -32,18 +37,20 @@ TOGETHER = 12
 
 @dataclass(frozen=True)
 class Variant:
-    """A network: how many of the four images it sees, and its size."""
+    """A network: how many of the four images it sees, its size, and what share of the sum over members."""
 
     images: int
     base_filters: int
+    members: float = 1.0
 
 
 VARIANTS = {
-    "curves alone": Variant(0, 8),
-    "y score image": Variant(1, 8),
+    "no image": Variant(0, 4),
+    "y score image, 4 filters": Variant(1, 4),
     "all images, 4 filters": Variant(4, 4),
     "all images, 8 filters": Variant(4, 8),
     "all images, 16 filters": Variant(4, 16),
+    "all images, 4 filters, no sum": Variant(4, 4, 0.0),
 }
 
 
@@ -52,21 +59,28 @@ def drawn_before(*_: Any) -> Any:
     raise SystemExit("This folder lacks blocks: run szmass train with --simulations first.")
 
 
+def shown(variant: Variant, config: NetworkConfig) -> dict[str, np.ndarray]:
+    """Return factors of the inputs: 1 of what a variant sees, 0 of what it does not."""
+    factors = {name: np.ones(shape[-1], np.float32) for name, shape in input_shapes(config).items()}
+    factors["images"][variant.images :] = 0.0
+    factors["curves"][-KINDS[config.contamination].N_GAINS * N_MASSES :] = variant.members
+    return factors
+
+
 def built(variant: Variant, config: NetworkConfig) -> Any:
-    """Return the network of a variant; what it does not see is zero."""
+    """Return the network of a variant."""
     keras = load_keras()
     inputs = {name: keras.Input(shape, name=name) for name, shape in input_shapes(config).items()}
+    seen = {name: inputs[name] * factor for name, factor in shown(variant, config).items()}
     if variant.images:
-        seen = np.zeros(4, np.float32)
-        seen[: variant.images] = 1.0
         whole = build_correction(config.model_copy(update={"base_filters": variant.base_filters}))
-        outputs = whole({"images": inputs["images"] * seen, "curves": inputs["curves"]})
+        outputs = whole(seen)
         return keras.Model(inputs, {"g": outputs["g"], "y": outputs["y"]})
-    hidden = inputs["curves"]
+    hidden = seen["curves"]
     for _ in range(2):
         hidden = keras.layers.Dense(HIDDEN, kernel_initializer="lecun_normal", activation="selu")(hidden)
     added = keras.layers.Dense(N_MASSES, kernel_initializer="zeros")(hidden)
-    g = added + believed_gains(hidden, inputs["curves"], config)
+    g = added + believed_gains(hidden, seen["curves"], config)
     nothing = keras.layers.UpSampling2D(2)(inputs["images"][..., :1] * 0.0)
     return keras.Model(inputs, {"g": g, "y": nothing})
 
@@ -113,21 +127,32 @@ def ln_p(density: np.ndarray, truth: HeldOut, ln_mass: np.ndarray) -> np.ndarray
     return np.log((1.0 - FLOOR) * found + FLOOR / width)
 
 
-def row(name: str, weights: int, seconds: float, gain: np.ndarray, snr: np.ndarray) -> str:
-    """Return a row of the table."""
-    groups = (gain, gain[snr > 3.0])
+def row(name: str, weights: int, seconds: float, gains: list[np.ndarray], snr: np.ndarray) -> list[str]:
+    """Return a row of the table; `gains` are over the likelihood, and over the sum where there is one."""
+    groups = (gains[0], gains[0][snr > 3.0], *(gain[snr > 3.0] for gain in gains[1:]))
     cells = [f"{g.mean():+.4f} ± {g.std() / np.sqrt(g.size):.4f}" for g in groups]
-    return f"| {name} | {weights:,} | {seconds:,.0f} | {' | '.join(cells)} |"
+    return [name, f"{weights:,}", f"{seconds:,.0f}", *cells, *["-"] * (3 - len(cells))]
+
+
+def judged(
+    model: Any, validation: Any, truth: HeldOut, config: SurveyConfig, ln_mass: np.ndarray
+) -> np.ndarray:
+    """Return ln p of the truth by a network, (n,)."""
+    to_grid = CorrectionLesson(config).losses["loss"]["g"].to_grid
+    g = model.predict(validation[0], batch_size=256, verbose=0)["g"] @ to_grid
+    density = truth.density * np.exp(g - g.max(axis=1, keepdims=True))
+    return ln_p(density / density.sum(axis=1, keepdims=True), truth, ln_mass)
 
 
 def main() -> None:
     """Train and judge the variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("simulations", type=Path)
-    parser.add_argument("--config", default="survey")
-    parser.add_argument("--blocks", type=int, default=96)
+    parser.add_argument("--config", default="realistic")
+    parser.add_argument("--blocks", type=int, default=64)
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--only", choices=VARIANTS, action="append")
+    parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     config = load_config(options.config)
     store = BlockStore(options.simulations, config.simulations)
@@ -135,23 +160,29 @@ def main() -> None:
     validation = store.block("validation", drawn_before)
     truth = held_out(validation, ln_mass)
     before = ln_p(truth.density, truth, ln_mass)
-    print("| | weights | s | all | S/N > 3 |\n|---|---|---|---|---|")
-    if not options.only:
-        began = time.monotonic()
-        some = range(0, options.blocks, max(1, options.blocks // 24))
-        parts = [held_out(store.block(f"{k:05d}", drawn_before), ln_mass) for k in some]
-        table = fit_recalibration(mass_range(config.clusters), HeldOut.concatenate(parts))
-        after = ln_p(table(truth.density, truth.redshift, truth.snr), truth, ln_mass)
-        print(row("recalibrated likelihood", 0, time.monotonic() - began, after - before, truth.snr))
-    to_grid = CorrectionLesson(config).losses["loss"]["g"].to_grid
+    began = time.process_time()
+    parts = [
+        held_out(store.block(f"{k:05d}", drawn_before), ln_mass)
+        for k in range(0, options.blocks, max(1, options.blocks // 24))
+    ]
+    recalibration = fit_recalibration(mass_range(config.clusters), HeldOut.concatenate(parts))
+    after = ln_p(recalibration(truth.density, truth.redshift, truth.snr), truth, ln_mass)
+    seconds = time.process_time() - began
+    rows = [row("recalibrated likelihood", 0, seconds, [after - before], truth.snr)]
+    untaught = judged(build_correction(config.network), validation, truth, config, ln_mass)
+    rows.append(row("the sum, nothing learnt", 0, 0.0, [untaught - before], truth.snr))
     for name in options.only or VARIANTS:
-        began = time.monotonic()
+        began = time.process_time()
         model = trained(VARIANTS[name], config, store, options.blocks, options.epochs)
-        seconds = time.monotonic() - began
-        g = model.predict(validation[0], batch_size=256, verbose=0)["g"] @ to_grid
-        density = truth.density * np.exp(g - g.max(axis=1, keepdims=True))
-        after = ln_p(density / density.sum(axis=1, keepdims=True), truth, ln_mass)
-        print(row(name, model.count_params(), seconds, after - before, truth.snr), flush=True)
+        seconds = time.process_time() - began
+        after = judged(model, validation, truth, config, ln_mass)
+        rows.append(row(name, model.count_params(), seconds, [after - before, after - untaught], truth.snr))
+        print(*rows[-1], file=sys.stderr, flush=True)
+    head = ["", "weights", "CPU s", "all [nats]", "S/N > 3", "S/N > 3, over the sum"]
+    text = table(head, rows)
+    print(text)
+    if options.output is not None:
+        options.output.write_text(text + "\n")
 
 
 if __name__ == "__main__":
