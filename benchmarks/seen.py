@@ -114,10 +114,8 @@ def main() -> None:
     print(table(["instruments", "clusters", "gain [nats]", "of it learnt", "in 68.3 %"], lines))
     missed = learnt_of[0][0] - learnt_of[1][0]
     error = np.hypot(learnt_of[0][1], learnt_of[1][1])
-    whole = gain[0] + missed
-    print(
-        f"share of the gain left for new instruments: {gain[0] / whole:.2f} ± {error * gain[0] / whole**2:.2f}"
-    )
+    share = gain[0] / (gain[0] + missed)
+    print(f"share of the gain left for new instruments: {share:.2f} ± {error * share**2 / gain[0]:.2f}")
 
 
 if __name__ == "__main__":

@@ -12,14 +12,15 @@ from szmass_cli.evaluation.metrics import AnyMetrics
 from szmass_cli.evaluation.paper.estimators import ESTIMATORS
 from szmass_cli.evaluation.paper.metrics import Comparison, PaperMetrics
 from szmass_cli.evaluation.paper.testsets import tested_redshift
-from szmass_cli.evaluation.realistic.tables import EXPLAINED as REALISTIC_EXPLAINED
 from szmass_cli.evaluation.realistic.tables import (
+    CELLS_EXPLAINED,
     FLAGS_EXPLAINED,
     GAINS_EXPLAINED,
     cell_table,
     estimator_table,
     flag_table,
 )
+from szmass_cli.evaluation.realistic.tables import EXPLAINED as REALISTIC_EXPLAINED
 from szmass_cli.evaluation.realistic.tables import gain_table as gain_table_of
 from szmass_cli.network.bundle.bundle import AnyBundle, Bundle, PaperBundle, training_in_words
 
@@ -116,6 +117,7 @@ def _any_results(bundle: Bundle, metrics: InstrumentsMetrics) -> str:
             gain_table_of(metrics.realistic),
             GAINS_EXPLAINED,
             cell_table(metrics.realistic),
+            CELLS_EXPLAINED,
             flag_table(metrics.realistic),
             FLAGS_EXPLAINED,
             "### On a Gaussian sky",

@@ -6,6 +6,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
+from szmass_cli.errors import UsageError
 from szmass_cli.evaluation.instruments.judging import Verdict
 from szmass_cli.evaluation.instruments.rows import CENTRAL, MEDIAN_ERROR, MIN_SNR, coverage, pit_histogram
 from szmass_cli.evaluation.realistic.judging import Opinions
@@ -141,6 +142,9 @@ class CellRow:
         Of the network.
     median : Measured
         Median of ln(M_est / M_true) of the network.
+    clean_median : float, optional
+        The same of the likelihood of cutouts without contamination: what a cut in true masses leaves of any
+        posterior. Reports of earlier versions have none.
     """
 
     snr: tuple[float, float | None]
@@ -149,6 +153,7 @@ class CellRow:
     n_clusters: int
     coverage_68: float
     median: Measured
+    clean_median: float | None = None
 
 
 @dataclass(frozen=True)
@@ -233,8 +238,19 @@ class RealisticRow:
 
     @classmethod
     def of(cls, name: str, found: Opinions) -> "RealisticRow":
-        """Return the row of a test set."""
+        """Return the row of a test set.
+
+        Raises
+        ------
+        UsageError
+            If none of its clusters is detected.
+        """
         seen = found[found.snr > MIN_SNR]
+        if not len(seen):
+            raise UsageError(
+                f"{name}: none of {len(found):,} cutouts has S/N above {MIN_SNR:g}.",
+                "Evaluate more cutouts, or a deeper survey.",
+            )
         return cls(
             name,
             len(found),
@@ -286,6 +302,7 @@ def _cells(seen: Opinions) -> Iterator[CellRow]:
                 int(inside.sum()),
                 coverage(seen.network.below[inside], CENTRAL[0]),
                 Measured(float(np.median(off)), error),
+                float(np.median((seen.clean.median - seen.ln_mass)[inside])),
             )
 
 
