@@ -29,11 +29,15 @@ FLOOR = 1e-3
 """Probability spread evenly over all masses: no outlier counts more than by its ln."""
 
 DELTA, N_STEPS, LARGEST_STEP = 0.05, 15, 0.7
+STEP_SIZES = (1.0, 0.5, 0.25, 0.125)
+"""Fractions of a step that are tried, until one makes the true masses likelier."""
+
 MEAN_BY_SIGMA, WITHIN_BY_LN_WIDTH, N_COVERING = 0.28, 0.5, 6
 """How a shift by a Gaussian's sigma changes the mean probability below the truth, and its width the fraction
 within 68 per cent."""
 
 _EVERY = 4
+_CHANGES = DELTA * np.eye(2)[:, :, None]
 
 
 @dataclass(frozen=True)
@@ -128,19 +132,36 @@ def fitted_tempering(prior_range_msun: tuple[float, float], clusters: HeldOut) -
     curves = _Curves(mass_grid(prior_range_msun), clusters)
     steps = np.diff(np.eye(k), axis=0)
     penalty = np.full((k, k), 1.0 / (k * SIGMA) ** 2) + steps.T @ steps / SIGMA_OF_STEPS**2
-    shift, ln_power = np.zeros((2, k))
+    both = np.zeros((2, k))
+
+    def ln_p(shift: np.ndarray, ln_power: np.ndarray) -> np.ndarray:
+        return curves.ln_p(weights @ shift, np.exp(weights @ ln_power))
+
+    def objective(found: np.ndarray) -> float:
+        return float(ln_p(*found).sum() - 0.5 * np.einsum("ij,jk,ik", found, penalty, found))
+
     for _ in range(N_STEPS):
-        a, b = weights @ shift, weights @ ln_power
-        power = np.exp(b)
-        slope_a = (curves.ln_p(a + DELTA, power) - curves.ln_p(a - DELTA, power)) / (2.0 * DELTA)
-        slope_b = curves.ln_p(a, power * np.exp(DELTA)) - curves.ln_p(a, power * np.exp(-DELTA))
-        slope_b /= 2.0 * DELTA
+        power = np.exp(weights @ both[1])
+        slope = [ln_p(*(both + change)) - ln_p(*(both - change)) for change in _CHANGES]
         # of a Gaussian likelihood, in units of its sigma and in ln of its power
         information = weights.T @ (weights * power[:, None]), 0.5 * weights.T @ weights
-        of_shift = np.linalg.solve(information[0] + penalty, weights.T @ slope_a - penalty @ shift)
-        of_power = np.linalg.solve(information[1] + penalty, weights.T @ slope_b - penalty @ ln_power)
-        shift = np.clip(shift + np.clip(of_shift, -LARGEST_STEP, LARGEST_STEP), *SHIFT_RANGE)
-        ln_power = np.clip(ln_power + np.clip(of_power, -LARGEST_STEP, LARGEST_STEP), *LN_POWER_RANGE)
+        step = np.array(
+            [
+                np.linalg.solve(known + penalty, weights.T @ one / (2.0 * DELTA) - penalty @ values)
+                for known, one, values in zip(information, slope, both, strict=True)
+            ]
+        )
+        step = np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+        # posteriors with long tails hold less than a Gaussian's: the whole step may lead too far
+        tried = (
+            np.clip(both + size * step, *np.transpose([SHIFT_RANGE, LN_POWER_RANGE])[..., None])
+            for size in STEP_SIZES
+        )
+        better = next((one for one in tried if objective(one) > objective(both)), None)
+        if better is None:
+            break
+        both = better
+    shift, ln_power = both
     return _covering(Tempering(nodes, shift, np.exp(ln_power), prior_range_msun), clusters)
 
 

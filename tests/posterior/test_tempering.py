@@ -57,6 +57,12 @@ def test_posteriors_that_are_right_stay_nearly_as_they_are():
     assert np.all(np.abs(np.log(found.power)) < 0.7) and np.all(np.abs(found.shift) < 0.5)
 
 
+def test_the_more_right_posteriors_there_are_the_less_they_are_changed():
+    """Those of S/N 3 have long tails: a step for a Gaussian's width leads too far there."""
+    found = fitted_tempering(RANGE, clusters(8000, 1.0, 7))
+    assert np.all(np.abs(found.shift) < 0.12)
+
+
 def test_only_signal_to_noise_that_enough_clusters_have_is_told_apart():
     few = clusters(60, 1.0, 5)
     assert len(fitted_tempering(RANGE, few).snr_nodes) == 1
