@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from szmass_cli.config import NetworkConfig, SurveyConfig, load_config
 from szmass_cli.evaluation.markdown import table
@@ -139,9 +140,11 @@ def judged(
 ) -> np.ndarray:
     """Return ln p of the truth by a network, (n,)."""
     to_grid = CorrectionLesson(config).losses["loss"]["g"].to_grid
-    g = model.predict(validation[0], batch_size=256, verbose=0)["g"] @ to_grid
-    density = truth.density * np.exp(g - g.max(axis=1, keepdims=True))
-    return ln_p(density / density.sum(axis=1, keepdims=True), truth, ln_mass)
+    inputs, targets = validation
+    g = model.predict(inputs, batch_size=256, verbose=0)["g"] @ to_grid
+    # in ln: corrections may raise what the likelihood alone thinks hopeless
+    density = softmax(targets["g"][:, N_MASSES + 1 :].astype(float) + g, axis=1)
+    return ln_p(density, truth, ln_mass)
 
 
 def main() -> None:
