@@ -16,8 +16,11 @@ def sigma_y0(theta500_arcmin):
     return 3.0e-5 * (theta500_arcmin / 1.5) ** -0.7 + 0.6e-5
 
 
-def mock_survey(area_deg2, rng, least_m500c_msun=4e13):
-    """Rows with S/N above 3 of clusters of Planck 2018's cosmology, Tinker et al. (2008) in M500c."""
+def mock_survey(area_deg2, rng, least_m500c_msun=4e13, noise_y0=sigma_y0):
+    """Rows with S/N above 3 of clusters of Planck 2018's cosmology, Tinker et al. (2008) in M500c.
+
+    `noise_y0` is the noise of y0 by theta500 [arcmin].
+    """
     mass = np.geomspace(least_m500c_msun, 2.5e15, 160)
     redshift = np.linspace(0.05, 2.0, 120)
     density = halo_density_per_mpc3(mass, redshift, "500c", PLANCK18)
@@ -28,7 +31,7 @@ def mock_survey(area_deg2, rng, least_m500c_msun=4e13):
     z = halos.draw_redshifts(rng, n)
     m500c = halos.draw_masses(z, rng)
     scales = cluster_scales(m200c_from_m500c(m500c, z, PLANCK18), z, ARNAUD2010)
-    error = sigma_y0(scales.theta500_arcmin)
+    error = noise_y0(scales.theta500_arcmin)
     y0 = scales.y0 * np.exp(SCATTER * rng.standard_normal(n)) + error * rng.standard_normal(n)
     found = np.flatnonzero(y0 / error > 3.0)
     table = Table(
