@@ -17,8 +17,9 @@ from scipy.special import logsumexp
 from szmass_cli.config import load_config
 from szmass_cli.estimation.bandverdict import departures, expected_signal
 from szmass_cli.likelihood.bandagreement import band_signal, misfit, order_that_agrees
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.observables import products_by_band
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 from szmass_cli.system.presets import SkyKind
 

@@ -23,8 +23,9 @@ from scipy.interpolate import CubicSpline
 
 from szmass_cli.config import load_config
 from szmass_cli.geometry import pixel_offsets_arcmin
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter, Weighed
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.pointimages import PointImage
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal
 from szmass_cli.likelihood.sourcesearch import SourceSearch

@@ -30,8 +30,9 @@ from szmass_cli.estimation.noiseplane import noise_plane
 from szmass_cli.estimation.request import MapRequest
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.strips import cut_strip
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.observables import observables
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.noise import NoiseLevel

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from szmass_cli.config import load_config
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter, Weighed
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.sources import Kind, PlacedSources, SourceMarginal
 from szmass_cli.likelihood.sourcesearch import SourceSearch

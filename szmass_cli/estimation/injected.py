@@ -10,7 +10,7 @@ from szmass_cli.estimation.blanks import Blanks
 from szmass_cli.estimation.injectedlight import InjectedLight, LightPainter, draw_light
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.strips import Strip
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.cosmology import MASS_RANGE_MSUN
 from szmass_cli.physics.profiles import BeamedProfile, ClusterScales, SzModel, cluster_scales

@@ -15,12 +15,13 @@ from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.likelihood.features import features
-from szmass_cli.likelihood.gaussian import Scatter, Weighed
+from szmass_cli.likelihood.gaussian import Weighed
 from szmass_cli.likelihood.holes import filled
 from szmass_cli.likelihood.observables import observables, products_by_band
 from szmass_cli.likelihood.oddness import OddnessTest
 from szmass_cli.likelihood.positions import PositionLikelihood
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal

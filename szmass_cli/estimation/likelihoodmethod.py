@@ -22,7 +22,7 @@ from szmass_cli.estimation.rows import RedshiftLimits, Rows
 from szmass_cli.estimation.settled import Settled, Wanted
 from szmass_cli.estimation.sourcelist import SourceList
 from szmass_cli.estimation.strips import Strip, cut_strip
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.selection import y0_noise
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.maps.fading import measured_fade

@@ -10,10 +10,11 @@ from szmass_cli.estimation.seen import Fitted, y_score
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.geometry import pixel_radii_arcmin
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.holes import filled
 from szmass_cli.likelihood.observables import observables
 from szmass_cli.likelihood.oddness import AWAY_ARCMIN, EXTREME_SIGMA
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import PaperBundle
 from szmass_cli.network.paper.masses import CalibratedMasses

@@ -66,14 +66,17 @@ class CentralSource:
         nodes, ln_weights = likelihood.scatter.stretches(N_STRETCHES)
         projection, fisher = likelihood.matched(weighed, scales, nodes)
         parts = [self._at(depth) for depth in weighed.depths]
-        crossed = np.stack([tables for _, tables, _ in parts], axis=1)
+        crossed = np.stack([tables for tables, _ in parts], axis=1)[:, weighed.depth_of]  # (f, n, N_FINE)
+        square = np.array([squared for _, squared in parts])[weighed.depth_of]
+        for row, removed in weighed.changed:
+            of_source = removed.products[0] @ self._field
+            clusters = np.stack(likelihood.projections_of(removed.products[0]))  # (f, k, N_FINE)
+            crossed[:, row] -= np.einsum("fkt,k->ft", clusters, np.linalg.solve(removed.gram, of_source))
+            square[row] -= removed.between(of_source, of_source)
         placed = likelihood.placed(scales, nodes)
-        found = read_tables(list(crossed), weighed.depth_of, placed.low, placed.upper)
+        found = read_tables(list(crossed), np.arange(len(weighed)), placed.low, placed.upper)
         shared = sum(s * p for s, p in zip(placed.spectrum, found, strict=True)) * placed.y_scale
-        seen = np.einsum(
-            "nj,nj->n", weighed.fields_uk[0], np.stack([v for v, _, _ in parts])[weighed.depth_of]
-        )
-        square = np.array([squared for _, _, squared in parts])[weighed.depth_of]
+        seen = np.einsum("nj,j->n", weighed.weighted[0], self._field)
 
         def ln_likelihood(flux: float) -> np.ndarray:
             values = likelihood.amplitude(projection - flux * shared, fisher) + ln_weights
@@ -86,9 +89,9 @@ class CentralSource:
             terms.append(np.log(frequency) + ln_likelihood(flux) - without)
         return logsumexp(np.stack(terms), axis=0)[:, None]
 
-    def _make(self, depth: Depth) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return C^-1 s (q f,), its products with unit clusters (f, N_FINE), and s^T C^-1 s, at a depth."""
+    def _make(self, depth: Depth) -> tuple[np.ndarray, float]:
+        """Return s^T C^-1 t of unit clusters (f, N_FINE), and s^T C^-1 s, at a depth."""
         with one_blas_thread():
             weighted = self._field @ depth.inverse[0]
         crossed = np.stack([table[0] for table in self._likelihood.projections_of(weighted[None])])
-        return weighted, crossed, float(weighted @ self._field)
+        return crossed, float(weighted @ self._field)

@@ -29,9 +29,30 @@ DUST_RELATIVE = 0.7
 """Standard deviation of a cluster's dust over its mean: log-normal scatters of 0.5 from cluster to cluster,
 and of 0.4 for what is not known of the mean."""
 
-MEANS = np.array([1.0, 0.0])
-PRECISIONS = np.array([DUST_RELATIVE**-2.0, 1.0])
-"""Of dust over its mean, and of the velocity over its rms."""
+
+@dataclass(frozen=True)
+class LightPrior:
+    """Gaussian distributions of dust over its mean, and of the velocity over its rms.
+
+    Parameters
+    ----------
+    means : (float, float)
+        Of dust and of the velocity.
+    sigmas : (float, float)
+        Their standard deviations, above 0.
+    """
+
+    means: tuple[float, float] = (1.0, 0.0)
+    sigmas: tuple[float, float] = (DUST_RELATIVE, 1.0)
+
+    @property
+    def precisions(self) -> np.ndarray:
+        """Return the inverse variances (2,)."""
+        return np.array(self.sigmas) ** -2.0
+
+
+REALISTIC_LIGHT = LightPrior()
+"""That of the realistic sky."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +91,19 @@ class Marginalised:
     ln_factor: np.ndarray
 
     @classmethod
-    def of(cls, seen: np.ndarray, own: np.ndarray) -> "Marginalised":
+    def of(cls, seen: np.ndarray, own: np.ndarray, prior: LightPrior = REALISTIC_LIGHT) -> "Marginalised":
         """Return the matched filters for products (3, ...) and (3, 3, ...) as those of `Spread`."""
+        means, precisions = prior.means, prior.precisions
         (gas_dust, gas_motion), between = own[0, 1:], own[1, 2]
-        dust, motion = own[1, 1] + PRECISIONS[0], own[2, 2] + PRECISIONS[1]
+        dust, motion = own[1, 1] + precisions[0], own[2, 2] + precisions[1]
         determinant = dust * motion - between * between
-        to_dust, to_motion = seen[1] + PRECISIONS[0] * MEANS[0], seen[2] + PRECISIONS[1] * MEANS[1]
+        to_dust, to_motion = seen[1] + precisions[0] * means[0], seen[2] + precisions[1] * means[1]
         likely_dust = (motion * to_dust - between * to_motion) / determinant
         likely_motion = (dust * to_motion - between * to_dust) / determinant
         dust_per_gas = (motion * gas_dust - between * gas_motion) / determinant
         motion_per_gas = (dust * gas_motion - between * gas_dust) / determinant
         ln_factor = 0.5 * (to_dust * likely_dust + to_motion * likely_motion)
-        ln_factor += 0.5 * (np.log(np.prod(PRECISIONS) / determinant) - np.sum(PRECISIONS * MEANS**2))
+        ln_factor += 0.5 * (np.log(np.prod(precisions) / determinant) - np.sum(precisions * np.square(means)))
         return cls(
             seen[0] - gas_dust * likely_dust - gas_motion * likely_motion,
             own[0, 0] - gas_dust * dust_per_gas - gas_motion * motion_per_gas,

@@ -5,14 +5,16 @@ p(M) = t^T C^-1 d and F(M) = t^T C^-1 t alone, L(M) = int dA p(A) exp(A p - A^2 
 M. Profiles that scatter in concentration at fixed Y500 are summed over: sum_k w_k L(M; theta500 e^x_k).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
-from szmass_cli.likelihood.amplitude import AmplitudeLikelihood
+from szmass_cli.likelihood.amplitude import V_RANGE, AmplitudeLikelihood
 from szmass_cli.likelihood.depth import Depth, Depths
+from szmass_cli.likelihood.scatter import Profiles, Scatter
 from szmass_cli.likelihood.templates import Templates, read_tables, spectra_pairs
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.profiles import ClusterScales, SzModel, cluster_scales, ln_fixed_y500
@@ -20,35 +22,8 @@ from szmass_cli.sky.power import SkyPower
 from szmass_cli.sky.symmetry import symmetry_of
 from szmass_cli.system.blas import one_blas_thread
 
-N_STRETCHES = 21
-"""Profiles that are summed over where concentrations scatter."""
-
 COARSE_MASSES = 112
 """Masses at which the likelihood of scattering amplitudes is worked out; a cubic spline between them."""
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """How clusters of one mass and redshift differ.
-
-    Parameters
-    ----------
-    amplitude_ln : float
-        Log-normal scatter of the SZ amplitude.
-    concentration_ln : float
-        Log-normal scatter of c500 at fixed Y500.
-    """
-
-    amplitude_ln: float
-    concentration_ln: float = 0.0
-
-    def stretches(self, n: int = N_STRETCHES) -> tuple[np.ndarray, np.ndarray]:
-        """Return ln of the n stretches of profiles that are summed over, and ln of their weights."""
-        if self.concentration_ln == 0.0:
-            return np.zeros(1), np.zeros(1)
-        nodes = np.linspace(-3.0, 3.0, n)
-        ln_weights = -0.5 * nodes**2
-        return self.concentration_ln * nodes, ln_weights - logsumexp(ln_weights)
 
 
 @dataclass(frozen=True)
@@ -103,7 +78,7 @@ class Weighed:
     def __len__(self) -> int:
         return len(self.depth_of)
 
-    def __getitem__(self, rows: np.ndarray) -> "Weighed":
+    def __getitem__(self, rows: np.ndarray | list[int]) -> "Weighed":
         lost = None if self.lost is None else self.lost[rows]
         fields, weighted = self.fields_uk[:, rows], self.weighted[:, rows]
         removed = tuple(self.removed[row] for row in np.arange(len(self))[rows]) if self.removed else ()
@@ -193,7 +168,7 @@ class GaussianLikelihood:
             The n cutouts with their products with the inverse covariance.
         scales : ClusterScales
             Arrays of shape (n, m).
-        ln_stretch : array_like, shape (k,), optional
+        ln_stretch : array_like, shape (k,) or (m, k), optional
             Stretches of each profile at fixed Y500.
 
         Returns
@@ -206,9 +181,9 @@ class GaussianLikelihood:
         return self.projection(self._projections(weighed), placed), self.fisher(weighed, placed)
 
     def placed(self, scales: ClusterScales, ln_stretch: np.ndarray | float = 0.0) -> Placed:
-        """Return where clusters (n, m) fall in the tables, for each stretch (k,) of their profiles."""
+        """Return where clusters (n, m) fall in the tables, for stretches (k,) or (m, k) of their profiles."""
         ln_stretch = np.asarray(ln_stretch, float)
-        theta = scales.theta500_arcmin.reshape(*scales.theta500_arcmin.shape, *[1] * ln_stretch.ndim)
+        theta = scales.theta500_arcmin[(..., None)[: 1 + min(ln_stretch.ndim, 1)]]
         y_scale = scales.y_scale.reshape(theta.shape) * np.exp(ln_fixed_y500(ln_stretch))
         low, upper = self.templates.place(theta * np.exp(ln_stretch))
         spectrum = self.templates.spectrum(scales.kt_kev)
@@ -277,13 +252,44 @@ class GaussianLikelihood:
         """
         coarse = self._coarse(ln_mass)
         scales = cluster_scales(np.exp(coarse), np.asarray(redshift, float)[:, None], self.model)
-        nodes, ln_weights = self.scatter.stretches()
-        projection, fisher = self.matched(weighed, scales, nodes)
-        values = logsumexp(self.amplitude(projection, fisher) + ln_weights, axis=-1)
+        values, snr = self._summed(weighed, scales, Profiles(*self.scatter.stretches()))
+        for row, profiles in self.finer_profiles(scales, snr):
+            values[row] = self._summed(weighed[[row]], scales[[row]], profiles)[0][0]
         return values if coarse is ln_mass else CubicSpline(coarse, values, axis=1)(ln_mass)
+
+    def finer_profiles(self, scales: ClusterScales, snr: np.ndarray) -> Iterator[tuple[int, Profiles]]:
+        """Yield cutouts that are too bright for the usual profiles, and those that they are summed over.
+
+        Parameters
+        ----------
+        scales : ClusterScales
+            Mean clusters (n, m).
+        snr : numpy.ndarray, shape (n,)
+            Largest S/N of clusters in each cutout.
+        """
+        sizes = self.templates.ln_fine_size
+        strides = self.scatter.strides(snr, sizes[1] - sizes[0])
+        for row in np.flatnonzero(strides):
+            ln_theta500 = np.log(scales.theta500_arcmin[row])
+            yield int(row), self.scatter.at_sizes(sizes[:: strides[row]], ln_theta500)
+
+    def _summed(
+        self, weighed: Weighed, scales: ClusterScales, profiles: Profiles
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return ln L (n, m) of clusters (n, m), summed over profiles, and the largest S/N (n,)."""
+        projection, fisher = self.matched(weighed, scales, profiles.ln_stretch)
+        values = logsumexp(self.amplitude(projection, fisher) + profiles.ln_weight, axis=-1)
+        return values, largest_snr(projection, fisher, (1, 2))
 
     def _coarse(self, ln_mass: np.ndarray) -> np.ndarray:
         """Return the masses to work at: a likelihood is never narrower than its scatter of amplitudes."""
         if self.scatter.amplitude_ln < 0.1 or ln_mass.size <= COARSE_MASSES:
             return ln_mass
         return np.linspace(ln_mass[0], ln_mass[-1], COARSE_MASSES)
+
+
+def largest_snr(
+    projection: np.ndarray, fisher: np.ndarray, axis: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """Return the largest S/N of matched filters along axes, by default along all of them."""
+    return np.max(projection / np.sqrt(np.maximum(fisher, V_RANGE[0] ** 2)), axis=axis)

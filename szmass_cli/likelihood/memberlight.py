@@ -1,46 +1,47 @@
 """What clusters shine with besides their gas, and what it does to the likelihood of their masses.
 
 Dust and motion are integrated out for each mass and profile, see `dustandmotion`; then the likelihood is
-summed over places and bins of brightness of the brightest radio galaxy, whose brightness within the bin is
-integrated out as well, see `galaxyproducts`. For each of them the likelihood of the amplitude is exact.
+summed over a possible radio galaxy, see `galaxysum`.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 from scipy.special import logsumexp
 
-from szmass_cli.likelihood.amplitude import AmplitudeLikelihood
-from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised, Spread
-from szmass_cli.likelihood.galaxyproducts import GalaxiesOnCutout, GalaxyProducts
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Weighed
+from szmass_cli.likelihood.dustandmotion import (
+    REALISTIC_LIGHT,
+    DustAndMotion,
+    LightPrior,
+    Marginalised,
+)
+from szmass_cli.likelihood.galaxyproducts import GalaxyProducts
+from szmass_cli.likelihood.galaxysum import SMALLEST, Cutout, ln_of_galaxy
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed, largest_snr
 from szmass_cli.likelihood.radiogalaxies import GalaxyPrior
-from szmass_cli.physics.profiles import cluster_scales
+from szmass_cli.likelihood.scatter import Profiles
+from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 
-EVERY_MASS, EVERY_PROFILE = 2, 3
-"""Galaxies are summed over at every second mass and third profile; a cubic spline between them."""
 
-EVERY_LOOKED_AT = 4
-"""What places matter is looked up at every fourth mass."""
+@dataclass(frozen=True)
+class _Clusters:
+    """Clusters of m masses for each of n cutouts, (n, m).
 
-SHARP_SNR = 30.0
-"""Expected S/N above which masses and profiles that matter are all worked out, not interpolated."""
+    Parameters
+    ----------
+    m200c_msun, redshift : numpy.ndarray, shape (n, m)
+        M200c [Msun] and redshifts.
+    scales : ClusterScales
+        Their sizes and central scales.
+    """
 
-WITHIN_LN = 12.0
-"""ln of the likelihood over its largest value from which on masses and profiles matter."""
+    m200c_msun: np.ndarray
+    redshift: np.ndarray
+    scales: ClusterScales
 
-FAR_LN = 25.0
-"""The same, from which on a mass says nothing of which places matter."""
-
-NEGLIGIBLE = 3e-3
-"""Share of the likelihood below which a place, or a bin of brightness, is worked out for the likeliest
-profile of each mass alone."""
-
-SMALLEST = 1e-30
-"""Probability that logarithms are taken of at least."""
+    def __getitem__(self, rows: list[int]) -> "_Clusters":
+        return _Clusters(self.m200c_msun[rows], self.redshift[rows], self.scales[rows])
 
 
 class MemberLight:
@@ -50,14 +51,23 @@ class MemberLight:
     ----------
     likelihood : GaussianLikelihood
         Likelihood of the cutouts.
+    light : LightPrior
+        How dust and motion are distributed.
+    galaxies : GalaxyPrior, optional
+        Where the brightest radio galaxy may lie and how bright it may be; by default as on the realistic sky.
     """
 
     N_GAINS: ClassVar[int] = 2
 
-    def __init__(self, likelihood: GaussianLikelihood):
+    def __init__(
+        self,
+        likelihood: GaussianLikelihood,
+        light: LightPrior = REALISTIC_LIGHT,
+        galaxies: GalaxyPrior | None = None,
+    ):
         self._likelihood = likelihood
-        self._dust_and_motion = DustAndMotion(likelihood)
-        self._prior = GalaxyPrior(likelihood.model)
+        self._dust_and_motion, self._light = DustAndMotion(likelihood), light
+        self._prior = galaxies or GalaxyPrior(likelihood.model)
         self._galaxies = GalaxyProducts(likelihood)
 
     def ln_gains(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
@@ -72,187 +82,49 @@ class MemberLight:
         redshift : numpy.ndarray, shape (n,)
             Their redshifts.
         """
-        likelihood = self._likelihood
         mass, z = np.broadcast_arrays(m200c_msun, np.asarray(redshift, float)[:, None])
-        scales = cluster_scales(mass, z, likelihood.model)
-        nodes, ln_weights = likelihood.scatter.stretches()
-        placed = likelihood.placed(scales, nodes)
-        bare = likelihood.amplitude(*likelihood.matched(weighed, scales, nodes)) + ln_weights
-        spread = self._dust_and_motion(weighed, placed, mass, z)
-        dusty = Marginalised.of(spread.seen, spread.own)
+        clusters = _Clusters(mass, z, cluster_scales(mass, z, self._likelihood.model))
+        gains, snr = self._gains(weighed, clusters, Profiles(*self._likelihood.scatter.stretches()))
+        for row, profiles in self._likelihood.finer_profiles(clusters.scales, snr):
+            gains[row] = self._gains(weighed[[row]], clusters[[row]], profiles)[0][0]
+        return gains
+
+    def _gains(
+        self, weighed: Weighed, clusters: _Clusters, profiles: Profiles
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return `ln_gains` of clusters (n, m) summed over profiles, and the largest S/N (n,).
+
+        That is either found or expected of the likeliest cluster, which a galaxy may hide.
+        """
+        likelihood, ln_weight = self._likelihood, profiles.ln_weight
+        placed = likelihood.placed(clusters.scales, profiles.ln_stretch)
+        projection, fisher = likelihood.matched(weighed, clusters.scales, profiles.ln_stretch)
+        bare = likelihood.amplitude(projection, fisher) + ln_weight
+        spread = self._dust_and_motion(weighed, placed, clusters.m200c_msun, clusters.redshift)
+        dusty = Marginalised.of(spread.seen, spread.own, self._light)
         lit = likelihood.amplitude(dusty.projection, dusty.fisher) + dusty.ln_factor
-        prior = self._prior(mass, z, scales.theta500_arcmin)
+        prior = self._prior(clusters.m200c_msun, clusters.redshift, clusters.scales.theta500_arcmin)
         ln_none = np.log1p(-prior.sum(axis=(-2, -1)))
         ln_prior = np.log(np.maximum(prior, SMALLEST))
         seen, removed = self._galaxies.seen(weighed), dict(weighed.changed)
-        of_galaxy = np.empty(lit.shape)
+        total = lit + ln_weight
         for row in range(len(weighed)):
             depth = weighed.depths[weighed.depth_of[row]]
             galaxies = self._galaxies.on_cutout(seen[row], depth, removed.get(row))
-            cutout = _Cutout(
-                likelihood.amplitude, row, placed, spread, lit[row], galaxies, ln_prior[row], ln_none[row]
+            cutout = Cutout(
+                likelihood.amplitude,
+                row,
+                placed,
+                spread,
+                self._light,
+                lit[row],
+                galaxies,
+                ln_prior[row],
+                ln_none[row],
             )
-            of_galaxy[row] = _ln_of_galaxy(cutout, ln_weights, dusty.fisher[row])
-        lit += ln_weights
-        without, with_dust, radio = (logsumexp(part, axis=-1) for part in (bare, lit, lit + of_galaxy))
-        return np.stack([with_dust - without, radio - with_dust], axis=1)
-
-
-@dataclass(frozen=True)
-class _Cutout:
-    """One cutout of those whose products are given.
-
-    Parameters
-    ----------
-    amplitude : AmplitudeLikelihood
-        Likelihood of the amplitude of clusters.
-    row : int
-        Which of the cutouts.
-    placed : Placed
-        Clusters of m masses and k profiles for each cutout, (n, m, k).
-    spread : Spread
-        Products of their gas, dust and motion.
-    lit : numpy.ndarray, shape (m, k)
-        ln of the likelihood of this cutout with dust and motion.
-    galaxies : GalaxiesOnCutout
-        What it says of galaxies.
-    ln_prior : numpy.ndarray, shape (m, o, h)
-        ln of the probabilities of places and bins of brightness.
-    ln_none : numpy.ndarray, shape (m,)
-        ln of the probability that there is no galaxy.
-    """
-
-    amplitude: AmplitudeLikelihood
-    row: int
-    placed: Placed
-    spread: Spread
-    lit: np.ndarray
-    galaxies: GalaxiesOnCutout
-    ln_prior: np.ndarray
-    ln_none: np.ndarray
-
-    def ln_terms(
-        self, masses: np.ndarray, profiles: np.ndarray, places: np.ndarray, bins: np.ndarray
-    ) -> np.ndarray:
-        """Return ln of prior times likelihood with each galaxy over that without any, (c, o, h).
-
-        Parameters
-        ----------
-        masses, profiles : numpy.ndarray of int, shape (c,)
-            Which clusters.
-        places, bins : numpy.ndarray of int, shape (o,), (h,)
-            Which places, and which bins of brightness at each of them.
-        """
-        galaxies, of_clusters, at = self.galaxies, (self.row, masses, profiles), np.ix_(places, bins)
-        products = self._with_galaxies(of_clusters, places)  # (o, 3 c, f)
-        shape = (places.size, 3, masses.size, bins.size)
-        taken = (products @ galaxies.likely[places][:, :, bins].astype(np.float32)).reshape(shape)
-        factors = galaxies.at_depth.factor[at].astype(np.float32).transpose(3, 0, 2, 1)  # (r, o, f, h)
-        halves = [(products @ factor).reshape(shape) for factor in factors]
-        seen = np.stack([self.spread.seen[a][of_clusters][:, None] - taken[:, a] for a in range(3)])
-        own = np.empty((3, *seen.shape))
-        for a in range(3):
-            for b in range(a, 3):
-                lost = sum(half[:, a] * half[:, b] for half in halves)
-                np.subtract(self.spread.own[a, b][of_clusters][:, None], lost, out=own[a, b])
-        found = Marginalised.of(seen, own)
-        ln_ratio = self.amplitude(found.projection, np.maximum(found.fisher, 0.0)) + found.ln_factor
-        ln_ratio += galaxies.ln_alone[at][:, None] - self.lit[masses, profiles][:, None]
-        return ln_ratio.swapaxes(0, 1) + self.ln_prior[masses][:, places][:, :, bins]
-
-    def _with_galaxies(self, of_clusters: tuple, places: np.ndarray) -> np.ndarray:
-        """Return products (o, 3 c, f) of gas, dust and motion with unit galaxies in each band."""
-        table = self.galaxies.at_depth.with_clusters
-        f, n = table.shape[1], len(of_clusters[1])
-        low = self.placed.low[of_clusters][:, None, None]
-        upper = self.placed.upper[of_clusters].astype(np.float32)[:, None, None, None]
-        band = np.arange(f)[:, None]
-        with_clusters = table[low, band, places] * (1.0 - upper)
-        with_clusters += table[low + 1, band, places] * upper  # (c, g, o, f)
-        brightness = self.spread.brightness[(slice(None), *of_clusters)].astype(np.float32)  # (3, c, g)
-        products = brightness.swapaxes(0, 1) @ with_clusters.reshape(n, f, -1)
-        return products.reshape(n, 3, -1, f).transpose(2, 1, 0, 3).reshape(-1, 3 * n, f)
-
-
-def _ln_of_galaxy(cutout: _Cutout, ln_weights: np.ndarray, fisher: np.ndarray) -> np.ndarray:
-    """Return ln of the likelihood with a possible radio galaxy over that without one, (m, k).
-
-    Parameters
-    ----------
-    cutout : _Cutout
-        The cutout.
-    ln_weights : numpy.ndarray, shape (k,)
-        ln of the weights of profiles.
-    fisher : numpy.ndarray, shape (m, k)
-        Information on the amplitude.
-    """
-    weighted = cutout.lit + ln_weights
-    n_masses, n_profiles = weighted.shape
-    masses, to_masses = _thinned(n_masses, EVERY_MASS)
-    profiles, to_profiles = _thinned(n_profiles, EVERY_PROFILE)
-    places, bins, others = _what_matters(cutout, weighted)
-    if places.size == 0 or bins.size == 0:
-        return np.broadcast_to(others[:, None], weighted.shape)
-
-    def ln_ratio(of_masses: np.ndarray, of_profiles: np.ndarray) -> np.ndarray:
-        terms = cutout.ln_terms(of_masses, of_profiles, places, bins)
-        return np.logaddexp(others[of_masses], _ln_sum(terms, 2))
-
-    thin = ln_ratio(*(index.ravel() for index in np.meshgrid(masses, profiles, indexing="ij")))
-    found = to_masses @ thin.reshape(masses.size, profiles.size) @ to_profiles.T
-    known = np.zeros(found.shape, bool)
-    known[np.ix_(masses, profiles)] = True
-    sharp = fisher > SHARP_SNR**2
-    while True:
-        total = weighted + found
-        at = np.nonzero(sharp & ~known & (total > total.max() - WITHIN_LN))
-        if at[0].size == 0:
-            return found
-        found[at] = ln_ratio(*at)
-        known[at] = True
-
-
-def _what_matters(cutout: _Cutout, weighted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return places and bins of galaxies that would change something, and ln of the sum of all others.
-
-    Parameters
-    ----------
-    cutout : _Cutout
-        The cutout.
-    weighted : numpy.ndarray, shape (m, k)
-        ln of the likelihoods of masses and profiles, times the weights of the profiles.
-
-    Returns
-    -------
-    places, bins : numpy.ndarray of int
-        Indices; one or both empty where nothing would.
-    others : numpy.ndarray, shape (m,)
-        ln of the sum over all else, no galaxy among them, at each mass.
-    """
-    masses = _thinned(len(weighted), EVERY_LOOKED_AT)[0]
-    likeliest = weighted[masses].argmax(axis=1)
-    n_places, n_bins = cutout.ln_prior.shape[1:]
-    terms = cutout.ln_terms(masses, likeliest, np.arange(n_places), np.arange(n_bins))
-    ln_none = cutout.ln_none[masses]
-    total = np.logaddexp(ln_none, _ln_sum(terms, 2))
-    reached = weighted[masses, likeliest] + total
-    share = np.exp(terms - total[:, None, None])[reached > reached.max() - FAR_LN]
-    places = np.flatnonzero(share.sum(axis=2).max(axis=0) > NEGLIGIBLE)
-    bins = np.flatnonzero(share[:, places].sum(axis=1).max(axis=0, initial=0.0) > NEGLIGIBLE)
-    terms[np.ix_(np.arange(masses.size), places, bins)] = np.log(SMALLEST)
-    others = np.logaddexp(ln_none, _ln_sum(terms, 2))
-    return places, bins, np.interp(np.arange(len(weighted)), masses, others)
-
-
-def _ln_sum(terms: np.ndarray, n_axes: int) -> np.ndarray:
-    """Return ln of the sum of exponentials over the last axes."""
-    flat = terms.reshape(*terms.shape[:-n_axes], -1)
-    largest = flat.max(axis=-1, keepdims=True)
-    return np.log(np.exp(flat - largest).sum(axis=-1)) + largest[..., 0]
-
-
-@lru_cache(maxsize=8)
-def _thinned(n: int, every: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return every so many of n numbers, with the last, and the matrix (n, t) of the spline between them."""
-    at = np.unique(np.append(np.arange(0, n, every), n - 1))
-    return at, CubicSpline(at, np.eye(at.size))(np.arange(n)) if at.size > 1 else np.ones((n, 1))
+            total[row] += ln_of_galaxy(cutout, profiles, dusty.fisher[row])
+        without, with_dust, radio = (logsumexp(part, axis=-1) for part in (bare, lit + ln_weight, total))
+        rows = np.arange(len(total))
+        likeliest = fisher.reshape(len(total), -1)[rows, total.reshape(len(total), -1).argmax(axis=1)]
+        snr = np.maximum(largest_snr(projection, fisher, (1, 2)), np.sqrt(np.maximum(likeliest, 0.0)))
+        return np.stack([with_dust - without, radio - with_dust], axis=1), snr

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from szmass_cli.errors import UsageError
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Weighed
+from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Weighed, largest_snr
+from szmass_cli.likelihood.scatter import Profiles
 from szmass_cli.physics.profiles import BeamedProfile, ClusterScales, cluster_scales
 from szmass_cli.system.blas import one_blas_thread
 
@@ -109,17 +110,33 @@ class PositionLikelihood:
         coarse = np.linspace(ln_mass[0], ln_mass[-1], min(N_MASSES, ln_mass.size))
         at_nodes = self._at(maps, nodes)  # (f, n, k, S)
         scales = cluster_scales(np.exp(coarse), redshift[:, None], self._likelihood.model)
-        stretches, ln_shares = self._likelihood.scatter.stretches()
-        placed = self._likelihood.placed(scales, stretches)
+        usual = Profiles(*self._likelihood.scatter.stretches())
+        total, snr = self._summed(weighed, at_nodes, ln_weights, scales, usual)
+        for row, profiles in self._likelihood.finer_profiles(scales, snr):
+            of_row = weighed[[row]], at_nodes[:, [row]], ln_weights[[row]], scales[[row]]
+            total[row] = self._summed(*of_row, profiles)[0][0]
+        return CubicSpline(coarse, total, axis=1)(ln_mass)
+
+    def _summed(
+        self,
+        weighed: Weighed,
+        at_nodes: np.ndarray,
+        ln_weights: np.ndarray,
+        scales: ClusterScales,
+        profiles: Profiles,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return ln L of clusters (n, m), summed over places and profiles, and the largest S/N (n,)."""
+        placed = self._likelihood.placed(scales, profiles.ln_stretch)
         fisher = self._likelihood.fisher(weighed, placed)
-        total = np.empty((len(weighed), coarse.size))
+        total, snr = np.empty(scales.y_scale.shape), np.empty(len(weighed))
         with one_blas_thread():
             for row, ln_weight in enumerate(ln_weights):  # one at a time, its arrays stay in the cache
                 projection = self._projection(at_nodes[:, row], placed, row)
                 values = self._likelihood.amplitude(projection, fisher[row])
-                values += ln_weight[:, None, None] + ln_shares
-                total[row] = _ln_sum(values.transpose(1, 0, 2).reshape(coarse.size, -1))
-        return CubicSpline(coarse, total, axis=1)(ln_mass)
+                values += ln_weight[:, None, None] + profiles.ln_weight
+                total[row] = _ln_sum(values.transpose(1, 0, 2).reshape(len(total[row]), -1))
+                snr[row] = largest_snr(projection, fisher[row])
+        return total, snr
 
     def _maps(self, weighed: Weighed) -> np.ndarray:
         """Return t^T C^-1 d of unit clusters in each band on the lattice, (f, n, S, a, a)."""

@@ -93,10 +93,13 @@ class GalaxyPrior:
         Gives the cosmology of the clusters.
     radio : ClusterRadio
         Radio galaxies in clusters.
+    beside : float
+        Factor, above 0, on the counts of galaxies that are no part of clusters.
     """
 
     model: SzModel
     radio: ClusterRadio = field(default_factory=ClusterRadio)
+    beside: float = 1.0
 
     def __call__(
         self, m200c_msun: np.ndarray, redshift: np.ndarray, theta500_arcmin: np.ndarray
@@ -116,7 +119,8 @@ class GalaxyPrior:
         """
         number = np.concatenate(
             [
-                self._of_cluster(m200c_msun, redshift, theta500_arcmin, edges_mjy) + _of_sky(tuple(edges_mjy))
+                self._of_cluster(m200c_msun, redshift, theta500_arcmin, edges_mjy)
+                + self.beside * _of_sky(tuple(edges_mjy))
                 for edges_mjy in (EDGES_MJY, REMOVED_EDGES_MJY)
             ],
             axis=-1,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.scatter import Profiles
 from szmass_cli.physics.evengrid import place
 from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 from szmass_cli.system.blas import one_blas_thread
@@ -46,15 +47,26 @@ def best_cluster(
         ln M200c [ln Msun], of the likeliest mass as a rule, and redshift of each cluster.
     """
     scales = cluster_scales(np.exp(ln_mass)[:, None], np.asarray(redshift, float)[:, None], likelihood.model)
-    nodes, ln_weights = likelihood.scatter.stretches()
-    projection, fisher = (values[:, 0] for values in likelihood.matched(weighed, scales, nodes))
-    gain = 0.5 * np.maximum(projection, 0.0) ** 2 / fisher + ln_weights
-    rows, best = np.arange(len(weighed)), gain.argmax(axis=1)
-    amplitude = np.maximum(projection[rows, best] / fisher[rows, best], 0.0)
+    ln_stretch, amplitude, snr = _likeliest(
+        likelihood, weighed, scales, Profiles(*likelihood.scatter.stretches())
+    )
+    for row, profiles in likelihood.finer_profiles(scales, snr):
+        one = _likeliest(likelihood, weighed[[row]], scales[[row]], profiles)
+        ln_stretch[row], amplitude[row], snr[row] = (value[0] for value in one)
     kt = np.broadcast_to(scales.kt_kev, scales.y_scale.shape)[:, 0]
-    flat = ClusterScales(scales.theta500_arcmin[:, 0], scales.y_scale[:, 0], kt).stretched(nodes[best])
-    found = ClusterScales(flat.theta500_arcmin, flat.y_scale * amplitude, kt)
-    return BestCluster(found, projection[rows, best] / np.sqrt(fisher[rows, best]))
+    flat = ClusterScales(scales.theta500_arcmin[:, 0], scales.y_scale[:, 0], kt).stretched(ln_stretch)
+    return BestCluster(ClusterScales(flat.theta500_arcmin, flat.y_scale * amplitude, kt), snr)
+
+
+def _likeliest(
+    likelihood: GaussianLikelihood, weighed: Weighed, scales: ClusterScales, profiles: Profiles
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ln of the stretch, the amplitude and the S/N (n,) of the best profiles of clusters (n, 1)."""
+    projection, fisher = (values[:, 0] for values in likelihood.matched(weighed, scales, profiles.ln_stretch))
+    gain = 0.5 * np.maximum(projection, 0.0) ** 2 / fisher + profiles.ln_weight
+    rows, best = np.arange(len(weighed)), gain.argmax(axis=1)
+    seen, own = projection[rows, best], fisher[rows, best]
+    return profiles.ln_stretch.ravel()[best], np.maximum(seen / own, 0.0), seen / np.sqrt(own)
 
 
 def even_fields(likelihood: GaussianLikelihood, scales: ClusterScales) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 
 from szmass_cli.config import REALISTIC_OBJECTS, ObjectsConfig, SurveyConfig
 from szmass_cli.likelihood.contamination import Contamination, contamination
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.physics.spectra import cmb_dl_uk2

@@ -42,13 +42,13 @@ class Templates:
         self.even = symmetry.fold(images)[0].reshape(N_SIZES, symmetry.n_pixels, len(instrument))
         self._responses = [band.response for band in instrument.bands]
         self._cold = np.array([response.tsz_uk_per_y() for response in self._responses])
-        self._fine = np.linspace(low, high, N_FINE)
-        self._to_fine = CubicSpline(self.ln_size, np.eye(N_SIZES))(self._fine)
+        self.ln_fine_size = np.linspace(low, high, N_FINE)
+        self._to_fine = CubicSpline(self.ln_size, np.eye(N_SIZES))(self.ln_fine_size)
 
     @property
     def n_fine(self) -> int:
         """Return the number of sizes between which products are interpolated."""
-        return self._fine.size
+        return self.ln_fine_size.size
 
     def spectrum(self, kt_kev: np.ndarray | float) -> np.ndarray:
         """Return the signal of gas of temperature kT [keV] over that of cold gas, (..., f)."""
@@ -66,7 +66,7 @@ class Templates:
 
         Sizes beyond the table are put on its ends.
         """
-        return place(self._fine, np.log(theta500_arcmin))
+        return place(self.ln_fine_size, np.log(theta500_arcmin))
 
 
 def spectra_pairs(n_bands: int) -> list[tuple[int, int]]:

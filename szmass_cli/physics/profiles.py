@@ -134,6 +134,10 @@ class ClusterScales:
     y_scale: np.ndarray
     kt_kev: np.ndarray | float = 0.0
 
+    def __getitem__(self, rows: np.ndarray | list[int]) -> "ClusterScales":
+        kt_kev = np.broadcast_to(self.kt_kev, self.y_scale.shape)[rows]
+        return ClusterScales(self.theta500_arcmin[rows], self.y_scale[rows], kt_kev)
+
     @property
     def y0(self):
         """Return Compton y at the centre, before any beam."""

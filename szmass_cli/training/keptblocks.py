@@ -7,13 +7,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from szmass_cli import likelihood
 from szmass_cli.system.files import atomic_path
 from szmass_cli.system.hdf5 import Hdf5Sink, own_array, reading
 
 KEY = "of"
 
 
-def calibration_key(recipe: str, weights: Sequence[np.ndarray]) -> str:
+def calibration_key(recipe: str, weights: Sequence[np.ndarray], code: bytes | None = None) -> str:
     """Return what tells the calibration of one network from that of another.
 
     Parameters
@@ -22,11 +23,21 @@ def calibration_key(recipe: str, weights: Sequence[np.ndarray]) -> str:
         YAML of the whole configuration.
     weights : sequence of numpy.ndarray
         The trained weights, as they are written.
+    code : bytes, optional
+        Of the likelihood that the blocks were found with, by default that which is installed: another one
+        gives other posteriors of the same simulations.
     """
     digest = hashlib.sha256(recipe.encode())
+    digest.update(hashlib.sha256(likelihood_code() if code is None else code).digest())
     for one in weights:
         digest.update(np.ascontiguousarray(one).tobytes())
     return digest.hexdigest()
+
+
+def likelihood_code() -> bytes:
+    """Return the source of the package's likelihoods."""
+    folder = Path(next(iter(likelihood.__path__)))
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
 
 
 class KeptBlocks:

@@ -18,7 +18,7 @@ from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.run import estimate_catalog, estimate_shard, merge_shards
 from szmass_cli.estimation.runplan import Shard
 from szmass_cli.estimation.strips import Strip
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010, compton_y

@@ -9,7 +9,7 @@ from szmass_cli.estimation.injected import Painter, Population, draw_injected
 from szmass_cli.estimation.injectedlight import InjectedLight, LightPainter, draw_light, member_source
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.strips import Strip
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales

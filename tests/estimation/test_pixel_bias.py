@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from szmass_cli.estimation.looks import pixel_side_arcmin
 from szmass_cli.estimation.rows import Rows
 from szmass_cli.geometry import pixel_radii_arcmin
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.maps import extract_cutouts, open_map
 from szmass_cli.maps.healpixmap import HealpixMap
 from szmass_cli.maps.healpixplane import angles_of

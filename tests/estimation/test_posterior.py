@@ -13,7 +13,7 @@ from szmass_cli.estimation.rows import Rows
 from szmass_cli.estimation.settled import Wanted
 from szmass_cli.estimation.strips import Strip
 from szmass_cli.geometry import pixel_offsets_arcmin
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.network.massmodel import MassModel
 from szmass_cli.physics.bands import Band, Instrument

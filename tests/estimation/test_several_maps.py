@@ -12,7 +12,7 @@ from szmass_cli.cli.mapoptions import input_files, per_map
 from szmass_cli.config import parse_config
 from szmass_cli.errors import InputError, UsageError
 from szmass_cli.estimation.request import map_requests
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.maps.cutouts import extract_cutouts
 from szmass_cli.maps.reader import open_map
 from szmass_cli.network.bundle.bundle import read_bundle

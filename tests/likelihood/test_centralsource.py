@@ -6,10 +6,11 @@ from scipy.special import logsumexp
 
 from szmass_cli.config import parse_config
 from szmass_cli.likelihood.centralsource import FLUXES_MJY, FREQUENCIES, CentralSource
-from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.pointimages import point_images_uk
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
+from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import ARCMIN, Beam
 from szmass_cli.physics.profiles import cluster_scales
@@ -70,3 +71,17 @@ def test_without_a_source_little_is_gained(likelihood):
     weighed = likelihood.weigh(images)
     gain = CentralSource(likelihood).ln_gains(weighed, np.array([2e13]), np.full(40, 0.5))
     assert np.median(gain) < 0.1 and np.all(gain > np.log1p(-FREQUENCIES.sum()) - 1e-9)
+
+
+def test_a_source_that_is_taken_away_as_of_any_flux_is_not_found_again(likelihood, image_uk):
+    rng = np.random.default_rng(4)
+    images = np.array([8.0, 6.0]) / 0.25 * rng.standard_normal((2, 40, 40, 2)) + 3.0 * image_uk
+    weighed = likelihood.weigh(images)
+    source = PlacedSources(np.zeros(1, int), np.zeros(1), np.full(1, 0.3), np.zeros(1, int))
+    left = SourceMarginal(likelihood)(weighed, source)
+    before, after = (
+        CentralSource(likelihood).ln_gains(one, MASSES / 5.0, np.full(2, 0.5))[:, 0]
+        for one in (weighed, left)
+    )
+    assert before.min() > 5.0 and np.abs(after[0]).max() < 1.0
+    np.testing.assert_allclose(after[1], before[1])

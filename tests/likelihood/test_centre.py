@@ -7,8 +7,9 @@ from scipy import stats
 from szmass_cli.config import SkyConfig
 from szmass_cli.geometry import pixel_radii_arcmin
 from szmass_cli.likelihood.centre import CentreTest
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales

@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 
 from szmass_cli.config import parse_config
 from szmass_cli.likelihood.dustandmotion import DUST_RELATIVE, DustAndMotion, Marginalised
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam

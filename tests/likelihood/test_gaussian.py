@@ -8,7 +8,8 @@ from closedform import FREQUENCIES, FWHM, HOT, dense_covariance, power_of_two, t
 from scipy.special import log_softmax
 from scipy.stats import norm
 
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import cluster_scales

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from szmass_cli.config import SkyConfig
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.holes import filled
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from closedform import FREQUENCIES, FWHM, HOT, dense_covariance, power_of_two, two_bands
 
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import ScoreImages, component_spectrum
 from szmass_cli.likelihood.sources import Kind, PlacedSources, SourceMarginal
 from szmass_cli.likelihood.sourcesearch import SourceSearch

@@ -7,10 +7,10 @@ from scipy.stats import multivariate_normal
 
 from szmass_cli.config import parse_config
 from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised
-from szmass_cli.likelihood.gaussian import Scatter
 from szmass_cli.likelihood.memberlight import MemberLight
 from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.radiogalaxies import Brightness, GalaxyPrior, places
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
 from szmass_cli.likelihood.sources import PlacedSources, SourceMarginal

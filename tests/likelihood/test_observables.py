@@ -5,8 +5,9 @@ import pytest
 from astropy.cosmology import Planck18
 from scipy.integrate import quad
 
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.observables import observables
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.cosmology import m500c_from_m200c
 from szmass_cli.physics.profiles import ARNAUD2010, ClusterScales, cluster_scales, compton_y, pressure_shape
 from szmass_cli.posterior.grid import mass_grid, normalised

@@ -6,8 +6,9 @@ from scipy.special import logsumexp
 
 from szmass_cli.config import SkyConfig
 from szmass_cli.errors import UsageError
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.positions import PositionLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales

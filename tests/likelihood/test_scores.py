@@ -7,7 +7,8 @@ import pytest
 from closedform import FREQUENCIES, FWHM, HOT, dense_covariance, power_of_two, two_bands
 from scipy import constants
 
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import COMPONENTS, ScoreImages, component_spectrum
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.noise import KneeNoise

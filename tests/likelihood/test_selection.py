@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.selection import y0_noise
 from szmass_cli.physics.profiles import ARNAUD2010, cluster_scales
 

@@ -7,7 +7,7 @@ import pytest
 
 from szmass_cli.config import CalibrationConfig, SurveyConfig
 from szmass_cli.sky.cutouts import block_generator
-from szmass_cli.training.keptblocks import KeptBlocks, calibration_key
+from szmass_cli.training.keptblocks import KeptBlocks, calibration_key, likelihood_code
 from szmass_cli.training.papernetwork import calibrate
 
 SURVEY = SurveyConfig(calibration=CalibrationConfig(cutouts_per_redshift=150, redshifts=(0.5, 0.7)))
@@ -101,3 +101,9 @@ def test_a_calibration_is_of_one_recipe_and_its_weights():
     assert calibration_key("a", weights) == calibration_key("a", [one.copy() for one in weights])
     others = [("b", weights), ("a", [weights[0] + 1e-12, weights[1]]), ("a", weights[:1])]
     assert len({calibration_key(*other) for other in [("a", weights), *others]}) == 4
+
+
+def test_a_calibration_of_another_likelihood_is_another():
+    keys = [calibration_key("a", [np.ones(2)], code) for code in (None, likelihood_code(), b"older")]
+    assert keys[0] == keys[1] != keys[2]
+    assert b"class GaussianLikelihood" in likelihood_code()

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from szmass_cli.config import ClusterConfig, SkyConfig, SurveyConfig, load_config
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.positions import PositionLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Band, Instrument
 from szmass_cli.physics.beams import Beam

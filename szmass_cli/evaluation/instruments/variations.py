@@ -7,7 +7,7 @@ import numpy as np
 from szmass_cli.config import ClusterConfig, LogUniformMasses, SurveyConfig
 from szmass_cli.evaluation.instruments.cases import PIVOT_GHZ, Assumed, Case, sky_of
 from szmass_cli.geometry import pixel_radii_arcmin
-from szmass_cli.likelihood.gaussian import Scatter
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.likelihood.scores import component_spectrum
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Band, Instrument

@@ -8,7 +8,8 @@ from scipy.special import logsumexp
 
 from szmass_cli.evaluation.paper.matched import MatchedFilterEstimator
 from szmass_cli.evaluation.statistics import PERCENTILES
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.network.paper.bundle import PaperBundle
 from szmass_cli.network.paper.predictor import Predictor
 from szmass_cli.physics.profiles import cluster_scales

@@ -7,7 +7,8 @@ from szmass_cli.config import load_config
 from szmass_cli.evaluation.paper.estimators import BestEstimator
 from szmass_cli.evaluation.paper.testsets import scatter_clusters
 from szmass_cli.evaluation.statistics import mass_scatter
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 

@@ -7,7 +7,8 @@ from scipy.linalg import cho_factor, cho_solve
 
 from szmass_cli.config import UniformMasses, load_config
 from szmass_cli.evaluation.paper.matched import PIVOT_MSUN, FilterRelation, MatchedFilterEstimator
-from szmass_cli.likelihood.gaussian import GaussianLikelihood, Scatter
+from szmass_cli.likelihood.gaussian import GaussianLikelihood
+from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.profiles import SzModel
 from szmass_cli.sky.cutouts import CutoutBlock, CutoutSimulator, Stream
 
