@@ -1,12 +1,12 @@
-"""What believing in the light of cluster members costs where there is none, and what it gains where there is.
+"""What believing in the light of members costs where there is none, and what it gains where there is.
 
     python benchmarks/gaussiangap.py [--n 2000] [--seed 71]
 
-Three bands of each survey, clusters evenly in ln M and ln z on the Gaussian sky, which the plain likelihood is
-exact for, and on the realistic one, S/N above 3. For each posterior: ln p of the truth over that of the plain
-one, of the same cutouts [nats], and what the step from the one in brackets is worth; on the Gaussian sky also
-the rms shift of the mean in the plain sigma, and how much wider it is. On the realistic sky ln p has a floor of
-1 per cent spread over all masses, as single outliers would decide otherwise.
+Three bands of each survey, clusters evenly in ln M and ln z on the Gaussian sky, which the plain likelihood
+is exact for, and on the realistic one, S/N above 3. For each posterior: ln p of the truth over that of the
+plain one, of the same cutouts [nats], and what the step from the one in brackets is worth; on the Gaussian
+sky also the rms shift of the mean in the plain sigma, and how much wider it is. On the realistic sky ln p
+has a floor of 1 per cent spread over all masses, as single outliers would decide otherwise.
 """
 
 import argparse
@@ -91,10 +91,10 @@ def main() -> None:
     options = parser.parse_args()
     bundle = read_bundle("realistic")
     assert isinstance(bundle, Bundle)  # of any instrument
-    network, sky, lines = Network.of(bundle), bundle.sky_model, []
-    width = np.ptp(bundle.ln_mass)
+    network, sky, width = Network.of(bundle), bundle.sky_model, np.ptp(bundle.ln_mass)
+    head = ["", "S/N > 3", "Gaussian sky", "step", "realistic sky", "step", "rms shift", "width"]
     for name, case in zip(SURVEYS, realistic_cases(sky), strict=False):
-        drawn = (options.n, options.seed, SALT)
+        drawn, lines = (options.n, options.seed, SALT), []
         (even,) = preset_cases(sky, (name,), (0.0,))
         blocks = ViewSimulator(even.truth.sky, *even.views).blocks(even.clusters, *drawn)
         on_gaussian = ((one.images_uk, one.m200c_msun, one.redshift) for one in blocks)
@@ -112,8 +112,7 @@ def main() -> None:
             cells.append(f"{np.sqrt(np.mean(((mean - plain_mean) / plain_sigma) ** 2)):.3f}")
             cells.append(f"{100 * np.expm1(np.mean(np.log(sigma / plain_sigma))):+.1f} %")
             lines.append([f"{name}: {which} ({base})", f"{ln_p.size}, {real[which][0].size}", *cells])
-    head = ["", "S/N > 3", "Gaussian sky", "step", "realistic sky", "step", "rms shift", "width"]
-    print(table(head, lines))
+        print(table(head, lines), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from szmass_cli.evaluation.realistic.tables import (
 )
 from szmass_cli.evaluation.realistic.tables import EXPLAINED as REALISTIC_EXPLAINED
 from szmass_cli.evaluation.realistic.tables import gain_table as gain_table_of
+from szmass_cli.likelihood.contamination import KINDS
 from szmass_cli.network.bundle.bundle import AnyBundle, Bundle, PaperBundle, training_in_words
 
 
@@ -83,10 +84,7 @@ def _any_training(bundle: Bundle) -> str:
             "the realistic sky (docs/sky.md): sources, dust, neighbours, motion, lensing, profiles of four "
             "families, ellipses, second peaks, errors of calibration and beams"
         )
-    light = {
-        "central_source": "shown to the network: what a radio source in the middle would change",
-        "members": "summed over: dust, motion, the brightest radio galaxy or what is left of it (docs/method.md)",
-    }[bundle.recipe.network.contamination]
+    light = KINDS[bundle.recipe.network.contamination].IN_WORDS
     return f"""
 ## What its likelihood assumes, and what it was trained for
 

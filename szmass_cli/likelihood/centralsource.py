@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import logsumexp
 
+from szmass_cli.config import ObjectsConfig
 from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.pointimages import point_images_uk
@@ -40,6 +41,9 @@ class CentralSource:
     """
 
     N_GAINS: ClassVar[int] = 1
+    BELIEVED: ClassVar[float] = 0.0
+    IN_WORDS: ClassVar[str] = "shown to the network: what a radio source in the middle would change"
+    OBJECTS: ClassVar[ObjectsConfig] = ObjectsConfig()
 
     def __init__(self, likelihood: GaussianLikelihood):
         self._likelihood = likelihood

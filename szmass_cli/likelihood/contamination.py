@@ -4,15 +4,31 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from szmass_cli.config import ObjectsConfig
 from szmass_cli.likelihood.centralsource import CentralSource
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.memberlight import MemberLight
 
 
 class Contamination(Protocol):
-    """What else than gas may do to the likelihood of masses."""
+    """What else than gas may do to the likelihood of masses: all that one kind differs in from another.
+
+    Attributes
+    ----------
+    N_GAINS : int
+        How many parts what it adds to ln L has.
+    BELIEVED : float
+        Share of it that is part of the correction of an untrained network.
+    IN_WORDS : str
+        What cards say of it.
+    OBJECTS : ObjectsConfig
+        What clusters shine with besides their gas, as far as it is reckoned with.
+    """
 
     N_GAINS: ClassVar[int]
+    BELIEVED: ClassVar[float]
+    IN_WORDS: ClassVar[str]
+    OBJECTS: ClassVar[ObjectsConfig]
 
     def ln_gains(self, weighed: Weighed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         """Return what kinds of contamination add to ln L of masses (m,) for cutouts (n,), (n, g, m)."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import logsumexp
 
+from szmass_cli.config import REALISTIC_OBJECTS, ObjectsConfig
 from szmass_cli.likelihood.dustandmotion import (
     REALISTIC_LIGHT,
     DustAndMotion,
@@ -58,6 +59,11 @@ class MemberLight:
     """
 
     N_GAINS: ClassVar[int] = 2
+    BELIEVED: ClassVar[float] = 1.0
+    IN_WORDS: ClassVar[str] = (
+        "summed over: dust, motion, the brightest radio galaxy or what is left of it (docs/method.md)"
+    )
+    OBJECTS: ClassVar[ObjectsConfig] = REALISTIC_OBJECTS
 
     def __init__(
         self,

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from szmass_cli.config import REALISTIC_OBJECTS, ObjectsConfig, SurveyConfig
-from szmass_cli.likelihood.contamination import Contamination, contamination
+from szmass_cli.config import ObjectsConfig, SurveyConfig
+from szmass_cli.likelihood.contamination import KINDS, Contamination, contamination
 from szmass_cli.likelihood.gaussian import GaussianLikelihood
 from szmass_cli.likelihood.scatter import Scatter
 from szmass_cli.physics.bands import Band, Instrument
@@ -76,7 +76,7 @@ class SkyModel:
     @property
     def members(self) -> ObjectsConfig:
         """Return what clusters shine with besides their gas, as far as the model reckons with it."""
-        return REALISTIC_OBJECTS if self.config.network.contamination == "members" else ObjectsConfig()
+        return KINDS[self.config.network.contamination].OBJECTS
 
     def contamination(self, likelihood: GaussianLikelihood) -> Contamination:
         """Return what else than gas the model reckons with in the cutouts of a likelihood."""

@@ -33,10 +33,6 @@ CORE_PIXELS = 6
 HIDDEN = 128
 """Units of each of the two hidden layers of the head."""
 
-STARTS_BELIEVED = {"central_source": 0.0, "members": 1.0}
-"""Share of the contamination's curves that is part of the correction of an untrained network."""
-
-
 DISBELIEVED_LN = 40.0
 """What members' light adds to ln L, over that at the likeliest mass, may be disbelieved so far [nats]."""
 
@@ -93,8 +89,9 @@ def believed_gains(hidden: Any, curves: Any, config: NetworkConfig) -> Any:
         Its ``contamination`` says how many kinds there are.
     """
     keras = load_keras()
-    ops, n_gains = keras.ops, KINDS[config.contamination].N_GAINS
-    start = keras.initializers.Constant(STARTS_BELIEVED[config.contamination])
+    kind_of_light = KINDS[config.contamination]
+    ops, n_gains = keras.ops, kind_of_light.N_GAINS
+    start = keras.initializers.Constant(kind_of_light.BELIEVED)
     believed = _dense(hidden, n_gains, kernel_initializer="zeros", bias_initializer=start)
     gains = ops.sinh(curves[:, -n_gains * N_MASSES :])
     if n_gains == 1:
