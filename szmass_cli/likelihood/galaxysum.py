@@ -162,7 +162,7 @@ def ln_of_galaxy(cutout: Cutout, of_profiles: Profiles, fisher: np.ndarray) -> n
 def _looked_at(weighted: np.ndarray, profiles: Profiles) -> tuple[np.ndarray, np.ndarray]:
     """Return the masses and profiles (c,) of the clusters for which it is looked up what galaxies matter.
 
-    The likeliest profile of every fourth mass; where profiles are finer than usual also others, some
+    First the likeliest profile of every fourth mass; where profiles are finer than usual also others, some
     `LOOKED_AT_STEP` apart: a bright galaxy makes another size the likeliest.
 
     Parameters
@@ -216,11 +216,9 @@ def _what_matters(
     bins = np.flatnonzero(share[:, places].sum(axis=1).max(axis=0, initial=0.0) > NEGLIGIBLE)
     terms[np.ix_(np.arange(masses.size), places, bins)] = np.log(SMALLEST)
     others = np.logaddexp(ln_none, _ln_sum(terms, 2))
-    best = reached.argsort(kind="stable")  # of each mass the likeliest comes last, and stays
-    of_masses = np.full(len(weighted), np.nan)
-    of_masses[masses[best]] = others[best]
-    known = np.flatnonzero(np.isfinite(of_masses))
-    return places, bins, np.interp(np.arange(len(weighted)), known, of_masses[known])
+    # as a ratio it holds for the likeliest profiles alone, which come first
+    first = np.arange(np.unique(masses).size)
+    return places, bins, np.interp(np.arange(len(weighted)), masses[first], others[first])
 
 
 def _ln_sum(terms: np.ndarray, n_axes: int) -> np.ndarray:

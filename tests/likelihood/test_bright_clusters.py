@@ -8,6 +8,7 @@ from szmass_cli.config import parse_config
 from szmass_cli.likelihood.features import mass_nodes
 from szmass_cli.likelihood.memberlight import MemberLight
 from szmass_cli.likelihood.positions import PositionLikelihood
+from szmass_cli.likelihood.radiogalaxies import GalaxyPrior
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scatter import N_STRETCHES, Scatter
 from szmass_cli.likelihood.scores import ScoreImages
@@ -91,6 +92,17 @@ def test_the_best_cluster_leaves_nothing_of_bright_ones(likelihood, weighed):
     left = ScoreImages(likelihood)(without_cluster(likelihood, weighed, best), ("tsz",))
     middle = np.abs(left[:-1, 16:24, 16:24, 0]).max(axis=(1, 2))
     assert middle.max() < 2.5
+
+
+def test_galaxies_that_are_rarer_never_explain_more(likelihood, weighed):
+    """Nor where so few matter at the likeliest masses that all others are summed over at once."""
+    masses = np.exp(mass_nodes(LN_MASS))
+    few = GalaxyPrior(likelihood.model, beside=1e-6)
+    some, all_ = (
+        MemberLight(likelihood, galaxies=galaxies).ln_gains(weighed, masses, Z)[:, 1]
+        for galaxies in (few, GalaxyPrior(likelihood.model))
+    )
+    assert np.all(some < all_ + 1.0)
 
 
 def of_likelihood(likelihood, weighed, z):
