@@ -1,5 +1,7 @@
 """Flags for unusual residuals of cutouts without their clusters, and for sources on the clusters."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from szmass_cli.catalog import Flag
@@ -28,12 +30,13 @@ class Oddities:
     def __call__(self, weighed: Weighed, m200c_msun: np.ndarray, rows: Rows) -> np.ndarray:
         """Return the flags (n,) of cutouts with clusters of given M200c (n,) [Msun]."""
         odd, levels = self._test(weighed, np.log(m200c_msun), rows.redshift), self._levels
+        # where positions are said to be uncertain, offsets are in the likelihood
+        odd = replace(odd, offset=np.where(rows.position_err_arcmin == 0.0, odd.offset, 0.0))
         flags = np.zeros(len(weighed), np.int32)
         flags[levels.exceeded("noise", odd) | odd.quiet] |= Flag.NOISE_MISMATCH
-        flags[levels.exceeded("extreme", odd)] |= Flag.UNLIKE_TRAINING
+        flags[levels.unlike(odd)] |= Flag.UNLIKE_TRAINING
         flags[levels.exceeded("source", odd)] |= Flag.CENTRAL_SOURCE
-        # where positions are said to be uncertain, offsets are in the likelihood
-        flags[levels.exceeded("offset", odd) & (rows.position_err_arcmin == 0.0)] |= Flag.OFF_CENTRE
+        flags[levels.exceeded("offset", odd)] |= Flag.OFF_CENTRE
         flags[self._at_an_edge(m200c_msun)] |= Flag.MASS_OUTSIDE_TRAINING
         return flags
 

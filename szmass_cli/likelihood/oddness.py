@@ -1,16 +1,20 @@
 """How odd cutouts are: noise, residuals, sources and offsets, and from where on that is told of."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from scipy.stats import chi2
 
-from szmass_cli.geometry import pixel_radii_arcmin
+from szmass_cli.geometry import PIXEL_ARCMIN, pixel_radii_arcmin
 from szmass_cli.likelihood.centre import CentreTest
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
+from szmass_cli.likelihood.rarity import FEWEST, SNR_EDGES, Rarity
 from szmass_cli.likelihood.residual import best_cluster, without_cluster
 from szmass_cli.likelihood.scores import ScoreImages
+from szmass_cli.physics.profiles import ClusterScales
 
 AWAY_ARCMIN = 3.0
 """Residuals this far from the cluster tell the noise."""
@@ -31,14 +35,19 @@ SOURCE_SIGMA = 2.5
 OFFSET_CHI2 = 8.0
 """An offset is told of from here: of one centred cluster in 55."""
 
-FALSE_ALARMS = {"extreme": 0.02, "source": 0.01, "offset": 0.01, "noise": 0.01}
-"""Share of the cutouts of the sky of a training that each of them tells of; together 5 per cent at most."""
+FALSE_ALARMS = {"extreme": 0.02, "source": 0.005, "offset": 0.005, "noise": 0.005}
+"""Share of the cutouts of the sky of a training that each of them tells of; what is rare altogether is told
+of besides, up to `szmass_cli.likelihood.rarity.TOLD`."""
 
-SNR_EDGES = np.array([0.0, 3.0, 5.0, 8.0, 15.0, 30.0, 80.0, np.inf])
-"""Of bins in which levels are measured: what is left of a bright cluster is of its shape."""
+RING_ARCMIN, SMOOTHED_ARCMIN = (2.2, 4.6), 0.5
+"""Neighbouring clusters that make a mass wrong are looked for at these distances, in scores smoothed so far:
+nearer they are an offset, and further out of a cutout."""
 
-FEWEST = 200
-"""Cutouts of a bin; one with fewer has no node."""
+COMPACT_ARCMIN = 1.0
+"""theta500 of the cluster whose error says how deep a cutout is."""
+
+OF_RARITY = "rarity_"
+"""Before the names of the arrays of rarities among those of levels."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,10 @@ class Oddness:
         Typical square of the scores away from the cluster, over the highest of a Gaussian sky.
     quiet : numpy.ndarray of bool, shape (n,)
         Whether their mean square is below the lowest of a Gaussian sky.
+    neighbour : numpy.ndarray, shape (n,)
+        Largest smoothed score of gas around the cluster, once it is taken away.
+    y_error : numpy.ndarray, shape (n,)
+        Depth: error of the central Compton y of a compact cluster, by noise and sky.
     """
 
     snr: np.ndarray
@@ -67,6 +80,8 @@ class Oddness:
     offset: np.ndarray
     noise: np.ndarray
     quiet: np.ndarray
+    neighbour: np.ndarray
+    y_error: np.ndarray
 
     def __len__(self) -> int:
         return len(self.snr)
@@ -87,6 +102,8 @@ class OddnessLevels:
         S/N of the nodes, ascending.
     extreme, source, offset, noise : numpy.ndarray, shape (s,)
         Levels of the numbers of `Oddness`.
+    rarity : Rarity, optional
+        Says what is rare altogether; without one it is the extreme alone that is unlike the training.
     """
 
     snr: np.ndarray
@@ -94,9 +111,10 @@ class OddnessLevels:
     source: np.ndarray
     offset: np.ndarray
     noise: np.ndarray
+    rarity: Rarity | None = field(default=None)
 
     def __post_init__(self):
-        for name in (field.name for field in fields(self)):
+        for name in ("snr", *FALSE_ALARMS):
             values = np.asarray(getattr(self, name))
             if values.shape != np.shape(self.snr) or values.ndim != 1 or not np.isfinite(values).all():
                 raise ValueError(f"levels of {name} are no table of numbers")
@@ -110,7 +128,7 @@ class OddnessLevels:
 
     @classmethod
     def measured(cls, oddness: Oddness) -> "OddnessLevels":
-        """Return the levels that `FALSE_ALARMS` of the given cutouts exceed in each bin of S/N.
+        """Return the levels that `FALSE_ALARMS` of the given cutouts exceed in each bin of S/N, and rarities.
 
         Parameters
         ----------
@@ -133,12 +151,44 @@ class OddnessLevels:
                 rows.append([np.median(oddness.snr[inside]), *levels])
         if not rows:
             raise ValueError(f"no bin of S/N holds {FEWEST} cutouts")
-        return cls(*np.array(rows).T)
+        columns = np.array(rows).T
+        single = cls(*columns)
+        told = np.any([single.exceeded(name, oddness) for name in ("source", "offset", "noise")], axis=0)
+        return cls(*columns, rarity=Rarity.measured(oddness, told))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "OddnessLevels":
+        """Return the levels that `arrays` returned; models of before rarities have none.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If these are no such tables.
+        """
+        of_rarity = {
+            name.removeprefix(OF_RARITY): values
+            for name, values in arrays.items()
+            if name.startswith(OF_RARITY)
+        }
+        own = {name: values for name, values in arrays.items() if not name.startswith(OF_RARITY)}
+        return cls(**own, rarity=Rarity(**of_rarity) if of_rarity else None)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all tables by name, as files keep them."""
+        tables = {name: np.asarray(getattr(self, name), float) for name in ("snr", *FALSE_ALARMS)}
+        if self.rarity is not None:
+            for one in fields(self.rarity):
+                tables[OF_RARITY + one.name] = np.asarray(getattr(self.rarity, one.name), float)
+        return tables
 
     def exceeded(self, name: str, oddness: Oddness) -> np.ndarray:
         """Return whether a number of `Oddness`, by its name, is above its level for each of n cutouts."""
         at = np.arcsinh(np.maximum(oddness.snr, 0.0))
         return getattr(oddness, name) > np.interp(at, np.arcsinh(self.snr), getattr(self, name))
+
+    def unlike(self, oddness: Oddness) -> np.ndarray:
+        """Return whether each of n cutouts is unlike those of the training."""
+        return self.exceeded("extreme", oddness) if self.rarity is None else self.rarity.exceeded(oddness)
 
 
 class OddnessTest:
@@ -160,7 +210,9 @@ class OddnessTest:
         self.mass_range_msun = mass_range_msun
         self._likelihood, self._scores = likelihood, scores
         self._centre = CentreTest(likelihood, mass_range_msun)
-        self._away = pixel_radii_arcmin() > AWAY_ARCMIN
+        radii = pixel_radii_arcmin()
+        self._away = radii > AWAY_ARCMIN
+        self._ring = (radii >= RING_ARCMIN[0]) & (radii < RING_ARCMIN[1])
 
     def __call__(self, weighed: Weighed, ln_mass: np.ndarray, redshift: np.ndarray) -> Oddness:
         """Return how odd cutouts are with clusters of ln M200c (n,) [ln Msun] at redshifts (n,)."""
@@ -177,7 +229,22 @@ class OddnessTest:
             # a neighbour or a source makes the mean large, but not the noise
             np.median(squares, axis=1) / MEDIAN_OF_CHI2 / high,
             np.mean(squares, axis=1) < low,
+            self._neighbour(scores[..., 0]),
+            self._y_error(weighed),
         )
+
+    def _neighbour(self, tsz: np.ndarray) -> np.ndarray:
+        """Return the largest smoothed score of gas (n,) in the ring, of score images of tSZ (n, 40, 40)."""
+        width = SMOOTHED_ARCMIN / PIXEL_ARCMIN
+        smoothed = gaussian_filter(tsz, (0.0, width, width), mode="constant")
+        return -smoothed[:, self._ring].min(axis=1)  # gas makes 150 GHz darker
+
+    def _y_error(self, weighed: Weighed) -> np.ndarray:
+        """Return the error (n,) of the central Compton y of a compact cluster."""
+        ones = np.ones((len(weighed), 1))
+        unit = ClusterScales(COMPACT_ARCMIN * ones, ones, 0.0 * ones)
+        fisher = self._likelihood.fisher(weighed, self._likelihood.placed(unit))[:, 0]
+        return unit.y0[:, 0] / np.sqrt(fisher)
 
     def _noise_bounds(self, weighed: Weighed) -> tuple[np.ndarray, np.ndarray]:
         """Return bounds (n,) on found over expected power of scores: for the mean, and for the median."""

@@ -1,6 +1,7 @@
 """How the correction of the Gaussian likelihood is taught, recalibrated and written."""
 
 from dataclasses import dataclass, fields
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ from szmass_cli.training.simulator import DrawnCutouts, FeatureSimulator
 
 HELD_OUT = "held_out"
 """Name of the blocks of the calibration."""
+
+NEEDED = {f"odd_{field.name}" for field in fields(Oddness)}
+"""Arrays of oddness that a block must have."""
 
 
 class CorrectionHead:
@@ -77,7 +81,9 @@ class CorrectionHead:
     def _held_out(self, corrector: Corrector, kept: KeptBlocks, progress: Progress) -> "_HeldOut":
         """Return what is found in simulations of instruments that training did not see."""
         config, ln_mass = self._config, mass_grid(mass_range(self._config.clusters))
-        parts = [_HeldOut.of(arrays) for arrays in kept.found(HELD_OUT)]
+        # blocks of a calibration that was begun before all of these were looked at are worked out again
+        whole = takewhile(lambda arrays: NEEDED.issubset(arrays), kept.found(HELD_OUT))
+        parts = [_HeldOut.of(arrays) for arrays in whole]
         total, done = config.calibration.cutouts, sum(len(part) for part in parts)
         blocks = self.simulator.one_by_one(
             config.clusters, total, config.training.seed, Stream.CALIBRATION, len(parts)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from szmass_cli.errors import InputError
 from szmass_cli.likelihood.oddness import OddnessLevels
+from szmass_cli.likelihood.rarity import Rarity
 from szmass_cli.network.bundle.bundle import (
     Bundle,
     find_bundle,
@@ -46,34 +47,55 @@ def test_a_bundle_comes_back_as_it_was_written(toy_bundle, correction_weights, t
     assert metadata.trained_redshift == (0.2, 1.2) and metadata.relativistic
 
 
+RARITY = Rarity(
+    np.array([1.0, 4.0, 9.0]),
+    np.array([1e-6, 2e-6]),
+    np.arange(4.0),
+    *np.random.default_rng(9).random((3, 3, 2, 4)).cumsum(axis=-1),
+    np.random.default_rng(10).random((3, 2)),
+)
+"""Of no cutouts in particular."""
+
+
 def test_levels_of_oddness_come_back_and_are_those_of_a_gaussian_sky_where_none_are(
     tmp_path, toy_bundle, toy_sky, correction_weights
 ):
-    levels = OddnessLevels(*np.random.default_rng(8).random((5, 3)).cumsum(axis=1))
+    levels = OddnessLevels(*np.random.default_rng(8).random((5, 3)).cumsum(axis=1), rarity=RARITY)
     recalibration = Recalibration.identity(MASSES)
     facts = {"name": "toy", "szmass_version": "0.0", "cutouts_trained_on": 0}
     write_bundle(tmp_path, facts, toy_sky, correction_weights, recalibration, recalibration, levels)
     found = read_bundle(tmp_path)
     for name in ("snr", "extreme", "source", "offset", "noise"):
         np.testing.assert_array_equal(getattr(found.odd_levels, name), getattr(levels, name))
+    for name in ("snr", "y_error", "ln_shares", "extreme", "offset", "neighbour", "level"):
+        np.testing.assert_array_equal(getattr(found.odd_levels.rarity, name), getattr(RARITY, name))
     assert found.of_likelihood.is_identity
+    assert read_bundle(toy_bundle).odd_levels.rarity is None
     np.testing.assert_array_equal(read_bundle(toy_bundle).odd_levels.extreme, [5.5])
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda f: f.pop("odd_noise"), lambda f: f["odd_snr"].write_direct(np.zeros(3))]
+    "spoil",
+    [
+        lambda f: f.pop("odd_noise"),
+        lambda f: f["odd_snr"].write_direct(np.zeros(3)),
+        lambda f: f.pop("odd_rarity_level"),
+        lambda f: f["odd_rarity_extreme"].write_direct(np.full((3, 2, 4), np.nan)),
+        lambda f: f["odd_rarity_y_error"].write_direct(np.array([-1.0, 1.0])),
+        lambda f: f.create_dataset("odd_rarity_other", data=np.zeros(3)),
+    ],
 )
 def test_malformed_levels_of_oddness_are_refused_even_if_sealed(
     tmp_path, toy_sky, correction_weights, seal, spoil
 ):
-    levels = OddnessLevels(*np.ones((5, 3)).cumsum(axis=1))
+    levels = OddnessLevels(*np.ones((5, 3)).cumsum(axis=1), rarity=RARITY)
     facts = {"name": "toy", "szmass_version": "0.0", "cutouts_trained_on": 0}
     recalibration = Recalibration.identity(MASSES)
     write_bundle(tmp_path, facts, toy_sky, correction_weights, recalibration, odd_levels=levels)
     with h5py.File(tmp_path / "calibration.h5", "r+") as file:
         spoil(file)
     seal(tmp_path)
-    with pytest.raises(InputError, match=r"calibration|malformed|levels|ascend"):
+    with pytest.raises(InputError, match=r"calibration|malformed|levels|ascend|rarit"):
         read_bundle(tmp_path)
 
 

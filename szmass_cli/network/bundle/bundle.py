@@ -135,7 +135,7 @@ def read_bundle(model: str | Path) -> AnyBundle:
         alone, odd = _taken(table, OF_LIKELIHOOD), _taken(table, OF_ODDNESS)
         recalibration = _recalibration(table)
         of_likelihood = _recalibration(alone) if alone else None
-        odd_levels = OddnessLevels(**odd) if odd else OddnessLevels.of_gaussian_sky()
+        odd_levels = OddnessLevels.from_arrays(odd) if odd else OddnessLevels.of_gaussian_sky()
         facts = stated(recipe)
     check_facts(path, metadata, facts)
     sky = SkyModel(recipe, cmb)

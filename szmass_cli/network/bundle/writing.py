@@ -75,10 +75,11 @@ def write_bundle(
     recipe = parse_config((folder / RECIPE).read_text(), str(folder / RECIPE), folder)  # as it will be read
     write_weights(folder, weights, {})
     others = {"cmb_dl_uk2": sky_model.cmb_dl_uk2}
-    for prefix, tables in ((OF_LIKELIHOOD, of_likelihood), (OF_ODDNESS, odd_levels)):
-        if tables is not None:
-            for field in fields(tables):
-                others[prefix + field.name] = np.asarray(getattr(tables, field.name), float)
+    if of_likelihood is not None:
+        for field in fields(of_likelihood):
+            others[OF_LIKELIHOOD + field.name] = np.asarray(getattr(of_likelihood, field.name), float)
+    if odd_levels is not None:
+        others |= {OF_ODDNESS + name: values for name, values in odd_levels.arrays().items()}
     write_table(folder / CALIBRATION, recalibration, others)
     metadata = Metadata(format_version=2, **sealing(folder, HASHED), **stated(recipe), **facts)
     write_metadata(folder, metadata)
