@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from szmass_cli.posterior.grid import ln_density_at, normalised
 from szmass_cli.sky.cutouts import Stream
 from szmass_cli.training import run as stage
 from szmass_cli.training.checks import check_trainable
+from szmass_cli.training.correction import HELD_OUT
 from szmass_cli.training.run import train
 from szmass_cli.training.simulator import FeatureSimulator
 
@@ -97,6 +99,21 @@ def test_an_interrupted_calibration_goes_on_to_the_same_bundle(trained, calibrat
     for name in ("weights.h5", "calibration.h5", "metadata.json"):
         assert (again.path / name).read_bytes() == (bundle.path / name).read_bytes(), name
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_blocks_of_a_calibration_of_before_a_number_was_looked_at_are_worked_out_again(
+    trained, calibrating, survey, tmp_path
+):
+    bundle, _ = trained
+    shutil.copytree(calibrating, tmp_path / "tiny.training")
+    blocks = list((tmp_path / "tiny.training").rglob(f"{HELD_OUT}-*.h5"))
+    assert len(blocks) == 1
+    with h5py.File(blocks[0], "r+") as file:
+        del file["odd_neighbour"]
+    reports = []
+    again = train(survey, tmp_path / "tiny", progress=lambda *what: reports.append(what[:3]))
+    assert reports == [("calibration", 256, 400), ("calibration", 400, 400)]
+    assert (again.path / "calibration.h5").read_bytes() == (bundle.path / "calibration.h5").read_bytes()
 
 
 def test_what_is_kept_is_no_worse_than_no_network_on_the_validation_set(trained):
