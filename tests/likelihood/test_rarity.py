@@ -70,8 +70,8 @@ def test_several_numbers_that_are_each_a_little_odd_are_as_rare_as_one_that_is_v
         return rarity.exceeded(replace(few, **numbers)).mean()
 
     assert told(extreme=0.5) == 0.0
-    assert told(extreme=0.1) == 0.0
-    assert told(extreme=0.1, offset=0.1, neighbour=0.1) > 0.9
+    assert told(extreme=0.07) == 0.0
+    assert told(extreme=0.07, offset=0.07, neighbour=0.07) > 0.9
     assert told(extreme=1e-4) > 0.9
 
 
