@@ -46,6 +46,9 @@ nearer they are an offset, and further out of a cutout."""
 COMPACT_ARCMIN = 1.0
 """theta500 of the cluster whose error says how deep a cutout is."""
 
+COLUMNS = ("snr", *FALSE_ALARMS)
+"""Tables of levels, and their axis."""
+
 OF_RARITY = "rarity_"
 """Before the names of the arrays of rarities among those of levels."""
 
@@ -114,7 +117,7 @@ class OddnessLevels:
     rarity: Rarity | None = field(default=None)
 
     def __post_init__(self):
-        for name in ("snr", *FALSE_ALARMS):
+        for name in COLUMNS:
             values = np.asarray(getattr(self, name))
             if values.shape != np.shape(self.snr) or values.ndim != 1 or not np.isfinite(values).all():
                 raise ValueError(f"levels of {name} are no table of numbers")
@@ -124,7 +127,10 @@ class OddnessLevels:
     @classmethod
     def of_gaussian_sky(cls) -> "OddnessLevels":
         """Return the levels of cutouts of a Gaussian sky, whatever the S/N."""
-        return cls(*(np.array([level]) for level in (0.0, EXTREME_SIGMA, SOURCE_SIGMA, OFFSET_CHI2, 1.0)))
+        snr, extreme, source, offset, noise = np.array(
+            [[0.0], [EXTREME_SIGMA], [SOURCE_SIGMA], [OFFSET_CHI2], [1.0]]
+        )
+        return cls(snr, extreme, source, offset, noise)
 
     @classmethod
     def measured(cls, oddness: Oddness) -> "OddnessLevels":
@@ -151,10 +157,10 @@ class OddnessLevels:
                 rows.append([np.median(oddness.snr[inside]), *levels])
         if not rows:
             raise ValueError(f"no bin of S/N holds {FEWEST} cutouts")
-        columns = np.array(rows).T
-        single = cls(*columns)
+        columns = dict(zip(COLUMNS, np.array(rows).T, strict=True))
+        single = cls(**columns)
         told = np.any([single.exceeded(name, oddness) for name in ("source", "offset", "noise")], axis=0)
-        return cls(*columns, rarity=Rarity.measured(oddness, told))
+        return cls(**columns, rarity=Rarity.measured(oddness, told))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "OddnessLevels":
@@ -175,7 +181,7 @@ class OddnessLevels:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all tables by name, as files keep them."""
-        tables = {name: np.asarray(getattr(self, name), float) for name in ("snr", *FALSE_ALARMS)}
+        tables = {name: np.asarray(getattr(self, name), float) for name in COLUMNS}
         if self.rarity is not None:
             for one in fields(self.rarity):
                 tables[OF_RARITY + one.name] = np.asarray(getattr(self.rarity, one.name), float)

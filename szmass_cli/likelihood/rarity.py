@@ -32,13 +32,27 @@ LN_SHARES = np.linspace(0.0, np.log(1000.0), 24)
 
 
 class Odd(Protocol):
-    """What is known of n cutouts: those fields of `szmass_cli.likelihood.oddness.Oddness`, each (n,)."""
+    """What is known of n cutouts: those fields of `szmass_cli.likelihood.oddness.Oddness`."""
 
-    snr: np.ndarray
-    extreme: np.ndarray
-    offset: np.ndarray
-    neighbour: np.ndarray
-    y_error: np.ndarray
+    @property
+    def snr(self) -> np.ndarray:
+        """Return S/N (n,)."""
+
+    @property
+    def extreme(self) -> np.ndarray:
+        """Return the largest scores (n,)."""
+
+    @property
+    def offset(self) -> np.ndarray:
+        """Return the gains of a shift (n,)."""
+
+    @property
+    def neighbour(self) -> np.ndarray:
+        """Return the largest scores of gas beside the cluster (n,)."""
+
+    @property
+    def y_error(self) -> np.ndarray:
+        """Return the depths (n,)."""
 
 
 @dataclass(frozen=True)
