@@ -1,5 +1,7 @@
 """Clusters so bright that the usual profiles are coarser than what a cutout says of the size."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -94,15 +96,21 @@ def test_the_best_cluster_leaves_nothing_of_bright_ones(likelihood, weighed):
     assert middle.max() < 2.5
 
 
-def test_galaxies_that_are_rarer_never_explain_more(likelihood, weighed):
-    """Nor where so few matter at the likeliest masses that all others are summed over at once."""
-    masses = np.exp(mass_nodes(LN_MASS))
-    few = GalaxyPrior(likelihood.model, beside=1e-6)
-    some, all_ = (
-        MemberLight(likelihood, galaxies=galaxies).ln_gains(weighed, masses, Z)[:, 1]
-        for galaxies in (few, GalaxyPrior(likelihood.model))
+def test_galaxies_that_are_rarer_never_explain_more():
+    """Where few matter at the likeliest masses, all others are summed over at once for each mass."""
+    noise_uk_arcmin = np.array([14.0, 14.0, 60.0])
+    bands = tuple(replace(band, noise_uk_arcmin=n) for band, n in zip(BANDS, noise_uk_arcmin, strict=True))
+    likelihood, z = SKY.likelihood(Instrument(bands), Scatter(0.2, 0.2)), np.array([1.87, 1.5, 1.4, 1.9])
+    scales = cluster_scales(np.array([1.3e15, 1.5e15, 1.2e15, 0.9e15]), z, likelihood.model)
+    images = likelihood.templates.images.images(scales.stretched(np.array([0.05, -0.13, 0.2, 0.1])))
+    noise = noise_uk_arcmin / 0.25 * np.random.default_rng(3).standard_normal((5, 40, 40, 3))[:4]
+    weighed, masses = likelihood.weigh(images + noise), np.exp(mass_nodes(LN_MASS))
+    few, all_ = (
+        MemberLight(likelihood, galaxies=GalaxyPrior(likelihood.model, beside=beside))
+        for beside in (1e-6, 1.0)
     )
-    assert np.all(some < all_ + 1.0)
+    rarer, usual = (light.ln_gains(weighed, masses, z)[:, 1] for light in (few, all_))
+    assert np.all(rarer < usual + 1.0)
 
 
 def of_likelihood(likelihood, weighed, z):
