@@ -47,8 +47,8 @@ def instrument_features(config: SurveyConfig, sky: SkyModel, seen: bool, number:
     drawn = config.instruments
     seed = drawn.seed if seen else drawn.seed + OTHER_SEED
     instruments = draw_instruments(drawn, drawn.training, block_generator(seed, Stream.TRAINING, 0))
-    limits = np.log([drawn.min_removed_above_mjy, drawn.max_removed_above_mjy])
-    removed = np.exp(block_generator(seed, Stream.TRAINING, 1).uniform(*limits, drawn.training))
+    low, high = np.log([drawn.min_removed_above_mjy, drawn.max_removed_above_mjy])
+    removed = np.exp(block_generator(seed, Stream.TRAINING, 1).uniform(low, high, drawn.training))
     return InstrumentFeatures(sky, instruments[number], float(removed[number]))
 
 
@@ -56,7 +56,7 @@ def judged(model: str, n: int, seed: int, which: tuple[bool, int]) -> Found:
     """Return what is found for an instrument."""
     seen, number = which
     bundle = read_bundle(model)
-    assert isinstance(bundle, Bundle)  # of any instrument
+    assert isinstance(bundle, Bundle) and bundle.of_likelihood is not None
     sky, ln_mass, config = bundle.sky_model, bundle.ln_mass, bundle.recipe
     simulator = instrument_features(config, sky, seen, number)
     network, untaught = Network.of(bundle), Corrector(build_correction(config.network), ln_mass)

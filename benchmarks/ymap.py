@@ -118,6 +118,7 @@ def cells(bundle: Bundle, survey: str, y_map: Path, halos: Path) -> list[str]:
     model, recalibrated, snr, ln_ratio = [], [], [], []
     for part in found.parts():
         answer = posteriors(part.image, part.redshift, np.ones((len(part.m200c), len(case.instrument))))
+        assert bundle.of_likelihood is not None
         alone = bundle.of_likelihood(answer.exact.density, part.redshift, answer.snr)
         model.append(Verdict.of(answer.posterior, part.m200c))
         recalibrated.append(Verdict.of(MassPosterior(ln_mass, alone), part.m200c))

@@ -195,7 +195,7 @@ def bare(survey):
     for name, path, factor in (
         ("a.fits", "car_95.fits", 1.0),
         ("b.fits", "car_150.fits", 1.0),
-        ("bright.fits", "car_150.fits", 1.5),
+        ("bright.fits", "car_150.fits", 1.8),  # 1.5 is 5 sigma of 12 clusters: rounding would decide
         ("over.fits", "car_95.fits", -1.0),
     ):
         with fits.open(survey / path) as hdus:
