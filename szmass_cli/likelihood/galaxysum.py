@@ -211,8 +211,8 @@ def _what_matters(
     ln_none = cutout.ln_none[masses]
     total = np.logaddexp(ln_none, _ln_sum(terms, 2))
     reached = weighted[masses, profiles] + total
-    share = np.exp(terms - total[:, None, None])[reached > reached.max() - FAR_LN]
-    places = np.flatnonzero(share.sum(axis=2).max(axis=0) > NEGLIGIBLE)
+    share = np.exp(terms - total[:, None, None])[reached >= reached.max() - FAR_LN]
+    places = np.flatnonzero(share.sum(axis=2).max(axis=0, initial=0.0) > NEGLIGIBLE)
     bins = np.flatnonzero(share[:, places].sum(axis=1).max(axis=0, initial=0.0) > NEGLIGIBLE)
     terms[np.ix_(np.arange(masses.size), places, bins)] = np.log(SMALLEST)
     others = np.logaddexp(ln_none, _ln_sum(terms, 2))

@@ -67,6 +67,8 @@ class Scatter:
     def strides(self, snr: np.ndarray, step: float) -> np.ndarray:
         """Return at every how many-th size of a grid cutouts are summed over; 0 where `stretches` will do.
 
+        They have to where profiles scatter so little that they are finer than the grid.
+
         Parameters
         ----------
         snr : numpy.ndarray, shape (n,)
@@ -77,12 +79,15 @@ class Scatter:
         wanted = STEP_OF_WIDTH / (SIZE_OF_SNR * np.fmax(snr, 1.0))
         usual = 2.0 * REACH * self.concentration_ln / (N_STRETCHES - 1)
         strides = 2 ** np.floor(np.log2(np.maximum(np.minimum(wanted, usual) / step, 1.0))).astype(int)
-        return np.where(wanted < usual, strides, 0)
+        return np.where((wanted < usual) & (step < usual), strides, 0)
 
     def at_sizes(self, ln_size: np.ndarray, ln_theta500: np.ndarray) -> Profiles:
-        """Return the profiles of mean clusters (m,) that have the sizes of an even grid (k,), both in ln."""
-        reach = FINE_REACH * self.concentration_ln
-        inside = (ln_size > ln_theta500.min() - reach) & (ln_size < ln_theta500.max() + reach)
-        ln_stretch = ln_size[inside] - ln_theta500[:, None]
-        norm = (ln_size[1] - ln_size[0]) / (self.concentration_ln * np.sqrt(2.0 * np.pi))
+        """Return the profiles of mean clusters (m,) that have the sizes of an even grid (k,), both in ln.
+
+        The grid goes on beyond its ends, as far as there are such profiles.
+        """
+        reach, step = FINE_REACH * self.concentration_ln, ln_size[1] - ln_size[0]
+        ends = (np.array([ln_theta500.min() - reach, ln_theta500.max() + reach]) - ln_size[0]) / step
+        ln_stretch = ln_size[0] + step * np.arange(np.ceil(ends[0]), ends[1]) - ln_theta500[:, None]
+        norm = step / (self.concentration_ln * np.sqrt(2.0 * np.pi))
         return Profiles(ln_stretch, np.log(norm) - 0.5 * (ln_stretch / self.concentration_ln) ** 2)

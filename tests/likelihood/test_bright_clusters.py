@@ -140,3 +140,33 @@ def test_finer_sizes_are_chosen_by_brightness_and_their_weights_add_up_to_one(li
     profiles = scatter.at_sizes(sizes[::8], np.log([1.0, 2.0, 4.0]))
     np.testing.assert_allclose(np.exp(profiles.ln_weight).sum(axis=1), 1.0, atol=1e-4)
     np.testing.assert_allclose(np.diff(profiles.ln_stretch), 8 * step)
+
+
+def test_profiles_narrower_than_the_grid_are_summed_over_as_usual(likelihood):
+    sizes = likelihood.templates.ln_fine_size
+    narrow = Scatter(0.2, 0.003)
+    assert narrow.strides(np.array([1e4]), sizes[1] - sizes[0]).tolist() == [0]
+    # at the least scatter that the grid resolves, sums are right
+    least = Scatter(0.2, 0.02)
+    assert least.strides(np.array([1e4]), sizes[1] - sizes[0]).tolist() == [1]
+    weights = np.exp(least.at_sizes(sizes, np.log([1.0, 2.0])).ln_weight)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-4)
+
+
+def test_weights_add_up_to_one_at_the_ends_of_the_tabulated_sizes(likelihood):
+    sizes = likelihood.templates.ln_fine_size
+    profiles = likelihood.scatter.at_sizes(sizes[::4], sizes[[0, -1]] + [-0.3, 0.3])
+    np.testing.assert_allclose(np.exp(profiles.ln_weight).sum(axis=1), 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("value_uk", [1e11, 1e20, np.nan])
+def test_a_pixel_that_cannot_be_spoils_no_other_cutout(likelihood, weighed, value_uk):
+    """Next to ln L of 1e17 all that galaxies may add is lost in rounding."""
+    images = likelihood.symmetry.unfold(weighed[[0, 6]].fields_uk)
+    images[1, 20, 20] = value_uk
+    masses, light = np.exp(mass_nodes(LN_MASS)), MemberLight(likelihood)
+    with np.errstate(all="ignore"):
+        found = light.ln_gains(likelihood.weigh(images), masses, Z[[0, 6]])
+    assert np.isfinite(found[1]).all() == np.isfinite(value_uk)
+    usual = light.ln_gains(weighed[[0]], masses, Z[[0]])
+    np.testing.assert_allclose(found[0], usual[0], rtol=1e-8, atol=1e-6)
