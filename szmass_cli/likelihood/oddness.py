@@ -1,7 +1,7 @@
 """How odd cutouts are: noise, residuals, sources and offsets, and from where on that is told of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -249,7 +249,9 @@ class OddnessTest:
         """Return the error (n,) of the central Compton y of a compact cluster."""
         ones = np.ones((len(weighed), 1))
         unit = ClusterScales(COMPACT_ARCMIN * ones, ones, 0.0 * ones)
-        fisher = self._likelihood.fisher(weighed, self._likelihood.placed(unit))[:, 0]
+        # sources that are marginalised over make no map shallower: none of them are in the training's cutouts
+        whole = replace(weighed, lost=None)
+        fisher = self._likelihood.fisher(whole, self._likelihood.placed(unit))[:, 0]
         return unit.y0[:, 0] / np.sqrt(fisher)
 
     def _noise_bounds(self, weighed: Weighed) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """Levels of oddness: as many false alarms as stated, at any S/N, and those of a Gaussian sky otherwise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,11 @@ class TestOfCutouts:
         deep, shallow = (self.found(test, likelihood, images, ratio).y_error for ratio in (1.0, 4.0))
         assert np.ptp(deep) == 0.0 and np.all((deep > 1e-6) & (deep < 1e-4))
         assert np.all((shallow > 1.2 * deep) & (shallow < 2.0 * deep))
+
+    def test_sources_that_are_marginalised_over_change_no_depth(self, test, likelihood, images):
+        weighed = likelihood.weigh(images[:3])
+        lost = 0.7 * np.stack([depth.fisher for depth in weighed.depths])[weighed.depth_of]
+        masses, z = np.full(3, np.log(self.MASS)), np.full(3, self.REDSHIFT)
+        whole, marginal = (test(one, masses, z) for one in (weighed, replace(weighed, lost=lost)))
+        np.testing.assert_array_equal(marginal.y_error, whole.y_error)
+        assert np.all(np.abs(marginal.snr) > 1.5 * np.abs(whole.snr))
