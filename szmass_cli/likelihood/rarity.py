@@ -152,8 +152,8 @@ class Rarity:
         return total
 
     def exceeded(self, odd: Odd) -> np.ndarray:
-        """Return whether each of n cutouts is rarer than the levels."""
-        return self(odd) > np.einsum("nse,se->n", self._weights(odd), self.level)
+        """Return whether each of n cutouts is rarer than the levels; one whose numbers are none is."""
+        return np.logical_not(self(odd) <= np.einsum("nse,se->n", self._weights(odd), self.level))
 
     def _weights(self, odd: Odd) -> np.ndarray:
         """Return the weights (n, s, e) of the nodes for n cutouts."""

@@ -18,8 +18,7 @@ REACH, FINE_REACH = 3.0, 4.5
 """How far sums over profiles go, in standard deviations: those, and those of bright cutouts."""
 
 SIZE_OF_SNR = 0.55
-"""ln theta500 of a cluster of S/N v, of any amplitude, is known to 1 / (0.55 v) at best: 0.24 to 0.53 were
-found for three bands of CMB-S4 and ACT DR6."""
+"""ln theta500 of a cluster of S/N v, of any amplitude, is taken to be known to 1 / (0.55 v) at best."""
 
 STEP_OF_WIDTH = 1.5
 """Largest step over that width: the trapezoidal rule of a Gaussian is then right to 3e-4."""

@@ -95,6 +95,18 @@ def test_beyond_the_nodes_the_last_ones_hold(rarity, fresh):
     assert np.isfinite(rarity(replace(few, snr=np.full(100, -3.0), extreme=np.full(100, 1e30)))).all()
 
 
+def test_numbers_that_are_none_are_told_of(rarity, fresh):
+    few = replace_first(fresh, "neighbour", np.nan)
+    assert rarity.exceeded(few)[0]
+    np.testing.assert_array_equal(rarity.exceeded(few)[1:], rarity.exceeded(fresh)[1:])
+
+
+def replace_first(odd, name, value):
+    values = np.array(getattr(odd, name), float)
+    values[0] = value
+    return replace(odd, **{name: values})
+
+
 def test_too_few_cutouts_are_an_error(fresh):
     with pytest.raises(ValueError, match="no bin"):
         Rarity.measured(fresh.only(slice(0, FEWEST // 2)), np.zeros(FEWEST // 2, bool))
