@@ -217,8 +217,9 @@ class ClusterConfig(Strict):
         """Return the same clusters with profiles, ellipses and second peaks as real ones have them.
 
         A third of the clusters of REXCESS have cool cores and a third are disturbed (Arnaud et al. 2010); the
-        shares of profiles here, the scatter of slopes and the correlations are ESTIMATES. Shares other than
-        Arnaud's profile alone stay, and so do irregular clusters, but for their other halos, which the sky has.
+        shares of profiles here, the scatter of slopes and the correlations are ESTIMATES. Shares that are
+        stated stay unless all are of one profile, that of Arnaud et al., and so do irregular clusters, but
+        for their other halos, which the sky has.
         """
         if isinstance(self.shape, IrregularShape):
             alone = self.shape.model_copy(update={"other_halos": False})
