@@ -92,7 +92,15 @@ class Marginalised:
 
     @classmethod
     def of(cls, seen: np.ndarray, own: np.ndarray, prior: LightPrior = REALISTIC_LIGHT) -> "Marginalised":
-        """Return the matched filters for products (3, ...) and (3, 3, ...) as those of `Spread`."""
+        """Return the matched filters of clusters whose dust and motion are integrated out.
+
+        Parameters
+        ----------
+        seen, own : numpy.ndarray, shape (3, ...), (3, 3, ...)
+            Products with the data and with each other, as those of `Spread`.
+        prior : LightPrior
+            How dust and motion are distributed.
+        """
         means, precisions = prior.means, prior.precisions
         (gas_dust, gas_motion), between = own[0, 1:], own[1, 2]
         dust, motion = own[1, 1] + precisions[0], own[2, 2] + precisions[1]

@@ -219,7 +219,7 @@ class CutoutSimulator:
         redshift: np.ndarray,
         rng: np.random.Generator,
     ) -> tuple[CutoutBlock, np.ndarray]:
-        """Return cutouts of given signals with all that is painted around them; see `painted`.
+        """Return cutouts of given signals with all that is painted around them, as `painted` returns them.
 
         Parameters
         ----------
