@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install -c const
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 
-.PHONY: demo test test-slow fuzz lint wheel docs notebook site changelog benchmarks model model-paper clean help
+.PHONY: demo test test-slow fuzz lint wheel docs notebook site changelog benchmarks model model-gaussian model-paper clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,8 +73,11 @@ benchmarks: $(VENV)/.szmass  ## what the README claims, measured
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/train.py
 
-model: $(VENV)/.szmass  ## train the shipped default model again (minutes on a GPU, a day on two cores)
+model: $(VENV)/.szmass  ## train the shipped default model again (hours on two cores)
 	$(BIN)/szmass train --config survey -o models/survey --overwrite
+
+model-gaussian: $(VENV)/.szmass  ## train that of a Gaussian sky again (a day on two cores)
+	$(BIN)/szmass train --config gaussian -o models/gaussian --overwrite
 
 model-paper: $(VENV)/.szmass  ## train the network of the paper at full size again (minutes on a GPU, a day on two cores)
 	$(BIN)/szmass train --config paper-fresh -o models/paper --overwrite

@@ -85,7 +85,7 @@ def cells(row: RealisticRow) -> list[str]:
 def main() -> None:
     """Evaluate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--model", default="survey")
     parser.add_argument("--n", type=int, default=4_000)
     parser.add_argument("--seed", type=int, default=60)
     parser.add_argument("--only", choices=VARIANTS, action="append")

@@ -1,4 +1,4 @@
-"""The default model alone, on cutouts in memory: likelihood, features and network of one instrument."""
+"""A model alone, on cutouts in memory: likelihood, features and network of one instrument."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
 """Clusters of very high S/N on a Gaussian sky, beside the exact posterior of thousands of profiles.
 
-    python benchmarks/brightclusters.py [--model realistic] [--survey s4-wide] [--seed 72] [-o FILE]
+    python benchmarks/brightclusters.py [--model survey] [--survey s4-wide] [--seed 72] [-o FILE]
 
 Draws clusters of more than 2e14 Msun, keeps those of S/N above 60, and prints for the exact posterior, the
 likelihood alone, that with the light of members summed over, and the model: largest and rms shift of the mean
@@ -49,7 +49,7 @@ def exact(likelihood: GaussianLikelihood, weighed: Weighed, ln_mass: np.ndarray,
 def main() -> None:
     """Draw, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--model", default="survey")
     parser.add_argument("--survey", default="s4-wide")
     parser.add_argument("--n", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=72)

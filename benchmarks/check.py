@@ -33,6 +33,9 @@ from szmass_cli.posterior.coverage import LEAST_SNR
 from szmass_cli.simulation.field import simulate_survey_field
 from szmass_cli.sky.clusters import draw_masses, draw_redshifts
 
+MODEL = "gaussian"
+"""Clusters of the fields shine with their gas alone."""
+
 APART_ARCMIN, JITTER_ARCMIN = 22.0, 3.0
 SPREAD = tuple(np.arange(2.5, 100.0, 5.0).tolist())
 """Percentiles whose mean is that of a posterior."""
@@ -147,7 +150,8 @@ class Field:
             rng = np.random.default_rng([9, self.seed])
             hdus[0].data = fault.spoil(hdus[0].data.astype(float), rng).astype(np.float32)
             hdus.writeto(spoiled, overwrite=True)
-        stated: dict[str, Any] = {"noise": NOISE_UK_ARCMIN, "percentiles": PERCENTILES} | fault.stated
+        stated: dict[str, Any] = {"noise": NOISE_UK_ARCMIN, "percentiles": PERCENTILES, "model": MODEL}
+        stated |= fault.stated
         true = np.asarray(self.truth["M200c_true"])
         plain = szmass_cli.estimate(spoiled, self.catalog, check=0, **stated)
         again = szmass_cli.estimate(spoiled, self.catalog, check=n_checked, recalibrate=True, **stated)
@@ -188,22 +192,24 @@ def costs(field: Field, n_checked: int) -> None:
         return np.array([time.perf_counter(), time.process_time()]) - start
 
     def estimate(n: int) -> np.ndarray:
-        return seconds(lambda: szmass_cli.estimate(path, catalog, noise=NOISE_UK_ARCMIN, check=n))
+        return seconds(
+            lambda: szmass_cli.estimate(path, catalog, noise=NOISE_UK_ARCMIN, check=n, model=MODEL)
+        )
 
     estimate(0)  # the network is loaded
     wall, cores = estimate(n_checked) - estimate(0)
     print(f"check of {n_checked}: {wall:.1f} s, {cores:.1f} s of cores, load {os.getloadavg()[0]:.1f}")
     n = 2 * n_checked
-    wall, cores = seconds(lambda: szmass_cli.inject(path, noise=NOISE_UK_ARCMIN, n=n))
+    wall, cores = seconds(lambda: szmass_cli.inject(path, noise=NOISE_UK_ARCMIN, n=n, model=MODEL))
     print(f"study of {n}: {wall:.1f} s, {cores:.1f} s of cores, load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def mock_survey(width_deg: float, height_deg: float) -> SurveyConfig:
-    """The sky of the default model over a field, as an instrument of one band sees it."""
+    """The sky of the model over a field, as an instrument of one band sees it."""
     shape = FieldConfig(
         width_deg=width_deg, height_deg=height_deg, center_dec_deg=0.0, pixel_arcmin=PIXEL_ARCMIN
     )
-    survey = load_config("survey")
+    survey = load_config(MODEL)
     band = survey.sky.bands[0].model_copy(
         update={"noise_uk_arcmin": NOISE_UK_ARCMIN, "beam_fwhm_arcmin": BEAM_ARCMIN}
     )

@@ -1,6 +1,6 @@
 """Measure `szmass estimate` at survey scale on this machine: one band and three, memory, start-up.
 
-Usage: python benchmarks/estimate.py [--rows 10000] [--many 100000] [--folder DIR] [--quick]
+Usage: python benchmarks/estimate.py [--rows 10000] [--many 100000] [--folder DIR] [--quick] [--model NAME]
 
 It writes three maps of 5.35 GB (43200 x 10320, I/Q/U; their Q and U are holes in the file) and a HEALPix map
 of nside 8192 into the folder. With --quick only rates end to end are measured.
@@ -123,10 +123,10 @@ def cutting(car: Path, sphere: Path) -> None:
     print(f"cut from HEALPix 8192      {rates['healpix']:8,.0f} /s and core")
 
 
-def forward(rows: int, instrument: Instrument) -> float:
+def forward(rows: int, instrument: Instrument, model: str) -> float:
     """Cutouts per second through likelihood and network, on all cores, from memory."""
     one_thread_per_operation(usable_cores())
-    bundle = read_bundle(DEFAULT_MODEL)
+    bundle = read_bundle(model)
     assert isinstance(bundle, Bundle)
     with one_blas_thread():
         predictor = bare_network(bundle, CPU_BATCH_SIZE, instrument)
@@ -165,14 +165,14 @@ def anonymous_gb(pid: int) -> float:
     return found[0] / 1e6 if found else 0.0
 
 
-def idle_gb() -> float:
+def idle_gb(model: str) -> float:
     """Memory of a process that has the network loaded and nothing to do."""
     code = (
         "import json; from szmass_cli.estimation.run import *;"
         "from szmass_cli.network.massmodel import MassModel;"
         "from szmass_cli.network.backend import one_thread_per_operation as o;"
         "from szmass_cli.network.bundle.bundle import read_bundle; from pathlib import Path; o(2);"
-        f"m = MassModel.from_bundle(read_bundle({str(find_bundle(DEFAULT_MODEL))!r}), {CPU_BATCH_SIZE});"
+        f"m = MassModel.from_bundle(read_bundle({str(find_bundle(model))!r}), {CPU_BATCH_SIZE});"
         "lines = Path('/proc/self/status').read_text().splitlines();"
         "print(json.dumps([line.split()[1] for line in lines if 'RssAnon' in line]))"
     )
@@ -180,22 +180,22 @@ def idle_gb() -> float:
     return int(json.loads(done.stdout)[0]) / 1e6
 
 
-def of_maps(cars: dict[str, Path]) -> tuple[str, ...]:
-    """What is said of maps on the command line."""
-    arguments: list[str] = []
+def of_maps(cars: dict[str, Path], model: str) -> tuple[str, ...]:
+    """What is said of model and maps on the command line."""
+    arguments: list[str] = ["--model", model]
     for band, path in cars.items():
         arguments += ["--map", f"{band}={path}"]
         arguments += ["--beam", f"{band}={BEAMS[band]}", "--noise", f"{band}={NOISE[band]}"]
     return tuple(arguments)
 
 
-def end_to_end(folder: Path, cars: dict[str, Path], instrument: Instrument, rows: int) -> None:
+def end_to_end(folder: Path, cars: dict[str, Path], instrument: Instrument, rows: int, model: str) -> None:
     """A whole run beside the bare model, before and after it: the machine may not be alone."""
     catalogue = write_catalogue(folder / "rows.fits", rows)
-    before = forward(2048, instrument)
-    output, maps = folder / "rows_out.fits", of_maps(cars)
+    before = forward(2048, instrument, model)
+    output, maps = folder / "rows_out.fits", of_maps(cars, model)
     seconds, _, first = szmass("estimate", *maps, catalogue, "-o", output, "--overwrite", "-q")
-    after = forward(2048, instrument)
+    after = forward(2048, instrument, model)
     options = ("-o", output, "--overwrite", "-q")
     few, _, _ = szmass("estimate", *maps, write_catalogue(folder / "few.fits", 128), *options)
     rate, bare = (rows - 128) / (seconds - few), 0.5 * (before + after)
@@ -204,20 +204,20 @@ def end_to_end(folder: Path, cars: dict[str, Path], instrument: Instrument, rows
     print(f"128 rows, start to end, in {few:.1f} s; first part of 1024 after {first:.1f} s", flush=True)
 
 
-def memory(folder: Path, cars: dict[str, Path], sizes: list[int]) -> None:
+def memory(folder: Path, cars: dict[str, Path], sizes: list[int], model: str) -> None:
     """Peak of anonymous memory above an idle process, for small and large catalogues."""
-    idle = idle_gb()
+    idle = idle_gb(model)
     for rows in sizes:
         catalogue, output = write_catalogue(folder / "memory.fits", rows), folder / "memory_out.fits"
-        _, peak, _ = szmass("estimate", *of_maps(cars), catalogue, "-o", output, "--overwrite", "-q")
+        _, peak, _ = szmass("estimate", *of_maps(cars, model), catalogue, "-o", output, "--overwrite", "-q")
         above = f"{peak - idle:+.2f} GB above {idle:.2f} GB of an idle process"
         print(f"{len(cars)} bands, {rows:,} rows: {above}", flush=True)
 
 
-def workers(folder: Path, cars: dict[str, Path], rows: int) -> None:
+def workers(folder: Path, cars: dict[str, Path], rows: int, model: str) -> None:
     """One local worker against two."""
     catalogue, outputs, times = write_catalogue(folder / "workers.fits", rows), [], []
-    maps = of_maps(cars)
+    maps = of_maps(cars, model)
     for count in (1, 2):
         output = folder / f"workers_{count}.fits"
         options = ("--overwrite", "-q", "--block-rows", 256, "--workers", count)
@@ -231,10 +231,10 @@ def workers(folder: Path, cars: dict[str, Path], rows: int) -> None:
     print(f"their outputs: {said(len(set(outputs)) == 1)}", flush=True)
 
 
-def shards(folder: Path, cars: dict[str, Path], rows: int) -> None:
+def shards(folder: Path, cars: dict[str, Path], rows: int, model: str) -> None:
     """Eight shards against one run."""
     catalogue, whole = write_catalogue(folder / "shards_in.fits", rows), folder / "whole.fits"
-    maps, how = of_maps(cars), ("-q", "--block-rows", 256)
+    maps, how = of_maps(cars, model), ("-q", "--block-rows", 256)
     szmass("estimate", *maps, catalogue, "-o", whole, "--overwrite", *how)
     output = folder / "shards.fits"
     for shard in range(1, 9):
@@ -256,7 +256,9 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--quick", action="store_true", help="only rates end to end")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     arguments = parser.parse_args()
+    shipped: str = arguments.model
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line for line in lines if "model name" in line), "")
     print(f"{usable_cores()} cores, {model.partition(':')[2].strip()}")
@@ -266,8 +268,8 @@ def main() -> None:
         for band, path in cars.items():
             write_car(path, band)
         one = {"f150": cars["f150"]}
-        end_to_end(folder, one, ONE_BAND, arguments.rows)
-        end_to_end(folder, cars, ACT_LIKE, arguments.rows)
+        end_to_end(folder, one, ONE_BAND, arguments.rows, shipped)
+        end_to_end(folder, cars, ACT_LIKE, arguments.rows, shipped)
         if arguments.quick:
             return
         write_healpix(sphere)
@@ -276,10 +278,10 @@ def main() -> None:
         )
         print(f"{sizes} of HEALPix")
         cutting(cars["f150"], sphere)
-        workers(folder, cars, arguments.rows // 2)
-        shards(folder, cars, 2048)
-        memory(folder, one, [1000, arguments.many])
-        memory(folder, cars, [1000, arguments.many // 4])
+        workers(folder, cars, arguments.rows // 2, shipped)
+        shards(folder, cars, 2048, shipped)
+        memory(folder, one, [1000, arguments.many], shipped)
+        memory(folder, cars, [1000, arguments.many // 4], shipped)
 
 
 if __name__ == "__main__":

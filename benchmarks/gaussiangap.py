@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=71)
     options = parser.parse_args()
-    bundle = read_bundle("realistic")
+    bundle = read_bundle("survey")
     assert isinstance(bundle, Bundle)  # of any instrument
     network, sky, width = Network.of(bundle), bundle.sky_model, np.ptp(bundle.ln_mass)
     head = ["", "S/N > 3", "Gaussian sky", "step", "realistic sky", "step", "rms shift", "width"]

@@ -1,6 +1,6 @@
 """What the model for any instrument must show: posteriors beside the exact ones, limits met or missed.
 
-Usage: python benchmarks/instruments.py [--clusters 5000] [--model survey] [--only 1 2 3 4 6 7] [--seed 1]
+Usage: python benchmarks/instruments.py [--clusters 5000] [--model gaussian] [--only 1 2 3 4 6 7] [--seed 1]
        [--likelihood-only] [--transfer ../shared/data/toy_spt_transfer_2d.npz]
 
 Fresh simulations; numbers are of clusters with S/N > 3 unless said otherwise. In sections 1, 6 and 7 as many
@@ -230,7 +230,7 @@ def main() -> None:
     depth.CACHE_BYTES = DEPTHS_BYTES
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clusters", type=int, default=5000)
-    parser.add_argument("--model", default="survey")
+    parser.add_argument("--model", default="gaussian")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, nargs="*", default=[1, 2, 3, 4, 6, 7])
     parser.add_argument("--likelihood-only", action="store_true", help="without the network")

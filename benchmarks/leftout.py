@@ -1,6 +1,6 @@
 """A model that is trained on all families of profiles but one, on clusters of that one.
 
-    python benchmarks/leftout.py FAMILY -o FOLDER [--model realistic] [--n 4000] [--seed 80] [--workers 2]
+    python benchmarks/leftout.py FAMILY -o FOLDER [--model survey] [--n 4000] [--seed 80] [--workers 2]
 
 Trains the recipe of a shipped model with the others' shares made larger (FOLDER holds the bundle; a run that
 was stopped goes on), and prints the table of `benchmarks/across.py` for clusters of the family that was left
@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("family", choices=ProfileWeights.model_fields)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--model", default="survey")
     parser.add_argument("--n", type=int, default=4_000)
     parser.add_argument("--seed", type=int, default=80)
     parser.add_argument("--workers", type=int, default=2)

@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=51)
     parser.add_argument("--survey", action="append", help="act-dr6, spt-3g or so-goal; all by default")
     options = parser.parse_args()
-    bundle = read_bundle("realistic")
+    bundle = read_bundle("survey")
     assert isinstance(bundle, Bundle)  # of any instrument
     lines = []
     for case in realistic_cases(bundle.sky_model)[:3]:

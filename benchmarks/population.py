@@ -131,7 +131,7 @@ class Survey:
         else:
             nodes, weights = redshift_nodes(redshift, error, allowed, self._n_nodes)
             own = mixture([at(np.arange(len(redshift)), node) for node in nodes], weights)
-            found = Inference(own, own)
+            found = Inference(own, own, own)
         if self._is_first:
             self._is_first = False
             report_nodes(own, inferred(at, redshift, error, self._change, allowed).own)
@@ -274,7 +274,7 @@ def main() -> None:
     options.add_argument("--redshift-nodes", type=int, default=N_NODES)
     options.add_argument("--keep", type=Path)
     chosen = options.parse_args()
-    bundle = read_bundle("survey")
+    bundle = read_bundle("gaussian")
     assert isinstance(bundle, Bundle)
     parts = parts_of(
         Survey(bundle, chosen.survey, chosen.redshift_nodes), chosen.parts, chosen.seed, chosen.keep

@@ -53,7 +53,7 @@ def gaussian(model: str, n: int, seed: int, number: int) -> CaseRow:
 def main() -> None:
     """Evaluate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--model", default="survey")
     parser.add_argument("--n", type=int, default=16_000)
     parser.add_argument("--gaussian", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=50)

@@ -147,7 +147,14 @@ def measured(
 ) -> Table:
     """Return the masses of clusters, with noise measured around them."""
     return szmass_cli.estimate(
-        sky, clusters, units="y", beam=BEAM_ARCMIN, check=0, transfer=transfer, find_sources=find_sources
+        sky,
+        clusters,
+        model="gaussian",
+        units="y",
+        beam=BEAM_ARCMIN,
+        check=0,
+        transfer=transfer,
+        find_sources=find_sources,
     )
 
 

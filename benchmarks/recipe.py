@@ -1,6 +1,6 @@
 """Networks of several sizes and inputs, trained on the same stored cutouts and judged on the same others.
 
-    szmass train --config realistic -o DIR --simulations SIMS     draws the cutouts that are needed
+    szmass train --config survey -o DIR --simulations SIMS     draws the cutouts that are needed
     python benchmarks/recipe.py SIMS [--epochs 1] [--only NAME] [-o FILE]
 
 Prints a row for each variant: weights, seconds of training, and the gain in ln p of the truth [nats] on the
@@ -151,7 +151,7 @@ def main() -> None:
     """Train and judge the variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("simulations", type=Path)
-    parser.add_argument("--config", default="realistic")
+    parser.add_argument("--config", default="survey")
     parser.add_argument("--blocks", type=int, default=64)
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--only", choices=VARIANTS, action="append")

@@ -1,6 +1,6 @@
 """Does a model do as well for instruments that its training never saw? Fresh cutouts of some of both.
 
-    python benchmarks/seen.py [--model realistic] [--n 1024] [--seed 90] [--workers 2]
+    python benchmarks/seen.py [--model survey] [--n 1024] [--seed 90] [--workers 2]
 
 Draws n cutouts of each instrument that the model was trained on, and of as many others of the same kind, from
 another seed: no training, validation or calibration has had those. Prints, of clusters with S/N above 3, the
@@ -92,7 +92,7 @@ def mean_and_error(sums: np.ndarray, n: np.ndarray) -> tuple[float, float]:
 def main() -> None:
     """Draw, judge and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--model", default="survey")
     parser.add_argument("--n", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=90)
     parser.add_argument("--workers", type=int, default=2)

@@ -1,6 +1,6 @@
-"""Cost of corrections of several sizes, and what they gain on a sky: networks of the preset `survey`.
+"""Cost of corrections of several sizes, and what they gain on a sky: networks of the preset `gaussian`.
 
-Usage: python benchmarks/sizes.py [--config survey] [--base 4 8 16] [--epochs 1] [--untrained]
+Usage: python benchmarks/sizes.py [--config gaussian] [--base 4 8 16] [--epochs 1] [--untrained]
 
 All are trained on the same cutouts and judged on the same validation set. The gain is in ln p of the true
 mass over the exact posterior of a Gaussian sky, where it cannot be above zero but for noise. Times are of a
@@ -57,7 +57,7 @@ def gains(config: SurveyConfig, simulator: FeatureSimulator) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", default="survey")
+    parser.add_argument("--config", default="gaussian")
     parser.add_argument("--base", type=int, nargs="+", default=[4, 8, 16])
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--untrained", action="store_true")

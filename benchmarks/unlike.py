@@ -71,7 +71,7 @@ def spoils(instrument: Instrument) -> dict[str, Spoil]:
 def main() -> None:
     """Spoil, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--model", default="survey")
     parser.add_argument("--n", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=70)
     options = parser.parse_args()

@@ -76,7 +76,8 @@ def measured(config: SurveyConfig, seed: int, folder: Path) -> tuple[Table, Tabl
     for ghz, values, ivar in zip(bands, paths.maps, paths.ivars, strict=True):
         maps += ["--map", f"{ghz:g}={values}", "--ivar", f"{ghz:g}={ivar}"]
     out = folder / "masses.ecsv"
-    szmass("estimate", truth_path(field), *maps, "--mass-def", "200c,500c", "--check", "0", "-o", out)
+    told = ("--model", "gaussian", "--mass-def", "200c,500c", "--check", "0")
+    szmass("estimate", truth_path(field), *maps, *told, "-o", out)
     return Table.read(out), Table.read(truth_path(field))
 
 

@@ -143,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--y-map", type=Path)
     parser.add_argument("--halos", type=Path)
-    parser.add_argument("--model", default="realistic")
+    parser.add_argument("--model", default="survey")
     parser.add_argument("--survey", nargs="+", default=["spt-3g", "act-dr6"])
     parser.add_argument("--n", type=int, default=1600)
     options = parser.parse_args()

@@ -31,7 +31,8 @@ class Judged:
     Parameters
     ----------
     posterior : MassPosterior
-        Posteriors of n clusters, under the prior that their masses were drawn from.
+        Posteriors of n clusters, under the prior that their masses were drawn from, without the floor of the
+        model: a share of the prior that moves no percentile by what injected clusters can tell.
     m200c_msun, redshift, snr : numpy.ndarray, shape (n,)
         True M200c [Msun], stated redshift, and S/N as measured.
     """

@@ -229,7 +229,14 @@ class InstrumentMeter:
         def at(chosen: np.ndarray, redshift: np.ndarray) -> MassPosterior:
             return self._posterior(weighed[chosen], rows[chosen], redshift)
 
-        inference = inferred(at, rows.redshift, rows.redshift_err, assumptions.change, assumptions.redshifts)
+        inference = inferred(
+            at,
+            rows.redshift,
+            rows.redshift_err,
+            assumptions.change,
+            assumptions.redshifts,
+            self._model.floor,
+        )
         own_median = inference.own.percentiles((50.0,))[:, 0]
         lost = ~np.isfinite(own_median)
         median = np.where(lost, 1e14, own_median)
@@ -263,7 +270,7 @@ class InstrumentMeter:
         )
 
     def _posterior(self, weighed: Weighed, rows: Rows, redshift: np.ndarray) -> MassPosterior:
-        """Return the posteriors at given redshifts (n,) under the model's own prior."""
+        """Return the posteriors at given redshifts (n,) under the model's own prior, without its floor."""
         ln_mass = self._model.ln_mass
         ln_likelihood = self._likelihood.ln_likelihood(weighed, ln_mass, redshift)
         uncertain = np.flatnonzero(rows.position_err_arcmin > 0.0)
@@ -275,4 +282,4 @@ class InstrumentMeter:
         seen = features(
             self._likelihood, self._scores, self._contamination, weighed, redshift, ln_mass, ln_likelihood
         )
-        return self._model(seen, redshift).posterior
+        return self._model(seen, redshift).told

@@ -9,7 +9,7 @@ import numpy as np
 
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import UsageError
-from szmass_cli.estimation.bandmaps import BandMap
+from szmass_cli.estimation.bandmaps import Y_SCALE_GHZ, BandMap
 from szmass_cli.estimation.completion import NotKnown
 from szmass_cli.estimation.depthcheck import check_ivar
 from szmass_cli.estimation.fades import fading_notes
@@ -142,7 +142,17 @@ class LikelihoodMethod:
         settled, notes = settled_noise(whole, rows, looks, sides, sky, correlation, known, progress)
         if any(fades):
             settled = replace(settled, fades=tuple(() if fade is None else fade.amplitude for fade in fades))
-        return settled, (*notes, *fading_notes(whole), *self._source_notes(rows))
+        return settled, (*notes, *fading_notes(whole), *self._source_notes(rows), *self._light_notes(maps))
+
+    def _light_notes(self, maps: Sequence[BandMap]) -> list[str]:
+        """Return a note where clusters are expected to shine in maps of Compton y, as at 150 GHz."""
+        cleaned = [one.request.path.name for one in maps if one.sky_map.units.label == "y"]
+        if not (cleaned and self.sky.members.has_members):
+            return []
+        return [
+            f"{' and '.join(cleaned)}: dust, motion and radio galaxies of clusters are taken to be in the map "
+            f"as at {Y_SCALE_GHZ:g} GHz. Where they were removed with the CMB, use --model gaussian."
+        ]
 
     def _source_notes(self, rows: Rows) -> list[str]:
         """Return notes on the known sources in the cutouts of rows, and on those that are looked for.

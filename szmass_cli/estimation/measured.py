@@ -33,7 +33,8 @@ class Measured:
         White noise of each band that was used for a row; NaN where the band was not.
     ln_likelihood, density : numpy.ndarray of float32, shape (n, m)
         ln of the likelihood at each mass of the grid, up to a constant in each row, and the posterior under
-        the requested prior as the probability of each cell; (n, 0) where curves are not requested.
+        the requested prior, with its floor, as the probability of each cell; (n, 0) where curves are not
+        requested.
     sources : numpy.ndarray, shape (n, s, 4 + f)
         Sources that were found in the cutout: offsets north and west [arcmin], kind, S/N and flux in each
         band [mJy]; NaN for those that there are not. (n, 0, 4 + f) where none were looked for.

@@ -10,7 +10,7 @@ from szmass_cli.posterior.grid import normalised
 from szmass_cli.posterior.inference import LEAST_DENSITY
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.priors import PriorChange, ln_prior
-from szmass_cli.posterior.tempering import Tempering
+from szmass_cli.posterior.tempering import FLOOR, Tempering
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Recalibrated:
     own, wanted : MassPosterior
         Under the model's own prior, and under that of the percentiles.
     ln_likelihood : numpy.ndarray, shape (n, m)
-        ln of the former without its prior, up to a constant for each row.
+        ln of the former without its prior and its floor, up to a constant for each row.
     """
 
     own: MassPosterior
@@ -54,9 +54,12 @@ def recalibrated(
     ln_mass = recalibration.ln_mass
     own_prior = ln_prior(change.own, ln_mass, redshift, change.cosmology)
     density = normalised(ln_likelihood.astype(float) + own_prior)
-    own = MassPosterior(ln_mass, recalibration(density, snr))
-    wanted = own if change.is_none else own.reweighted(change.ln_ratio(ln_mass, redshift))
-    return Recalibrated(own, wanted, np.log(np.maximum(own.density, LEAST_DENSITY)) - own_prior)
+    told = MassPosterior(ln_mass, recalibration.without_floor(density, snr))
+    own = wanted = told.with_floor(FLOOR)
+    if not change.is_none:
+        ln_ratio = change.ln_ratio(ln_mass, redshift)
+        wanted = told.reweighted(ln_ratio).with_floor(FLOOR, ln_ratio)
+    return Recalibrated(own, wanted, np.log(np.maximum(told.density, LEAST_DENSITY)) - own_prior)
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,25 @@ class MassAnswer:
 
     Parameters
     ----------
-    posterior : MassPosterior
-        Recalibrated, under the model's own prior, flat in ln M200c.
+    told : MassPosterior
+        Recalibrated posterior without the floor, under the model's own prior, flat in ln M200c.
+    floor : float
+        Probability that `posterior` spreads evenly over ln M200c, whatever the cutout shows.
     y_map : numpy.ndarray, shape (n, 40, 40), float32
         Compton-y maps, see `szmass_cli.network.correction.Correction`.
     lost : numpy.ndarray of bool, shape (n,)
         Where the network's answer is not finite; the posterior is that of the Gaussian likelihood there.
     """
 
-    posterior: MassPosterior
+    told: MassPosterior
+    floor: float
     y_map: np.ndarray
     lost: np.ndarray
+
+    @property
+    def posterior(self) -> MassPosterior:
+        """Return the posterior under the model's own prior."""
+        return self.told.with_floor(self.floor)
 
 
 class MassModel:
@@ -60,9 +68,15 @@ class MassModel:
         """Return the grid of posteriors [ln Msun], (m,), that features must be made on."""
         return self._recalibration.ln_mass
 
+    @property
+    def floor(self) -> float:
+        """Return the probability that posteriors spread as the prior, whatever a cutout shows."""
+        return self._recalibration.floor
+
     def __call__(self, features: Features, redshift: np.ndarray) -> MassAnswer:
         """Return the posteriors of n cutouts at redshifts (n,)."""
         correction = self._corrector(features)
         density = normalised(features.ln_likelihood + correction.g)
-        density = self._recalibration(density, redshift, features.snr)
-        return MassAnswer(MassPosterior(self.ln_mass, density), correction.y_map, correction.lost)
+        told = self._recalibration.without_floor(density, redshift, features.snr)
+        posterior = MassPosterior(self.ln_mass, told)
+        return MassAnswer(posterior, self.floor, correction.y_map, correction.lost)

@@ -27,10 +27,13 @@ class Inference:
         Posterior under the model's own prior.
     wanted : MassPosterior
         Posterior under the requested prior; the same object if that is the model's own.
+    told : MassPosterior
+        `own` without the floor of the model: what the data say of the mass, if they are a cluster's.
     """
 
     own: MassPosterior
     wanted: MassPosterior
+    told: MassPosterior
 
     @property
     def is_prior_dominated(self) -> np.ndarray:
@@ -46,7 +49,8 @@ class Inference:
         """Return ln of the likelihood of each mass, up to a constant in each row, (n, m).
 
         This is the posterior under the model's own prior divided by that prior, averaged over redshift where
-        the redshift is uncertain.
+        the redshift is uncertain. The floor of the model is left out: it is a share of the prior, whichever
+        that is.
 
         Parameters
         ----------
@@ -55,8 +59,8 @@ class Inference:
         redshift : numpy.ndarray, shape (n,)
             Redshifts of the clusters; used only by a prior that depends on redshift.
         """
-        ln_density = np.log(np.maximum(self.own.density, LEAST_DENSITY))
-        return ln_density - ln_prior(change.own, self.own.ln_mass, redshift, change.cosmology)
+        ln_density = np.log(np.maximum(self.told.density, LEAST_DENSITY))
+        return ln_density - ln_prior(change.own, self.told.ln_mass, redshift, change.cosmology)
 
 
 def inferred(
@@ -65,6 +69,7 @@ def inferred(
     redshift_err: np.ndarray,
     change: PriorChange,
     allowed: tuple[float, float],
+    floor: float = 0.0,
 ) -> Inference:
     """Return the posteriors of n clusters from posteriors at given redshifts.
 
@@ -72,13 +77,15 @@ def inferred(
     ----------
     posterior_at : callable
         Takes the indices of some of the n clusters and a redshift for each, and returns their posteriors
-        under the model's own prior.
+        under the model's own prior, without a floor.
     redshift, redshift_err : numpy.ndarray, shape (n,)
         Redshifts and their standard deviations: 0 where exact, infinite where the redshift is unknown.
     change : PriorChange
         Change from the model's own prior to the requested one.
     allowed : (float, float)
         Lowest and highest redshift of the model.
+    floor : float, optional
+        Probability that is spread as the prior, whatever the data say: the model's own, or the requested one.
     """
     unknown = np.isinf(redshift_err)
     uncertain = (redshift_err > 0) & ~unknown
@@ -92,24 +99,29 @@ def inferred(
         if rows.size:
             nodes, weights = nodes_of(redshift[rows], redshift_err[rows])
             at_nodes = [posterior_at(rows, node) for node in nodes]
-            found.append((rows, _marginal(at_nodes, nodes, weights, change)))
+            found.append((rows, _marginal(at_nodes, nodes, weights, change, floor)))
     place = np.argsort(np.concatenate([rows for rows, _ in found]))
-    own = MassPosterior.concatenate([one.own for _, one in found])[place]
+    own, told = (
+        MassPosterior.concatenate([getattr(one, name) for _, one in found])[place] for name in ("own", "told")
+    )
     if change.is_none:
-        return Inference(own, own)
-    return Inference(own, MassPosterior.concatenate([one.wanted for _, one in found])[place])
+        return Inference(own, own, told)
+    return Inference(own, MassPosterior.concatenate([one.wanted for _, one in found])[place], told)
 
 
 def _marginal(
-    own: list[MassPosterior], nodes: np.ndarray, weights: np.ndarray, change: PriorChange
+    told: list[MassPosterior], nodes: np.ndarray, weights: np.ndarray, change: PriorChange, floor: float
 ) -> Inference:
     """Return the posteriors marginalised over redshift, from one posterior at each redshift node."""
-    mixed = mixture(own, weights)
+    mixed = mixture(told, weights)
+    own = mixed.with_floor(floor)
     if change.is_none:
-        return Inference(mixed, mixed)
-    pairs = zip(own, nodes, strict=True)
-    changed = [one.reweighted(change.ln_ratio(one.ln_mass, node)) for one, node in pairs]
-    return Inference(mixed, mixture(changed, weights))
+        return Inference(own, own, mixed)
+    changed = []
+    for one, node in zip(told, nodes, strict=True):
+        ln_ratio = change.ln_ratio(one.ln_mass, node)
+        changed.append(one.reweighted(ln_ratio).with_floor(floor, ln_ratio))
+    return Inference(own, mixture(changed, weights), mixed)
 
 
 def _one_node(redshift: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -71,10 +71,15 @@ class Recalibration:
     @property
     def is_identity(self) -> bool:
         """Return whether posteriors are left unchanged."""
-        return self.floor == 0.0 and not np.any(self.shift) and bool(np.all(self.stretch == 1.0))
+        return self.floor == 0.0 and self.moves_nothing
+
+    @property
+    def moves_nothing(self) -> bool:
+        """Return whether no posterior is shifted or stretched."""
+        return not np.any(self.shift) and bool(np.all(self.stretch == 1.0))
 
     def __call__(self, density: np.ndarray, redshift: np.ndarray, snr: np.ndarray) -> np.ndarray:
-        """Return the recalibrated posteriors (n, m), whose rows sum to one.
+        """Return the recalibrated posteriors (n, m), whose rows sum to one, with the floor.
 
         Parameters
         ----------
@@ -83,7 +88,20 @@ class Recalibration:
         redshift, snr : numpy.ndarray, shape (n,)
             Redshift and matched-filter S/N of the clusters.
         """
-        if self.is_identity:
+        told = self.without_floor(density, redshift, snr)
+        return told if self.floor == 0.0 else (1.0 - self.floor) * told + self.floor / density.shape[1]
+
+    def without_floor(self, density: np.ndarray, redshift: np.ndarray, snr: np.ndarray) -> np.ndarray:
+        """Return posteriors (n, m) shifted and stretched, whose rows sum to one.
+
+        Parameters
+        ----------
+        density : numpy.ndarray, shape (n, m)
+            Probability of each cell of `ln_mass`; rows sum to one.
+        redshift, snr : numpy.ndarray, shape (n,)
+            Redshift and matched-filter S/N of the clusters.
+        """
+        if self.moves_nothing:
             return density
         mean, sigma = moments(self.ln_mass, density)
         weights = corner_weights(self.nodes, mean, redshift, snr)
@@ -91,8 +109,7 @@ class Recalibration:
             np.sum([weight * table[corner] for corner, weight in weights], axis=0)
             for table in (self.shift, self.stretch)
         )
-        moved = shifted_and_stretched(self.ln_mass, density, mean, sigma, shift, stretch)
-        return (1.0 - self.floor) * moved + self.floor / density.shape[1]
+        return shifted_and_stretched(self.ln_mass, density, mean, sigma, shift, stretch)
 
     @property
     def nodes(self) -> list[np.ndarray]:

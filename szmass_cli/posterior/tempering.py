@@ -67,7 +67,24 @@ class Tempering:
         return mass_grid(self.prior_range_msun)
 
     def __call__(self, density: np.ndarray, snr: np.ndarray) -> np.ndarray:
-        """Return posteriors under the flat prior (n, m) with other likelihoods; rows sum to one.
+        """Return posteriors under the flat prior (n, m) with other likelihoods and the floor.
+
+        Parameters
+        ----------
+        density : numpy.ndarray, shape (n, m)
+            Probability of each cell of `ln_mass` under the flat prior.
+        snr : numpy.ndarray, shape (n,)
+            S/N of the clusters.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, m)
+            Rows sum to one.
+        """
+        return (1.0 - FLOOR) * self.without_floor(density, snr) + FLOOR / density.shape[1]
+
+    def without_floor(self, density: np.ndarray, snr: np.ndarray) -> np.ndarray:
+        """Return posteriors under the flat prior (n, m) with other likelihoods alone; rows sum to one.
 
         Parameters
         ----------
@@ -80,8 +97,7 @@ class Tempering:
         power, shift = np.exp(weights @ np.log(self.power)), weights @ self.shift
         mean, sigma = moments(self.ln_mass, density)
         moved = shifted_and_stretched(self.ln_mass, density, mean, sigma, shift, np.ones(len(density)))
-        tempered = normalised(power[:, None] * np.log(np.maximum(moved, 1e-300)))
-        return (1.0 - FLOOR) * tempered + FLOOR / density.shape[1]
+        return normalised(power[:, None] * np.log(np.maximum(moved, 1e-300)))
 
     def stated(self) -> dict[str, Any]:
         """Return shift and power in JSON form, every number in full."""

@@ -447,14 +447,15 @@ def test_irregular_clusters_are_those_of_the_papers_light_cones():
 
 
 def test_all_presets_are_tested():
-    assert set(preset_names()) == {"survey", "realistic", "paper", "paper-fresh", "irregular", *PUBLISHED}
+    assert set(preset_names()) == {"survey", "gaussian", "paper", "paper-fresh", "irregular", *PUBLISHED}
 
 
-def test_the_survey_preset_spans_real_catalogues():
-    survey = load_config("survey")
+@pytest.mark.parametrize(("name", "lowest_ghz"), [("survey", 70.0), ("gaussian", 27.0)])
+def test_the_presets_of_models_for_any_map_span_real_catalogues(name, lowest_ghz):
+    survey = load_config(name)
     assert survey.network.head == "correction"
     drawn = survey.instruments
-    assert drawn.bands_range == (1, 4) and drawn.frequency_range_ghz == (27.0, 280.0)
+    assert drawn.bands_range == (1, 4) and drawn.frequency_range_ghz == (lowest_ghz, 280.0)
     assert drawn.beam_range_arcmin == (0.9, 3.0) and drawn.noise_range_uk_arcmin == (1.0, 80.0)
     # profiles of real clusters, and spectra of hot gas
     assert survey.clusters.concentration_scatter_ln == 0.2 and survey.clusters.relativistic

@@ -349,6 +349,21 @@ def test_a_map_of_temperature_that_is_said_to_be_one_of_y_is_flagged_row_by_row(
     assert not np.any(np.asarray(measured.columns["szmass_flags"]) & Flag.NOISE_MISMATCH)
 
 
+def test_of_a_map_of_y_the_default_model_says_what_it_takes_to_shine_in_it(field, measure, tmp_path):
+    data, header = read_field(field)
+    header["BUNIT"] = "y"
+    fits.writeto(tmp_path / "map.fits", data / tsz_uk_per_y(150.0), header)
+    default, gaussian = (
+        measure(tmp_path / "map.fits", field.catalog_path, noise=None, **model)
+        for model in ({}, {"model": "gaussian"})
+    )
+    (note,) = [note for note in default.notes if "--model gaussian" in note]
+    assert "map.fits: dust, motion and radio galaxies of clusters are taken to be in the map" in note
+    assert not any("radio galaxies" in note for note in gaussian.notes)
+    off = np.log(np.asarray(gaussian.columns["M200c"]) / field.truth["M200c_true"])
+    assert abs(off.mean()) < 0.1  # 24 clusters that scatter by 0.15
+
+
 def cube(data, header, path):
     other = np.random.default_rng(1).normal(0, 500, data.shape)
     fits.writeto(path, np.stack([data, other, other]).astype(np.float32), header)

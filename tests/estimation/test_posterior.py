@@ -38,8 +38,8 @@ DEPTHS = np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 0.5], [1.0, 1.0], [1.0, 1.0], [
 
 @pytest.fixture(scope="module")
 def bundle():
-    """The shipped model with a network that says nothing, and no recalibration."""
-    shipped = read_bundle("survey")
+    """The shipped model of a Gaussian sky with a network that says nothing, and no recalibration."""
+    shipped = read_bundle("gaussian")
     weights = [np.zeros_like(values) for values in shipped.weights]
     recalibration = Recalibration.identity(shipped.recalibration.prior_range_msun)
     return replace(shipped, weights=weights, recalibration=recalibration)

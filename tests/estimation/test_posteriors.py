@@ -8,10 +8,12 @@ import pytest
 from astropy.table import Table
 
 import szmass_cli
+from szmass_cli import DEFAULT_MODEL
 from szmass_cli.catalog import Flag
 from szmass_cli.errors import InputError, OutputError, SzmassError, UsageError
 from szmass_cli.estimation import run as estimation
 from szmass_cli.estimation.masstable import as_written
+from szmass_cli.network.bundle.bundle import read_bundle
 from szmass_cli.physics.cosmology import PLANCK18, convert_m200c, theta500_arcmin
 from szmass_cli.posterior.grid import mass_grid, normalised
 from szmass_cli.posterior.masses import MassPosterior
@@ -68,9 +70,10 @@ def test_medians_of_the_file_are_those_of_the_catalogue(written):
 
 
 def test_a_prior_put_on_the_likelihood_by_hand_gives_the_other_columns(written):
+    """With the floor of the model, which is a share of the prior and no part of the likelihood."""
     estimates, path = written
-    table = szmass_cli.read_posteriors(path)
-    flat = MassPosterior(table.ln_mass, normalised(table.ln_likelihood.astype(float)))
+    table, floor = szmass_cli.read_posteriors(path), read_bundle(DEFAULT_MODEL).recalibration.floor
+    flat = MassPosterior(table.ln_mass, normalised(table.ln_likelihood.astype(float))).with_floor(floor)
     medians = flat.percentiles([50.0])[:, 0] / 1e14
     np.testing.assert_allclose(medians, column(estimates, "M200c_uncorr"), rtol=1e-4)
     # else the prior differs from node to node
@@ -78,7 +81,7 @@ def test_a_prior_put_on_the_likelihood_by_hand_gives_the_other_columns(written):
     ln_mass_function = ln_prior(Prior.MASS_FUNCTION, table.ln_mass, table.redshift[sure], PLANCK18)
     with_prior = MassPosterior(
         table.ln_mass, normalised(table.ln_likelihood[sure].astype(float) + ln_mass_function)
-    )
+    ).with_floor(floor, ln_mass_function)
     np.testing.assert_allclose(
         with_prior.percentiles([50.0])[:, 0] / 1e14, column(estimates, "M200c")[sure], rtol=1e-4
     )

@@ -102,13 +102,15 @@ def measure_exactly(wanted, measure):
     return measure_exactly
 
 
-@pytest.mark.parametrize(
-    "survey",
-    [as_act, as_act_f090, as_so, as_spt3g],
-    ids=lambda survey: survey.__name__,
+SURVEYS = pytest.mark.parametrize(
+    "survey", [as_act, as_act_f090, as_so, as_spt3g], ids=lambda survey: survey.__name__
 )
-def test_injected_masses_come_back_with_no_option_typed(survey, wanted, measure_exactly, tmp_path):
-    estimates = measure_exactly(survey(tmp_path, wanted))
+
+
+@SURVEYS
+def test_bare_clusters_come_back_with_nothing_typed_of_the_map(survey, wanted, measure_exactly, tmp_path):
+    """They shine with their gas alone, as the model of a Gaussian sky has it."""
+    estimates = measure_exactly(survey(tmp_path, wanted), model="gaussian")
     truth = np.asarray(Table.read(wanted)["M200"])
     found = np.asarray(estimates.columns["M200c"])
     flags = np.asarray(estimates.columns["szmass_flags"])
@@ -119,6 +121,18 @@ def test_injected_masses_come_back_with_no_option_typed(survey, wanted, measure_
     assert np.median(found / truth) == pytest.approx(1.0, abs=0.01)
     np.testing.assert_allclose(found, truth, rtol=0.03)
     assert estimates.meta["SZM_PIXW"] is True and estimates.meta["SZM_BMSR"] == "survey"
+
+
+@SURVEYS
+def test_injected_masses_are_within_their_errors_with_nothing_typed_at_all(survey, wanted, measure, tmp_path):
+    """The default model expects dust, motion and radio galaxies, of which bare clusters have none."""
+    estimates = measure(survey(tmp_path, wanted), wanted, noise=None)
+    columns = ("M200c", "M200c_p16", "M200c_p84")
+    found, low, high = (np.log(np.asarray(estimates.columns[name])) for name in columns)
+    off = (found - np.log(np.asarray(Table.read(wanted)["M200"]))) / (0.5 * (high - low))
+    print(f"{survey.__name__}: errors {0.5 * (high - low)}, off by {off} of them")
+    assert np.abs(off).max() < 3.0
+    assert abs(np.median(off)) < 0.5  # the error of four
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,18 @@ def test_masses_without_probability_need_no_ratio():
     np.testing.assert_array_equal(after.density, posterior.density)
 
 
+def test_a_floor_takes_its_share_of_any_prior_and_no_more():
+    """Spread before a prior of M^-4 it would be all that counts: the lowest masses gain most of it."""
+    told, ln_ratio = gaussian(CENTRE + 2.0, 0.1), -4.0 * GRID
+    sharp = told.reweighted(ln_ratio)
+    floored = sharp.with_floor(0.003, ln_ratio)
+    np.testing.assert_allclose(floored.percentiles((16, 50, 84)), sharp.percentiles((16, 50, 84)), rtol=2e-3)
+    below = probability_below(GRID, floored.density, np.array([CENTRE]))
+    assert below == pytest.approx(0.003, rel=1e-3) and floored.density.sum() == pytest.approx(1.0)
+    assert told.with_floor(0.003).reweighted(ln_ratio).percentiles((50,))[0, 0] < np.exp(CENTRE)
+    assert sharp.with_floor(0.0, ln_ratio) is sharp
+
+
 def mixed_quantile(level, means, sigmas, weights):
     return brentq(
         lambda x: np.sum(weights * norm.cdf(x, means, sigmas)) - level, CENTRE - 3, CENTRE + 3, xtol=1e-10

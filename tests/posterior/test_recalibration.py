@@ -106,6 +106,15 @@ def test_the_identity_changes_no_bit():
     np.testing.assert_array_equal(same.ln_mass, GRID)
 
 
+def test_a_floor_is_all_that_posteriors_without_it_lack(narrow):
+    clusters = simulated(50, 8)
+    table = replace(narrow, floor=0.01)
+    given = clusters.density, clusters.redshift, clusters.snr
+    told = table.without_floor(*given)
+    np.testing.assert_array_equal(told, replace(narrow, floor=0.0)(*given))
+    np.testing.assert_allclose(table(*given), 0.99 * told + 0.01 / GRID.size, rtol=1e-12)
+
+
 def test_a_shift_and_a_stretch_do_what_they_say():
     table = Recalibration(
         np.array([GRID[200]]),

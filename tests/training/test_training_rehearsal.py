@@ -46,7 +46,7 @@ def test_what_is_finished_takes_no_time_but_to_validate():
     assert timed(n_epochs=0) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", ["survey", "paper", "paper-fresh"])
+@pytest.mark.parametrize("name", ["survey", "gaussian", "paper", "paper-fresh"])
 def test_a_toy_of_every_shipped_recipe_is_small_and_can_be_trained(name):
     whole, toy = load_config(name), quick_config(load_config(name))
     check_trainable(toy)
@@ -60,9 +60,10 @@ def test_a_toy_of_every_shipped_recipe_is_small_and_can_be_trained(name):
 
 
 def test_heads_know_what_costs_time():
-    survey, paper = load_config("survey"), load_config("paper-fresh")
+    survey, gaussian, paper = (load_config(name) for name in ("survey", "gaussian", "paper-fresh"))
     assert HEADS["correction"].instruments_each_epoch(survey) == 12
-    assert HEADS["correction"].calibration_cutouts(survey) == 12_288
+    assert HEADS["correction"].calibration_cutouts(survey) == 32_768
+    assert HEADS["correction"].calibration_cutouts(gaussian) == 12_288
     assert HEADS["mass"].instruments_each_epoch(paper) == 0
     assert HEADS["mass"].calibration_cutouts(paper) == 8000
 

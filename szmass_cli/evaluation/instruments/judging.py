@@ -160,8 +160,10 @@ class Answer:
     ----------
     exact : MassPosterior
         Of the likelihood alone, under a prior flat in ln M.
-    posterior : MassPosterior
-        With the network's correction, where there is one.
+    told : MassPosterior
+        With the network's correction, where there is one, and without the floor.
+    floor : float
+        Probability that `posterior` spreads evenly over ln M, whatever the cutout shows.
     snr : numpy.ndarray, shape (n,)
         Matched-filter S/N of the best-fitting cluster.
     weighed : Weighed
@@ -169,9 +171,15 @@ class Answer:
     """
 
     exact: MassPosterior
-    posterior: MassPosterior
+    told: MassPosterior
+    floor: float
     snr: np.ndarray
     weighed: Weighed
+
+    @property
+    def posterior(self) -> MassPosterior:
+        """Return the posterior of the model under a prior flat in ln M."""
+        return self.told.with_floor(self.floor)
 
 
 class Posteriors:
@@ -202,7 +210,8 @@ class Posteriors:
         exact = MassPosterior(self._ln_mass, normalised(ln_likelihood))
         if self._network is None or self._scores is None or self._contamination is None:
             best = self._ln_mass[ln_likelihood.argmax(axis=1)]
-            return Answer(exact, exact, best_cluster(self.likelihood, weighed, best, redshift).snr, weighed)
+            snr = best_cluster(self.likelihood, weighed, best, redshift).snr
+            return Answer(exact, exact, 0.0, snr, weighed)
         seen = features(
             self.likelihood,
             self._scores,
@@ -213,8 +222,9 @@ class Posteriors:
             ln_likelihood,
         )
         density = normalised(ln_likelihood + self._network.corrector(seen).g)
-        density = self._network.recalibration(density, redshift, seen.snr)
-        return Answer(exact, MassPosterior(self._ln_mass, density), seen.snr, weighed)
+        recalibration = self._network.recalibration
+        density = recalibration.without_floor(density, redshift, seen.snr)
+        return Answer(exact, MassPosterior(self._ln_mass, density), recalibration.floor, seen.snr, weighed)
 
     def _ln_likelihood(self, weighed: Weighed, redshift: np.ndarray) -> np.ndarray:
         if self._positions is None:

@@ -211,12 +211,13 @@ class InstrumentsBench:
         simulator, columns, done = ViewSimulator(case.truth.sky, case.truth.instrument), [], 0
         for block in simulator.blocks(clusters, n, self._seed, 190):
             answer = posteriors(block.view(0), block.redshift, block.variance_ratio)
-            own = answer.posterior
-            grid = np.broadcast_to(own.ln_mass, own.density.shape)
-            own = own.reweighted(change.ln_ratio(grid, block.redshift))
-            mean, sigma = own.moments
+            told = answer.told
+            grid = np.broadcast_to(told.ln_mass, told.density.shape)
+            ln_ratio = change.ln_ratio(grid, block.redshift)
+            found = told.reweighted(ln_ratio).with_floor(answer.floor, ln_ratio)
+            mean, sigma = found.moments
             ln_mass = np.log(block.m200c_msun)
-            below = probability_below(own.ln_mass, own.density, ln_mass)
+            below = probability_below(found.ln_mass, found.density, ln_mass)
             columns.append((answer.snr, (mean - ln_mass) / sigma, below))
             done += len(block)
             self._progress("mass function", done, n)
