@@ -3,10 +3,11 @@
 Usage: python benchmarks/massscale.py [--rows 200] [--draws 200000]
 
 A field of the preset `gaussian` is simulated and measured by that model once plainly, with `--posteriors`,
-and once on each of three scales: `--mass-bias 0.3`; a YAML file with every parameter and their covariance; one with 1 - b in a
-table of redshift. What the columns should hold is made of the plain likelihoods with nothing of the package
-but its file of posteriors: masses are converted by colossus, E(z) is astropy's, the relation is written down
-here. On the model's scale a prior flat in ln M of the new one is the derivative of one ln mass by the other.
+and once on each of three scales: `--mass-bias 0.3`; a YAML file with every parameter and their covariance;
+one with 1 - b in a table of redshift. What the columns should hold is made of the plain likelihoods with
+nothing of the package but its file of posteriors: masses are converted by colossus, E(z) is astropy's, the
+relation is written down here. On the model's scale a prior flat in ln M of the new one is the derivative of
+one ln mass by the other.
 
 Prints for each scale how far medians are from the integral over the posterior at most, how far widths (84th
 less 16th percentile) are from those of draws of each posterior, and how far `M200c_err_sys` is from the

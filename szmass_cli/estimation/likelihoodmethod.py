@@ -150,8 +150,8 @@ class LikelihoodMethod:
         if not (cleaned and self.sky.members.has_members):
             return []
         return [
-            f"{' and '.join(cleaned)}: dust, motion and radio galaxies of clusters are taken to be in the map "
-            f"as at {Y_SCALE_GHZ:g} GHz. Where they were removed with the CMB, use --model gaussian."
+            f"{' and '.join(cleaned)}: dust, motion and radio galaxies of clusters are taken to be in the "
+            f"map as at {Y_SCALE_GHZ:g} GHz. Where they were removed with the CMB, use --model gaussian."
         ]
 
     def _source_notes(self, rows: Rows) -> list[str]:

@@ -97,7 +97,12 @@ def test_presets_print(szmass_fork, tmp_path, preset):
 @pytest.mark.parametrize(
     ("model", "words", "key", "value"),
     [
-        ("survey", ("survey", "1 to 4 bands", "70 to 280 GHz"), "trained_bands", [1, 4]),
+        (
+            "survey",
+            ("survey", "1 to 4 bands", "70 to 280 GHz", "radio galaxies", "realistic sky", "act-dr6, three"),
+            "trained_bands",
+            [1, 4],
+        ),
         ("gaussian", ("gaussian", "1 to 4 bands", "27 to 280 GHz"), "trained_bands", [1, 4]),
         ("paper", ("paper", "150 GHz", "1' FWHM", "5 µK-arcmin"), "beam_fwhm_arcmin", 1.0),
     ],
