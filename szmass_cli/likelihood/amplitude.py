@@ -5,8 +5,6 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import logsumexp
 
-from szmass_cli.physics.evengrid import place
-
 REACH = 12.0
 """The likeliest amplitude is looked for within so many standard deviations of its scatter, and where the data
 alone put it: a signal of 30 times what is expected lies further out."""
@@ -42,19 +40,19 @@ class AmplitudeLikelihood:
     def __call__(self, projection: np.ndarray, fisher: np.ndarray) -> np.ndarray:
         """Return ln L for t^T C^-1 d of any shape, and t^T C^-1 t that is broadcast to it."""
         if self._scatter == 0.0:
-            return projection - 0.5 * fisher
-        expected = np.sqrt(np.maximum(fisher, V_RANGE[0] ** 2))
-        found = projection / expected
-        column, right = place(self._v, np.log(expected))
-        row, below = place(self._u, np.arcsinh(found))
+            return projection - 0.5 * np.maximum(fisher, 0.0)
+        variance = np.maximum(fisher, V_RANGE[0] ** 2)
+        column, right = _whole_and_rest(self._v, 0.5 * np.log(variance))
+        found = projection / np.sqrt(variance)
+        row, below = _whole_and_rest(self._u, np.arcsinh(found))
         table, width = self._table.ravel(), self._v.size
-        first = row * width + column
-        upper = table[first]
-        upper += (table[first + 1] - upper) * right
-        first += width
-        lower = table[first]
-        lower += (table[first + 1] - lower) * right
-        upper += (lower - upper) * below
+        first = (row * width + column).astype(np.intp)
+        upper, lower = table.take(first), table[width:].take(first)
+        upper += (table[1:].take(first) - upper) * right
+        lower += (table[width + 1 :].take(first) - lower) * right
+        lower -= upper
+        lower *= below
+        upper += lower
         best = np.maximum(found, 0.0)
         upper += 0.5 * best * best
         return upper
@@ -82,6 +80,18 @@ class AmplitudeLikelihood:
         slope = amplitude * (projection - amplitude * fisher) - x * precision
         bend = np.maximum(amplitude * (2.0 * amplitude * fisher - projection), 0.0) + precision
         return slope, bend
+
+
+def _whole_and_rest(axis: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower neighbour on an even axis, as a float, and the way to the next one, 0 to 1."""
+    values = np.asarray(values - axis[0])
+    values *= 1.0 / (axis[1] - axis[0])
+    np.fmax(values, 0.0, out=values)  # what is no number is anywhere on the axis
+    # just short of the end: its lower neighbour is the last but one
+    np.minimum(values, np.nextafter(axis.size - 1.0, 0.0), out=values)
+    whole = np.floor(values)
+    values -= whole
+    return whole, values
 
 
 @lru_cache(maxsize=8)

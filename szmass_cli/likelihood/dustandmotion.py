@@ -10,11 +10,13 @@ inverse variances L of D and V, and m their means. What does not depend on A mul
 """
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 from scipy import constants
 
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Placed, Weighed
+from szmass_cli.likelihood.templates import read_tables, spectra_pairs
 from szmass_cli.physics.clusterlight import ClusterDust
 from szmass_cli.physics.comptonization import ELECTRON_KEV
 from szmass_cli.physics.cosmology import T_CMB_K, m500c_from_m200c
@@ -28,6 +30,10 @@ VELOCITY_KM_S = 300.0
 DUST_RELATIVE = 0.7
 """Standard deviation of a cluster's dust over its mean: log-normal scatters of 0.5 from cluster to cluster,
 and of 0.4 for what is not known of the mean."""
+
+
+PAIRS = tuple(combinations_with_replacement(range(3), 2))
+"""Pairs of gas, dust and motion, in the order in which their products with each other are kept."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,27 @@ class LightPrior:
         """Return the inverse variances (2,)."""
         return np.array(self.sigmas) ** -2.0
 
+    @property
+    def ln_norm(self) -> float:
+        """Return ln of the density where dust and velocity are 0, times 2 pi."""
+        precisions = self.precisions
+        return float(0.5 * (np.log(np.prod(precisions)) - np.sum(precisions * np.square(self.means))))
+
+    def added_to(self, seen: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return products with the data and with each other, what is known beforehand added to them.
+
+        Parameters
+        ----------
+        seen, own : numpy.ndarray, shape (3, ...), (6, ...)
+            Products as those of `Spread`.
+        """
+        precisions = self.precisions
+        known, own_known = np.zeros(3), np.zeros(6)
+        known[1:] = precisions * self.means
+        own_known[[PAIRS.index((1, 1)), PAIRS.index((2, 2))]] = precisions
+        inner = (1,) * (seen.ndim - 1)
+        return seen + known.reshape(3, *inner), own + own_known.reshape(6, *inner)
+
 
 REALISTIC_LIGHT = LightPrior()
 """That of the realistic sky."""
@@ -63,15 +90,15 @@ class Spread:
     ----------
     seen : numpy.ndarray, shape (3, n, m, k)
         With the data: p, and P.
-    own : numpy.ndarray, shape (3, 3, n, m, k)
-        With each other: F, a and G.
-    brightness : numpy.ndarray, shape (3, n, m, k, f)
-        Gas, mean dust and rms motion in each band, over the signal of cold gas of a Compton scale of 1.
+    own : numpy.ndarray, shape (6, n, m, k)
+        With each other, see `PAIRS`: F, a and G.
+    spectra : numpy.ndarray, shape (3, f, n, m, 1)
+        Gas, mean dust and rms motion in each band, over the signal of cold gas.
     """
 
     seen: np.ndarray
     own: np.ndarray
-    brightness: np.ndarray
+    spectra: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -96,27 +123,45 @@ class Marginalised:
 
         Parameters
         ----------
-        seen, own : numpy.ndarray, shape (3, ...), (3, 3, ...)
+        seen, own : numpy.ndarray, shape (3, ...), (6, ...)
             Products with the data and with each other, as those of `Spread`.
         prior : LightPrior
             How dust and motion are distributed.
         """
-        means, precisions = prior.means, prior.precisions
-        (gas_dust, gas_motion), between = own[0, 1:], own[1, 2]
-        dust, motion = own[1, 1] + precisions[0], own[2, 2] + precisions[1]
-        determinant = dust * motion - between * between
-        to_dust, to_motion = seen[1] + precisions[0] * means[0], seen[2] + precisions[1] * means[1]
-        likely_dust = (motion * to_dust - between * to_motion) / determinant
-        likely_motion = (dust * to_motion - between * to_dust) / determinant
-        dust_per_gas = (motion * gas_dust - between * gas_motion) / determinant
-        motion_per_gas = (dust * gas_motion - between * gas_dust) / determinant
-        ln_factor = 0.5 * (to_dust * likely_dust + to_motion * likely_motion)
-        ln_factor += 0.5 * (np.log(np.prod(precisions) / determinant) - np.sum(precisions * np.square(means)))
-        return cls(
-            seen[0] - gas_dust * likely_dust - gas_motion * likely_motion,
-            own[0, 0] - gas_dust * dust_per_gas - gas_motion * motion_per_gas,
-            ln_factor,
-        )
+        return cls.from_known(*prior.added_to(seen, own), prior.ln_norm)
+
+    @classmethod
+    def from_known(cls, seen: np.ndarray, own: np.ndarray, ln_norm: float) -> "Marginalised":
+        """Return the same from products that hold what is known of dust and motion; these are overwritten.
+
+        Parameters
+        ----------
+        seen, own : numpy.ndarray, shape (3, ...), (6, ...)
+            Products that `LightPrior.added_to` returned, or such less what a galaxy takes from them.
+        ln_norm : float
+            That of the prior.
+        """
+        gas, dust, motion = seen
+        gas_gas, gas_dust, gas_motion, dust_dust, dust_motion, motion_motion = own
+        # motion is eliminated first, then dust: as by Cholesky, in the arrays themselves
+        of_motion = 1.0 / motion_motion
+        share = dust_motion * of_motion
+        dust_dust -= share * dust_motion
+        gas_dust -= share * gas_motion
+        dust -= share * motion
+        share = gas_motion * of_motion
+        gas_gas -= share * gas_motion
+        gas -= share * motion
+        share = gas_dust / dust_dust
+        gas_gas -= share * gas_dust
+        gas -= share * dust
+        ln_factor = motion * motion * of_motion
+        ln_factor += dust * dust / dust_dust
+        dust_dust *= motion_motion
+        ln_factor -= np.log(dust_dust)
+        ln_factor *= 0.5
+        ln_factor += ln_norm
+        return cls(gas, gas_gas, ln_factor)
 
 
 class DustAndMotion:
@@ -146,15 +191,24 @@ class DustAndMotion:
         m200c_msun, redshift : numpy.ndarray, shape (n, m)
             Their M200c [Msun] and redshifts.
         """
-        by_band = self._likelihood.by_band(weighed, placed)
+        likelihood = self._likelihood
         spectra = self._spectra(placed, m200c_msun, redshift)
-        seen = np.einsum("anmkf,nmkf->anmk", spectra, by_band[..., 0], optimize=True)
-        weighted = np.einsum("nmkfg,bnmkg->bnmkf", by_band[..., 1:], spectra)
-        own = np.einsum("anmkf,bnmkf->abnmk", spectra, weighted)
-        return Spread(seen, own, spectra * placed.y_scale[..., None])
+        projections = likelihood.projections_of(weighed.weighted[0])
+        with_data = read_tables(projections, np.arange(len(weighed)), placed.low, placed.upper)
+        seen, own = (np.zeros((number, *placed.y_scale.shape)) for number in (3, len(PAIRS)))
+        for band, product in enumerate(with_data):
+            for total, spectrum in zip(seen, spectra, strict=True):
+                total += spectrum[band] * product
+        bands = spectra_pairs(len(likelihood.instrument))
+        for (i, j), product in zip(bands, likelihood.products(weighed, placed), strict=True):
+            for total, (a, b) in zip(own, PAIRS, strict=True):
+                total += 0.5 * (spectra[a, i] * spectra[b, j] + spectra[a, j] * spectra[b, i]) * product
+        seen *= placed.y_scale
+        own *= placed.y_scale**2
+        return Spread(seen, own, spectra)
 
     def _spectra(self, placed: Placed, m200c_msun: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-        """Return gas, mean dust and rms motion in each band over the signal of cold gas, (3, n, m, k, f).
+        """Return gas, mean dust and rms motion in each band over the signal of cold gas, (3, f, n, m, 1).
 
         The dust does not depend on the amplitude of the gas. For the kinetic effect see
         `szmass_cli.sky.objects.members.MemberSource.over_gas`.
@@ -167,7 +221,5 @@ class DustAndMotion:
         m500c_msun = m500c_from_m200c(m200c_msun, redshift, model.cosmology)
         kt_kev = temperature_kev(m500c_msun, redshift, model.cosmology)[..., None]
         motion = VELOCITY_KM_S * 1e3 / constants.c * T_CMB_K * 1e6 * ELECTRON_KEV / kt_kev
-        gas = np.moveaxis(placed.spectrum, 0, -1)
-        parts = [gas, (dust / light.gas_uk)[:, :, None], (motion / light.gas_uk)[:, :, None]]
-        shape = (*placed.y_scale.shape, light.gas_uk.size)
-        return np.stack([np.broadcast_to(part, shape) for part in parts])
+        dust, motion = (np.moveaxis(uk / light.gas_uk, -1, 0)[..., None] for uk in (dust, motion))
+        return np.stack([placed.spectrum, dust, motion])

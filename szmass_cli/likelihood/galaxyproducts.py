@@ -5,9 +5,12 @@ b = E^T C^-1 d, G = E^T C^-1 E and K K^T = R (1 + R^T G R)^-1 R^T, integrating o
 likelihood by exp[m^T b - m^T G m / 2 + |K^T (b - G m)|^2 / 2] / det(1 + R^T G R)^1/2. It takes
 v (m + K K^T (b - G m)) from products of clusters with the data, and v K K^T w from those of clusters with
 each other, v and w being the clusters' products with E.
+
+After the bins of brightness comes one of any brightness, without the determinant: what the likeliest
+brightness says, which bounds what any bin does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -31,30 +34,84 @@ class GalaxiesAtDepth:
         With unit clusters in each band, on the fine grid of sizes; the galaxy's band is the last axis.
     between : numpy.ndarray, shape (o, f, f)
         G.
-    factor : numpy.ndarray, shape (o, h, f, f)
-        K.
-    ln_volume : numpy.ndarray, shape (o, h)
-        -ln det(1 + R^T G R) / 2.
+    to_left : numpy.ndarray, shape (o, h f, f)
+        K^T.
+    left_of_mean : numpy.ndarray, shape (o, h f)
+        K^T G m.
+    to_likely : numpy.ndarray, shape (o, h f, f)
+        K K^T.
+    likely_of_none : numpy.ndarray, shape (o, h f)
+        m - K K^T G m.
+    ln_of_none : numpy.ndarray, shape (o, h)
+        -m^T G m / 2 - ln det(1 + R^T G R) / 2; 0 for galaxies of any brightness.
+    to_own : numpy.ndarray, shape (o, f f + 1, h)
+        -K K^T, and 1: times v w^T, and what the product of clusters with each other is without a galaxy.
+    lost : (numpy.ndarray, numpy.ndarray), shape (N_FINE, f, k), (k, o, f), optional
+        What k images of other sources take from `with_clusters`, as a product.
     """
 
     with_clusters: np.ndarray
     between: np.ndarray
-    factor: np.ndarray
-    ln_volume: np.ndarray
+    to_left: np.ndarray
+    left_of_mean: np.ndarray
+    to_likely: np.ndarray
+    likely_of_none: np.ndarray
+    ln_of_none: np.ndarray
+    to_own: np.ndarray
+    lost: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
-    def of(cls, with_clusters: np.ndarray, between: np.ndarray, root: np.ndarray) -> "GalaxiesAtDepth":
-        """Return the products for roots (h, f, f) of covariances."""
-        inner = np.einsum("hba,obc,hcd->ohad", root, between, root, optimize=True)
-        lower = np.linalg.cholesky(inner + np.eye(root.shape[-1]))
+    def of(cls, with_clusters: np.ndarray, between: np.ndarray, brightness: Brightness) -> "GalaxiesAtDepth":
+        """Return what follows from products with clusters and between galaxies, for bins of brightness."""
+        root, mean = brightness.root, brightness.mean
+        (n_places, f, _), n_bins = between.shape, len(mean)
+        inner = root.swapaxes(-1, -2) @ between[:, None] @ root
+        lower = np.linalg.cholesky(inner + np.eye(f))
         factor = solve_triangular(lower, np.broadcast_to(root.swapaxes(-1, -2), lower.shape), lower=True)
-        ln_volume = -np.log(np.diagonal(lower, axis1=-2, axis2=-1)).sum(axis=-1)
-        return cls(with_clusters.astype(np.float32), between, factor.swapaxes(-1, -2), ln_volume)
+        covariance = factor.swapaxes(-1, -2) @ factor  # K K^T, (o, h, f, f)
+        pulled = mean @ between  # G m, (o, h, f)
+        left = (factor @ pulled[..., None])[..., 0]
+        likely = mean - (covariance @ pulled[..., None])[..., 0]
+        ln_of_none = -0.5 * (pulled * mean).sum(axis=-1)
+        ln_of_none[:, :-1] -= np.log(np.diagonal(lower[:, :-1], axis1=-2, axis2=-1)).sum(axis=-1)
+        flat = covariance.reshape(n_places, n_bins, f * f).swapaxes(1, 2)
+        return cls(
+            with_clusters.astype(np.float32, copy=False),
+            between,
+            factor.reshape(n_places, n_bins * f, f),
+            left.reshape(n_places, -1),
+            covariance.reshape(n_places, n_bins * f, f),
+            likely.reshape(n_places, -1),
+            ln_of_none,
+            np.concatenate([-flat, np.ones((n_places, 1, n_bins))], axis=1),
+        )
+
+    def at_sizes(self, low: np.ndarray, upper: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Return products with unit clusters in each band, (c, f, o, f), the galaxy's band last.
+
+        Parameters
+        ----------
+        low, upper : numpy.ndarray, shape (c,)
+            Sizes of clusters on the fine grid: the lower neighbour, and the weight of the upper one.
+        places : numpy.ndarray of int, shape (o,)
+            Places of galaxies.
+        """
+        _, f, n_places, _ = self.with_clusters.shape
+        at = (low[:, None, None] * f + np.arange(f)[:, None]) * n_places + places
+        flat, weight = self.with_clusters.reshape(-1, f), upper[:, None, None, None]
+        found = flat.take(at, axis=0) * (1.0 - weight) + flat.take(at + f * n_places, axis=0) * weight
+        if self.lost is not None:
+            clusters, galaxies = self.lost
+            weight = upper[:, None, None]
+            seen = clusters[low] * (1.0 - weight) + clusters[low + 1] * weight
+            taken = seen.reshape(-1, seen.shape[-1]) @ galaxies[:, places].reshape(len(galaxies), -1)
+            found -= taken.reshape(found.shape)
+        return found
 
 
 @dataclass(frozen=True)
 class GalaxiesOnCutout:
-    """What one cutout says of galaxies at o places, of h bins of brightness.
+    """What one cutout says of galaxies at o places, of h bins, the last of any brightness.
 
     Parameters
     ----------
@@ -62,13 +119,14 @@ class GalaxiesOnCutout:
         Products at its depth.
     ln_alone : numpy.ndarray, shape (o, h)
         ln of what a galaxy multiplies the likelihood with where there is no cluster.
-    likely : numpy.ndarray, shape (o, f, h)
-        m + K K^T (b - G m): the likeliest brightness in each band.
+    to_seen : numpy.ndarray, shape (o, f + 1, h)
+        -[m + K K^T (b - G m)], less the likeliest brightness in each band, and 1: times v, and what the
+        product of clusters with the data is without a galaxy.
     """
 
     at_depth: GalaxiesAtDepth
     ln_alone: np.ndarray
-    likely: np.ndarray
+    to_seen: np.ndarray
 
 
 class GalaxyProducts:
@@ -86,7 +144,7 @@ class GalaxyProducts:
         spectrum = component_spectrum("radio", bands) * uk_per_mjy(PIVOT_GHZ)
         images = point_images_uk(bands, spectrum, places())
         self._fields = [likelihood.symmetry.fold(images[..., [band]]) for band in range(len(bands))]
-        self.brightness = Brightness.of(bands)
+        self._brightness = Brightness.of(bands).and_any()
         self._at = PerDepth(self._make)
 
     def seen(self, weighed: Weighed) -> np.ndarray:
@@ -111,13 +169,15 @@ class GalaxyProducts:
         at_depth = self._at(depth)
         if removed is not None:
             at_depth = self._less(at_depth, removed)
-        mean = self.brightness.mean
-        pulled = np.einsum("ofg,hg->ohf", at_depth.between, mean)
-        left = np.einsum("ohfr,ohf->ohr", at_depth.factor, seen[:, None] - pulled)
-        ln_alone = seen @ mean.T - 0.5 * np.einsum("ohf,hf->oh", pulled, mean)
-        ln_alone += 0.5 * np.einsum("ohr,ohr->oh", left, left) + at_depth.ln_volume
-        likely = mean + np.einsum("ohfr,ohr->ohf", at_depth.factor, left)
-        return GalaxiesOnCutout(at_depth, ln_alone, likely.swapaxes(1, 2))
+        (n_places, f), mean = seen.shape, self._brightness.mean
+        left, likely = ((to @ seen[..., None])[..., 0] for to in (at_depth.to_left, at_depth.to_likely))
+        left -= at_depth.left_of_mean
+        likely += at_depth.likely_of_none
+        ln_alone = seen @ mean.T + at_depth.ln_of_none
+        ln_alone += 0.5 * np.square(left).reshape(n_places, -1, f).sum(axis=-1)
+        to_seen = np.ones((n_places, f + 1, len(mean)))
+        to_seen[:, :f] = -likely.reshape(n_places, -1, f).swapaxes(1, 2)
+        return GalaxiesOnCutout(at_depth, ln_alone, to_seen)
 
     def _with(self, fields: np.ndarray, band: int) -> np.ndarray:
         """Return products (n, o) of unit galaxies in a band with fields (p, n, q f)."""
@@ -140,7 +200,7 @@ class GalaxyProducts:
                 ]
                 between.append(np.stack(own, axis=-1))
         with_clusters = np.ascontiguousarray(np.moveaxis(np.stack(clusters, axis=-1), 2, 0))
-        return GalaxiesAtDepth.of(with_clusters, np.stack(between, axis=1), self.brightness.root)
+        return GalaxiesAtDepth.of(with_clusters, np.stack(between, axis=1), self._brightness)
 
     def _less(self, galaxies: GalaxiesAtDepth, removed: Removed) -> GalaxiesAtDepth:
         """Return products of galaxies where images of other sources were taken from the covariance."""
@@ -148,9 +208,9 @@ class GalaxyProducts:
         shared = np.stack([self._with(removed.products, band) for band in range(f)], axis=-1)  # (k, o, f)
         solved = np.linalg.solve(removed.gram, shared.reshape(len(shared), -1)).reshape(shared.shape)
         clusters = np.stack(self._likelihood.projections_of(removed.products[0]))  # (g, k, N_FINE)
-        lost = np.einsum("gkt,kof->tgof", clusters, solved, optimize=True)
         between = galaxies.between - np.einsum("kof,kog->ofg", shared, solved)
         # rounding must not leave less than nothing
         values, vectors = np.linalg.eigh(between)
         between = np.einsum("oab,ob,ocb->oac", vectors, np.maximum(values, 0.0), vectors)
-        return GalaxiesAtDepth.of(galaxies.with_clusters - lost, between, self.brightness.root)
+        left = GalaxiesAtDepth.of(galaxies.with_clusters, between, self._brightness)
+        return replace(left, lost=(np.ascontiguousarray(clusters.transpose(2, 0, 1)), solved))

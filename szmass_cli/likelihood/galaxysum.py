@@ -4,16 +4,13 @@ The galaxy's brightness within a bin is integrated out, see `galaxyproducts`, fo
 cluster; the likelihood of its amplitude that follows is exact.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from szmass_cli.likelihood.amplitude import AmplitudeLikelihood
-from szmass_cli.likelihood.dustandmotion import LightPrior, Marginalised, Spread
-from szmass_cli.likelihood.galaxyproducts import GalaxiesOnCutout
-from szmass_cli.likelihood.gaussian import Placed
+from szmass_cli.likelihood.galaxyterms import Cutout
+from szmass_cli.likelihood.radiogalaxies import N_BINS
 from szmass_cli.likelihood.scatter import REACH, Profiles
 
 EVERY_MASS, EVERY_PROFILE = 2, 3
@@ -31,6 +28,9 @@ WITHIN_LN = 12.0
 FAR_LN = 25.0
 """The same, from which on a mass says nothing of which places matter."""
 
+OF_BOUND_LN = 0.01
+"""What bounds of likelihoods may be too low by: the brightest galaxies are not of any brightness."""
+
 LOOKED_AT_STEP = 0.05
 """And at sizes so far apart in ln theta500, for bright cutouts."""
 
@@ -41,84 +41,8 @@ profile of each mass alone."""
 SMALLEST = 1e-30
 """Probability that logarithms are taken of at least."""
 
-
-@dataclass(frozen=True)
-class Cutout:
-    """One cutout of those whose products are given.
-
-    Parameters
-    ----------
-    amplitude : AmplitudeLikelihood
-        Likelihood of the amplitude of clusters.
-    row : int
-        Which of the cutouts.
-    placed : Placed
-        Clusters of m masses and k profiles for each cutout, (n, m, k).
-    spread : Spread
-        Products of their gas, dust and motion.
-    light : LightPrior
-        How dust and motion are distributed.
-    lit : numpy.ndarray, shape (m, k)
-        ln of the likelihood of this cutout with dust and motion.
-    galaxies : GalaxiesOnCutout
-        What it says of galaxies.
-    ln_prior : numpy.ndarray, shape (m, o, h)
-        ln of the probabilities of places and bins of brightness.
-    ln_none : numpy.ndarray, shape (m,)
-        ln of the probability that there is no galaxy.
-    """
-
-    amplitude: AmplitudeLikelihood
-    row: int
-    placed: Placed
-    spread: Spread
-    light: LightPrior
-    lit: np.ndarray
-    galaxies: GalaxiesOnCutout
-    ln_prior: np.ndarray
-    ln_none: np.ndarray
-
-    def ln_terms(
-        self, masses: np.ndarray, profiles: np.ndarray, places: np.ndarray, bins: np.ndarray
-    ) -> np.ndarray:
-        """Return ln of prior times likelihood with each galaxy over that without any, (c, o, h).
-
-        Parameters
-        ----------
-        masses, profiles : numpy.ndarray of int, shape (c,)
-            Which clusters.
-        places, bins : numpy.ndarray of int, shape (o,), (h,)
-            Which places, and which bins of brightness at each of them.
-        """
-        galaxies, of_clusters, at = self.galaxies, (self.row, masses, profiles), np.ix_(places, bins)
-        products = self._with_galaxies(of_clusters, places)  # (o, 3 c, f)
-        shape = (places.size, 3, masses.size, bins.size)
-        taken = (products @ galaxies.likely[places][:, :, bins].astype(np.float32)).reshape(shape)
-        factors = galaxies.at_depth.factor[at].astype(np.float32).transpose(3, 0, 2, 1)  # (r, o, f, h)
-        halves = [(products @ factor).reshape(shape) for factor in factors]
-        seen = np.stack([self.spread.seen[a][of_clusters][:, None] - taken[:, a] for a in range(3)])
-        own = np.empty((3, *seen.shape))
-        for a in range(3):
-            for b in range(a, 3):
-                lost = sum(half[:, a] * half[:, b] for half in halves)
-                np.subtract(self.spread.own[a, b][of_clusters][:, None], lost, out=own[a, b])
-        found = Marginalised.of(seen, own, self.light)
-        ln_ratio = self.amplitude(found.projection, np.maximum(found.fisher, 0.0)) + found.ln_factor
-        ln_ratio += galaxies.ln_alone[at][:, None] - self.lit[masses, profiles][:, None]
-        return ln_ratio.swapaxes(0, 1) + self.ln_prior[masses][:, places][:, :, bins]
-
-    def _with_galaxies(self, of_clusters: tuple, places: np.ndarray) -> np.ndarray:
-        """Return products (o, 3 c, f) of gas, dust and motion with unit galaxies in each band."""
-        table = self.galaxies.at_depth.with_clusters
-        f, n = table.shape[1], len(of_clusters[1])
-        low = self.placed.low[of_clusters][:, None, None]
-        upper = self.placed.upper[of_clusters].astype(np.float32)[:, None, None, None]
-        band = np.arange(f)[:, None]
-        with_clusters = table[low, band, places] * (1.0 - upper)
-        with_clusters += table[low + 1, band, places] * upper  # (c, g, o, f)
-        brightness = self.spread.brightness[(slice(None), *of_clusters)].astype(np.float32)  # (3, c, g)
-        products = brightness.swapaxes(0, 1) @ with_clusters.reshape(n, f, -1)
-        return products.reshape(n, 3, -1, f).transpose(2, 1, 0, 3).reshape(-1, 3 * n, f)
+Pairs = tuple[np.ndarray, np.ndarray]
+"""Masses and profiles, both of shape (c,)."""
 
 
 def ln_of_galaxy(cutout: Cutout, of_profiles: Profiles, fisher: np.ndarray) -> np.ndarray:
@@ -159,8 +83,8 @@ def ln_of_galaxy(cutout: Cutout, of_profiles: Profiles, fisher: np.ndarray) -> n
         known[at] = True
 
 
-def _looked_at(weighted: np.ndarray, profiles: Profiles) -> tuple[np.ndarray, np.ndarray]:
-    """Return the masses and profiles (c,) of the clusters for which it is looked up what galaxies matter.
+def _looked_at(weighted: np.ndarray, profiles: Profiles) -> tuple[Pairs, Pairs]:
+    """Return the masses and profiles of the clusters for which it is looked up what galaxies matter.
 
     First the likeliest profile of every fourth mass; where profiles are finer than usual also others, some
     `LOOKED_AT_STEP` apart: a bright galaxy makes another size the likeliest.
@@ -173,19 +97,19 @@ def _looked_at(weighted: np.ndarray, profiles: Profiles) -> tuple[np.ndarray, np
         The profiles.
     """
     masses = _thinned(len(weighted), EVERY_LOOKED_AT)[0]
-    likeliest = weighted[masses].argmax(axis=1)
+    first = masses, weighted[masses].argmax(axis=1)
     if profiles.ln_stretch.ndim == 1:
-        return masses, likeliest
+        return first, (masses[:0], masses[:0])
     stretches = profiles.ln_stretch
     every = max(int(LOOKED_AT_STEP / (stretches[0, 1] - stretches[0, 0])), 1)
     others = np.arange(0, stretches.shape[1], every)
     near = profiles.ln_weight[np.ix_(masses, others)] > profiles.ln_weight.max() - 0.5 * REACH**2
     row, column = np.nonzero(near)
-    return np.concatenate([masses, masses[row]]), np.concatenate([likeliest, others[column]])
+    return first, (masses[row], others[column])
 
 
 def _what_matters(
-    cutout: Cutout, weighted: np.ndarray, looked_at: tuple[np.ndarray, np.ndarray]
+    cutout: Cutout, weighted: np.ndarray, looked_at: tuple[Pairs, Pairs]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return places and bins of galaxies that would change something, and ln of the sum of all others.
 
@@ -195,7 +119,7 @@ def _what_matters(
         The cutout.
     weighted : numpy.ndarray, shape (m, k)
         ln of the likelihoods of masses and profiles, times the weights of the profiles.
-    looked_at : (numpy.ndarray of int, numpy.ndarray of int), shape (c,)
+    looked_at : ((numpy.ndarray, numpy.ndarray), (numpy.ndarray, numpy.ndarray))
         Masses and profiles of `_looked_at`.
 
     Returns
@@ -205,20 +129,34 @@ def _what_matters(
     others : numpy.ndarray, shape (m,)
         ln of the sum over all else, no galaxy among them, at each mass.
     """
-    masses, profiles = looked_at
-    n_places, n_bins = cutout.ln_prior.shape[1:]
-    terms = cutout.ln_terms(masses, profiles, np.arange(n_places), np.arange(n_bins))
-    ln_none = cutout.ln_none[masses]
-    total = np.logaddexp(ln_none, _ln_sum(terms, 2))
-    reached = weighted[masses, profiles] + total
-    share = np.exp(terms - total[:, None, None])[reached >= reached.max() - FAR_LN]
+    everywhere = np.arange(len(cutout.galaxies.ln_alone))
+
+    def looked_up(at: Pairs, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return terms, ln of their shares, and ln of the likelihood that clusters reach with them."""
+        terms = cutout.ln_terms(*at, everywhere, bins)
+        total = np.logaddexp(cutout.ln_none[at[0]], _ln_sum(terms, 2))
+        return terms, terms - total[:, None, None], weighted[at] + total
+
+    first, more = looked_at
+    all_bins = np.arange(N_BINS)
+    terms, ln_share, reached = looked_up(first, all_bins)
+    if more[0].size:
+        # most of the others reach nothing near that, however bright a galaxy there is beside them
+        bound = looked_up(more, np.array([N_BINS]))[2]
+        near = bound > reached.max() - FAR_LN - OF_BOUND_LN
+        if near.any():
+            _, *of_others = looked_up((more[0][near], more[1][near]), all_bins)
+            ln_share, reached = (
+                np.concatenate(both) for both in zip((ln_share, reached), of_others, strict=True)
+            )
+    share = np.exp(ln_share[reached >= reached.max() - FAR_LN])
     places = np.flatnonzero(share.sum(axis=2).max(axis=0, initial=0.0) > NEGLIGIBLE)
     bins = np.flatnonzero(share[:, places].sum(axis=1).max(axis=0, initial=0.0) > NEGLIGIBLE)
+    masses = first[0]
     terms[np.ix_(np.arange(masses.size), places, bins)] = np.log(SMALLEST)
-    others = np.logaddexp(ln_none, _ln_sum(terms, 2))
-    # as a ratio it holds for the likeliest profiles alone, which come first
-    first = np.arange(np.unique(masses).size)
-    return places, bins, np.interp(np.arange(len(weighted)), masses[first], others[first])
+    # as a ratio it holds for the likeliest profiles alone
+    others = np.logaddexp(cutout.ln_none[masses], _ln_sum(terms, 2))
+    return places, bins, np.interp(np.arange(len(weighted)), masses, others)
 
 
 def _ln_sum(terms: np.ndarray, n_axes: int) -> np.ndarray:

@@ -178,7 +178,7 @@ class GaussianLikelihood:
             S/N = projection / fisher^1/2.
         """
         placed = self.placed(scales, ln_stretch)
-        return self.projection(self._projections(weighed), placed), self.fisher(weighed, placed)
+        return self.projection(self.projections_of(weighed.weighted[0]), placed), self.fisher(weighed, placed)
 
     def placed(self, scales: ClusterScales, ln_stretch: np.ndarray | float = 0.0) -> Placed:
         """Return where clusters (n, m) fall in the tables, for stretches (k,) or (m, k) of their profiles."""
@@ -198,12 +198,20 @@ class GaussianLikelihood:
     def fisher(self, weighed: Weighed, placed: Placed) -> np.ndarray:
         """Return t^T C^-1 t (n, m) or (n, m, k) at the depths of cutouts."""
         pairs, spectrum = spectra_pairs(len(self.instrument)), placed.spectrum
-        products = self._products(weighed, placed)
+        products = self.products(weighed, placed)
         fisher = sum(spectrum[i] * spectrum[j] * p for (i, j), p in zip(pairs, products, strict=True))
         return fisher * placed.y_scale**2
 
-    def _products(self, weighed: Weighed, placed: Placed) -> list[np.ndarray]:
-        """Return t_i^T C^-1 t_j of unit clusters in bands i <= j, twice for i < j, each (n, ...)."""
+    def products(self, weighed: Weighed, placed: Placed) -> list[np.ndarray]:
+        """Return t_i^T C^-1 t_j of unit clusters in bands i <= j, twice for i < j, each (n, ...).
+
+        Parameters
+        ----------
+        weighed : Weighed
+            The n cutouts with their products with the inverse covariance.
+        placed : Placed
+            Clusters (n, ...).
+        """
         tables = np.stack([depth.fisher for depth in weighed.depths], axis=1)
         products = read_tables(list(tables), weighed.depth_of, placed.low, placed.upper)
         if weighed.lost is None:
@@ -225,16 +233,12 @@ class GaussianLikelihood:
         f = len(self.instrument)
         found = np.empty((*placed.y_scale.shape, f, 1 + f))
         at = np.arange(len(weighed)), placed.low, placed.upper
-        found[..., 0] = np.stack(read_tables(self._projections(weighed), *at), axis=-1)
-        for (i, j), product in zip(spectra_pairs(f), self._products(weighed, placed), strict=True):
+        found[..., 0] = np.stack(read_tables(self.projections_of(weighed.weighted[0]), *at), axis=-1)
+        for (i, j), product in zip(spectra_pairs(f), self.products(weighed, placed), strict=True):
             found[..., i, 1 + j] = found[..., j, 1 + i] = product if i == j else 0.5 * product
         found[..., 0] *= placed.y_scale[..., None]
         found[..., 1:] *= placed.y_scale[..., None, None] ** 2
         return found
-
-    def _projections(self, weighed: Weighed) -> list[np.ndarray]:
-        """Return t^T C^-1 d of unit clusters in each band, (n, N_FINE)."""
-        return self.projections_of(weighed.weighted[0])
 
     def projections_of(self, even: np.ndarray) -> list[np.ndarray]:
         """Return the products of unit clusters in each band (n, N_FINE) with even fields (n, q f)."""

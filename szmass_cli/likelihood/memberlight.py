@@ -4,6 +4,7 @@ Dust and motion are integrated out for each mass and profile, see `dustandmotion
 summed over a possible radio galaxy, see `galaxysum`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,9 +19,11 @@ from szmass_cli.likelihood.dustandmotion import (
     Marginalised,
 )
 from szmass_cli.likelihood.galaxyproducts import GalaxyProducts
-from szmass_cli.likelihood.galaxysum import SMALLEST, Cutout, ln_of_galaxy
+from szmass_cli.likelihood.galaxysum import SMALLEST, ln_of_galaxy
+from szmass_cli.likelihood.galaxyterms import Clusters as GalaxyClusters
+from szmass_cli.likelihood.galaxyterms import Cutout
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed, largest_snr
-from szmass_cli.likelihood.radiogalaxies import GalaxyPrior
+from szmass_cli.likelihood.radiogalaxies import N_PLACES, GalaxyPrior
 from szmass_cli.likelihood.scatter import Profiles
 from szmass_cli.physics.profiles import ClusterScales, cluster_scales
 
@@ -104,33 +107,34 @@ class MemberLight:
         """
         likelihood, ln_weight = self._likelihood, profiles.ln_weight
         placed = likelihood.placed(clusters.scales, profiles.ln_stretch)
-        projection, fisher = likelihood.matched(weighed, clusters.scales, profiles.ln_stretch)
-        bare = likelihood.amplitude(projection, fisher) + ln_weight
         spread = self._dust_and_motion(weighed, placed, clusters.m200c_msun, clusters.redshift)
-        dusty = Marginalised.of(spread.seen, spread.own, self._light)
+        projection, fisher = spread.seen[0], spread.own[0]
+        bare = likelihood.amplitude(projection, fisher) + ln_weight
+        seen, own = self._light.added_to(spread.seen, spread.own)
+        dusty = Marginalised.from_known(seen.copy(), own.copy(), self._light.ln_norm)
         lit = likelihood.amplitude(dusty.projection, dusty.fisher) + dusty.ln_factor
-        prior = self._prior(clusters.m200c_msun, clusters.redshift, clusters.scales.theta500_arcmin)
-        ln_none = np.log1p(-prior.sum(axis=(-2, -1)))
-        ln_prior = np.log(np.maximum(prior, SMALLEST))
-        seen, removed = self._galaxies.seen(weighed), dict(weighed.changed)
+        of_cutouts = GalaxyClusters(
+            likelihood.amplitude, placed, spread.spectra, seen, own, self._light.ln_norm
+        )
         total = lit + ln_weight
-        for row in range(len(weighed)):
-            depth = weighed.depths[weighed.depth_of[row]]
-            galaxies = self._galaxies.on_cutout(seen[row], depth, removed.get(row))
-            cutout = Cutout(
-                likelihood.amplitude,
-                row,
-                placed,
-                spread,
-                self._light,
-                lit[row],
-                galaxies,
-                ln_prior[row],
-                ln_none[row],
-            )
+        for row, cutout in enumerate(self._cutouts(weighed, clusters, of_cutouts, lit)):
             total[row] += ln_of_galaxy(cutout, profiles, dusty.fisher[row])
         without, with_dust, radio = (logsumexp(part, axis=-1) for part in (bare, lit + ln_weight, total))
         rows = np.arange(len(total))
         likeliest = fisher.reshape(len(total), -1)[rows, total.reshape(len(total), -1).argmax(axis=1)]
         snr = np.maximum(largest_snr(projection, fisher, (1, 2)), np.sqrt(np.maximum(likeliest, 0.0)))
         return np.stack([with_dust - without, radio - with_dust], axis=1), snr
+
+    def _cutouts(
+        self, weighed: Weighed, clusters: _Clusters, products: GalaxyClusters, lit: np.ndarray
+    ) -> Iterator[Cutout]:
+        """Yield each cutout with what is known of galaxies on it before and after it is seen."""
+        prior = self._prior.of_rings(clusters.m200c_msun, clusters.redshift, clusters.scales.theta500_arcmin)
+        ln_none = np.log1p(-(N_PLACES @ prior).sum(axis=-1))
+        prior = np.concatenate([prior, prior.sum(axis=-1, keepdims=True)], axis=-1)
+        ln_prior = np.log(np.maximum(prior, SMALLEST))
+        seen, removed = self._galaxies.seen(weighed), dict(weighed.changed)
+        for row in range(len(weighed)):
+            depth = weighed.depths[weighed.depth_of[row]]
+            galaxies = self._galaxies.on_cutout(seen[row], depth, removed.get(row))
+            yield Cutout(products, row, lit[row], galaxies, ln_prior[row], ln_none[row])

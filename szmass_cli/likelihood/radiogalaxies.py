@@ -23,6 +23,9 @@ RADII_ARCMIN = np.array([0.0, 0.35, 0.8, 1.4, 2.1, 3.0])
 N_PLACES = np.array([1, 6, 10, 14, 16, 20])
 """On each ring."""
 
+RING_OF_PLACE = np.repeat(np.arange(N_PLACES.size), N_PLACES)
+"""Places of a ring are alike before data are seen."""
+
 EDGES_ARCMIN = np.array([0.0, 0.17, 0.55, 1.1, 1.75, 2.55, 3.5])
 """Between the rings that places stand for; further out no galaxy is looked for."""
 
@@ -34,6 +37,9 @@ REMOVED_EDGES_MJY = np.array([5.0, 12.0, 25.0, 60.0, 150.0, 500.0])
 
 LEFT = 0.1
 """rms share that is left of a removed galaxy in each band, of either sign, as of the realistic sky."""
+
+ANY_MJY = 1e4
+"""rms of galaxies of any brightness in each band: far more than that of any bin."""
 
 N_BINS = EDGES_MJY.size + REMOVED_EDGES_MJY.size - 2
 """Of galaxies that are there, and then of those that were removed."""
@@ -82,6 +88,14 @@ class Brightness:
         root = np.einsum("hab,hb,hcb->hac", vectors, np.sqrt(np.maximum(values, 0.0)), vectors)
         return cls(np.concatenate([np.outer(flux, grey), np.zeros((left_mjy.size, len(bands)))]), root)
 
+    def and_any(self) -> "Brightness":
+        """Return these distributions and, after them, that of galaxies of any brightness."""
+        f = self.mean.shape[1]
+        return Brightness(
+            np.concatenate([self.mean, np.zeros((1, f))]),
+            np.concatenate([self.root, ANY_MJY * np.eye(f)[None]]),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class GalaxyPrior:
@@ -117,6 +131,18 @@ class GalaxyPrior:
         anyway, the brightest one lies in a bin with probability exp[-N(> S_high)] - exp[-N(> S_low)]; within
         the bin places share it by their own mean numbers. Galaxies that were removed count as brighter ones.
         """
+        return self.of_rings(m200c_msun, redshift, theta500_arcmin)[..., RING_OF_PLACE, :]
+
+    def of_rings(
+        self, m200c_msun: np.ndarray, redshift: np.ndarray, theta500_arcmin: np.ndarray
+    ) -> np.ndarray:
+        """Return the probabilities (n, m, rings, N_BINS) of bins at any one place of each ring.
+
+        Parameters
+        ----------
+        m200c_msun, redshift, theta500_arcmin : numpy.ndarray, shape (n, m)
+            The clusters: M200c [Msun], redshift, and angular size [arcmin].
+        """
         number = np.concatenate(
             [
                 self._of_cluster(m200c_msun, redshift, theta500_arcmin, edges_mjy)
@@ -125,13 +151,13 @@ class GalaxyPrior:
             ],
             axis=-1,
         )
-        of_bin = number.sum(axis=-2)
+        of_bin = N_PLACES @ number
         above = np.cumsum(of_bin[..., ::-1], axis=-1)[..., ::-1]
         brightest = np.exp(of_bin - above) * -np.expm1(-of_bin)
         return number * (brightest / of_bin)[..., None, :]
 
     def _of_cluster(self, m200c_msun, redshift, theta500_arcmin, edges_mjy: np.ndarray) -> np.ndarray:
-        """Return mean numbers (n, m, o, s) of galaxies of the clusters, between flux densities (s + 1,)."""
+        """Return mean numbers (n, m, rings, s) of clusters' galaxies at one place, between fluxes."""
         cosmology = self.model.cosmology
         m500c_msun = m500c_from_m200c(m200c_msun, redshift, cosmology)[..., None]
         luminosity = self.radio.luminosity_w_hz(edges_mjy, redshift[..., None], cosmology)
@@ -155,8 +181,8 @@ def places() -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _of_sky(edges_mjy: tuple[float, ...]) -> np.ndarray:
-    """Return mean numbers (o, s) of galaxies that are no part of clusters, between fluxes (s + 1,) [mJy]."""
-    area_arcmin2 = np.repeat(np.pi * np.diff(EDGES_ARCMIN**2) / N_PLACES, N_PLACES)
+    """Return mean numbers (rings, s) of other galaxies at one place, between fluxes (s + 1,) [mJy]."""
+    area_arcmin2 = np.pi * np.diff(EDGES_ARCMIN**2) / N_PLACES
     counts = radio_counts()
     per_deg2 = [counts.per_deg2(low, high) for low, high in pairwise(edges_mjy)]
     return area_arcmin2[:, None] * np.array(per_deg2) / ARCMIN2_PER_DEG2
@@ -164,6 +190,6 @@ def _of_sky(edges_mjy: tuple[float, ...]) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _shares(central: float) -> np.ndarray:
-    """Return the shares (sizes, o) of a cluster's radio galaxies that places stand for."""
+    """Return the shares (sizes, rings) of a cluster's radio galaxies that one place stands for."""
     edges = EDGES_ARCMIN / SIZES_ARCMIN[:, None]
-    return np.repeat(np.diff(share_within(edges, central), axis=1) / N_PLACES, N_PLACES, axis=1)
+    return np.diff(share_within(edges, central), axis=1) / N_PLACES

@@ -35,6 +35,11 @@ def found_in(likelihood, scales, images):
     return DustAndMotion(likelihood)(likelihood.weigh(images), placed, MASS, REDSHIFT)
 
 
+def brightness(found, scales):
+    """Gas, mean dust and rms motion (3, m, f) over the signal of cold gas of a unit Compton scale."""
+    return np.moveaxis(found.spectra[:, :, 0, :, 0], 1, -1) * scales.y_scale[0][:, None]
+
+
 def painted_uk(likelihood, scales, brightness):
     """Image (40, 40, f) of the light that has a brightness (f,) over cold gas of a unit Compton scale."""
     unit = ClusterScales(scales.theta500_arcmin[:, 0], np.ones(1))
@@ -45,7 +50,7 @@ def test_the_integral_is_that_over_painted_dust_and_motion(likelihood, scales):
     rng = np.random.default_rng(4)
     images = np.array([8.0, 6.0, 20.0]) / 0.25 * rng.standard_normal((1, 40, 40, 3))
     found = found_in(likelihood, scales, images)
-    gas, dust, motion = (painted_uk(likelihood, scales, b) for b in found.brightness[:, 0, 0, 0])
+    gas, dust, motion = (painted_uk(likelihood, scales, b) for b in brightness(found, scales)[:, 0])
     images = images + gas + 1.5 * dust + 0.7 * motion
     spread = found_in(likelihood, scales, images)
     found = Marginalised.of(spread.seen, spread.own)
@@ -67,7 +72,7 @@ def test_the_integral_is_that_over_painted_dust_and_motion(likelihood, scales):
 def test_motion_and_dust_are_as_bright_as_by_hand(likelihood, scales):
     """tau v / c T_CMB with tau = y m_e c^2 / kT; the dust's flux is the integral of its image."""
     found = found_in(likelihood, scales, np.zeros((1, 40, 40, 3)))
-    _, dust, motion = found.brightness[:, 0, :, 0]
+    _, dust, motion = brightness(found, scales)
     cold_uk = np.array([band.response.tsz_uk_per_y() for band in BANDS])
     tau = scales.y_scale[0, 1] * 511.0 / scales.kt_kev[0, 1]
     np.testing.assert_allclose(motion[1] * cold_uk, tau * (300.0 / 299_792.458) * 2.7255e6, rtol=2e-3)

@@ -76,13 +76,13 @@ class _LinearProducts:
         mass, z = np.broadcast_to(MASS, (n, 2)), np.full((n, 2), REDSHIFT[0])
         placed = likelihood.placed(cluster_scales(mass, z, likelihood.model), np.zeros(1))
         spread = DustAndMotion(likelihood)(weighed, placed, mass, z)
-        self._seen, self._own = spread.seen[..., 0], spread.own[:, :, 0, :, 0]
+        self._seen, self._own = spread.seen[..., 0], spread.own[:, 0, :, 0]
         between = np.einsum("pnj,pmj->nm", weighed.fields_uk, weighed.weighted)
         self._with_data, self._between = between[0, 1:], between[1:, 1:]
 
     def _ln_likelihood(self, brightness):
         seen = self._seen[:, :1] - np.einsum("rb,abm->arm", brightness, self._seen[:, 1:])
-        found = Marginalised.of(seen, np.broadcast_to(self._own[:, :, None], (3, *seen.shape)))
+        found = Marginalised.of(seen, self._own[:, None])
         chi2 = (
             np.einsum("rb,bc,rc->r", brightness, self._between, brightness)
             - 2.0 * brightness @ self._with_data
