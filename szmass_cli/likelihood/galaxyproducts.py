@@ -13,7 +13,6 @@ brightness says, which bounds what any bin does.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from szmass_cli.likelihood.depth import Depth, PerDepth
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Removed, Weighed
@@ -67,7 +66,7 @@ class GalaxiesAtDepth:
         (n_places, f, _), n_bins = between.shape, len(mean)
         inner = root.swapaxes(-1, -2) @ between[:, None] @ root
         lower = np.linalg.cholesky(inner + np.eye(f))
-        factor = solve_triangular(lower, np.broadcast_to(root.swapaxes(-1, -2), lower.shape), lower=True)
+        factor = np.linalg.solve(lower, np.broadcast_to(root.swapaxes(-1, -2), lower.shape))
         covariance = factor.swapaxes(-1, -2) @ factor  # K K^T, (o, h, f, f)
         pulled = mean @ between  # G m, (o, h, f)
         left = (factor @ pulled[..., None])[..., 0]
