@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal
 
 from szmass_cli.config import parse_config
 from szmass_cli.likelihood.dustandmotion import DustAndMotion, Marginalised
+from szmass_cli.likelihood.galaxyproducts import GalaxyProducts
 from szmass_cli.likelihood.memberlight import MemberLight
 from szmass_cli.likelihood.pointimages import point_images_uk
 from szmass_cli.likelihood.radiogalaxies import Brightness, GalaxyPrior, places
@@ -133,3 +134,11 @@ def test_gains_are_finite_however_odd_the_cutout(likelihood):
     masses = np.geomspace(3e13, 2e15, 24)
     gains = MemberLight(likelihood).ln_gains(likelihood.weigh(images), masses, np.array([0.1, 0.3, 1.0, 2.0]))
     assert gains.shape == (4, 2, 24) and np.isfinite(gains).all()
+
+
+def test_no_bin_of_brightness_says_more_than_any_brightness(likelihood, galaxies_uk):
+    weighed = likelihood.weigh(observed(galaxies_uk, 12, 6.0)[None])
+    products = GalaxyProducts(likelihood)
+    found = products.on_cutout(products.seen(weighed)[0], weighed.depths[0])
+    assert (found.ln_alone[:, :-1] < found.ln_alone[:, -1:] + 0.01).all()
+    assert found.ln_alone[12, :-1].max() > 20.0
