@@ -14,7 +14,7 @@ GRID = mass_grid(RANGE)
 
 
 def test_the_floor_decides_under_no_prior():
-    """Of a massive cluster, which the mass function would put among the many small ones by the floor alone."""
+    """Of a massive cluster, which by the floor alone the mass function would put among small ones."""
     nothing = Tempering(np.array([1.0]), np.zeros(1), np.ones(1), RANGE)
     change = PriorChange(Prior.FLAT_LOG, Prior.MASS_FUNCTION, PLANCK18)
     ln_likelihood = -0.5 * ((GRID - np.log(1e15)) / 0.1)[None] ** 2
