@@ -27,6 +27,7 @@ from szmass_cli.likelihood.radiogalaxies import GalaxyPrior
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 from szmass_cli.network.correction import interpolation
+from szmass_cli.network.evidence import Corrected
 from szmass_cli.posterior.grid import ln_density_at, moments, normalised
 
 SALT, FLOOR, NONE = 9, 0.01, 1e-6
@@ -70,11 +71,12 @@ def all_densities(assumed: Assumed, bundle: Bundle, network: Network, cutouts: I
         gains = over_dark.ln_gains(darker, nodes, z).sum(axis=1) @ to_grid
         found["no radio power in C"] = without.ln_likelihood(darker, ln_mass, z) + gains
         seen = features(likelihood, scores, members, weighed, z, ln_mass, plain)
-        found["network"] = plain + network.corrector(seen).g
+        g = network.corrector(seen).g
+        found["network"], evidence = plain + g, Corrected.of(seen, g, ln_mass).evidence
         found["half the network"] = 0.5 * (found["members"] + found["network"])
         densities = {name: normalised(values) for name, values in found.items()}
         for name, floor in (("recalibrated", 0.0), ("floor", recalibration.floor)):
-            densities[name] = replace(recalibration, floor=floor)(densities["network"], z, seen.snr)
+            densities[name] = replace(recalibration, floor=floor)(densities["network"], z, seen.snr, evidence)
         truth, kept = np.log(m200c), seen.snr > 3.0
         judged = {
             key: [ln_density_at(ln_mass, p, truth), *moments(ln_mass, p)] for key, p in densities.items()

@@ -29,7 +29,8 @@ from szmass_cli.network.correction import HIDDEN, believed_gains, build_correcti
 from szmass_cli.network.fit.blockstore import BlockStore
 from szmass_cli.network.fit.lessons import FLOOR, CorrectionLesson
 from szmass_cli.posterior.grid import ln_density_at, mass_grid
-from szmass_cli.posterior.recalibrating import HeldOut, fit_recalibration
+from szmass_cli.posterior.heldout import HeldOut
+from szmass_cli.posterior.recalibrating import fit_recalibration
 from szmass_cli.sky.clusters import mass_range
 
 BATCH = 128

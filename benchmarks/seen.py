@@ -23,6 +23,7 @@ from szmass_cli.evaluation.markdown import table
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 from szmass_cli.network.correction import Corrector, build_correction
+from szmass_cli.network.evidence import Corrected
 from szmass_cli.posterior.grid import normalised
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.sky.cutouts import Stream, block_generator
@@ -66,10 +67,11 @@ def judged(model: str, n: int, seed: int, which: tuple[bool, int]) -> Found:
         block = simulator.draw(config.clusters, rng, SIZE)
         seen_of = block.features
         truth = (block.redshift, seen_of.snr)
+        found = Corrected.of(seen_of, network.corrector(seen_of).g, ln_mass)
         densities = (
-            bundle.recalibration(normalised(seen_of.ln_likelihood + network.corrector(seen_of).g), *truth),
+            bundle.recalibration(found.density, *truth, found.evidence),
             bundle.of_likelihood(normalised(seen_of.ln_likelihood), *truth),
-            normalised(seen_of.ln_likelihood + network.corrector(seen_of).g),
+            found.density,
             normalised(seen_of.ln_likelihood + untaught(seen_of).g),
         )
         one, other, taught, alone = (

@@ -10,8 +10,8 @@ from szmass_cli.estimation.injected import Injected
 from szmass_cli.estimation.measured import Measured
 from szmass_cli.posterior.coverage import LEAST_SNR, SNR_EDGES, Coverage
 from szmass_cli.posterior.grid import normalised
+from szmass_cli.posterior.heldout import HeldOut
 from szmass_cli.posterior.masses import MassPosterior
-from szmass_cli.posterior.recalibrating import HeldOut
 from szmass_cli.posterior.tempering import Tempering, fitted_tempering
 
 LEAST_FOUND = 30

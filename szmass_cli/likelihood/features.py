@@ -66,6 +66,11 @@ class Features:
     def __getitem__(self, rows: np.ndarray | slice) -> "Features":
         return Features(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
+    @property
+    def ln_gains(self) -> np.ndarray:
+        """Return what each of g kinds of contamination adds to ln L at `mass_nodes`, (n, g, 24)."""
+        return np.sinh(self.curves[:, N_PLAIN_CURVES:], dtype=float).reshape(len(self), -1, N_MASSES)
+
 
 def mass_nodes(ln_mass_grid: np.ndarray) -> np.ndarray:
     """Return the masses (24,) [ln Msun] at which curves are shown, evenly over a grid (m,)."""

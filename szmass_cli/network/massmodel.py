@@ -9,7 +9,7 @@ from szmass_cli.likelihood.features import Features
 from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.correction import Corrector
-from szmass_cli.posterior.grid import normalised
+from szmass_cli.network.evidence import Corrected
 from szmass_cli.posterior.masses import MassPosterior
 from szmass_cli.posterior.recalibration import Recalibration
 
@@ -76,7 +76,7 @@ class MassModel:
     def __call__(self, features: Features, redshift: np.ndarray) -> MassAnswer:
         """Return the posteriors of n cutouts at redshifts (n,)."""
         correction = self._corrector(features)
-        density = normalised(features.ln_likelihood + correction.g)
-        told = self._recalibration.without_floor(density, redshift, features.snr)
+        found = Corrected.of(features, correction.g, self.ln_mass)
+        told = self._recalibration.without_floor(found.density, redshift, features.snr, found.evidence)
         posterior = MassPosterior(self.ln_mass, told)
         return MassAnswer(posterior, self.floor, correction.y_map, correction.lost)

@@ -1,15 +1,26 @@
-"""Posteriors recalibrated on held-out simulations: shift and stretch by mass, redshift and S/N."""
+"""Posteriors recalibrated on held-out simulations: shifted, stretched, and given the tails that they lack.
+
+How far tails reach depends on what is known of a cutout: where a likelihood was changed much by what a
+cluster may shine with, its posterior is less certain than where nothing shone.
+"""
 
 from dataclasses import dataclass, field
 from itertools import product
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import expit, logit
 
 from szmass_cli.posterior.grid import mass_grid, moments
 from szmass_cli.posterior.priors import Prior
 
 AXES = ("ln_mass_nodes", "ln_redshift_nodes", "snr_nodes")
+
+WIDE = 2.0
+"""Factor on the standard deviation of the wide part that makes the tails of a posterior."""
+
+UNUSUAL = 4.0
+"""Evidence counts up to so many of its standard deviations from the usual."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,13 @@ class Recalibration:
         Range of M200c [Msun] in which the prior is flat in ln M200c.
     floor : float
         Probability spread evenly over all masses, for clusters unlike any in the training.
+    tail : numpy.ndarray, shape (c,)
+        Share of the wide part, by S/N and interpolated in its logit; of shape (0,) where there is none.
+    usual : numpy.ndarray, shape (2, k)
+        Mean and standard deviation of k numbers of evidence about a cutout; k may be 0.
+    slopes : numpy.ndarray, shape (3, k)
+        What evidence, in standard deviations from the usual, adds to the shift, to ln of the stretch and to
+        the logit of the share.
     """
 
     ln_mass_nodes: np.ndarray
@@ -37,6 +55,9 @@ class Recalibration:
     stretch: np.ndarray
     prior_range_msun: tuple[float, float]
     floor: float = field(default=0.0)
+    tail: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    usual: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
+    slopes: np.ndarray = field(default_factory=lambda: np.zeros((3, 0)))
 
     prior: ClassVar[Prior] = Prior.FLAT_LOG
     """The prior of the posteriors."""
@@ -55,6 +76,15 @@ class Recalibration:
             raise ValueError("stretch must be positive")
         if not 0.0 <= self.floor < 0.5:
             raise ValueError("floor must be a small probability")
+        tail, n_evidence = np.asarray(self.tail), np.shape(self.usual)[-1]
+        if tail.shape not in ((0,), shape[2:]) or not np.all((tail > 0.0) & (tail < 0.5)):
+            raise ValueError("tail is no table of small shares")
+        for name, rows in (("usual", 2), ("slopes", 3)):
+            values = np.asarray(getattr(self, name))
+            if values.shape != (rows, n_evidence) or not np.isfinite(values).all():
+                raise ValueError(f"{name} is no table of numbers of shape {(rows, n_evidence)}")
+        if np.any(np.asarray(self.usual)[1] <= 0.0):
+            raise ValueError("usual deviations must be positive")
 
     @classmethod
     def identity(cls, prior_range_msun: tuple[float, float]) -> "Recalibration":
@@ -75,10 +105,17 @@ class Recalibration:
 
     @property
     def moves_nothing(self) -> bool:
-        """Return whether no posterior is shifted or stretched."""
-        return not np.any(self.shift) and bool(np.all(self.stretch == 1.0))
+        """Return whether no posterior is shifted or stretched, and none has tails."""
+        unmoved = not np.any(self.shift) and bool(np.all(self.stretch == 1.0))
+        return unmoved and not np.any(self.slopes) and not np.any(self.tail)
 
-    def __call__(self, density: np.ndarray, redshift: np.ndarray, snr: np.ndarray) -> np.ndarray:
+    def __call__(
+        self,
+        density: np.ndarray,
+        redshift: np.ndarray,
+        snr: np.ndarray,
+        evidence: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return the recalibrated posteriors (n, m), whose rows sum to one, with the floor.
 
         Parameters
@@ -87,12 +124,25 @@ class Recalibration:
             Probability of each cell of `ln_mass`; rows sum to one.
         redshift, snr : numpy.ndarray, shape (n,)
             Redshift and matched-filter S/N of the clusters.
+        evidence : numpy.ndarray, shape (n, k), optional
+            Evidence about the cutouts; without need where the recalibration was fitted without.
+
+        Raises
+        ------
+        ValueError
+            If the evidence that it was fitted with is not there.
         """
-        told = self.without_floor(density, redshift, snr)
+        told = self.without_floor(density, redshift, snr, evidence)
         return told if self.floor == 0.0 else (1.0 - self.floor) * told + self.floor / density.shape[1]
 
-    def without_floor(self, density: np.ndarray, redshift: np.ndarray, snr: np.ndarray) -> np.ndarray:
-        """Return posteriors (n, m) shifted and stretched, whose rows sum to one.
+    def without_floor(
+        self,
+        density: np.ndarray,
+        redshift: np.ndarray,
+        snr: np.ndarray,
+        evidence: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return posteriors (n, m) shifted, stretched and with their tails, whose rows sum to one.
 
         Parameters
         ----------
@@ -100,6 +150,13 @@ class Recalibration:
             Probability of each cell of `ln_mass`; rows sum to one.
         redshift, snr : numpy.ndarray, shape (n,)
             Redshift and matched-filter S/N of the clusters.
+        evidence : numpy.ndarray, shape (n, k), optional
+            Evidence about the cutouts; without need where the recalibration was fitted without.
+
+        Raises
+        ------
+        ValueError
+            If the evidence that it was fitted with is not there.
         """
         if self.moves_nothing:
             return density
@@ -109,12 +166,34 @@ class Recalibration:
             np.sum([weight * table[corner] for corner, weight in weights], axis=0)
             for table in (self.shift, self.stretch)
         )
-        return shifted_and_stretched(self.ln_mass, density, mean, sigma, shift, stretch)
+        of_shift, of_stretch, of_tail = self._of_evidence(evidence, len(density))
+        shift, stretch = shift + of_shift, stretch * np.exp(of_stretch)
+        moved = shifted_and_stretched(self.ln_mass, density, mean, sigma, shift, stretch)
+        if not self.tail.size:
+            return moved
+        at_nodes = np.interp(np.arcsinh(snr), self.snr_nodes, logit(self.tail))
+        share = expit(at_nodes + of_tail)[:, None]
+        wide = shifted_and_stretched(self.ln_mass, density, mean, sigma, shift, WIDE * stretch)
+        return (1.0 - share) * moved + share * wide
+
+    def _of_evidence(self, evidence: np.ndarray | None, n: int) -> np.ndarray:
+        """Return what evidence (n, k) adds to shift, ln stretch and logit of the share, (3, n)."""
+        n_evidence = self.usual.shape[1]
+        found = np.zeros((n, 0)) if evidence is None or n_evidence == 0 else evidence
+        if found.shape != (n, n_evidence):
+            raise ValueError(f"evidence of shape {found.shape}, not {(n, n_evidence)}")
+        # no matrix product: its order of summation depends on the row's place among the others
+        return np.einsum("nk,sk->sn", unusual(found, self.usual), self.slopes)
 
     @property
     def nodes(self) -> list[np.ndarray]:
         """Return the nodes of the three axes: ln mass, ln redshift, S/N."""
         return [np.asarray(getattr(self, name), float) for name in AXES]
+
+
+def unusual(evidence: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Return evidence (n, k) in standard deviations from the usual (2, k), with a limit to each number."""
+    return np.clip((evidence - usual[0]) / usual[1], -UNUSUAL, UNUSUAL)
 
 
 def shifted_and_stretched(

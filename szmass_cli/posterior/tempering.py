@@ -12,7 +12,7 @@ import numpy as np
 
 from szmass_cli.posterior.coverage import LEAST_SNR
 from szmass_cli.posterior.grid import mass_grid, moments, normalised, probability_below
-from szmass_cli.posterior.recalibrating import HeldOut
+from szmass_cli.posterior.heldout import HeldOut
 from szmass_cli.posterior.recalibration import shifted_and_stretched
 
 SNR_NODES = (1.0, 3.0, 5.0, 8.0, 14.0, 25.0)

@@ -11,11 +11,12 @@ from szmass_cli.likelihood.oddness import Oddness, OddnessLevels
 from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.bundle.writing import write_bundle
 from szmass_cli.network.correction import Corrector, build_correction
+from szmass_cli.network.evidence import Corrected
 from szmass_cli.network.fit.lessons import CorrectionLesson
 from szmass_cli.network.weights import set_weights
-from szmass_cli.posterior.grid import mass_grid, normalised
-from szmass_cli.posterior.masses import MassPosterior
-from szmass_cli.posterior.recalibrating import HeldOut, fit_recalibration
+from szmass_cli.posterior.grid import mass_grid, moments, normalised
+from szmass_cli.posterior.heldout import HeldOut
+from szmass_cli.posterior.recalibrating import fit_recalibration
 from szmass_cli.sky.clusters import mass_range
 from szmass_cli.sky.cutouts import Stream
 from szmass_cli.system.progress import Progress, silent
@@ -25,8 +26,8 @@ from szmass_cli.training.simulator import DrawnCutouts, FeatureSimulator
 HELD_OUT = "held_out"
 """Name of the blocks of the calibration."""
 
-NEEDED = {f"odd_{field.name}" for field in fields(Oddness)}
-"""Arrays of oddness that a block must have."""
+NEEDED = {"evidence", *(f"odd_{field.name}" for field in fields(Oddness))}
+"""Arrays that a block must have, and those of earlier versions had not."""
 
 
 class CorrectionHead:
@@ -110,10 +111,11 @@ def found_in(block: DrawnCutouts, corrector: Corrector, ln_mass: np.ndarray) -> 
         Grid of posteriors [ln Msun].
     """
     seen = block.labelled.features
-    density = normalised(seen.ln_likelihood + corrector(seen).g)
-    odd = block.oddness(MassPosterior(ln_mass, density).moments[0])
+    found = Corrected.of(seen, corrector(seen).g, ln_mass)
+    odd = block.oddness(moments(ln_mass, found.density)[0])
     return {
-        "density": density,
+        "density": found.density,
+        "evidence": found.evidence,
         "alone": normalised(seen.ln_likelihood),
         "ln_mass": np.log(block.labelled.m200c),
         "redshift": block.labelled.redshift,
@@ -146,7 +148,8 @@ class _HeldOut:
         """Return what is kept of a block."""
         truth = (arrays["ln_mass"], arrays["redshift"], arrays["snr"])
         odd = Oddness(**{field.name: arrays[f"odd_{field.name}"] for field in fields(Oddness)})
-        return cls(HeldOut(arrays["density"], *truth), HeldOut(arrays["alone"], *truth), odd)
+        corrected = HeldOut(arrays["density"], *truth, arrays["evidence"])
+        return cls(corrected, HeldOut(arrays["alone"], *truth), odd)
 
     @classmethod
     def concatenate(cls, parts: "list[_HeldOut]") -> "_HeldOut":

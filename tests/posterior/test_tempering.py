@@ -7,8 +7,8 @@ import pytest
 
 from szmass_cli.posterior.coverage import Coverage
 from szmass_cli.posterior.grid import mass_grid, moments, normalised
+from szmass_cli.posterior.heldout import HeldOut
 from szmass_cli.posterior.masses import MassPosterior
-from szmass_cli.posterior.recalibrating import HeldOut
 from szmass_cli.posterior.tempering import SNR_NODES, Tempering, fitted_tempering
 
 RANGE = (3e13, 2e15)

@@ -9,13 +9,14 @@ import numpy as np
 from szmass_cli.evaluation.instruments.cases import Assumed, Case
 from szmass_cli.evaluation.instruments.simulation import TestBlock, ViewSimulator
 from szmass_cli.evaluation.instruments.suspicion import Suspicion
-from szmass_cli.likelihood.features import features
+from szmass_cli.likelihood.features import Features, features
 from szmass_cli.likelihood.gaussian import GaussianLikelihood, Weighed
 from szmass_cli.likelihood.oddness import OddnessLevels
 from szmass_cli.likelihood.residual import best_cluster
 from szmass_cli.likelihood.scores import ScoreImages
 from szmass_cli.network.bundle.bundle import Bundle
 from szmass_cli.network.correction import Corrector
+from szmass_cli.network.evidence import Corrected
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.grid import ln_density_at, normalised, probability_below
 from szmass_cli.posterior.masses import MassPosterior
@@ -44,6 +45,13 @@ class Network:
     def of(cls, bundle: Bundle) -> "Network":
         """Return the learnt part of a bundle."""
         return cls(Corrector.from_bundle(bundle), bundle.recalibration, bundle.odd_levels)
+
+    def told(self, seen: Features, redshift: np.ndarray) -> MassPosterior:
+        """Return the posteriors of n cutouts at redshifts (n,), without the floor."""
+        ln_mass, change = self.recalibration.ln_mass, self.recalibration
+        found = Corrected.of(seen, self.corrector(seen).g, ln_mass)
+        density = change.without_floor(found.density, redshift, seen.snr, found.evidence)
+        return MassPosterior(ln_mass, density)
 
 
 @dataclass(frozen=True)
@@ -221,10 +229,8 @@ class Posteriors:
             self._ln_mass,
             ln_likelihood,
         )
-        density = normalised(ln_likelihood + self._network.corrector(seen).g)
-        recalibration = self._network.recalibration
-        density = recalibration.without_floor(density, redshift, seen.snr)
-        return Answer(exact, MassPosterior(self._ln_mass, density), recalibration.floor, seen.snr, weighed)
+        told, floor = self._network.told(seen, redshift), self._network.recalibration.floor
+        return Answer(exact, told, floor, seen.snr, weighed)
 
     def _ln_likelihood(self, weighed: Weighed, redshift: np.ndarray) -> np.ndarray:
         if self._positions is None:
