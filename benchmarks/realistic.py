@@ -4,8 +4,8 @@
                                    [--across FILE] [-o FOLDER]
 
 Prints the tables of `szmass evaluate` on the realistic sky for n cutouts of each survey, then those of
-surveys of a Gaussian sky, with noise that bands do not share; writes both to FOLDER, with a model card,
-which the table of `benchmarks/across.py -o FILE` is put into.
+surveys of a Gaussian sky, three bands with noise that they do not share, and one band; writes both to FOLDER,
+with a model card, which the table of `benchmarks/across.py -o FILE` is put into.
 Surveys are shared out to worker processes; numbers do not depend on how many.
 """
 
@@ -15,8 +15,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from szmass_cli.config import load_config
 from szmass_cli.evaluation.card import model_card
-from szmass_cli.evaluation.instruments.cases import preset_cases
+from szmass_cli.evaluation.instruments.cases import PIVOT_GHZ, Case, preset_cases, survey_case
 from szmass_cli.evaluation.instruments.judging import Network, judged_case
 from szmass_cli.evaluation.instruments.metrics import InstrumentsMetrics
 from szmass_cli.evaluation.instruments.rows import CaseRow
@@ -24,6 +25,7 @@ from szmass_cli.evaluation.instruments.tables import summary
 from szmass_cli.evaluation.realistic.rows import RealisticRow
 from szmass_cli.evaluation.realistic.run import realistic_row
 from szmass_cli.evaluation.realistic.testsets import realistic_cases
+from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.network.bundle.bundle import Bundle, read_bundle
 
 
@@ -40,11 +42,18 @@ def realistic(model: str, n: int, seed: int, number: int) -> RealisticRow:
     return realistic_row(bundle, realistic_cases(bundle.sky_model)[number], n, seed, number, told)
 
 
+def gaussian_cases(sky: SkyModel) -> list[Case]:
+    """Return three bands of each survey, and one band of SPT-3G, on the sky that likelihoods assume."""
+    there = load_config("spt-3g").sky.frequencies_ghz
+    one = load_config("spt-3g").with_frequencies([min(there, key=lambda ghz: abs(ghz - PIVOT_GHZ))])
+    return [*preset_cases(sky, correlations=(0.0,)), survey_case(sky, one, "spt-3g, 150 GHz alone")]
+
+
 def gaussian(model: str, n: int, seed: int, number: int) -> CaseRow:
     """Return the row of a survey of the Gaussian sky by its number."""
     bundle = read_bundle(model)
     assert isinstance(bundle, Bundle)
-    case = preset_cases(bundle.sky_model, correlations=(0.0,))[number]
+    case = gaussian_cases(bundle.sky_model)[number]
     judged = judged_case(case, bundle.ln_mass, Network.of(bundle), n, seed, number)
     told(case.name, n, n)
     return CaseRow.of(case.name, judged, case.is_told_the_truth)
@@ -68,7 +77,7 @@ def main() -> None:
         one = partial(realistic, options.model, options.n, options.seed)
         on_realistic = pool.map(one, range(len(realistic_cases(sky))), chunksize=1)
         other = partial(gaussian, options.model, options.gaussian, options.seed)
-        on_gaussian = pool.map(other, range(len(preset_cases(sky, correlations=(0.0,)))), chunksize=1)
+        on_gaussian = pool.map(other, range(len(gaussian_cases(sky))), chunksize=1)
     metrics = InstrumentsMetrics(
         bundle.metadata.name, bundle.sha256, options.seed, tuple(on_gaussian), realistic=tuple(on_realistic)
     )

@@ -14,8 +14,8 @@ CALLED = {
 
 EXPLAINED = (
     "Of clusters with S/N above 3. Gaussian likelihood: exact on a Gaussian sky, marginalised over the "
-    "scatter of profiles. Recalibrated: the same, shifted and stretched by maximum likelihood on the "
-    "simulations that the model was recalibrated on; what a matched filter can do at best. No "
+    "scatter of profiles. Recalibrated: the same, shifted, stretched and given tails by maximum likelihood "
+    "on the simulations that the model was recalibrated on; what a matched filter can do at best. No "
     "contamination: the Gaussian likelihood of the same cutouts without sources, dust, neighbours, motion "
     "and lensing. ln p: of the true ln M [nats]; rms and median of ln(M_est / M_true): S/N above 5; wild: "
     "off by more than 0.7 in ln M."
