@@ -142,8 +142,8 @@ class CellRow:
         Of the network.
     median : Measured
         Median of ln(M_est / M_true) of the network.
-    clean_median : float, optional
-        The same of the likelihood of cutouts without contamination: what a cut in true masses leaves of any
+    clean_median, clean_coverage_68 : float, optional
+        Both of the likelihood of cutouts without contamination: what a cut in true masses leaves of any
         posterior. Reports of earlier versions have none.
     """
 
@@ -154,6 +154,7 @@ class CellRow:
     coverage_68: float
     median: Measured
     clean_median: float | None = None
+    clean_coverage_68: float | None = None
 
 
 @dataclass(frozen=True)
@@ -303,6 +304,7 @@ def _cells(seen: Opinions) -> Iterator[CellRow]:
                 coverage(seen.network.below[inside], CENTRAL[0]),
                 Measured(float(np.median(off)), error),
                 float(np.median((seen.clean.median - seen.ln_mass)[inside])),
+                coverage(seen.clean.below[inside], CENTRAL[0]),
             )
 
 

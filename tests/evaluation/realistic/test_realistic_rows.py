@@ -61,6 +61,8 @@ def test_cells_hold_the_bias_and_that_of_clean_cutouts(found):
     assert cell.clean_median == pytest.approx(0.02, abs=0.01)
     text = cell_table((RealisticRow.of("a", found),))
     assert f"{cell.median.value:+.3f}" in text and f"{cell.clean_median:+.3f}" in text
+    assert cell.clean_coverage_68 == pytest.approx(0.6827, abs=0.05)
+    assert f"{cell.clean_coverage_68:.3f}" in text
 
 
 def test_flags_that_find_wrong_rows_are_told_from_those_that_do_not(found):
