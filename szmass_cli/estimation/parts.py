@@ -20,7 +20,7 @@ from szmass_cli.system.files import atomic_path, lock
 from szmass_cli.system.versions import today
 
 PLAN = "plan.json"
-FORMAT = 9
+FORMAT = 10
 NAMES = ("posteriors", "suffix", "flag_names", "check")
 """Settings of what `szmass merge` writes, on which no measured number depends."""
 

@@ -1,15 +1,25 @@
 """Corrected posteriors, with the evidence of how far they are to be believed."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from szmass_cli.likelihood.contamination import KINDS
 from szmass_cli.likelihood.features import Features, mass_nodes
 from szmass_cli.physics.evengrid import place
 from szmass_cli.posterior.grid import moments, normalised
 
+OTHERS = 2
+"""Numbers of evidence besides the gains: moves of the mean and of the width."""
+
 MOVED_SCALE = 3.0
 """Changes of the mean count as arcsinh of so many times themselves, in standard deviations."""
+
+
+def n_evidence(kind: Literal["central_source", "members"]) -> int:
+    """Return how many numbers of evidence there are with a kind of contamination."""
+    return KINDS[kind].N_GAINS + OTHERS
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ def mass_grid(m200c_range_msun: tuple[float, float]) -> np.ndarray:
 
 def moments(ln_mass: np.ndarray, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of ln M of posteriors (n, m) on a grid (m,), each (n,)."""
-    mean = density @ ln_mass
-    return mean, np.sqrt(np.maximum(density @ ln_mass**2 - mean**2, 1e-8))
+    # no matrix product: its order of summation depends on the row's place among the others
+    mean, square = (np.einsum("nm,m->n", density, values) for values in (ln_mass, ln_mass**2))
+    return mean, np.sqrt(np.maximum(square - mean**2, 1e-8))
 
 
 def normalised(ln_density: np.ndarray) -> np.ndarray:

@@ -27,8 +27,10 @@ class HeldOut:
     evidence: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self):
-        if len(self.evidence) != len(self.density):
+        if self.evidence.size == 0:
             object.__setattr__(self, "evidence", np.zeros((len(self.density), 0)))
+        if len(self.evidence) != len(self.density):
+            raise ValueError(f"evidence of {len(self.evidence)} cutouts, not {len(self.density)}")
 
     def __len__(self) -> int:
         return len(self.density)

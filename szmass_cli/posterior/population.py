@@ -5,7 +5,7 @@ int L(M) N(ln M) dlnM, over int P(M) N(ln M) dlnM where only a fraction P of clu
 the sample: posteriors are never averaged, and nothing is assumed of how many clusters there are of each mass.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -34,6 +34,9 @@ BEYOND = 1.5
 
 LEAST_INFORMATION = 1e-3
 """Least curvature of ln L at a maximum: half a unit of ln L over 30 in ln M are none."""
+
+SAYS_NOTHING = 3e-4
+"""Probability that the curve of a row says nothing of its mass: one that is wrong by far moves no sample."""
 
 FIRST_SCATTER, N_FIRST = 0.4, 60
 
@@ -160,6 +163,17 @@ class _Peak:
     ln_evidence: float
 
 
+def _with_doubt(curves: Curves) -> Curves:
+    """Return curves of which each may say nothing of its mass, with the probability of `SAYS_NOTHING`.
+
+    A row that says nothing is as likely as its selection, whatever its mass.
+    """
+    nothing = SAYS_NOTHING * curves.likelihood.mean(axis=1, keepdims=True)
+    shown = 1.0 if curves.selection is None else curves.selection
+    likelihood = (1.0 - SAYS_NOTHING) * curves.likelihood + (nothing * shown).astype(np.float32)
+    return replace(curves, likelihood=likelihood.astype(np.float32, copy=False))
+
+
 class _Rows:
     """Rows in groups of one mean, and ln of their likelihood with its derivatives."""
 
@@ -169,7 +183,7 @@ class _Rows:
         keys = np.round(numbers / np.maximum(np.ptp(numbers, axis=0) / N_GROUPS, ALIKE)).astype(np.int64)
         _, group = np.unique(keys, axis=0, return_inverse=True)
         order = np.argsort(group.reshape(-1), kind="stable")
-        self._curves = curves[order]
+        self._curves = _with_doubt(curves[order])
         self._starts = np.flatnonzero(np.diff(group.reshape(-1)[order], prepend=-1))
         counts = np.diff(np.append(self._starts, len(order)))
         self._design = np.add.reduceat(design[order], self._starts) / counts[:, None]

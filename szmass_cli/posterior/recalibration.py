@@ -19,6 +19,9 @@ AXES = ("ln_mass_nodes", "ln_redshift_nodes", "snr_nodes")
 WIDE = 2.0
 """Factor on the standard deviation of the wide part that makes the tails of a posterior."""
 
+LARGEST_SLOPE = 10.0
+"""No fit asks for more."""
+
 UNUSUAL = 4.0
 """Evidence counts up to so many of its standard deviations from the usual."""
 
@@ -76,7 +79,7 @@ class Recalibration:
             raise ValueError("stretch must be positive")
         if not 0.0 <= self.floor < 0.5:
             raise ValueError("floor must be a small probability")
-        tail, n_evidence = np.asarray(self.tail), np.shape(self.usual)[-1]
+        tail, n_evidence = np.asarray(self.tail), self.n_evidence
         if tail.shape not in ((0,), shape[2:]) or not np.all((tail > 0.0) & (tail < 0.5)):
             raise ValueError("tail is no table of small shares")
         for name, rows in (("usual", 2), ("slopes", 3)):
@@ -85,6 +88,8 @@ class Recalibration:
                 raise ValueError(f"{name} is no table of numbers of shape {(rows, n_evidence)}")
         if np.any(np.asarray(self.usual)[1] <= 0.0):
             raise ValueError("usual deviations must be positive")
+        if np.any(np.abs(self.slopes) > LARGEST_SLOPE):
+            raise ValueError(f"slopes must not exceed {LARGEST_SLOPE:g}")
 
     @classmethod
     def identity(cls, prior_range_msun: tuple[float, float]) -> "Recalibration":
@@ -97,6 +102,11 @@ class Recalibration:
     def ln_mass(self) -> np.ndarray:
         """Return the mass grid of the posteriors, (m,) [ln Msun]."""
         return mass_grid(self.prior_range_msun)
+
+    @property
+    def n_evidence(self) -> int:
+        """Return how many numbers of evidence it was fitted with, k."""
+        return np.shape(self.usual)[-1] if np.ndim(self.usual) == 2 else 0
 
     @property
     def is_identity(self) -> bool:
@@ -149,7 +159,7 @@ class Recalibration:
         density : numpy.ndarray, shape (n, m)
             Probability of each cell of `ln_mass`; rows sum to one.
         redshift, snr : numpy.ndarray, shape (n,)
-            Redshift and matched-filter S/N of the clusters.
+            Redshift and matched-filter S/N of the clusters. Rows whose numbers are none become NaN.
         evidence : numpy.ndarray, shape (n, k), optional
             Evidence about the cutouts; without need where the recalibration was fitted without.
 
@@ -160,6 +170,12 @@ class Recalibration:
         """
         if self.moves_nothing:
             return density
+        known = np.isfinite(density).all(axis=1) & np.isfinite(snr)
+        if not known.all():
+            found = np.full(density.shape, np.nan)
+            seen = None if evidence is None else evidence[known]
+            found[known] = self.without_floor(density[known], redshift[known], snr[known], seen)
+            return found
         mean, sigma = moments(self.ln_mass, density)
         weights = corner_weights(self.nodes, mean, redshift, snr)
         shift, stretch = (
@@ -178,10 +194,9 @@ class Recalibration:
 
     def _of_evidence(self, evidence: np.ndarray | None, n: int) -> np.ndarray:
         """Return what evidence (n, k) adds to shift, ln stretch and logit of the share, (3, n)."""
-        n_evidence = self.usual.shape[1]
-        found = np.zeros((n, 0)) if evidence is None or n_evidence == 0 else evidence
-        if found.shape != (n, n_evidence):
-            raise ValueError(f"evidence of shape {found.shape}, not {(n, n_evidence)}")
+        found = np.zeros((n, 0)) if evidence is None or self.n_evidence == 0 else evidence
+        if found.shape != (n, self.n_evidence):
+            raise ValueError(f"evidence of shape {found.shape}, not {(n, self.n_evidence)}")
         # no matrix product: its order of summation depends on the row's place among the others
         return np.einsum("nk,sk->sn", unusual(found, self.usual), self.slopes)
 

@@ -119,3 +119,31 @@ def test_values_that_are_not_finite_are_refused(bundle):
             file[key][...] = np.full(file[key].shape, np.nan)
         sealed(bundle, name)
         refused(bundle)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("usual", np.array(1.0)),
+        ("usual", np.ones((2, 2))),
+        ("slopes", np.full((3, 4), 1e300)),
+        ("tail", np.full(6, 0.1 + 0.1j)),
+        ("of_likelihood_tail", np.full(6, 0.7)),
+    ],
+)
+def test_tables_of_a_recalibration_that_are_none(bundle, name, values):
+    with h5py.File(bundle / "calibration.h5", "a") as file:
+        assert name in file
+        del file[name]
+        file[name] = values
+    sealed(bundle, "calibration.h5")
+    refused(bundle)
+
+
+def test_evidence_of_another_kind_of_contamination(bundle):
+    with h5py.File(bundle / "calibration.h5", "a") as file:
+        for name, rows in (("usual", 2), ("slopes", 3)):
+            del file[name]
+            file[name] = np.ones((rows, 2))
+    sealed(bundle, "calibration.h5")
+    assert "evidence" in refused(bundle)

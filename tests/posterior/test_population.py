@@ -138,3 +138,11 @@ def test_thinning_keeps_steps_narrow_and_likelihoods_finite():
     assert thinning(np.linspace(0.0, 1.0, 21)).step == 1
     curves = relative_likelihood(np.array([[-2000.0, 0.0, -1.0]]))
     assert curves.dtype == np.float32 and curves[0, 0] > 0.0 and curves[0, 1] == 1.0
+
+
+def test_one_row_that_is_wrong_by_far_moves_no_sample():
+    found = MEAN + np.hypot(0.3, 0.2) * np.random.default_rng(5).standard_normal(300)
+    wrong = found.copy()
+    wrong[7] = GRID[-1]
+    one, other = (inferred_population(gaussian_curves(of, 0.2), ones(300)) for of in (found, wrong))
+    assert abs(other.scatter - one.scatter) < 0.5 * one.errors[1]

@@ -200,9 +200,21 @@ def test_a_row_does_not_depend_on_the_others():
     found = fit_recalibration(RANGE, doubtful(6000, 17)[0])
     test, _ = doubtful(40, 18)
     all_of_them = found(test.density, test.redshift, test.snr, test.evidence)
-    one = test[7:8]
-    alone = found(one.density, one.redshift, one.snr, one.evidence)
-    np.testing.assert_allclose(all_of_them[7:8], alone, rtol=1e-9)
+    for rows in (slice(7, 8), slice(3, 36), slice(1, 40, 3)):
+        some = test[rows]
+        alone = found(some.density, some.redshift, some.snr, some.evidence)
+        np.testing.assert_array_equal(all_of_them[rows], alone)
+
+
+def test_rows_whose_numbers_are_none_end_no_block():
+    found = fit_recalibration(RANGE, doubtful(6000, 17)[0])
+    test, _ = doubtful(5, 18)
+    density, snr = test.density.copy(), test.snr.copy()
+    density[1], snr[3] = np.nan, np.nan
+    after = found(density, test.redshift, snr, test.evidence)
+    assert np.isnan(after[[1, 3]]).all()
+    right = found(test.density, test.redshift, test.snr, test.evidence)
+    np.testing.assert_array_equal(after[[0, 2, 4]], right[[0, 2, 4]])
 
 
 def test_sets_are_joined_and_cut_with_their_evidence():
@@ -211,6 +223,8 @@ def test_sets_are_joined_and_cut_with_their_evidence():
     np.testing.assert_array_equal(both.evidence[20:], other.evidence)
     np.testing.assert_array_equal(both[:20].evidence, one.evidence)
     assert simulated(5, 1).evidence.shape == (5, 0)
+    with pytest.raises(ValueError, match="evidence of 3"):
+        replace(one, evidence=np.zeros((3, 2)))
 
 
 @pytest.mark.parametrize(
@@ -221,6 +235,8 @@ def test_sets_are_joined_and_cut_with_their_evidence():
         {"tail": np.zeros(5)},
         {"usual": np.zeros((2, 0)), "slopes": np.zeros((3, 2))},
         {"slopes": np.full((3, 1), np.nan), "usual": np.ones((2, 1))},
+        {"slopes": np.full((3, 1), 1e300), "usual": np.ones((2, 1))},
+        {"usual": np.array(1.0)},
         {"usual": np.zeros((2, 1)), "slopes": np.zeros((3, 1))},
         {"ln_redshift_nodes": np.array([1.0, 0.0])},
         {"shift": np.zeros((9, 2, 4))},

@@ -31,6 +31,7 @@ from szmass_cli.network.bundle.metadata import (
     read_metadata,
     stated,
 )
+from szmass_cli.network.evidence import n_evidence
 from szmass_cli.network.paper.bundle import PaperBundle, read_paper_bundle
 from szmass_cli.physics.cosmology import Cosmology
 from szmass_cli.physics.profiles import SzModel
@@ -133,8 +134,8 @@ def read_bundle(model: str | Path) -> AnyBundle:
         if cmb.shape != CMB_ELL.shape or not np.isfinite(cmb).all():
             raise ValueError(f"cmb_dl_uk2 is no table of {CMB_ELL.size} numbers")
         alone, odd = _taken(table, OF_LIKELIHOOD), _taken(table, OF_ODDNESS)
-        recalibration = _recalibration(table)
-        of_likelihood = _recalibration(alone) if alone else None
+        recalibration = _recalibration(table, n_evidence(recipe.network.contamination))
+        of_likelihood = _recalibration(alone, 0) if alone else None
         odd_levels = OddnessLevels.from_arrays(odd) if odd else OddnessLevels.of_gaussian_sky()
         facts = stated(recipe)
     check_facts(path, metadata, facts)
@@ -148,11 +149,16 @@ def _taken(table: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): table.pop(name) for name in names}
 
 
-def _recalibration(table: dict[str, np.ndarray]) -> Recalibration:
-    """Return a recalibration from the arrays of a bundle's file."""
+def _recalibration(table: dict[str, np.ndarray], evidence: int) -> Recalibration:
+    """Return a recalibration from the arrays of a bundle's file, with so much evidence or none."""
+    if any(values.dtype.kind != "f" for values in table.values()):
+        raise ValueError("tables of a recalibration must be real numbers")
     low, high = table.pop("prior_range_msun")
     floor = float(table.pop("floor"))
-    return Recalibration(**table, prior_range_msun=(float(low), float(high)), floor=floor)
+    found = Recalibration(**table, prior_range_msun=(float(low), float(high)), floor=floor)
+    if found.n_evidence not in (0, evidence):
+        raise ValueError(f"usual is of {found.n_evidence} numbers of evidence, not {evidence}")
+    return found
 
 
 def read_history(bundle: AnyBundle) -> list[dict[str, float]]:
