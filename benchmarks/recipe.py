@@ -1,7 +1,8 @@
 """Networks of several sizes and inputs, trained on the same stored cutouts and judged on the same others.
 
     szmass train --config survey -o DIR --simulations SIMS     draws the cutouts that are needed
-    python benchmarks/recipe.py SIMS [--epochs 1] [--only NAME] [-o FILE]
+    python benchmarks/smoothed.py BANDS                           draws three bands of the same cutouts
+    python benchmarks/recipe.py SIMS [--bands BANDS] [--epochs 1] [--blocks 64] [--only NAME] [-o FILE]
 
 Prints a row for each variant: weights, seconds of training, and the gain in ln p of the truth [nats] on the
 validation set over the Gaussian likelihood, of all clusters and of those with S/N above 3, beside that of the
@@ -19,13 +20,14 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
+from smoothed import CENTRES_GHZ, bands_store
 
 from szmass_cli.config import NetworkConfig, SurveyConfig, load_config
 from szmass_cli.evaluation.markdown import table
 from szmass_cli.likelihood.contamination import KINDS
-from szmass_cli.likelihood.features import N_MASSES, mass_nodes
+from szmass_cli.likelihood.features import IMAGE_SIDE, N_MASSES, mass_nodes
 from szmass_cli.network.backend import load_keras
-from szmass_cli.network.correction import HIDDEN, believed_gains, build_correction, input_shapes
+from szmass_cli.network.correction import HIDDEN, believed_gains, build_correction, corrections, input_shapes
 from szmass_cli.network.fit.blockstore import BlockStore
 from szmass_cli.network.fit.lessons import FLOOR, CorrectionLesson
 from szmass_cli.posterior.grid import ln_density_at, mass_grid
@@ -39,11 +41,24 @@ TOGETHER = 12
 
 @dataclass(frozen=True)
 class Variant:
-    """A network: how many of the four images it sees, its size, and what share of the sum over members."""
+    """A network.
+
+    Parameters
+    ----------
+    images : int
+        How many of the four score images it sees.
+    base_filters : int
+        Its size.
+    members : float
+        What share of the sum over members it sees.
+    bands : int
+        How many of the three smoothed bands it sees.
+    """
 
     images: int
     base_filters: int
     members: float = 1.0
+    bands: int = 0
 
 
 VARIANTS = {
@@ -53,6 +68,7 @@ VARIANTS = {
     "all images, 8 filters": Variant(4, 8),
     "all images, 16 filters": Variant(4, 16),
     "all images, 4 filters, no sum": Variant(4, 4, 0.0),
+    "all images, 4 filters, smoothed bands": Variant(4, 4, 1.0, len(CENTRES_GHZ)),
 }
 
 
@@ -74,10 +90,12 @@ def built(variant: Variant, config: NetworkConfig) -> Any:
     keras = load_keras()
     inputs = {name: keras.Input(shape, name=name) for name, shape in input_shapes(config).items()}
     seen = {name: inputs[name] * factor for name, factor in shown(variant, config).items()}
+    if variant.bands:
+        inputs["bands"] = keras.Input((IMAGE_SIDE, IMAGE_SIDE, variant.bands), name="bands")
+        seen["images"] = keras.ops.concatenate([seen["images"], inputs["bands"]], axis=-1)
     if variant.images:
-        whole = build_correction(config.model_copy(update={"base_filters": variant.base_filters}))
-        outputs = whole(seen)
-        return keras.Model(inputs, {"g": outputs["g"], "y": outputs["y"]})
+        sized = config.model_copy(update={"base_filters": variant.base_filters})
+        return keras.Model(inputs, corrections(seen, sized))
     hidden = seen["curves"]
     for _ in range(2):
         hidden = keras.layers.Dense(HIDDEN, kernel_initializer="lecun_normal", activation="selu")(hidden)
@@ -87,7 +105,35 @@ def built(variant: Variant, config: NetworkConfig) -> Any:
     return keras.Model(inputs, {"g": g, "y": nothing})
 
 
-def trained(variant: Variant, config: SurveyConfig, store: BlockStore, n_blocks: int, epochs: float) -> Any:
+@dataclass(frozen=True)
+class Cutouts:
+    """Stored cutouts.
+
+    Parameters
+    ----------
+    store : BlockStore
+        What a lesson makes of their features.
+    bands : BlockStore, optional
+        Smoothed bands of the same.
+    """
+
+    store: BlockStore
+    bands: BlockStore | None
+
+    def block(self, name: str, variant: Variant | None = None) -> Any:
+        """Return inputs and targets of a block, with the smoothed bands that a variant sees."""
+        inputs, targets = self.store.block(name, drawn_before)
+        if variant is None or variant.bands == 0:
+            return inputs, targets
+        if self.bands is None:
+            raise SystemExit("Smoothed bands are asked for: give --bands.")
+        drawn_again = self.bands.block(name, drawn_before)
+        if not np.allclose(drawn_again["ln_redshift"], inputs["curves"][:, 3 * N_MASSES], atol=1e-5):
+            raise SystemExit(f"Smoothed bands of block {name} are of other cutouts.")
+        return {**inputs, "bands": drawn_again["bands"][..., : variant.bands]}, targets
+
+
+def trained(variant: Variant, config: SurveyConfig, cutouts: Cutouts, n_blocks: int, epochs: float) -> Any:
     """Return the network of a variant after some passes through stored blocks."""
     keras = load_keras()
     keras.utils.set_random_seed(config.training.seed)
@@ -100,7 +146,7 @@ def trained(variant: Variant, config: SurveyConfig, store: BlockStore, n_blocks:
     model.compile(adam, **CorrectionLesson(config).losses)
     numbers = np.arange(int(epochs * n_blocks)) % n_blocks
     for start in range(0, numbers.size, TOGETHER):
-        blocks = [store.block(f"{k:05d}", drawn_before) for k in numbers[start : start + TOGETHER]]
+        blocks = [cutouts.block(f"{k:05d}", variant) for k in numbers[start : start + TOGETHER]]
         inputs, targets = (
             {name: np.concatenate([block[which][name] for block in blocks]) for name in blocks[0][which]}
             for which in (0, 1)
@@ -152,6 +198,7 @@ def main() -> None:
     """Train and judge the variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("simulations", type=Path)
+    parser.add_argument("--bands", type=Path)
     parser.add_argument("--config", default="survey")
     parser.add_argument("--blocks", type=int, default=64)
     parser.add_argument("--epochs", type=float, default=1.0)
@@ -159,14 +206,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     config = load_config(options.config)
-    store = BlockStore(options.simulations, config.simulations)
+    bands = None if options.bands is None else bands_store(options.bands, config)
+    cutouts = Cutouts(BlockStore(options.simulations, config.simulations), bands)
     ln_mass = mass_grid(mass_range(config.clusters))
-    validation = store.block("validation", drawn_before)
+    validation = cutouts.block("validation")
     truth = held_out(validation, ln_mass)
     before = ln_p(truth.density, truth, ln_mass)
     began = time.process_time()
     parts = [
-        held_out(store.block(f"{k:05d}", drawn_before), ln_mass)
+        held_out(cutouts.block(f"{k:05d}"), ln_mass)
         for k in range(0, options.blocks, max(1, options.blocks // 24))
     ]
     recalibration = fit_recalibration(mass_range(config.clusters), HeldOut.concatenate(parts))
@@ -175,11 +223,12 @@ def main() -> None:
     rows = [row("recalibrated likelihood", 0, seconds, [after - before], truth.snr)]
     untaught = judged(build_correction(config.network), validation, truth, config, ln_mass)
     rows.append(row("the sum, nothing learnt", 0, 0.0, [untaught - before], truth.snr))
-    for name in options.only or VARIANTS:
+    seen = [name for name, variant in VARIANTS.items() if bands is not None or variant.bands == 0]
+    for name in options.only or seen:
         began = time.process_time()
-        model = trained(VARIANTS[name], config, store, options.blocks, options.epochs)
+        model = trained(VARIANTS[name], config, cutouts, options.blocks, options.epochs)
         seconds = time.process_time() - began
-        after = judged(model, validation, truth, config, ln_mass)
+        after = judged(model, cutouts.block("validation", VARIANTS[name]), truth, config, ln_mass)
         rows.append(row(name, model.count_params(), seconds, [after - before, after - untaught], truth.snr))
         print(*rows[-1], file=sys.stderr, flush=True)
     head = ["", "weights", "CPU s", "all [nats]", "S/N > 3", "S/N > 3, over the sum"]

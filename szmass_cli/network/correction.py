@@ -59,8 +59,21 @@ def build_correction(config: NetworkConfig) -> "keras.Model":
         and ``y`` (n, 40, 40, 1), what is to be added to `Features.y_map` over `Features.y_sigma`.
     """
     keras = load_keras()
-    layers = keras.layers
     inputs = {name: keras.Input(shape, name=name) for name, shape in input_shapes(config).items()}
+    return keras.Model(inputs, corrections(inputs, config), name="correction")
+
+
+def corrections(inputs: dict[str, Any], config: NetworkConfig) -> dict[str, Any]:
+    """Return what `build_correction` puts out, of inputs that may have any number of images.
+
+    Parameters
+    ----------
+    inputs : dict of keras.KerasTensor
+        ``images`` (n, 20, 20, c) and ``curves`` (n, k).
+    config : NetworkConfig
+        As in `build_correction`.
+    """
+    layers = load_keras().layers
     maps = Trunk(config, LEVELS)(inputs["images"])
     core = layers.Cropping2D((IMAGE_SIDE - CORE_PIXELS) // 2)(maps.decoded)
     seen = [layers.GlobalAveragePooling2D(dtype="float32")(part) for part in (maps.bridge, core)]
@@ -71,7 +84,7 @@ def build_correction(config: NetworkConfig) -> "keras.Model":
     g = layers.Add(name="g", dtype="float32")([added, believed_gains(hidden, inputs["curves"], config)])
     large = layers.UpSampling2D(N_PIXELS // IMAGE_SIDE, interpolation="bilinear")(maps.decoded)
     y = layers.Identity(name="y", dtype="float32")(output_maps(large, 1))
-    return keras.Model(inputs, {"g": g, "y": y}, name="correction")
+    return {"g": g, "y": y}
 
 
 def believed_gains(hidden: Any, curves: Any, config: NetworkConfig) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from szmass_cli.config import ClusterConfig, SurveyConfig
-from szmass_cli.likelihood.depth import LN_STEP, Depths
+from szmass_cli.config import ClusterConfig
+from szmass_cli.likelihood.depth import LN_STEP
 from szmass_cli.likelihood.features import LabelledFeatures, features, reference_band
 from szmass_cli.likelihood.gaussian import Weighed
 from szmass_cli.likelihood.oddness import Oddness, OddnessTest
@@ -18,14 +18,10 @@ from szmass_cli.likelihood.skymodel import SkyModel
 from szmass_cli.physics.bands import Instrument
 from szmass_cli.physics.profiles import cluster_scales
 from szmass_cli.posterior.grid import mass_grid
-from szmass_cli.sky.clusters import draw_masses, draw_redshifts, mass_range
-from szmass_cli.sky.cutouts import CutoutSimulator, Stream, block_generator
-from szmass_cli.sky.observing import BareCutouts
-from szmass_cli.system.blas import one_blas_thread
-from szmass_cli.training.instruments import draw_instruments
-
-TOGETHER = 64
-"""Cutouts of one instrument and depth in a block of training."""
+from szmass_cli.sky.clusters import mass_range
+from szmass_cli.sky.cutouts import Stream
+from szmass_cli.training.drawing import InstrumentCutouts
+from szmass_cli.training.turns import Turns
 
 
 class InstrumentFeatures:
@@ -47,12 +43,9 @@ class InstrumentFeatures:
         self._likelihood = sky_model.likelihood(instrument)
         self._scores = ScoreImages(self._likelihood)
         self._contamination = sky_model.contamination(self._likelihood)
-        self._cosmology = self._config.sky.cosmology.build()
-        self._cutouts = CutoutSimulator(
-            _seen_by_survey(self._config.drawn, removed_above_mjy), instrument, sky_model.cmb_dl
+        self._cutouts = InstrumentCutouts(
+            sky_model, instrument, self._likelihood.templates, removed_above_mjy
         )
-        self._depths = Depths(self._cutouts.gaussian_power, instrument, self._likelihood.templates)
-        self._factors: dict[int, np.ndarray] = {}
         self._reference = reference_band(instrument)
         self._ln_mass = mass_grid(mass_range(self._config.clusters))
 
@@ -78,11 +71,8 @@ class InstrumentFeatures:
         self, clusters: ClusterConfig, rng: np.random.Generator, n: int, level: int = 0
     ) -> "DrawnCutouts":
         """Return new cutouts themselves, as `draw` gives the features of."""
-        redshift = draw_redshifts(clusters, rng, n, cosmology=self._cosmology)
-        m200c = draw_masses(clusters, rng, n, redshift=redshift, cosmology=self._cosmology)
-        drawn = clusters.realistic() if self._config.training.sky == "realistic" else clusters
-        bare = BareCutouts(self._sky_and_noise(rng, n, level), self._cutouts.observer.errors(rng, n))
-        block, _ = self._cutouts.painted(bare, drawn, m200c, redshift, rng)
+        block = self._cutouts.draw(clusters, rng, n, level)
+        m200c, redshift = block.m200c, block.redshift
         ratio = np.full((n, block.image.shape[-1]), np.exp(LN_STEP * level))
         weighed = self._likelihood.weigh(block.image, ratio)
         seen = features(self._likelihood, self._scores, self._contamination, weighed, redshift, self._ln_mass)
@@ -93,18 +83,6 @@ class InstrumentFeatures:
     def oddness(self) -> OddnessTest:
         """Return what tells how odd cutouts of the instrument are."""
         return OddnessTest(self._likelihood, self._scores, mass_range(self._config.clusters))
-
-    def _sky_and_noise(self, rng: np.random.Generator, n: int, level: int) -> np.ndarray:
-        """Return cutouts of Gaussian sky and noise at one depth (n, 40, 40, f) [µK]."""
-        symmetry = self._likelihood.symmetry
-        with one_blas_thread():
-            if level not in self._factors:
-                n_bands = len(self._likelihood.instrument)
-                covariance = self._depths.covariance(np.full(n_bands, np.exp(LN_STEP * level)))
-                self._factors[level] = np.linalg.cholesky(covariance).astype(np.float32)
-            factor = self._factors[level]
-            white = rng.standard_normal((len(factor), n, factor.shape[-1]), dtype=np.float32)
-            return symmetry.unfold(white @ factor.swapaxes(1, 2))
 
     def _true_y(self, own_uk: np.ndarray, m200c: np.ndarray, redshift: np.ndarray) -> np.ndarray:
         response = self._likelihood.instrument.bands[self._reference].response
@@ -139,18 +117,6 @@ class DrawnCutouts:
         return self.instrument.oddness(self.weighed, ln_mass, self.labelled.redshift)
 
 
-def _seen_by_survey(config: SurveyConfig, removed_above_mjy: float | None) -> SurveyConfig:
-    """Return the sky that a survey sees: its sources removed to its own flux, depths as it states them."""
-    sky = config.sky
-    # a survey's own depth is stated for each cutout: see `InstrumentFeatures.draw`
-    known = {"min_noise_factor": 1.0, "max_noise_factor": 1.0}
-    sky = sky.model_copy(update={"observing": sky.observing.model_copy(update=known)})
-    if removed_above_mjy is not None:
-        objects = sky.objects.model_copy(update={"removed_above_mjy": removed_above_mjy})
-        sky = sky.model_copy(update={"objects": objects})
-    return config.model_copy(update={"sky": sky})
-
-
 class FeatureSimulator:
     """Draws blocks of labelled features, instruments and depths mixed in each.
 
@@ -167,24 +133,7 @@ class FeatureSimulator:
 
     def __init__(self, sky_model: SkyModel):
         self.sky_model = sky_model
-        config = sky_model.config.instruments
-        counts = {
-            Stream.TRAINING: config.training,
-            Stream.VALIDATION: config.validation,
-            Stream.CALIBRATION: config.calibration,
-        }
-        self._instruments = {
-            stream: draw_instruments(config, n, block_generator(config.seed, stream, 0))
-            for stream, n in counts.items()
-        }
-        lowest, highest = np.log([config.min_removed_above_mjy, config.max_removed_above_mjy])
-        self._removed_above_mjy = {
-            stream: np.exp(block_generator(config.seed, stream, 1).uniform(lowest, highest, n))
-            for stream, n in counts.items()
-        }
-        half = 0.5 * np.log(config.depth_ratio) / LN_STEP
-        self._levels = np.unique(np.round(np.linspace(-half, half, config.depths)).astype(int))
-        self._in_epoch = min(config.in_each_epoch, config.training)
+        self._turns = Turns(sky_model.config)
         self._kept: OrderedDict[tuple[Stream, int], InstrumentFeatures] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -194,11 +143,11 @@ class FeatureSimulator:
     @property
     def block_size(self) -> int:
         """Return the number of cutouts of a block of training."""
-        return self._in_epoch * TOGETHER
+        return self._turns.block_size
 
     def instruments(self, stream: Stream) -> list[Instrument]:
         """Return all instruments of a stream."""
-        return self._instruments[stream]
+        return self._turns.instruments[stream]
 
     def blocks(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first_block: int = 0
@@ -230,42 +179,28 @@ class FeatureSimulator:
 
     def _mixed(self, clusters: ClusterConfig, seed: int, number: int) -> LabelledFeatures:
         """Return a block of training: some cutouts of each instrument of its epoch, in any order."""
-        rng = block_generator(seed, Stream.TRAINING, number)
-        n_all = len(self._instruments[Stream.TRAINING])
-        per_epoch = -(-self.sky_model.config.training.cutouts_per_epoch // self.block_size)
-        first = number // per_epoch * self._in_epoch
         parts = []
-        for index in range(first, first + self._in_epoch):
-            level = int(rng.choice(self._levels))
-            drawer = self._features(Stream.TRAINING, index % n_all)
-            parts.append(drawer.draw(clusters, rng, TOGETHER, level))
-        return LabelledFeatures.concatenate(parts)[rng.permutation(self.block_size)]
+        for turn in self._turns.mixed(seed, number):
+            drawer = self._features(Stream.TRAINING, turn.instrument)
+            parts.append(drawer.draw(clusters, turn.rng, turn.n, turn.level))
+        return LabelledFeatures.concatenate(parts)[turn.rng.permutation(self.block_size)]
 
     def one_by_one(
         self, clusters: ClusterConfig, n: int, seed: int, stream: Stream, first: int = 0
     ) -> Iterator[DrawnCutouts]:
         """Draw equally many cutouts of each instrument, in parts that memory has room for; see `blocks`."""
-        shares = np.array_split(np.arange(n), len(self._instruments[stream]))
-        number = 0
-        for index, share in enumerate(shares):
-            for start in range(0, share.size, 4 * TOGETHER):
-                rng = block_generator(seed, stream, number, salt=1)
-                number += 1
-                if number <= first:
-                    continue
-                level = int(rng.choice(self._levels))
-                size = min(4 * TOGETHER, share.size - start)
-                yield self._features(stream, index).drawn(clusters, rng, size, level)
+        for turn in self._turns.one_by_one(n, seed, stream, first):
+            drawer = self._features(stream, turn.instrument)
+            yield drawer.drawn(clusters, turn.rng, turn.n, turn.level)
 
     def _features(self, stream: Stream, index: int) -> InstrumentFeatures:
         key = stream, index
         if key not in self._kept:
-            has_sources = self.sky_model.config.drawn.sky.objects.has_sources
-            removed_above_mjy = float(self._removed_above_mjy[stream][index]) if has_sources else None
-            instrument = self._instruments[stream][index]
+            removed_above_mjy = self._turns.removed_above_mjy(stream, index)
+            instrument = self._turns.instruments[stream][index]
             self._kept[key] = InstrumentFeatures(self.sky_model, instrument, removed_above_mjy)
         self._kept.move_to_end(key)
-        n_kept = self._in_epoch if stream == Stream.TRAINING else 1
+        n_kept = self._turns.in_epoch if stream == Stream.TRAINING else 1
         while len(self._kept) > n_kept:
             self._kept.popitem(last=False)
         return self._kept[key]

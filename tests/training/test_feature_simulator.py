@@ -7,10 +7,14 @@ import pytest
 
 from szmass_cli.config import ObservingConfig, parse_config
 from szmass_cli.likelihood.skymodel import CMB_ELL, SkyModel
+from szmass_cli.likelihood.templates import Templates
 from szmass_cli.network.fit.dataset import joined
 from szmass_cli.posterior.grid import mass_grid, normalised, probability_below
 from szmass_cli.sky.cutouts import Stream
-from szmass_cli.training.simulator import TOGETHER, FeatureSimulator, InstrumentFeatures
+from szmass_cli.sky.symmetry import symmetry_of
+from szmass_cli.training.drawing import InstrumentCutouts
+from szmass_cli.training.simulator import FeatureSimulator, InstrumentFeatures
+from szmass_cli.training.turns import TOGETHER, Turns
 
 CONFIG = parse_config(
     """
@@ -43,6 +47,20 @@ def test_the_same_block_is_drawn_again_by_whoever_draws_it(simulator):
     np.testing.assert_array_equal(again.features.images, block.features.images)
     np.testing.assert_array_equal(training(simulator, 100).m200c, block.m200c[:100])
     assert not np.intersect1d(training(simulator, 128, number=1).m200c, block.m200c).size
+
+
+def test_cutouts_without_features_are_the_same(simulator):
+    """Whoever draws the turns of a block has its cutouts, in another order."""
+    turns, drawn = Turns(CONFIG), []
+    for turn in turns.mixed(1, 0):
+        instrument = turns.instruments[Stream.TRAINING][turn.instrument]
+        templates = Templates(instrument, SKY.sz_model, symmetry_of(instrument))
+        cutouts = InstrumentCutouts(SKY, instrument, templates)
+        drawn.append(cutouts.draw(CONFIG.clusters, turn.rng, turn.n, turn.level))
+    order = turn.rng.permutation(turns.block_size)
+    block = training(simulator, 128)
+    masses = np.concatenate([part.m200c for part in drawn])
+    np.testing.assert_array_equal(masses[order], block.m200c)
 
 
 def test_instruments_take_turns_from_epoch_to_epoch(simulator, monkeypatch):
