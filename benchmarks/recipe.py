@@ -2,19 +2,20 @@
 
     szmass train --config survey -o DIR --simulations SIMS     draws the cutouts that are needed
     python benchmarks/smoothed.py BANDS                           draws three bands of the same cutouts
-    python benchmarks/recipe.py SIMS [--bands BANDS] [--epochs 1] [--blocks 64] [--only NAME] [-o FILE]
+    python benchmarks/recipe.py SIMS [--bands BANDS] [--epochs 1 4] [--blocks 64] [--only NAME] [-o FILE]
 
-Prints a row for each variant: weights, seconds of training, and the gain in ln p of the truth [nats] on the
-validation set over the Gaussian likelihood, of all clusters and of those with S/N above 3, beside that of the
-likelihood recalibrated by maximum likelihood on the same training cutouts, and that of the sum over what
-clusters shine with before anything is learnt. The last column is over that sum, cutout by cutout. Errors are
-those of the mean.
+Prints a row for each variant: weights, passes through the cutouts, seconds of training, and the gain in ln p
+of the truth [nats] on the validation set over the Gaussian likelihood, of all clusters and of those with S/N
+above 3, beside that of the likelihood recalibrated by maximum likelihood on the same training cutouts, and
+that of the sum over what clusters shine with before anything is learnt. The last column is over that sum,
+cutout by cutout. Errors are those of the mean.
 """
 
 import argparse
 import sys
 import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +176,13 @@ def ln_p(density: np.ndarray, truth: HeldOut, ln_mass: np.ndarray) -> np.ndarray
     return np.log((1.0 - FLOOR) * found + FLOOR / width)
 
 
-def row(name: str, weights: int, seconds: float, gains: list[np.ndarray], snr: np.ndarray) -> list[str]:
+def row(
+    name: str, weights: int, passes: float, seconds: float, gains: list[np.ndarray], snr: np.ndarray
+) -> list[str]:
     """Return a row of the table; `gains` are over the likelihood, and over the sum where there is one."""
     groups = (gains[0], gains[0][snr > 3.0], *(gain[snr > 3.0] for gain in gains[1:]))
     cells = [f"{g.mean():+.4f} ± {g.std() / np.sqrt(g.size):.4f}" for g in groups]
-    return [name, f"{weights:,}", f"{seconds:,.0f}", *cells, *["-"] * (3 - len(cells))]
+    return [name, f"{weights:,}", f"{passes:g}", f"{seconds:,.0f}", *cells, *["-"] * (3 - len(cells))]
 
 
 def judged(
@@ -201,7 +204,7 @@ def main() -> None:
     parser.add_argument("--bands", type=Path)
     parser.add_argument("--config", default="survey")
     parser.add_argument("--blocks", type=int, default=64)
-    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--epochs", type=float, default=[1.0], nargs="+")
     parser.add_argument("--only", choices=VARIANTS, action="append")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
@@ -220,18 +223,19 @@ def main() -> None:
     recalibration = fit_recalibration(mass_range(config.clusters), HeldOut.concatenate(parts))
     after = ln_p(recalibration(truth.density, truth.redshift, truth.snr), truth, ln_mass)
     seconds = time.process_time() - began
-    rows = [row("recalibrated likelihood", 0, seconds, [after - before], truth.snr)]
+    rows = [row("recalibrated likelihood", 0, 0.0, seconds, [after - before], truth.snr)]
     untaught = judged(build_correction(config.network), validation, truth, config, ln_mass)
-    rows.append(row("the sum, nothing learnt", 0, 0.0, [untaught - before], truth.snr))
+    rows.append(row("the sum, nothing learnt", 0, 0.0, 0.0, [untaught - before], truth.snr))
     seen = [name for name, variant in VARIANTS.items() if bands is not None or variant.bands == 0]
-    for name in options.only or seen:
+    for passes, name in product(options.epochs, options.only or seen):
         began = time.process_time()
-        model = trained(VARIANTS[name], config, cutouts, options.blocks, options.epochs)
+        model = trained(VARIANTS[name], config, cutouts, options.blocks, passes)
         seconds = time.process_time() - began
         after = judged(model, cutouts.block("validation", VARIANTS[name]), truth, config, ln_mass)
-        rows.append(row(name, model.count_params(), seconds, [after - before, after - untaught], truth.snr))
+        gains = [after - before, after - untaught]
+        rows.append(row(name, model.count_params(), passes, seconds, gains, truth.snr))
         print(*rows[-1], file=sys.stderr, flush=True)
-    head = ["", "weights", "CPU s", "all [nats]", "S/N > 3", "S/N > 3, over the sum"]
+    head = ["", "weights", "passes", "CPU s", "all [nats]", "S/N > 3", "S/N > 3, over the sum"]
     text = table(head, rows)
     print(text)
     if options.output is not None:

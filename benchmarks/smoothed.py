@@ -121,9 +121,8 @@ class Drawer:
         parts: list[list[dict[str, np.ndarray]]] = [[] for _ in numbers]
         # the turns of a block come from one stream, in their order; only one instrument is held at a time
         for of_blocks in zip(*turns, strict=True):
-            bands = self._bands(Stream.TRAINING, of_blocks[0].instrument)
-            for of_block, turn in zip(parts, of_blocks, strict=True):
-                of_block.append(bands.draw(turn))
+            for of_block, part in zip(parts, self._drawn(Stream.TRAINING, of_blocks), strict=True):
+                of_block.append(part)
         size = self.turns.block_size
         return [
             joined(of_block, turn.rng.permutation(size))
@@ -135,14 +134,16 @@ class Drawer:
         training = self._config.training
         turns = self.turns.one_by_one(training.validation_cutouts, training.seed, Stream.VALIDATION)
         parts = []
-        for instrument, of_instrument in groupby(turns, key=lambda turn: turn.instrument):
-            bands = self._bands(Stream.VALIDATION, instrument)
-            parts += [bands.draw(turn) for turn in of_instrument]
+        for _, of_instrument in groupby(turns, key=lambda turn: turn.instrument):
+            parts += self._drawn(Stream.VALIDATION, list(of_instrument))
         return joined(parts, np.arange(training.validation_cutouts))
 
-    def _bands(self, stream: Stream, index: int) -> SmoothedBands:
-        instrument = self.turns.instruments[stream][index]
-        return SmoothedBands(self._sky_model, instrument, self.turns.removed_above_mjy(stream, index))
+    def _drawn(self, stream: Stream, turns: Sequence[Turn]) -> list[dict[str, np.ndarray]]:
+        """Return what is drawn in turns of one instrument."""
+        index = turns[0].instrument
+        removed_above_mjy = self.turns.removed_above_mjy(stream, index)
+        bands = SmoothedBands(self._sky_model, self.turns.instruments[stream][index], removed_above_mjy)
+        return [bands.draw(turn) for turn in turns]
 
 
 def joined(parts: list[dict[str, np.ndarray]], order: np.ndarray) -> dict[str, np.ndarray]:
