@@ -85,10 +85,9 @@ def evaluate(
     Models of any map on three bands of four surveys, or on those of `--config`; with `-o` also on single
     bands, filters, varying depths, wrong positions, and maps that are not as stated. The default model, and
     others that were trained on the realistic sky, on that, too, beside a recalibrated matched filter and
-    cutouts without contamination. The paper's network
-    beside a matched filter and the best possible on clusters of 2-7e14 Msun; with `-o` also each mass of the
-    paper's Figure 4, mean SZ maps, and irregular clusters. A model that is better than the best possible has
-    seen the answers: that is exit code 1.
+    cutouts without contamination. The paper's network beside a matched filter and the best possible on
+    clusters of 2-7e14 Msun; with `-o` also each mass of the paper's Figure 4, mean SZ maps, and irregular
+    clusters. A model that is better than the best possible has seen the answers: that is exit code 1.
     """
     from szmass_cli.cli.metricreports import print_metrics
     from szmass_cli.cli.terminal import note, progress_display

@@ -48,8 +48,8 @@ def fit_recalibration(
     -----
     A Gaussian prior of a single width pulls shifts and ln stretches towards zero. The width is chosen by the
     ln p of the third of the clusters left out of the fit: the smallest whose gain lies within one standard
-    error of the best, so that noise is not mistaken for a correction. Whether there are tails, which alone
-    depend on evidence, and the floor are chosen in the same way.
+    error of the best, so that noise is not mistaken for a correction. Whether there are tails and
+    evidence counts, and the floor, are chosen in the same way.
     """
     third = len(clusters) // 3
     fitted, judged = clusters[third:], clusters[:third]

@@ -130,17 +130,8 @@ class Recalibration:
 
         Parameters
         ----------
-        density : numpy.ndarray, shape (n, m)
-            Probability of each cell of `ln_mass`; rows sum to one.
-        redshift, snr : numpy.ndarray, shape (n,)
-            Redshift and matched-filter S/N of the clusters.
-        evidence : numpy.ndarray, shape (n, k), optional
-            Evidence about the cutouts; without need where the recalibration was fitted without.
-
-        Raises
-        ------
-        ValueError
-            If the evidence that it was fitted with is not there.
+        density, redshift, snr, evidence
+            As for `without_floor`, errors included.
         """
         told = self.without_floor(density, redshift, snr, evidence)
         return told if self.floor == 0.0 else (1.0 - self.floor) * told + self.floor / density.shape[1]
